@@ -1,0 +1,48 @@
+# Everything a fresh machine needs is set up by the target that needs it. Set-up talks on stderr only.
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.PHONY: help install lint test soak bench run lock clean test-system
+
+BIN := .venv/bin
+PYTHON ?= python3
+export PYTHON
+
+CODE := contract edge gateway firmware-sim dashboards hardware tests scripts
+
+help: ## Say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: ## Make .venv from requirements.lock (quick when nothing changed)
+	@scripts/install.sh
+
+run: install ## Start the demo building; DEMO_ARGS="--for 60 --json" and the like
+	@scripts/system-packages.sh mosquitto
+	@exec $(BIN)/pleintemps-sim demo $(DEMO_ARGS)
+
+test-system: install
+	@scripts/system-packages.sh mosquitto chromium postgresql
+
+# loadgroup: tests marked `serial` share one worker, so no two of them run at a time
+test: test-system ## Every test but the long ones; TEST_ARGS="tests/edge -k door" to choose
+	@$(BIN)/python -m pytest -m "not soak and not bench" -n 2 --dist loadgroup $(TEST_ARGS)
+
+soak: test-system ## The tests that take minutes each
+	@$(BIN)/python -m pytest -m soak $(TEST_ARGS)
+
+bench: install ## Measure; one JSON line each
+	@scripts/system-packages.sh mosquitto
+	@$(BIN)/python -m tests.bench.unlock --json
+	@$(BIN)/python -m tests.bench.ingest --json
+
+lint: install ## Style, types and the arrows between packages
+	@$(BIN)/ruff check $(CODE)
+	@$(BIN)/ruff format --check $(CODE)
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+lock: ## Write requirements.lock anew from pyproject.toml; LOCK_ARGS=--upgrade for newer versions
+	@scripts/lock.sh $(LOCK_ARGS)
+
+clean: ## Remove build/ and caches (.venv stays)
+	@rm -rf build dist htmlcov .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +

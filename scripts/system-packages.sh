@@ -1,0 +1,40 @@
+#!/bin/sh
+# system-packages.sh NAME...: brings mosquitto, chromium or postgresql when root; otherwise says in one line what is
+# missing. Never fails: the demo then uses its own broker, and the tests concerned are skipped with the reason.
+set -eu
+cd "$(dirname "$0")/.."
+
+have() {
+    case $1 in
+        mosquitto) PATH="$PATH:/usr/sbin" command -v mosquitto ;;
+        chromium) command -v chromium || command -v chromium-browser ;;
+        postgresql) ls /usr/lib/postgresql/*/bin/initdb ;;
+        *) echo "system-packages: unknown name $1" >&2; exit 2 ;;
+    esac >/dev/null 2>&1
+}
+
+missing=
+for name in "$@"; do
+    have "$name" || missing="$missing $name"
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+    echo "install: apt-get install$missing" >&2
+    # shellcheck disable=SC2086 # a list of names
+    scripts/apt-install.sh $missing || for name in $missing; do scripts/apt-install.sh "$name" || true; done
+    if [ -d /run/systemd/system ]; then
+        # a set-up step of ours must not put servers into the machine's boot
+        for name in $missing; do
+            case $name in
+                mosquitto | postgresql) systemctl disable --quiet "$name" 2>/dev/null || true ;;
+            esac
+        done
+    fi
+fi
+
+still=
+for name in $missing; do
+    have "$name" || still="$still $name"
+done
+[ -z "$still" ] || echo "install: missing:$still (as root: apt-get install$still); going on without" >&2

@@ -1,0 +1,10 @@
+"""Loads the shared fixtures for every test; they live in ``tests.support``, one file per matter."""
+
+pytest_plugins = [
+    "tests.support.skips",
+    "tests.support.data",
+    "tests.support.ports",
+    "tests.support.broker",
+    "tests.support.stores",
+    "tests.support.serial_group",
+]

@@ -1,0 +1,153 @@
+"""Databases for store tests: SQLite in a file, and a real PostgreSQL server of our own."""
+
+import itertools
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from .ports import find_free_port
+from .processes import wait_until_up
+
+
+def find_postgres() -> Path | None:
+    """The folder with initdb and postgres: Debian 12's 15, or the newest there is."""
+    debian = Path("/usr/lib/postgresql")
+    if (debian / "15/bin/initdb").exists():
+        return debian / "15/bin"
+    others = sorted((path.parent for path in debian.glob("*/bin/initdb")), key=lambda folder: int(folder.parent.name))
+    if others:
+        return others[-1]
+    program = shutil.which("initdb")
+    return Path(program).resolve().parent if program else None
+
+
+class PostgresServer:
+    """One server in its own folder, reached over a loopback port; nothing in it outlives the tests."""
+
+    def __init__(self, programs: Path) -> None:
+        self.port = find_free_port()
+        self._programs = programs
+        # not pytest's folder: the server's user could not enter it, and a socket's path is at most 107 bytes
+        self._folder = Path(tempfile.mkdtemp(prefix="pleintemps-pg-"))
+        self._log = self._folder / "log"
+        self._numbers = itertools.count(1)
+        self._as_user: dict[str, Any] = {"cwd": self._folder}
+        if os.geteuid() == 0:
+            # PostgreSQL refuses to run as root
+            user = _server_user()
+            os.chown(self._folder, user.pw_uid, user.pw_gid)
+            self._as_user |= {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        data = self._folder / "data"
+        arguments = ["-D", str(data), "-U", "pleintemps", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
+        made = subprocess.run(
+            [str(self._programs / "initdb"), *arguments], capture_output=True, text=True, check=False, **self._as_user
+        )
+        if made.returncode:
+            raise RuntimeError(f"initdb failed:\n{made.stdout}{made.stderr}")
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "port": str(self.port),
+            "unix_socket_directories": str(self._folder),
+            # speed before safety: these databases end with the test
+            "fsync": "off",
+            "full_page_writes": "off",
+            "synchronous_commit": "off",
+        }
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [str(self._programs / "postgres"), "-D", str(data), *options], stdout=log, stderr=log, **self._as_user
+            )
+        wait_until_up(self._answers, self._process, self._log, within_s=30)
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)  # a "fast" shutdown: open connections are cut
+            try:
+                self._process.wait(timeout=15)
+            except subprocess.TimeoutExpired:
+                self._process.send_signal(signal.SIGQUIT)
+                self._process.wait()
+            self._process = None
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def create_database(self) -> str:
+        """The name of a new, empty database."""
+        name = f"test_{next(self._numbers)}"
+        self._execute(f'CREATE DATABASE "{name}"')
+        return name
+
+    def drop_database(self, name: str) -> None:
+        self._execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+    def url(self, database: str) -> str:
+        return f"postgresql+psycopg://pleintemps@127.0.0.1:{self.port}/{database}"
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        return psycopg.connect(
+            host="127.0.0.1", port=self.port, user="pleintemps", dbname="postgres", autocommit=True, connect_timeout=5
+        )
+
+    def _execute(self, statement: str) -> None:
+        with self._connect() as connection:
+            connection.execute(statement.encode())
+
+    def _answers(self) -> bool:
+        try:
+            self._connect().close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+
+def _server_user() -> pwd.struct_passwd:
+    try:
+        return pwd.getpwnam("postgres")
+    except KeyError:
+        return pwd.getpwnam("nobody")
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A running PostgreSQL server; tests are skipped where it is not installed."""
+    programs = find_postgres()
+    if programs is None:
+        pytest.skip("postgresql is not installed")
+    server = PostgresServer(programs)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """SQLAlchemy's URL of a fresh PostgreSQL database."""
+    name = postgres_server.create_database()
+    yield postgres_server.url(name)
+    postgres_server.drop_database(name)
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """SQLAlchemy's URL of a fresh SQLite file."""
+    return f"sqlite:///{tmp_path / 'store.db'}"
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store_url(request: pytest.FixtureRequest) -> str:
+    """SQLAlchemy's URL of a fresh database, once for each kind the gateway supports."""
+    return str(request.getfixturevalue(f"{request.param}_url"))
