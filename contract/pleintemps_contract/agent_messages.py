@@ -1,0 +1,312 @@
+"""What an agent says: availability, birth, events, samples, response."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from .identifiers import HexId, Slug
+from .onvif import DoorAction, DoorAlarm, DoorMode, DoorPhysicalState, LockPhysicalState
+from .units import Epoch, MonotonicMs, Quantity, Revision, Seq, SeriesKind, Text, UnixMs
+
+Nonce = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
+
+
+class Presence(StrEnum):
+    ONLINE = "online"
+    OFFLINE = "offline"
+
+
+class Availability(Struct, frozen=True, kw_only=True):
+    """A hint from the agent or from its last will: ``boot`` keeps an old will from hiding a new birth."""
+
+    state: Presence
+    boot: HexId
+
+
+class ClockSource(StrEnum):
+    RTC = "rtc"
+    NTP = "ntp"
+    GATEWAY = "gateway"
+    SIMULATED = "simulated"
+    NONE = "none"
+
+
+class Health(StrEnum):
+    OK = "ok"
+    SILENT = "silent"
+    ERROR = "error"
+
+
+class DeviceInfo(Struct, frozen=True, kw_only=True):
+    device: Slug
+    driver: Slug
+    health: Health
+    detail: Text = ""
+
+
+class DoorInfo(Struct, frozen=True, kw_only=True):
+    """A door as it stands at the birth."""
+
+    door: Slug
+    mode: DoorMode
+    physical: DoorPhysicalState
+    lock: LockPhysicalState
+    alarm: DoorAlarm
+
+
+class SeriesInfo(Struct, frozen=True, kw_only=True):
+    """A series that this agent will send. Silent for longer than ``max_silence_s`` means that it is ill."""
+
+    series: Slug
+    device: Slug
+    space: Slug
+    quantity: Quantity
+    kind: SeriesKind
+    max_silence_s: Annotated[int, Meta(ge=1, le=86_400)]
+
+
+class Stream(StrEnum):
+    EVENTS = "events"
+    SAMPLES = "samples"
+
+
+class JournalPosition(Struct, frozen=True, kw_only=True):
+    """``first`` is the oldest sequence still held, ``next`` the one that the next record gets."""
+
+    journal: HexId
+    stream: Stream
+    first: Seq
+    next: Seq
+
+
+class GrantsHeld(Struct, frozen=True, kw_only=True):
+    epoch: Epoch
+    revision: Revision
+    grants: Annotated[int, Meta(ge=0)]
+
+
+class Birth(Struct, frozen=True, kw_only=True):
+    """What the agent is and holds; sent retained at every connect. ``nonce`` asks for the gateway's time."""
+
+    boot: HexId
+    version: Text
+    at: UnixMs
+    clock: ClockSource
+    clock_trusted: bool
+    nonce: Nonce
+    devices: Annotated[list[DeviceInfo], Meta(max_length=256)]
+    doors: Annotated[list[DoorInfo], Meta(max_length=64)]
+    series: Annotated[list[SeriesInfo], Meta(max_length=256)]
+    journals: Annotated[list[JournalPosition], Meta(max_length=4)]
+    grants: GrantsHeld | None = None
+
+
+# --- events: each is one record of the journal ------------------------------------------------------
+
+
+class AgentStarted(Struct, frozen=True, kw_only=True, tag="agent-started"):
+    version: Text
+
+
+class ModeCause(StrEnum):
+    START = "start"
+    CODE = "code"
+    COMMAND = "command"
+    RELOCK = "relock"
+    EXIT = "exit"
+    FIRE = "fire"
+    SCHEDULE = "schedule"
+
+
+class DoorModeChanged(Struct, frozen=True, kw_only=True, tag="door-mode"):
+    """``reference`` is the grant or command that caused it, if one did."""
+
+    door: Slug
+    mode: DoorMode
+    cause: ModeCause
+    reference: HexId | None = None
+
+
+class DoorPhysicalChanged(Struct, frozen=True, kw_only=True, tag="door-physical"):
+    door: Slug
+    state: DoorPhysicalState
+
+
+class LockPhysicalChanged(Struct, frozen=True, kw_only=True, tag="lock-physical"):
+    door: Slug
+    state: LockPhysicalState
+
+
+class DoorAlarmChanged(Struct, frozen=True, kw_only=True, tag="door-alarm"):
+    door: Slug
+    alarm: DoorAlarm
+
+
+class AccessGranted(Struct, frozen=True, kw_only=True, tag="access-granted"):
+    """A credential opened a door; committed before the lock moves."""
+
+    door: Slug
+    grant: HexId
+
+
+class AccessNotUsed(Struct, frozen=True, kw_only=True, tag="access-not-used"):
+    """Granted, but the door was not opened within its release time."""
+
+    door: Slug
+    grant: HexId | None = None
+
+
+class RefusalReason(StrEnum):
+    UNKNOWN = "unknown-credential"
+    NOT_YET = "not-yet"
+    EXPIRED = "expired"
+    WRONG_DOOR = "wrong-door"
+    THROTTLED = "throttled"
+    NO_TRUSTED_TIME = "no-trusted-time"
+    DOOR_MODE = "door-mode"
+    UNREADABLE = "unreadable"
+
+
+class AccessRefused(Struct, frozen=True, kw_only=True, tag="access-refused"):
+    """``grant`` only where the credential is known; typed digits are never recorded."""
+
+    door: Slug
+    reason: RefusalReason
+    grant: HexId | None = None
+
+
+class CommandExecuted(Struct, frozen=True, kw_only=True, tag="command-executed"):
+    door: Slug
+    command: HexId
+    action: DoorAction
+
+
+class DeviceHealth(Struct, frozen=True, kw_only=True, tag="device-health"):
+    device: Slug
+    health: Health
+    detail: Text = ""
+
+
+class LateCommit(Struct, frozen=True, kw_only=True, tag="late-commit"):
+    """A door acted before its record was on disk, because the disk took ``waited_ms`` or failed."""
+
+    door: Slug
+    waited_ms: Annotated[int, Meta(ge=0)]
+
+
+class SamplesDropped(Struct, frozen=True, kw_only=True, tag="samples-dropped"):
+    batches: Annotated[int, Meta(ge=1)]
+
+
+class MessageRefused(Struct, frozen=True, kw_only=True, tag="message-refused"):
+    """A message from the network was refused ``count`` times for one reason since the last such record."""
+
+    channel: Text
+    reason: Text
+    count: Annotated[int, Meta(ge=1)]
+
+
+Event = (
+    AgentStarted
+    | DoorModeChanged
+    | DoorPhysicalChanged
+    | LockPhysicalChanged
+    | DoorAlarmChanged
+    | AccessGranted
+    | AccessNotUsed
+    | AccessRefused
+    | CommandExecuted
+    | DeviceHealth
+    | LateCommit
+    | SamplesDropped
+    | MessageRefused
+)
+
+
+class EventRecord(Struct, frozen=True, kw_only=True):
+    """One event as it was committed: wall time, whether that time was trusted, monotonic time and boot."""
+
+    seq: Seq
+    at: UnixMs
+    trusted: bool
+    monotonic: MonotonicMs
+    boot: HexId
+    event: Event
+
+
+class EventsBatch(Struct, frozen=True, kw_only=True):
+    """Consecutive records, oldest first. ``first`` is the oldest still held: what lies before is gone."""
+
+    journal: HexId
+    first: Seq
+    records: Annotated[list[EventRecord], Meta(min_length=1, max_length=256)]
+
+
+class Column(Struct, frozen=True, kw_only=True):
+    """One series of a batch: ``dt`` ms after the batch's ``base``, ``value`` in the series' unit."""
+
+    dt: Annotated[list[Annotated[int, Meta(ge=0, le=2**40)]], Meta(min_length=1, max_length=4096)]
+    value: Annotated[list[float], Meta(min_length=1, max_length=4096)]
+
+    def __post_init__(self) -> None:
+        if len(self.dt) != len(self.value):
+            raise ValueError(f"{len(self.dt)} times for {len(self.value)} values")
+
+
+class SamplesBatch(Struct, frozen=True, kw_only=True):
+    """Measurements of one flush. ``seq`` counts batches; ``first`` is the oldest batch still held."""
+
+    journal: HexId
+    first: Seq
+    seq: Seq
+    boot: HexId
+    base: UnixMs
+    trusted: bool
+    series: Annotated[dict[Slug, Column], Meta(min_length=1, max_length=256)]
+
+
+# --- response ----------------------------------------------------------------------------------------
+
+
+class CommandRefusal(StrEnum):
+    RETAINED = "retained"
+    EXPIRED = "expired"
+    REPEATED = "repeated"
+    FOREIGN_BOOT = "foreign-boot"
+    OLD_EPOCH = "old-epoch"
+    UNKNOWN_DOOR = "unknown-door"
+    DOOR_MODE = "door-mode"
+
+
+class CommandResult(Struct, frozen=True, kw_only=True, tag="command"):
+    """``refusal`` is absent when the command was carried out."""
+
+    id: HexId
+    refusal: CommandRefusal | None = None
+
+
+class ManifestResult(Struct, frozen=True, kw_only=True, tag="manifest"):
+    """Whether the set (epoch, revision) is in force, with how many grants; ``detail`` says why not."""
+
+    epoch: Epoch
+    revision: Revision
+    applied: bool
+    grants: Annotated[int, Meta(ge=0)]
+    detail: Text = ""
+
+
+class ConfigResult(Struct, frozen=True, kw_only=True, tag="config"):
+    epoch: Epoch
+    revision: Revision
+    applied: bool
+    detail: Text = ""
+
+
+class TimeRequest(Struct, frozen=True, kw_only=True, tag="time-request"):
+    """Asks for a receipt that carries the gateway's time for ``nonce``."""
+
+    nonce: Nonce
+
+
+Response = CommandResult | ManifestResult | ConfigResult | TimeRequest

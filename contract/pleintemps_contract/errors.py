@@ -1,0 +1,55 @@
+"""Everything that can go wrong at the contract.
+
+    ContractError
+    ├── IdentifierError (ValueError)   a name that is not a slug, or is reserved
+    ├── TopicError (ValueError)        a topic outside the table
+    ├── DecodeError (ValueError)       a body that is not the message of its topic; says where
+    ├── EnvelopeError (ValueError)     a gateway message that nobody we trust has signed for this topic
+    ├── KeyFileError (ValueError)      a key folder that is missing, damaged or open to others
+    ├── ConfigError (ValueError)       a configuration file that cannot be used; names the key
+    └── ClockError (OSError)           the simulated clock does not answer
+
+All but the last say that the outside did wrong; what we did wrong stays a plain Python error.
+"""
+
+
+class ContractError(Exception):
+    """Root of all errors of the contract."""
+
+
+class IdentifierError(ContractError, ValueError):
+    """A name that is not a slug ``[a-z0-9-]{1,40}``, or is reserved."""
+
+
+class TopicError(ContractError, ValueError):
+    """A topic that the table of channels does not know."""
+
+
+class DecodeError(ContractError, ValueError):
+    """A payload that does not decode: ``where`` is its topic, ``reason`` names the field."""
+
+    def __init__(self, where: str, reason: str) -> None:
+        super().__init__(f"{where}: {reason}")
+        self.where = where
+        self.reason = reason
+
+
+class EnvelopeError(ContractError, ValueError):
+    """A signed message that must not be believed; ``reason`` is a value of ``EnvelopeFault``."""
+
+    def __init__(self, where: str, reason: str) -> None:
+        super().__init__(f"{where}: {reason}")
+        self.where = where
+        self.reason = reason
+
+
+class KeyFileError(ContractError, ValueError):
+    """A key folder that cannot be used; the message names the file, never its content."""
+
+
+class ConfigError(ContractError, ValueError):
+    """A configuration file that cannot be used; the message names file and key."""
+
+
+class ClockError(ContractError, OSError):
+    """The socket of the simulated clock is absent or does not speak."""

@@ -1,0 +1,46 @@
+"""Words for doors: ONVIF DoorControl (``wsdl/ver10/pacs/doorcontrol.wsdl``)."""
+
+from enum import StrEnum
+
+
+class DoorMode(StrEnum):
+    UNKNOWN = "Unknown"
+    LOCKED = "Locked"
+    UNLOCKED = "Unlocked"
+    ACCESSED = "Accessed"
+    BLOCKED = "Blocked"
+    LOCKED_DOWN = "LockedDown"
+    LOCKED_OPEN = "LockedOpen"
+
+
+class DoorPhysicalState(StrEnum):
+    UNKNOWN = "Unknown"
+    OPEN = "Open"
+    CLOSED = "Closed"
+    FAULT = "Fault"
+
+
+class LockPhysicalState(StrEnum):
+    UNKNOWN = "Unknown"
+    LOCKED = "Locked"
+    UNLOCKED = "Unlocked"
+    FAULT = "Fault"
+
+
+class DoorAlarm(StrEnum):
+    NORMAL = "Normal"
+    FORCED_OPEN = "DoorForcedOpen"
+    OPEN_TOO_LONG = "DoorOpenTooLong"
+
+
+class DoorAction(StrEnum):
+    """What a command may ask of a door."""
+
+    ACCESS = "AccessDoor"
+    UNLOCK = "UnlockDoor"
+    LOCK = "LockDoor"
+    BLOCK = "BlockDoor"
+    LOCK_DOWN = "LockDownDoor"
+    LOCK_DOWN_RELEASE = "LockDownReleaseDoor"
+    LOCK_OPEN = "LockOpenDoor"
+    LOCK_OPEN_RELEASE = "LockOpenReleaseDoor"

@@ -1,0 +1,48 @@
+"""Quantities of the wire, with their units and ranges."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from msgspec import Meta
+
+UnixMs = Annotated[int, Meta(ge=0, le=253_402_300_799_999)]
+"""Wall time: milliseconds since 1970 UTC, up to the year 9999."""
+MonotonicMs = Annotated[int, Meta(ge=0, le=2**53)]
+"""Milliseconds since an arbitrary origin that lives as long as the boot id."""
+Seq = Annotated[int, Meta(ge=1, le=2**63 - 1)]
+"""Place of a record in its journal's stream; starts at 1 and never repeats."""
+Through = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+"""Last sequence number of a stream that is accounted for; 0 is none."""
+Epoch = Annotated[int, Meta(ge=0, le=2**53)]
+"""Reign of one gateway over a site; rises at each take-over or restore."""
+Revision = Annotated[int, Meta(ge=0, le=2**53)]
+"""Version of one message within its epoch."""
+Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
+Text = Annotated[str, Meta(max_length=200)]
+"""A few words for a person; never a code, a name or a secret."""
+
+
+class Quantity(StrEnum):
+    """What a series measures, its unit and its values.
+
+    ``motion``    0 or 1        passive infrared output
+    ``radar``     0 to 3        0 nobody, 1 moving, 2 still, 3 moving and still (LD2410 status)
+    ``contact``   0 or 1        1 is open
+    ``level``     dB            level of an uncalibrated meter: an indicator
+    ``LAeq``      dB(A)         equivalent level over the series' own interval
+    ``LAFmax``    dB(A)         highest fast level over the same interval
+    """
+
+    MOTION = "motion"
+    RADAR = "radar"
+    CONTACT = "contact"
+    LEVEL = "level"
+    LAEQ = "LAeq"
+    LAFMAX = "LAFmax"
+
+
+class SeriesKind(StrEnum):
+    """``state`` holds until the next sample; ``level`` is worth its own interval only."""
+
+    STATE = "state"
+    LEVEL = "level"

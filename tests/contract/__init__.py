@@ -1,0 +1,1 @@
+"""The contract: golden files, envelopes, identifiers, World."""
