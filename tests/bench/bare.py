@@ -1,0 +1,65 @@
+"""The limit: a bare consumer that receives, decodes, commits (SQLite, ``synchronous=FULL``) and acknowledges.
+
+No signatures, no rules, no roll-ups, no deduplication: what is left is broker, client library and disk.
+Run as a process of its own: ``python -m tests.bench.bare PORT SITE FILE``.
+"""
+
+import queue
+import sqlite3
+import sys
+import threading
+
+import msgspec
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+
+from pleintemps_contract.agent_messages import SamplesBatch, Stream
+from pleintemps_contract.gateway_messages import Receipt
+
+from .fleet import no_delay
+
+_decoder = msgspec.json.Decoder(SamplesBatch)
+_MOST = 500
+
+
+def main() -> None:
+    port, site, path = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+    received: queue.Queue[tuple[str, bytes]] = queue.Queue(maxsize=10_000)
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="bare")
+    client.on_socket_open = no_delay
+    client.on_message = lambda _client, _data, message: received.put((message.topic, bytes(message.payload)))
+    subscribed = threading.Event()
+    client.on_subscribe = lambda *_: subscribed.set()
+    client.connect("127.0.0.1", port)
+    client.subscribe(f"pleintemps/v1/{site}/+/samples", qos=1)
+    client.loop_start()
+    subscribed.wait(10)
+    print("ready", flush=True)
+
+    store = sqlite3.connect(path, isolation_level=None)
+    store.execute("PRAGMA journal_mode=WAL")
+    store.execute("PRAGMA synchronous=FULL")
+    store.execute("CREATE TABLE batches (agent TEXT, seq INTEGER, base INTEGER, body BLOB)")
+    while True:
+        taken = [received.get()]
+        while len(taken) < _MOST and not received.empty():
+            taken.append(received.get())
+        through: dict[str, tuple[str, int]] = {}
+        rows = []
+        for topic, payload in taken:
+            batch = _decoder.decode(payload)
+            agent = topic.split("/")[3]
+            rows.append((agent, batch.seq, batch.base, payload))
+            through[agent] = (batch.journal, batch.seq)
+        store.execute("BEGIN")
+        store.executemany("INSERT INTO batches VALUES (?, ?, ?, ?)", rows)
+        store.execute("COMMIT")
+        for agent, (journal, seq) in through.items():
+            receipt = Receipt(epoch=1, revision=1, journal=journal, stream=Stream.SAMPLES, through=seq)
+            client.publish(
+                f"pleintemps/v1/{site}/{agent}/receipt", b"\n" + msgspec.json.encode(receipt), qos=1
+            )
+
+
+if __name__ == "__main__":
+    main()
