@@ -1,0 +1,1 @@
+"""Byte-exact device firmware and a simulated building for the ordinary agents."""

@@ -1,0 +1,126 @@
+"""The rim of serial devices: a pseudo-terminal under a stable name, and a core that lives on it."""
+
+import asyncio
+import contextlib
+import errno
+import fcntl
+import os
+import termios
+import tty
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from pleintemps_contract.world import World
+from pleintemps_firmware_sim.errors import LinkError
+
+from .serial_core import SerialCore
+
+_CHUNK: Final = 4096
+
+
+class SerialLink:
+    """A pseudo-terminal with a symbolic link ``link`` to it, as udev makes for a USB adapter.
+
+    It survives a reader that closes and opens again. :meth:`unplug` takes link and terminal away (readers
+    get an error), :meth:`plug` brings them back. When nobody reads, what waits is dropped for younger bytes.
+    """
+
+    def __init__(self, link: Path, on_bytes: Callable[[bytes], None]) -> None:
+        """``on_bytes`` is called on the running event loop."""
+        self._link = link
+        self._on_bytes = on_bytes
+        self._master: int | None = None
+        self._slave: int | None = None
+
+    @property
+    def plugged(self) -> bool:
+        return self._master is not None
+
+    def plug(self) -> None:
+        """Make terminal and link; raises LinkError if something else stands at the link's path."""
+        if self._master is not None:
+            return
+        if self._link.exists() and not self._link.is_symlink():
+            raise LinkError(f"{self._link}: something that is no link stands there")
+        master, slave = os.openpty()
+        tty.setraw(slave, termios.TCSANOW)
+        os.set_blocking(master, False)
+        fcntl.fcntl(master, fcntl.F_SETFD, fcntl.FD_CLOEXEC)
+        self._master, self._slave = master, slave
+        self._link.parent.mkdir(parents=True, exist_ok=True)
+        fresh = self._link.with_name(f".{self._link.name}.new")
+        fresh.unlink(missing_ok=True)
+        fresh.symlink_to(os.ttyname(slave))
+        fresh.replace(self._link)
+        asyncio.get_running_loop().add_reader(master, self._read)
+
+    def unplug(self) -> None:
+        """Take terminal and link away; nothing happens if they are."""
+        if self._master is None or self._slave is None:
+            return
+        asyncio.get_running_loop().remove_reader(self._master)
+        self._link.unlink(missing_ok=True)
+        os.close(self._master)
+        os.close(self._slave)
+        self._master = self._slave = None
+
+    def write(self, data: bytes) -> None:
+        """Put bytes on the line; without a reader they make room for younger ones."""
+        if self._master is None or self._slave is None:
+            return
+        try:
+            os.write(self._master, data)
+        except BlockingIOError:
+            termios.tcflush(self._slave, termios.TCIFLUSH)
+            with contextlib.suppress(BlockingIOError):
+                os.write(self._master, data)
+
+    def _read(self) -> None:
+        if self._master is None:
+            return
+        try:
+            data = os.read(self._master, _CHUNK)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            if error.errno != errno.EIO:  # EIO: nobody has it open
+                raise
+            return
+        self._on_bytes(data)
+
+
+class SerialDevice:
+    """One core on one link, driven by a World's clock."""
+
+    def __init__(self, core: SerialCore, link: Path, world: World) -> None:
+        self._core = core
+        self._world = world
+        self._wake = asyncio.Event()
+        self.link = SerialLink(link, self._received)
+
+    async def run(self) -> None:
+        """Plug in and live until cancelled."""
+        self.link.plug()
+        try:
+            while True:
+                self._wake.clear()
+                if data := self._core.transmit(self._world.monotonic()):
+                    self.link.write(data)
+                await self._pause(self._core.due())
+        finally:
+            self.link.unplug()
+
+    async def _pause(self, due: int | None) -> None:
+        """Wait until ``due`` or until bytes arrive."""
+        wake = asyncio.ensure_future(self._wake.wait())
+        timers = [wake] if due is None else [wake, asyncio.ensure_future(self._world.sleep_until(due))]
+        try:
+            await asyncio.wait(timers, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for timer in timers:
+                timer.cancel()
+
+    def _received(self, data: bytes) -> None:
+        self._core.receive(data, self._world.monotonic())
+        self._wake.set()

@@ -1,0 +1,45 @@
+"""Everything that can go wrong in the simulator.
+
+    SimulatorError
+    ├── LinkError (OSError)          a device's link cannot be made: something else stands at its path
+    ├── PinsError (OSError)          the simulator's pins do not answer
+    ├── DatasetError (ValueError)    a recording that cannot be played; names file and column
+    ├── PortBusyError (OSError)      another program listens on the port that was asked for
+    ├── ChildError (RuntimeError)    a program that was started did not come up or ended by itself
+    ├── GatewayError (RuntimeError)  the gateway's API refused or did not answer
+    └── ControlError (ValueError)    a tester's order that names no such door, key or device
+
+The first six say that the outside did wrong, the last one that the tester's order was wrong.
+"""
+
+
+class SimulatorError(Exception):
+    """Root of all errors of the simulator; ``str()`` is one line for the user."""
+
+
+class LinkError(SimulatorError, OSError):
+    """The path wanted for a device's link is taken by something that is not a link."""
+
+
+class PinsError(SimulatorError, OSError):
+    """No simulator answers on the socket of the pins."""
+
+
+class DatasetError(SimulatorError, ValueError):
+    """A recording that is absent or does not hold what is promised."""
+
+
+class PortBusyError(SimulatorError, OSError):
+    """The port is in use."""
+
+
+class ChildError(SimulatorError, RuntimeError):
+    """A started program ended or did not answer in time; the message holds the end of its log."""
+
+
+class GatewayError(SimulatorError, RuntimeError):
+    """The gateway's API answered with an error, or not at all."""
+
+
+class ControlError(SimulatorError, ValueError):
+    """An order to the running demo that cannot be carried out."""

@@ -1,0 +1,56 @@
+"""Hold, block and warm-up of the motion sensor."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pleintemps_firmware_sim.devices.pir import Pir
+
+
+def warm(**settings: int | bool) -> Pir:
+    return Pir(0, warm_up_ms=0, hold_ms=3_000, block_ms=2_500, **settings)  # type: ignore[arg-type]
+
+
+def test_high_for_the_hold_time() -> None:
+    pir = warm()
+    pir.motion(0)
+    assert [pir.output(now) for now in (0, 2_999, 3_000)] == [1, 1, 0]
+
+
+def test_blind_for_the_block_time() -> None:
+    pir = warm()
+    pir.motion(0)
+    pir.motion(5_000)
+    assert pir.output(5_001) == 0
+    pir.motion(5_500)
+    assert pir.output(5_501) == 1
+
+
+def test_motion_prolongs_the_hold_only_with_jumper_h() -> None:
+    again, single = warm(), warm(retriggerable=False)
+    for pir in (again, single):
+        pir.motion(0)
+        pir.motion(2_000)
+    assert (again.output(4_000), single.output(4_000)) == (1, 0)
+
+
+def test_the_warm_up_has_a_mind_of_its_own() -> None:
+    pir = Pir(0, warm_up_ms=60_000, false_pulses=2)
+    pir.motion(10_000)
+    highs = [now for now in range(0, 60_000, 500) if pir.output(now)]
+    assert highs == [20_000, 20_500, 40_000, 40_500]
+    pir.motion(60_000)
+    assert pir.output(60_000) == 1
+    with pytest.raises(ValueError, match="0 to 3"):
+        Pir(0, false_pulses=4)
+
+
+@given(st.lists(st.integers(0, 60_000), max_size=20))
+def test_due_names_every_change(moves: list[int]) -> None:
+    pir = warm()
+    for move in sorted(moves):
+        pir.motion(move)
+        due = pir.due(move)
+        assert due is not None or not pir.output(move)
+        if due is not None:
+            assert pir.output(due - 1) != pir.output(due)
