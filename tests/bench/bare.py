@@ -5,9 +5,11 @@ Run as a process of its own: ``python -m tests.bench.bare PORT SITE FILE``.
 """
 
 import queue
+import socket
 import sqlite3
 import sys
 import threading
+from typing import Any
 
 import msgspec
 import paho.mqtt.client as mqtt
@@ -16,17 +18,19 @@ from paho.mqtt.enums import CallbackAPIVersion
 from pleintemps_contract.agent_messages import SamplesBatch, Stream
 from pleintemps_contract.gateway_messages import Receipt
 
-from .fleet import no_delay
-
 _decoder = msgspec.json.Decoder(SamplesBatch)
 _MOST = 500
+
+
+def _no_delay(_client: mqtt.Client, _data: object, sock: Any) -> None:
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def main() -> None:
     port, site, path = int(sys.argv[1]), sys.argv[2], sys.argv[3]
     received: queue.Queue[tuple[str, bytes]] = queue.Queue(maxsize=10_000)
     client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="bare")
-    client.on_socket_open = no_delay
+    client.on_socket_open = _no_delay
     client.on_message = lambda _client, _data, message: received.put((message.topic, bytes(message.payload)))
     subscribed = threading.Event()
     client.on_subscribe = lambda *_: subscribed.set()

@@ -20,6 +20,8 @@ from .fleet import Fleet, names
 
 SITE = "bench"
 BIN = Path(sys.executable).parent
+BROKER = "autosave_on_changes false\nautosave_interval 60"
+"""As the demo runs it (docs/decisions.md, 10): saving at every change costs Mosquitto nine tenths of its speed."""
 
 
 def gateway_config(port: int, agents: int) -> str:
@@ -47,7 +49,7 @@ def measure_gateway(broker: Mosquitto, folder: Path, agents: int, batches: int) 
         process = subprocess.Popen([*command, "ingest", "--config", str(config)], stdout=log, stderr=log)
     try:
         fleet = Fleet(broker.port, SITE, agents, 20)  # warms up, and proves that the gateway answers
-        wait_for(lambda: fleet.heard_announcement, within_s=30, what="the gateway's announcement")
+        wait_for(fleet.hears_the_gateway, within_s=30, what="announcement of the gateway")
         fleet.births()
         fleet.run(60)
         fleet.close()
@@ -94,7 +96,7 @@ def main() -> int:
     for turn in range(options.rounds):
         with tempfile.TemporaryDirectory(prefix="pleintemps-bench-") as name:
             folder = Path(name)
-            broker = Mosquitto(program, folder)
+            broker = Mosquitto(program, folder, extra=BROKER)
             broker.start()
             try:
                 limits.append(measure_limit(broker, folder, options.agents, options.batches))
