@@ -1,0 +1,1 @@
+"""The gateway: ingest and web, which reconcile bookings with what the agents measure."""

@@ -1,0 +1,220 @@
+"""The gateway's one TOML file. Unknown keys are refused by name; a test loads ``examples/gateway.toml``."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Final, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+from msgspec import Meta
+from msgspec.structs import replace
+
+from pleintemps_contract.clockconfig import ClockConfig
+from pleintemps_contract.configfile import load_toml
+from pleintemps_contract.errors import ConfigError
+from pleintemps_contract.identifiers import RESERVED, Slug
+
+STREET: Final = "street"
+"""Where every way begins; not a space."""
+
+Seconds = Annotated[float, Meta(ge=0, le=31_536_000)]
+Decibels = Annotated[float, Meta(ge=0, le=140)]
+ClockTime = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]\Z")]
+
+
+class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+class MqttConfig(_Table, frozen=True, kw_only=True):
+    """``mqtt://host:port`` or ``mqtts://host:port``; for the latter the files of ``keys/`` are used."""
+
+    url: Annotated[str, Meta(pattern=r"^mqtts?://[^/\s]+\Z")] = "mqtt://127.0.0.1:1883"
+
+
+class WebConfig(_Table, frozen=True, kw_only=True):
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=1, le=65_535)] = 8080
+    session_h: Annotated[float, Meta(gt=0, le=720)] = 12
+
+
+class NoiseConfig(_Table, frozen=True, kw_only=True):
+    """Limits on a sliding LAeq over ``window_s``, indicative, at the sensor; the lower one in quiet hours."""
+
+    limit_db: Decibels = 75
+    quiet_limit_db: Decibels = 65
+    window_s: Annotated[float, Meta(ge=1, le=7_200)] = 900
+    hysteresis_db: Annotated[float, Meta(ge=0, le=20)] = 2
+    min_coverage: Annotated[float, Meta(gt=0, le=1)] = 0.5
+
+
+class SpaceConfig(_Table, frozen=True, kw_only=True):
+    """``bookable = false`` is a passage: people on their way to a booking may be in it."""
+
+    space: Slug
+    name: str
+    capacity: Annotated[int, Meta(ge=0, le=100_000)] = 0
+    bookable: bool = True
+    noise: NoiseConfig = NoiseConfig()
+
+
+class DoorConfig(_Table, frozen=True, kw_only=True):
+    """A controlled opening; ``from`` and ``to`` are spaces or ``street``."""
+
+    door: Slug
+    name: str
+    agent: Slug
+    from_: Slug = msgspec.field(name="from")
+    to: Slug
+
+
+class FeedConfig(_Table, frozen=True, kw_only=True):
+    """Bookings of one space (or of the spaces named by LOCATION) from a file path or an https URL."""
+
+    feed: Slug
+    kind: Literal["ical"] = "ical"
+    url: str
+    space: Slug | None = None
+    poll_s: Annotated[float, Meta(ge=1, le=86_400)] = 300
+
+
+class RulesConfig(_Table, frozen=True, kw_only=True):
+    """What is expected of people, in seconds; quiet hours in the site's local time."""
+
+    quiet_from: ClockTime = "22:00"
+    quiet_to: ClockTime = "07:00"
+    lead_s: Seconds = 900
+    tail_s: Seconds = 900
+    no_show_after_s: Seconds = 900
+    overstay_after_s: Seconds = 900
+    unexpected_after_s: Seconds = 120
+    left_after_s: Seconds = 300
+    agent_silent_after_s: Seconds = 120
+
+
+class CodesConfig(_Table, frozen=True, kw_only=True):
+    """Cost is that of argon2id; the door pays it once per attempt."""
+
+    digits: Annotated[int, Meta(ge=8, le=12)] = 8
+    memory_kib: Annotated[int, Meta(ge=8_192, le=262_144)] = 8_192
+    iterations: Annotated[int, Meta(ge=1, le=16)] = 2
+
+
+class SiteConfig(_Table, frozen=True, kw_only=True):
+    site: Slug
+    name: str
+    zone: str = "Europe/Paris"
+    spaces: list[SpaceConfig]
+    doors: list[DoorConfig]
+    feeds: list[FeedConfig] = []
+    rules: RulesConfig = RulesConfig()
+    codes: CodesConfig = CodesConfig()
+
+
+class DeliveryConfig(_Table, frozen=True, kw_only=True):
+    """Where an issued code goes: nowhere, or as a file for each into ``state/outbox``."""
+
+    kind: Literal["none", "spool"] = "none"
+
+
+class SeriesConfig(_Table, frozen=True, kw_only=True):
+    """Where all series are copied to: a v2 write API (InfluxDB 1.8, 2, 3, VictoriaMetrics).
+
+    ``token_file`` holds the token alone and is readable by its owner only; no token without it. What waits for the
+    server is kept up to ``budget_mb`` on disk and sent every ``flush_s`` seconds.
+    """
+
+    url: Annotated[str, Meta(pattern=r"^https?://[^\s@?#]+\Z")]
+    org: str = ""
+    bucket: Annotated[str, Meta(min_length=1, max_length=200)] = "pleintemps"
+    token_file: str = ""
+    budget_mb: Annotated[float, Meta(ge=1, le=1_000_000)] = 256
+    flush_s: Annotated[float, Meta(ge=0.1, le=3_600)] = 5
+
+
+class GatewayConfig(_Table, frozen=True, kw_only=True):
+    """Paths are relative to the file. ``database_url`` is SQLAlchemy's; SQLite in ``state`` if absent.
+
+    Without ``[series]`` nothing leaves for a series database.
+    """
+
+    state: str = "state"
+    keys: str = "keys"
+    database_url: str = ""
+    mqtt: MqttConfig = MqttConfig()
+    web: WebConfig = WebConfig()
+    clock: ClockConfig = ClockConfig()
+    delivery: DeliveryConfig = DeliveryConfig()
+    sites: Annotated[list[SiteConfig], Meta(min_length=1)]
+
+    def site(self, name: str) -> SiteConfig:
+        """The site called ``name``; raises ConfigError."""
+        for site in self.sites:
+            if site.site == name:
+                return site
+        names = ", ".join(site.site for site in self.sites)
+        raise ConfigError(f"no site is called {name!r}; there are: {names}")
+
+
+def load(path: Path) -> GatewayConfig:
+    """The checked file at ``path``, with absolute paths; raises ConfigError, one line."""
+    config = load_toml(path, GatewayConfig)
+    _unique(path, "site", (site.site for site in config.sites))
+    for site in config.sites:
+        _check_site(path, site)
+    base = path.absolute().parent
+    state = base / config.state
+    clock = config.clock
+    return replace(
+        config,
+        state=str(state),
+        keys=str(base / config.keys),
+        database_url=_database_url(config.database_url, base) or f"sqlite:///{state / 'gateway.db'}",
+        clock=replace(clock, socket=str(base / clock.socket)) if clock.socket else clock,
+        sites=[_with_feed_paths(site, base) for site in config.sites],
+    )
+
+
+def _database_url(url: str, base: Path) -> str:
+    head, separator, path = url.partition("sqlite:///")
+    return f"sqlite:///{base / path}" if separator and not head and path else url
+
+
+def _with_feed_paths(site: SiteConfig, base: Path) -> SiteConfig:
+    feeds = [feed if "://" in feed.url else replace(feed, url=str(base / feed.url)) for feed in site.feeds]
+    return replace(site, feeds=feeds)
+
+
+def _check_site(path: Path, site: SiteConfig) -> None:
+    where = f"{path}: site {site.site!r}"
+    if site.site in RESERVED:
+        raise ConfigError(f"{where}: this name is reserved on the wire")
+    _unique(where, "space", (space.space for space in site.spaces))
+    _unique(where, "door", (door.door for door in site.doors))
+    _unique(where, "feed", (feed.feed for feed in site.feeds))
+    try:
+        ZoneInfo(site.zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ConfigError(f"{where}: zone: {site.zone!r} is no time zone like Europe/Paris") from error
+    places = {space.space for space in site.spaces}
+    if STREET in places:
+        raise ConfigError(f"{where}: no space may be called {STREET!r}")
+    for door in site.doors:
+        if door.agent in RESERVED:
+            raise ConfigError(f"{where}: door {door.door!r}: the agent name {door.agent!r} is reserved")
+        for end in (door.from_, door.to):
+            if end != STREET and end not in places:
+                raise ConfigError(f"{where}: door {door.door!r}: no space is called {end!r}")
+    for feed in site.feeds:
+        if feed.feed == "rest":
+            raise ConfigError(f"{where}: no feed may be called 'rest'")
+        if feed.space is not None and feed.space not in places:
+            raise ConfigError(f"{where}: feed {feed.feed!r}: no space is called {feed.space!r}")
+
+
+def _unique(where: object, what: str, names: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise ConfigError(f"{where}: two {what}s are called {name!r}")
+        seen.add(name)

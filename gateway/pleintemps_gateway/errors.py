@@ -1,0 +1,55 @@
+"""Everything that can go wrong at the gateway.
+
+    GatewayError
+    ├── OutsideError                          the outside did wrong
+    │   ├── SettingsError (ValueError)        a configuration, key folder or command line that cannot be used
+    │   ├── FeedError (OSError)               a calendar that cannot be fetched
+    │   ├── CalendarError (ValueError)        bytes that are no calendar at all
+    │   └── BookingError (ValueError)         a booking that cannot be taken; ``reason`` is one of a few words
+    └── StoreError (RuntimeError)             our own store cannot be used or has failed
+        ├── StoreBusyError (TimeoutError)     the writer's queue stayed full
+        └── CodesExhaustedError               the allocator finds no free code of this length
+
+What we did wrong otherwise stays a plain Python error.
+"""
+
+
+class GatewayError(Exception):
+    """Root of all errors of the gateway."""
+
+
+class OutsideError(GatewayError):
+    """Somebody gave us what we cannot use; the message is one line for them."""
+
+
+class SettingsError(OutsideError, ValueError):
+    """A configuration, key folder or command line that cannot be used; the message names it."""
+
+
+class FeedError(OutsideError, OSError):
+    """A calendar that cannot be fetched."""
+
+
+class CalendarError(OutsideError, ValueError):
+    """Bytes that are no calendar at all."""
+
+
+class BookingError(OutsideError, ValueError):
+    """A booking that cannot be taken: ``reason`` is ``unknown-space``, ``bad-times``, ``unknown-booking`` or
+    ``cancelled``."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class StoreError(GatewayError, RuntimeError):
+    """Our own store cannot be used or has failed."""
+
+
+class StoreBusyError(StoreError, TimeoutError):
+    """The writer's queue stayed full for too long."""
+
+
+class CodesExhaustedError(StoreError):
+    """No free code of this length was found."""

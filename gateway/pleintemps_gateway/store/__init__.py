@@ -1,0 +1,1 @@
+"""Schema, migrations, the writer and queries: SQLAlchemy Core over SQLite or PostgreSQL."""

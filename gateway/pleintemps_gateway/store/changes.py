@@ -1,0 +1,65 @@
+"""The change feed: one row for every change that a page may show, in the transaction that makes it."""
+
+from typing import Final
+
+from sqlalchemy import BigInteger, Connection, String, delete, func, insert, literal, select
+
+from .engine import lock_site
+from .schema import changes
+
+KEEP: Final = 20_000
+"""Rows kept a site: a follower that is further behind reads everything anew."""
+
+
+def record_change(conn: Connection, site: str, kind: str, key: str, at: int) -> None:
+    """Say that row ``key`` of table ``kind`` has changed at ``at`` (Unix ms).
+
+    ``key`` is the primary key without the site, joined by ``/``. Call inside ``write_transaction``.
+    """
+    lock_site(conn, site)
+    following = select(
+        literal(site, String),
+        func.coalesce(func.max(changes.c.seq), 0) + 1,
+        literal(kind, String),
+        literal(key[:120], String),
+        literal(at, BigInteger),
+    ).where(changes.c.site == site)
+    conn.execute(insert(changes).from_select(["site", "seq", "kind", "key", "at"], following))
+
+
+def record_changes(conn: Connection, site: str, rows: list[tuple[str, str]], at: int) -> None:
+    """Many changes of one site at once, as (kind, key), in this order."""
+    if not rows:
+        return
+    lock_site(conn, site)
+    last = last_change(conn, site)
+    conn.execute(
+        insert(changes),
+        [
+            {"site": site, "seq": last + 1 + index, "kind": kind, "key": key[:120], "at": at}
+            for index, (kind, key) in enumerate(rows)
+        ],
+    )
+
+
+def last_change(conn: Connection, site: str) -> int:
+    """The highest ``seq`` of ``site``; 0 if nothing ever changed."""
+    highest = select(func.coalesce(func.max(changes.c.seq), 0)).where(changes.c.site == site)
+    return int(conn.execute(highest).scalar_one())
+
+
+def changes_after(conn: Connection, site: str, seq: int, limit: int = 1000) -> list[tuple[int, str, str]]:
+    """(seq, kind, key) of the changes after ``seq``, oldest first."""
+    rows = conn.execute(
+        select(changes.c.seq, changes.c.kind, changes.c.key)
+        .where(changes.c.site == site, changes.c.seq > seq)
+        .order_by(changes.c.seq)
+        .limit(limit)
+    )
+    return [(int(row.seq), str(row.kind), str(row.key)) for row in rows]
+
+
+def prune_changes(conn: Connection, site: str, keep: int = KEEP) -> int:
+    """Delete all but the youngest ``keep`` rows of ``site`` (at least one stays); returns how many went."""
+    oldest = last_change(conn, site) - max(1, keep)
+    return conn.execute(delete(changes).where(changes.c.site == site, changes.c.seq <= oldest)).rowcount

@@ -1,0 +1,116 @@
+"""Opening a store. SQLite: WAL, every commit on disk before it returns. PostgreSQL: psycopg."""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.util.exc import CommandError
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
+
+from pleintemps_gateway.errors import SettingsError, StoreError
+
+BUSY_MS: Final = 20_000
+"""How long a writer waits for another process's commit before it gives up."""
+_WRITE: Final = "pleintemps_write"
+
+
+def open_engine(url: str) -> Engine:
+    """A pool of connections to the store at SQLAlchemy's ``url``; raises SettingsError for an unusable one.
+
+    On SQLite a transaction is deferred, so it sees one snapshot; write through :func:`write_transaction`.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise SettingsError(f"database_url: {error}") from error
+    if parsed.get_backend_name() == "postgresql":
+        if parsed.drivername == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        return create_engine(parsed, pool_pre_ping=True)
+    if parsed.get_backend_name() != "sqlite":
+        kind = parsed.get_backend_name()
+        raise SettingsError(f"database_url: {kind} is not supported, use sqlite or postgresql")
+    if parsed.database and parsed.database != ":memory:":
+        Path(parsed.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    engine = create_engine(parsed, connect_args={"timeout": BUSY_MS / 1000})
+    event.listen(engine, "connect", _sqlite_connect)
+    event.listen(engine, "begin", _sqlite_begin)
+    return engine
+
+
+def _sqlite_connect(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # the driver's own BEGIN comes too late; _sqlite_begin says it
+    for pragma in (
+        f"busy_timeout={BUSY_MS}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "cache_size=-65536",
+        "wal_autocheckpoint=4000",
+        "temp_store=MEMORY",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _sqlite_begin(connection: Connection) -> None:
+    # IMMEDIATE: a deferred transaction that turns writer fails at once if another process wrote meanwhile
+    write = connection.get_execution_options().get(_WRITE)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+@contextmanager
+def write_transaction(engine: Engine, sites: Iterable[str]) -> Iterator[Connection]:
+    """One transaction that may write rows of ``sites``; commits at the end, rolls back on an error.
+
+    Writers of one site go one after another, in whatever process they are: the order of ``changes.seq``
+    is therefore the order of commits.
+    """
+    with engine.execution_options(**{_WRITE: True}).begin() as connection:
+        for site in sorted(sites):
+            lock_site(connection, site)
+        yield connection
+
+
+def lock_site(connection: Connection, site: str) -> None:
+    """Keep other writers of ``site`` out until this transaction ends (SQLite has kept all out already)."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:site, 20))"), {"site": site})
+
+
+def alembic_config(url: str, connection: Connection | None = None) -> Config:
+    """Alembic's configuration for the migrations in this package."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
+    attributes: dict[str, Any] = config.attributes
+    attributes["connection"] = connection
+    return config
+
+
+def migrate(url: str) -> str:
+    """Bring the store at ``url`` to the newest schema, creating it if need be; returns the revision.
+
+    Safe beside another process that does the same. Raises SettingsError or StoreError.
+    """
+    engine = open_engine(url)
+    try:
+        with write_transaction(engine, ["*"]) as connection:
+            command.upgrade(alembic_config(url, connection), "head")
+            return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one())
+    except OperationalError as error:
+        raise StoreError(f"the store cannot be opened: {_first_line(error)}") from error
+    except SQLAlchemyError as error:
+        raise StoreError(f"the store cannot be migrated: {_first_line(error)}") from error
+    except CommandError as error:
+        raise StoreError(f"the store is newer than this program, or not ours: {error}") from error
+    finally:
+        engine.dispose()
+
+
+def _first_line(error: SQLAlchemyError) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

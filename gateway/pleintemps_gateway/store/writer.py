@@ -1,0 +1,183 @@
+"""One writer with group commit.
+
+One thread owns the write connection. It takes jobs (functions of a Connection), runs as many as wait in
+one transaction and resolves their futures after the commit. If one fails, the group is rolled back and its
+jobs run again, each in a transaction of its own: the one that fails again harms only itself.
+
+A ``Memory`` keeps state beside the store (what was seen, what rules believe). It puts its rows down once a
+group (``flush``), acts on what is durable (``committed``), and reads everything anew after a roll-back.
+"""
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from pleintemps_contract.errors import ContractError
+from pleintemps_contract.logs import line
+from pleintemps_gateway.errors import GatewayError, StoreBusyError, StoreError
+
+from .engine import write_transaction
+
+T = TypeVar("T")
+MAX_GROUP: Final = 512
+"""Jobs of one transaction."""
+JOB_FAULTS: Final = (SQLAlchemyError, GatewayError, ContractError, ValueError, LookupError, ArithmeticError)
+"""What a job may raise and harm only itself; anything else is our own mistake and ends the writer."""
+
+_log = logging.getLogger(__name__)
+
+
+class Memory(Protocol):
+    """State in memory that goes with the store; all calls come from the writer's thread."""
+
+    def flush(self, conn: Connection) -> None:
+        """Write what the group's jobs have gathered; the commit follows."""
+
+    def committed(self) -> None:
+        """The group is on disk."""
+
+    def reload(self, conn: Connection) -> None:
+        """The group is undone: forget what is not stored."""
+
+
+class _Job(NamedTuple):
+    run: Callable[[Connection], Any]
+    future: "Future[Any]"
+
+
+class Writer:
+    """Runs jobs in order of submission. ``sites`` are those whose rows the jobs may write."""
+
+    def __init__(
+        self, engine: Engine, sites: Iterable[str], *, memory: Memory | None = None, capacity: int = 2048
+    ) -> None:
+        self._engine = engine
+        self._sites = tuple(sites)
+        self._memory = memory
+        self._queue: queue.Queue[_Job | None] = queue.Queue(capacity)
+        self._failure: StoreError | None = None
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
+        self._thread.start()
+
+    @property
+    def failure(self) -> StoreError | None:
+        """What ended the writer, if something did: the process must then be started anew."""
+        return self._failure if self._ended.is_set() else None
+
+    def submit(self, job: Callable[[Connection], T], *, wait_s: float = 30.0) -> "Future[T]":
+        """Queue ``job``; its future is resolved after the commit. Waits while the queue is full.
+
+        A job may run twice (its first run is then rolled back). Raises StoreBusyError, or StoreError when the
+        writer has ended.
+        """
+        future: Future[T] = Future()
+        if self._ended.is_set():
+            raise StoreError("the store's writer has ended")
+        try:
+            self._queue.put(_Job(job, future), timeout=wait_s)
+        except queue.Full:
+            raise StoreBusyError(f"the store took no job for {wait_s} s") from None
+        if self._ended.is_set():
+            self._refuse_rest()
+        return future
+
+    def close(self) -> None:
+        """Run what is queued, then end the thread."""
+        if not self._ended.is_set():
+            self._queue.put(None)
+        self._thread.join()
+
+    def _work(self) -> None:
+        # When memory cannot be read anew, or the fault is our own, the thread ends: never retry and go on;
+        # whoever supervises us starts a new process from what is stored.
+        self._failure = StoreError("the store's writer has failed")
+        try:
+            while (group := self._next_group()) is not None:
+                self._run_group(group)
+            self._failure = None
+        except StoreError as error:
+            self._failure = error
+            _log.error(line("writer-ended", detail=error))
+        finally:
+            self._ended.set()
+            self._refuse_rest()
+
+    def _next_group(self) -> list[_Job] | None:
+        first = self._queue.get()
+        if first is None:
+            return None
+        group = [first]
+        while len(group) < MAX_GROUP:
+            try:
+                job = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if job is None:
+                self._queue.put(None)  # the end comes after this group
+                break
+            group.append(job)
+        return group
+
+    def _run_group(self, group: list[_Job]) -> None:
+        done = self._attempt(group)
+        if done is not None:
+            self._resolve(group, done)
+            return
+        for job in group:
+            self._run_alone(job)
+
+    def _attempt(self, group: list[_Job]) -> list[Any] | None:
+        """Results of the whole group after its commit; nothing if it was rolled back."""
+        try:
+            with write_transaction(self._engine, self._sites) as conn:
+                results = [job.run(conn) for job in group]
+                if self._memory is not None:
+                    self._memory.flush(conn)
+        except JOB_FAULTS as error:
+            _log.warning(line("group-rolled-back", jobs=len(group), error=type(error).__name__))
+            self._restore()
+            return None
+        return results
+
+    def _run_alone(self, job: _Job) -> None:
+        try:
+            with write_transaction(self._engine, self._sites) as conn:
+                result = job.run(conn)
+                if self._memory is not None:
+                    self._memory.flush(conn)
+        except JOB_FAULTS as error:
+            self._restore()
+            job.future.set_exception(error)
+            return
+        self._resolve([job], [result])
+
+    def _restore(self) -> None:
+        if self._memory is None:
+            return
+        try:
+            with self._engine.connect() as conn:
+                self._memory.reload(conn)
+        except SQLAlchemyError as error:
+            raise StoreError("the store cannot be read after a roll-back") from error
+
+    def _resolve(self, group: list[_Job], results: list[Any]) -> None:
+        if self._memory is not None:
+            self._memory.committed()
+        for job, result in zip(group, results, strict=True):
+            job.future.set_result(result)
+
+    def _refuse_rest(self) -> None:
+        while True:
+            try:
+                job = self._queue.get_nowait()
+            except queue.Empty:
+                return
+            if job is not None and not job.future.done():
+                job.future.set_exception(StoreError("the store's writer has ended"))
