@@ -6,8 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-def wait_until_up(answers: Callable[[], bool], process: subprocess.Popen[bytes], log: Path, within_s: float) -> None:
-    """Returns when ``answers()`` is true; raises with the end of ``log`` if the process ends or the time is up."""
+def wait_until_up(
+    answers: Callable[[], bool], process: subprocess.Popen[bytes], log: Path, within_s: float
+) -> None:
+    """Returns when ``answers()``; raises with the end of ``log`` if the process ends or time is up."""
     deadline = time.monotonic() + within_s
     while not answers():
         if process.poll() is not None:

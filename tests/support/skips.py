@@ -1,4 +1,4 @@
-"""With ``PLEINTEMPS_SKIPS=fail`` a skipped test is a failed one: where everything is installed, nothing may hide."""
+"""With ``PLEINTEMPS_SKIPS=fail`` a skipped test is a failed one, with its reason."""
 
 import os
 from collections.abc import Generator

@@ -23,7 +23,9 @@ def find_postgres() -> Path | None:
     debian = Path("/usr/lib/postgresql")
     if (debian / "15/bin/initdb").exists():
         return debian / "15/bin"
-    others = sorted((path.parent for path in debian.glob("*/bin/initdb")), key=lambda folder: int(folder.parent.name))
+    others = sorted(
+        (path.parent for path in debian.glob("*/bin/initdb")), key=lambda folder: int(folder.parent.name)
+    )
     if others:
         return others[-1]
     program = shutil.which("initdb")
@@ -50,9 +52,24 @@ class PostgresServer:
 
     def start(self) -> None:
         data = self._folder / "data"
-        arguments = ["-D", str(data), "-U", "pleintemps", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
+        arguments = [
+            "-D",
+            str(data),
+            "-U",
+            "pleintemps",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--locale=C.UTF-8",
+            "--no-sync",
+        ]
         made = subprocess.run(
-            [str(self._programs / "initdb"), *arguments], capture_output=True, text=True, check=False, **self._as_user
+            [str(self._programs / "initdb"), *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            **self._as_user,
         )
         if made.returncode:
             raise RuntimeError(f"initdb failed:\n{made.stdout}{made.stderr}")
@@ -68,7 +85,10 @@ class PostgresServer:
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [str(self._programs / "postgres"), "-D", str(data), *options], stdout=log, stderr=log, **self._as_user
+                [str(self._programs / "postgres"), "-D", str(data), *options],
+                stdout=log,
+                stderr=log,
+                **self._as_user,
             )
         wait_until_up(self._answers, self._process, self._log, within_s=30)
 
@@ -97,7 +117,12 @@ class PostgresServer:
 
     def _connect(self) -> psycopg.Connection[Any]:
         return psycopg.connect(
-            host="127.0.0.1", port=self.port, user="pleintemps", dbname="postgres", autocommit=True, connect_timeout=5
+            host="127.0.0.1",
+            port=self.port,
+            user="pleintemps",
+            dbname="postgres",
+            autocommit=True,
+            connect_timeout=5,
         )
 
     def _execute(self, statement: str) -> None:
