@@ -1,0 +1,148 @@
+"""A serial port that may vanish and return: opened, served, reported once, opened again."""
+
+import asyncio
+import logging
+import os
+import termios
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final
+
+import serial
+
+from pleintemps_contract.agent_messages import Health
+from pleintemps_contract.logs import line
+from pleintemps_edge.errors import EdgeError
+
+from .base import Emit, HealthChanged
+from .registry import Context
+
+_LOG: Final = logging.getLogger(__name__)
+_READ_SIZE: Final = 4096
+_PAUSES_MS: Final = (1_000, 2_000, 4_000, 8_000, 16_000, 30_000)
+
+
+class PortLost(EdgeError, OSError):
+    """The port cannot be opened, or went away. Never leaves the drivers: it becomes the device's health."""
+
+
+class HealthReporter:
+    """Says a device's health when it changes, and logs one line when down and one when back."""
+
+    def __init__(self, device: str, emit: Emit) -> None:
+        self._device = device
+        self._emit = emit
+        self._health: Health | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the last word was ``ok``."""
+        return self._health is Health.OK
+
+    def report(self, health: Health, detail: str = "") -> None:
+        if health == self._health:
+            return
+        if health is not Health.OK:
+            _LOG.warning(line("device-down", device=self._device, health=health, detail=detail))
+        elif self._health is not None:
+            _LOG.info(line("device-back", device=self._device))
+        self._health = health
+        self._emit(HealthChanged(self._device, health, detail[:200]))
+
+
+class OpenPort:
+    """One open port, 8N1. Every method raises PortLost once the port has gone."""
+
+    def __init__(self, path: Path, baud: int) -> None:
+        self._path = path
+        try:
+            self._serial = serial.Serial(str(path), baud, timeout=0, write_timeout=0, exclusive=True)
+        except (OSError, ValueError, termios.error) as error:
+            raise PortLost(_words(error)) from error
+        self._data = bytearray()
+        self._lost: PortLost | None = None
+        self._changed = asyncio.Event()
+        asyncio.get_running_loop().add_reader(self._serial.fileno(), self._ready)
+
+    def close(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._serial.fileno())
+        self._serial.close()
+
+    def _ready(self) -> None:
+        try:
+            self._data += self._serial.read(_READ_SIZE)
+        except OSError as error:  # end of file and EIO of a port that is gone
+            self.fail(_words(error))
+        self._changed.set()
+
+    def fail(self, reason: str) -> None:
+        """Give the port up: who reads it gets PortLost."""
+        asyncio.get_running_loop().remove_reader(self._serial.fileno())
+        self._lost = PortLost(reason)
+        self._changed.set()
+
+    async def read(self) -> bytes:
+        """At least one byte, as soon as there is one."""
+        await self._changed.wait()
+        if self._lost:
+            raise self._lost
+        return self.drain()
+
+    def drain(self) -> bytes:
+        """What has come and was not read."""
+        data = bytes(self._data)
+        self._data.clear()
+        self._changed.clear()
+        return data
+
+    def write(self, data: bytes) -> None:
+        """Send ``data``, a few bytes that the kernel's buffer holds."""
+        if self._lost:
+            raise self._lost
+        try:
+            self._serial.write(data)
+        except OSError as error:
+            raise PortLost(_words(error)) from error
+
+    def check_in_place(self) -> None:
+        """Fail if the path is gone or leads to another device by now: a silent port may be a dead one."""
+        try:
+            there, here = os.stat(self._path), os.fstat(self._serial.fileno())
+        except OSError as error:
+            self.fail(_words(error))
+        else:
+            if (there.st_dev, there.st_ino, there.st_rdev) != (here.st_dev, here.st_ino, here.st_rdev):
+                self.fail("the port was replaced")
+
+
+async def keep_open(
+    port: str,
+    baud: int,
+    context: Context,
+    health: HealthReporter,
+    serve: Callable[[OpenPort], Awaitable[None]],
+) -> None:
+    """Open ``port`` and ``serve`` it for ever, until cancelled.
+
+    When it is lost, report ``error`` once and open again after pauses that grow from 1 s to 30 s (World time)
+    until ``serve`` has reported ``ok``, which it does when good frames flow.
+    """
+    attempt = 0
+    while True:
+        try:
+            opened = OpenPort(context.port(port), baud)
+            try:
+                await serve(opened)
+            finally:
+                opened.close()
+        except* PortLost as lost:
+            attempt = 0 if health.ok else attempt
+            health.report(Health.ERROR, f"{port}: {lost.exceptions[0]}")
+        pause = _PAUSES_MS[min(attempt, len(_PAUSES_MS) - 1)]
+        attempt += 1
+        await context.world.sleep_until(context.world.monotonic() + pause)
+
+
+def _words(error: Exception) -> str:
+    number = getattr(error, "errno", None)
+    return os.strerror(number) if number else str(error)
