@@ -21,7 +21,7 @@ from .fleet import Fleet, names
 SITE = "bench"
 BIN = Path(sys.executable).parent
 BROKER = "autosave_on_changes false\nautosave_interval 60"
-"""As the demo runs it (docs/decisions.md, 10): saving at every change costs Mosquitto nine tenths of its speed."""
+"""As the demo runs it; docs/decisions.md 10 says what saving at every change costs."""
 
 
 def gateway_config(port: int, agents: int) -> str:
