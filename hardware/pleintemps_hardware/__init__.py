@@ -1,0 +1,1 @@
+"""Board pin maps and hardware facts as package data."""

@@ -1,0 +1,1 @@
+"""Pin maps of boards, one TOML file each."""

@@ -1,0 +1,1 @@
+"""Boards: pin maps and what fits on them."""
