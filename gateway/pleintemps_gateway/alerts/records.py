@@ -1,0 +1,93 @@
+"""Rows of the table ``alerts`` and the table of kinds."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+from msgspec import Struct
+
+Fact = str | int | float | bool | None
+
+
+class AlertKind(StrEnum):
+    NOISE = "noise"
+    UNEXPECTED_PRESENCE = "unexpected-presence"
+    NO_SHOW = "no-show"
+    OVERSTAY = "overstay"
+    DOOR_FORCED_OPEN = "door-forced-open"
+    DOOR_OPEN_TOO_LONG = "door-open-too-long"
+    AGENT_SILENT = "agent-silent"
+    DEVICE_FAULT = "device-fault"
+    CODE_ATTEMPTS = "code-attempts"
+    BAD_MESSAGES = "bad-messages"
+    FEED_FAULT = "feed-fault"
+
+
+class Rank(StrEnum):
+    """``alert`` wants somebody soon, ``watch`` can wait for the next look."""
+
+    ALERT = "alert"
+    WATCH = "watch"
+
+
+RANKS: Final[Mapping[AlertKind, Rank]] = {
+    AlertKind.NOISE: Rank.ALERT,
+    AlertKind.UNEXPECTED_PRESENCE: Rank.ALERT,
+    AlertKind.NO_SHOW: Rank.WATCH,
+    AlertKind.OVERSTAY: Rank.WATCH,
+    AlertKind.DOOR_FORCED_OPEN: Rank.ALERT,
+    AlertKind.DOOR_OPEN_TOO_LONG: Rank.WATCH,
+    AlertKind.AGENT_SILENT: Rank.WATCH,
+    AlertKind.DEVICE_FAULT: Rank.WATCH,
+    AlertKind.CODE_ATTEMPTS: Rank.WATCH,
+    AlertKind.BAD_MESSAGES: Rank.WATCH,
+    AlertKind.FEED_FAULT: Rank.WATCH,
+}
+
+
+class AlertState(StrEnum):
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+
+
+class Alert(Struct, frozen=True, kw_only=True):
+    """One alert; ``subject`` (kind and what it is about) is unique while it is not resolved.
+
+    ``facts`` are the figures of the sentence that each language makes of it.
+    """
+
+    alert: str
+    kind: AlertKind
+    rank: Rank
+    subject: str
+    state: AlertState
+    opened: int
+    facts: dict[str, Fact]
+    space: str | None = None
+    door: str | None = None
+    agent: str | None = None
+    booking: str | None = None
+    acknowledged: int | None = None
+    acknowledged_by: str | None = None
+    comment: str | None = None
+    resolved: int | None = None
+
+
+class AlertOpened(Struct, frozen=True, kw_only=True):
+    alert: Alert
+
+
+class AlertUpdated(Struct, frozen=True, kw_only=True):
+    """``facts`` changed; the acknowledgement belongs to who wrote it, so store ``facts`` only."""
+
+    alert: Alert
+
+
+class AlertResolved(Struct, frozen=True, kw_only=True):
+    """``state`` and ``resolved`` changed (and ``facts`` may have); store these only."""
+
+    alert: Alert
+
+
+AlertOutput = AlertOpened | AlertUpdated | AlertResolved

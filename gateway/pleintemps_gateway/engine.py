@@ -1,0 +1,339 @@
+"""The rules of one site behind one door: what happened goes in, rows to store come out.
+
+Pure: no I/O, no clock, no store. Feed what arrives, then ask :meth:`SiteEngine.tick` about once a second; the
+same inputs give the same outputs. After a restart :meth:`SiteEngine.restore` comes first, before anything is
+fed."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from pleintemps_contract.agent_messages import (
+    AccessRefused,
+    DeviceHealth,
+    DeviceInfo,
+    DoorAlarmChanged,
+    DoorInfo,
+    DoorPhysicalChanged,
+    EventRecord,
+    Health,
+    MessageRefused,
+    SeriesInfo,
+)
+
+from .alerts.book import AlertBook
+from .alerts.doors import DoorAlerts
+from .alerts.health import HealthAlerts
+from .alerts.records import Alert, AlertKind, AlertOpened, AlertResolved, AlertState, AlertUpdated
+from .config import SiteConfig, SpaceConfig
+from .noise.alarm import NoiseAlarm
+from .noise.monitor import Limits
+from .noise.quiet import Period, QuietHours
+from .occupancy.records import OccupancyChanged, SpaceNow
+from .occupancy.space import SpaceRuntime
+from .reconcile.ledger import Ledger
+from .reconcile.records import Booking, UsageChanged, UsageState
+from .reconcile.unexpected import Unexpected
+from .reconcile.usage import Margins, Observed
+
+__all__ = [
+    "Alert",
+    "AlertKind",
+    "AlertOpened",
+    "AlertResolved",
+    "AlertState",
+    "AlertUpdated",
+    "Booking",
+    "Ignored",
+    "OccupancyChanged",
+    "Output",
+    "RecentSeries",
+    "SiteEngine",
+    "Snapshot",
+    "SpaceNow",
+    "UsageChanged",
+    "UsageState",
+]
+
+FUTURE_MS: Final = 5 * 60_000
+"""A sample this far ahead of the gateway's clock comes from a wrong clock and is no evidence."""
+
+
+class Ignored(Struct, frozen=True, kw_only=True):
+    """``count`` values of a series (``source`` is ``agent/series``) could not be used since the last tick: a
+    refusal."""
+
+    source: str
+    reason: str
+    count: int
+    at: int
+
+
+Output = SpaceNow | OccupancyChanged | UsageChanged | AlertOpened | AlertUpdated | AlertResolved | Ignored
+
+
+class RecentSeries(Struct, frozen=True, kw_only=True):
+    """A series as it was announced, with its samples (Unix ms, value) of the last half hour or noise
+    window."""
+
+    agent: str
+    info: SeriesInfo
+    samples: Sequence[tuple[int, float]] = ()
+
+
+class Snapshot(Struct, frozen=True, kw_only=True):
+    """What a predecessor left in the store.
+
+    ``spaces`` all rows; ``usage`` rows without ``closed_at`` and those closed within the last days;
+    ``alerts`` all that are not resolved; ``occupancy`` the changes since the start (less lead) of the oldest
+    open booking, with the one before; ``heard`` each agent's ``last_seen``."""
+
+    spaces: Sequence[SpaceNow] = ()
+    usage: Sequence[UsageChanged] = ()
+    alerts: Sequence[Alert] = ()
+    occupancy: Sequence[OccupancyChanged] = ()
+    series: Sequence[RecentSeries] = ()
+    heard: Mapping[str, int] = {}
+
+
+class _Space:
+    """One configured space with the rules that watch it."""
+
+    __slots__ = ("config", "noise", "runtime", "unexpected")
+
+    def __init__(self, config: SpaceConfig, unexpected_after_ms: int, alerts: AlertBook, now: int) -> None:
+        noise = config.noise
+        limits = Limits(
+            noise.limit_db,
+            noise.quiet_limit_db,
+            round(noise.window_s * 1000),
+            noise.hysteresis_db,
+            noise.min_coverage,
+        )
+        self.config = config
+        self.runtime = SpaceRuntime(config.space, limits, now)
+        self.noise = NoiseAlarm(config.space, noise.window_s, alerts)
+        self.unexpected = Unexpected(config.space, unexpected_after_ms, alerts)
+
+
+class SiteEngine:
+    """Everything the gateway believes about one site. ``new_id`` names alerts: 32 hexadecimal digits."""
+
+    def __init__(self, site_config: SiteConfig, now: int, new_id: Callable[[], str]) -> None:
+        rules = site_config.rules
+        self._now = now
+        self._alerts = AlertBook(new_id)
+        self._quiet = QuietHours(site_config.zone, rules.quiet_from, rules.quiet_to)
+        unexpected_after_ms = round(rules.unexpected_after_s * 1000)
+        self._spaces = {
+            space.space: _Space(space, unexpected_after_ms, self._alerts, now) for space in site_config.spaces
+        }
+        self._sides = {door.door: (door.from_, door.to) for door in site_config.doors}
+        self._doors = DoorAlerts(self._alerts)
+        self._health = HealthAlerts(self._alerts, round(rules.agent_silent_after_s * 1000), now)
+        for door in site_config.doors:
+            self._health.expect(door.agent)
+        margins = Margins(
+            *(
+                round(seconds * 1000)
+                for seconds in (
+                    rules.lead_s,
+                    rules.tail_s,
+                    rules.no_show_after_s,
+                    rules.overstay_after_s,
+                    rules.left_after_s,
+                )
+            )
+        )
+        passages = frozenset(space.space for space in site_config.spaces if not space.bookable)
+        self._ledger = Ledger(margins, passages, self._alerts, now)
+        self._series: dict[str, dict[str, SeriesInfo]] = {}
+        self._ill: set[tuple[str, str]] = set()
+        self._ignored: dict[tuple[str, str], int] = {}
+        self._refused: dict[tuple[str, str], int] = {}
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go on where a predecessor stopped: nothing that it stored is said again."""
+        now = self._now
+        self._alerts.restore(snapshot.alerts)
+        self._doors.restore(now)
+        self._health.restore(now)
+        for agent, last_seen in snapshot.heard.items():
+            self._health.presence(agent, True, last_seen, now)
+        for alert in snapshot.alerts:
+            if alert.kind is AlertKind.DEVICE_FAULT and alert.agent is not None:
+                self._ill.add((alert.agent, str(alert.facts.get("device"))))
+        start = min((samples[0][0] for recent in snapshot.series if (samples := recent.samples)), default=now)
+        rows = {row.space: row for row in snapshot.spaces}
+        for name, space in self._spaces.items():
+            space.runtime.restore(rows.get(name), min(start, now))
+        by_agent: dict[str, list[SeriesInfo]] = {}
+        for recent in snapshot.series:
+            by_agent.setdefault(recent.agent, []).append(recent.info)
+        for agent, infos in by_agent.items():
+            self._announce(agent, infos)
+        for recent in snapshot.series:
+            self._take(recent.agent, recent.info.series, recent.samples)
+        self._ignored.clear()
+        history: dict[str, list[Observed]] = {}
+        for change in sorted(snapshot.occupancy, key=lambda change: (change.space, change.since)):
+            history.setdefault(change.space, []).append(Observed(change.state, change.since))
+        alive_at = max((row.at for row in snapshot.spaces), default=now)
+        self._ledger.restore(snapshot.usage, history, alive_at)
+        for row in snapshot.spaces:
+            self._ledger.observe(row.space, Observed(row.state, row.since))
+
+    # --- what arrives ---------------------------------------------------------------------------------
+
+    def on_series(self, agent: str, series: Sequence[SeriesInfo]) -> None:
+        """The complete list of an agent's series, from its birth."""
+        self._health.heard(agent, self._now)
+        self._announce(agent, series)
+
+    def _announce(self, agent: str, series: Sequence[SeriesInfo]) -> None:
+        old = self._series.get(agent, {})
+        new = {info.series: info for info in series}
+        self._series[agent] = new
+        for name, info in old.items():
+            known = new.get(name)
+            moved = known is None or (known.space, known.quantity) != (info.space, info.quantity)
+            if moved and info.space in self._spaces:
+                self._spaces[info.space].runtime.forget(f"{agent}/{name}")
+        for name, info in new.items():
+            space = self._spaces.get(info.space)
+            if space is None:
+                self._ignore(f"{agent}/{name}", f"space {info.space} is not in the gateway's configuration")
+                continue
+            space.runtime.series(f"{agent}/{name}", name, info.quantity, info.max_silence_s)
+            if (agent, info.device) in self._ill:
+                space.runtime.fault(f"{agent}/{name}", self._now, True)
+
+    def on_devices(self, agent: str, devices: Sequence[DeviceInfo], at: int) -> None:
+        """Health of an agent's devices, from its birth; after :meth:`on_series`."""
+        for device in devices:
+            self._device(agent, device.device, device.health, device.detail, at)
+
+    def on_doors(self, agent: str, doors: Sequence[DoorInfo], at: int) -> None:
+        """An agent's doors as they stand at its birth."""
+        for door in doors:
+            self._doors.alarm(door.door, agent, door.alarm, at)
+            self._doors.physical(door.door, door.physical, at)
+
+    def on_samples(self, agent: str, samples: Mapping[str, Sequence[tuple[int, float]]]) -> None:
+        """Values by series name, (Unix ms, value) in any order; a value that cannot be used is counted."""
+        self._health.heard(agent, self._now)
+        for name in sorted(samples):
+            self._take(agent, name, samples[name])
+
+    def _take(self, agent: str, name: str, samples: Sequence[tuple[int, float]]) -> None:
+        source = f"{agent}/{name}"
+        info = self._series.get(agent, {}).get(name)
+        space = None if info is None else self._spaces.get(info.space)
+        if space is None:
+            why = "series was not announced" if info is None else "space is not in the configuration"
+            self._ignore(source, why, len(samples))
+            return
+        for at, value in sorted(samples):
+            if at > self._now + FUTURE_MS:
+                self._ignore(source, "time is ahead of the gateway's clock")
+            elif fault := space.runtime.sample(source, at, value):
+                self._ignore(source, fault)
+
+    def on_event(self, agent: str, record: EventRecord) -> None:
+        """One record of an agent's journal, once."""
+        self._health.heard(agent, self._now)
+        event, at = record.event, record.at
+        if isinstance(event, DoorAlarmChanged):
+            self._doors.alarm(event.door, agent, event.alarm, at)
+        elif isinstance(event, DoorPhysicalChanged):
+            self._doors.physical(event.door, event.state, at)
+            for side in self._sides.get(event.door, ()):
+                if side in self._spaces:
+                    self._spaces[side].runtime.door(at)
+        elif isinstance(event, AccessRefused):
+            self._doors.refused(event.door, agent, event.reason, at, self._now)
+        elif isinstance(event, DeviceHealth):
+            self._device(agent, event.device, event.health, event.detail, at)
+        elif isinstance(event, MessageRefused):
+            source = f"{agent}/{event.channel}"
+            count = self._refused.get((source, event.reason), 0) + event.count
+            self._refused[source, event.reason] = count
+            self._health.refusal(source, event.reason, count, self._now)
+
+    def _device(self, agent: str, device: str, health: Health, detail: str, at: int) -> None:
+        ill = health is not Health.OK
+        self._health.device(agent, device, health, detail, at)
+        if ill == ((agent, device) in self._ill):
+            return
+        (self._ill.add if ill else self._ill.discard)((agent, device))
+        for name, info in self._series.get(agent, {}).items():
+            if info.device == device and info.space in self._spaces:
+                self._spaces[info.space].runtime.fault(f"{agent}/{name}", at, ill)
+
+    def on_agent(self, agent: str, online: bool, last_seen: int) -> None:
+        """What ``availability`` says of an agent, and when it was heard last (Unix ms, gateway's clock)."""
+        self._health.presence(agent, online, last_seen, self._now)
+
+    def on_bookings(self, bookings: Sequence[Booking]) -> None:
+        """New and changed bookings; those not named stay as they are. One that vanishes comes as
+        cancelled."""
+        self._ledger.bookings(bookings, self._now)
+
+    def on_code_used(self, booking: str) -> None:
+        """The booking's code opened a door: from its lead on, presence is this booking's and not its
+        predecessor's."""
+        self._ledger.code_used(booking)
+
+    def on_refusal(self, source: str, reason: str, count: int, at: int) -> None:
+        """``count`` messages of ``source`` were refused so far for ``reason`` (the row of ``refusals``)."""
+        self._health.refusal(source, reason, count, at)
+
+    def on_feed(self, feed: str, error: str | None, at: int) -> None:
+        """A calendar was read (``error`` None) or not."""
+        self._health.feed(feed, error, at)
+
+    def on_acknowledged(self, alert: str, at: int, by: str, comment: str | None = None) -> None:
+        """A person acknowledged an alert; the web tier has already stored it."""
+        self._alerts.acknowledge(alert, at, by, comment)
+        known = self._alerts.by_id(alert)
+        if known is not None and known.door is not None:
+            self._doors.acknowledged(known.door, at)
+
+    def _ignore(self, source: str, reason: str, count: int = 1) -> None:
+        self._ignored[source, reason] = self._ignored.get((source, reason), 0) + count
+
+    # --- time -----------------------------------------------------------------------------------------
+
+    def tick(self, now: int) -> list[Output]:
+        """Let time pass until ``now`` (it does not go back) and say what changed, in an order that
+        repeats."""
+        now = self._now = max(now, self._now)
+        outputs: list[Output] = []
+        period = self._quiet.period(now)
+        for space in self._spaces.values():
+            if space.runtime.due <= now:
+                self._look(space, now, period, outputs)
+        self._ledger.tick(now)
+        for space in self._spaces.values():
+            if space.runtime.estimate is not None:
+                space.unexpected.look(now, space.runtime.estimate, self._ledger)
+        self._doors.tick(now)
+        self._health.tick(now)
+        outputs += self._ledger.take()
+        outputs += self._alerts.take()
+        for (source, reason), count in sorted(self._ignored.items()):
+            outputs.append(Ignored(source=source, reason=reason, count=count, at=now))
+        self._ignored.clear()
+        return outputs
+
+    def _look(self, space: _Space, now: int, period: Period, outputs: list[Output]) -> None:
+        look = space.runtime.look(now, period)
+        name = space.config.space
+        if look.row is not None:
+            outputs.append(look.row)
+        if look.change is not None:
+            outputs.append(look.change)
+            self._ledger.observe(name, Observed(look.change.state, look.change.since))
+        booking = self._ledger.current(name, now)
+        space.noise.look(now, look.judgement, None if booking is None else booking.title)

@@ -1,0 +1,1 @@
+"""Sliding equivalent levels, quiet hours and limits."""

@@ -1,0 +1,62 @@
+"""LAeq over a sliding window: energy is summed, decibels are never averaged.
+
+A level sample at t speaks for the time since the series' previous sample, at most for its ``max_silence_s``
+(for one second if it is the first). Energy and measured time are kept in bins of a sixtieth of the window, at
+least one second; the oldest bin counts in proportion."""
+
+from math import log10
+from typing import NamedTuple
+
+BINS = 60
+
+
+class Level(NamedTuple):
+    """``level_db`` is absent without any measured time; ``coverage`` is the measured share of the window, 0
+    to 1."""
+
+    level_db: float | None
+    coverage: float
+
+
+class LevelWindow:
+    """The levels of one series over the last ``window_ms``."""
+
+    def __init__(self, window_ms: int, max_silence_ms: int) -> None:
+        self._window_ms = window_ms
+        self._max_silence_ms = max_silence_ms
+        self._bin_ms = max(1000, -(-window_ms // BINS))
+        self._bins: dict[int, tuple[float, int]] = {}
+        self.last_at: int | None = None
+
+    def add(self, at: int, level_db: float) -> bool:
+        """Take a sample; False if it is not younger than the last one."""
+        if self.last_at is not None and at <= self.last_at:
+            return False
+        span = 1000 if self.last_at is None else min(at - self.last_at, self._max_silence_ms)
+        self.last_at = at
+        power = 10 ** (level_db / 10)
+        start = max(at - span, at - self._window_ms)
+        while start < at:
+            index = start // self._bin_ms
+            end = min(at, (index + 1) * self._bin_ms)
+            energy, covered = self._bins.get(index, (0.0, 0))
+            self._bins[index] = (energy + power * (end - start), covered + end - start)
+            start = end
+        return True
+
+    def over(self, start: int, end: int) -> Level:
+        """LAeq from ``start`` to ``end`` (Unix ms, within the window); coverage is of the whole window."""
+        oldest = (end - self._window_ms) // self._bin_ms
+        for index in [index for index in self._bins if index < oldest]:
+            del self._bins[index]
+        energy, covered = 0.0, 0.0
+        for index, (bin_energy, bin_covered) in self._bins.items():
+            bin_start = index * self._bin_ms
+            if bin_start + self._bin_ms <= start or bin_start >= end:
+                continue
+            share = min(1.0, (bin_start + self._bin_ms - start) / self._bin_ms)
+            energy += share * bin_energy
+            covered += share * bin_covered
+        if covered <= 0:
+            return Level(None, 0.0)
+        return Level(10 * log10(energy / covered), min(1.0, covered / self._window_ms))

@@ -1,0 +1,1 @@
+"""From evidence to the believed state of a room."""

@@ -1,0 +1,208 @@
+"""Belief about one room: a causal Bayesian filter over (vacant, occupied and active, occupied and still).
+
+Continuous-time transitions with real time steps. Each sensor is a continuous-time process whose rates depend
+on the hidden state: staying silent for t seconds has likelihood exp(-rate t), a change has likelihood rate. A
+held output is therefore never counted twice, however often it is repeated."""
+
+from math import exp
+from typing import Final
+
+from pleintemps_contract.units import Quantity
+
+from . import parameters as p
+from .parameters import PerState
+
+_NEUTRAL: Final = PerState(0.0, 0.0, 0.0)
+
+
+class Sensor:
+    """One evidence series within a belief. ``value`` is None when the series is not evidence: new, stale, in
+    error."""
+
+    __slots__ = ("changed_at", "faulty", "key", "last_at", "quantity", "stale_ms", "value")
+
+    def __init__(self, key: str, quantity: Quantity, stale_ms: int) -> None:
+        self.key = key
+        self.quantity = quantity
+        self.stale_ms = stale_ms
+        self.value: int | None = None
+        self.last_at = -1
+        self.changed_at = -1
+        self.faulty = False
+
+    def copy(self) -> "Sensor":
+        twin = Sensor(self.key, self.quantity, self.stale_ms)
+        twin.value, twin.last_at, twin.changed_at = self.value, self.last_at, self.changed_at
+        twin.faulty = self.faulty
+        return twin
+
+
+def _likelihood(rates: PerState) -> PerState:
+    """Relative likelihood of a change at these rates, no ratio above e^MAX_STEP_LLR."""
+    least = max(rates) * exp(-p.MAX_STEP_LLR)
+    return PerState(*(max(rate, least) for rate in rates))
+
+
+def _share(rises: PerState, falls: PerState, high: bool) -> PerState:
+    """Likelihood of finding a two-valued sensor high (or low) without having seen it before."""
+    shares = [up / (up + down) for up, down in zip(rises, falls, strict=True)]
+    return _likelihood(PerState(*(share if high else 1 - share for share in shares)))
+
+
+_PIR_ROSE: Final = _likelihood(p.PIR_RISES)
+_PIR_FELL: Final = _likelihood(p.PIR_FALLS)
+_PIR_FOUND: Final = {high: _share(p.PIR_RISES, p.PIR_FALLS, high) for high in (False, True)}
+_RADAR_TO: Final = {
+    0: _likelihood(p.RADAR_TO_NOBODY),
+    1: _likelihood(p.RADAR_TO_MOVING),
+    2: _likelihood(p.RADAR_TO_STILL),
+    3: _likelihood(p.RADAR_TO_MOVING),
+}
+_RADAR_ENDS: Final = {
+    0: p.RADAR_NOBODY_ENDS,
+    1: p.RADAR_MOVING_ENDS,
+    2: p.RADAR_STILL_ENDS,
+    3: p.RADAR_MOVING_ENDS,
+}
+
+
+class Belief:
+    """Probabilities at ``at`` (Unix ms), with the sensors as they stand then."""
+
+    __slots__ = ("active", "at", "door_at", "sensors", "still", "vacant")
+
+    def __init__(self, at: int) -> None:
+        self.at = at
+        self.vacant, self.active, self.still = p.PRIOR
+        self.sensors: dict[str, Sensor] = {}
+        self.door_at = -p.DOOR_APART_MS
+
+    def copy(self) -> "Belief":
+        twin = Belief(self.at)
+        twin.vacant, twin.active, twin.still = self.vacant, self.active, self.still
+        twin.sensors = {key: sensor.copy() for key, sensor in self.sensors.items()}
+        twin.door_at = self.door_at
+        return twin
+
+    @property
+    def occupied(self) -> float:
+        """Probability that somebody is there."""
+        return self.active + self.still
+
+    def _settle(self, vacant: float, active: float, still: float) -> None:
+        """Normalise and keep every state possible."""
+        total = vacant + active + still
+        vacant = max(vacant / total, p.FLOOR.vacant)
+        active = max(active / total, p.FLOOR.active)
+        still = max(still / total, p.FLOOR.still)
+        total = vacant + active + still
+        self.vacant, self.active, self.still = vacant / total, active / total, still / total
+
+    def _times(self, likelihood: PerState) -> None:
+        self._settle(
+            self.vacant * likelihood.vacant, self.active * likelihood.active, self.still * likelihood.still
+        )
+
+    def _motion(self) -> bool | None:
+        """All motion sensors of the room as one: high if any is; None without a live one."""
+        found: bool | None = None
+        for sensor in self.sensors.values():
+            if sensor.quantity is Quantity.MOTION and sensor.value is not None:
+                if sensor.value and self.at - sensor.changed_at < p.STUCK_HIGH_MS:
+                    return True
+                if not sensor.value:
+                    found = False
+        return found
+
+    # --- evidence -----------------------------------------------------------------------------------
+
+    def sample(self, key: str, at: int, value: int) -> None:
+        """A series says ``value`` at ``at``; the belief must have been advanced to there."""
+        sensor = self.sensors[key]
+        if at <= sensor.last_at or sensor.faulty:
+            return
+        motion, before = self._motion(), sensor.value
+        sensor.last_at = at
+        if value != before:
+            sensor.value = value
+            sensor.changed_at = at
+        if sensor.quantity is Quantity.MOTION:
+            after = self._motion()
+            if after is not None and after != motion:
+                if motion is None:
+                    self._times(_PIR_FOUND[after])
+                else:
+                    self._times(_PIR_ROSE if after else _PIR_FELL)
+        elif value != before and not (before in (1, 3) and value in (1, 3)):
+            self._times(_RADAR_TO[value])
+
+    def door(self, at: int) -> None:
+        """A door of the room was opened or closed at ``at``: something changed, the direction is unknown."""
+        if at - self.door_at < p.DOOR_APART_MS:
+            return
+        self.door_at = at
+        keep, gain = 1 - p.DOOR_WEIGHT, p.DOOR_WEIGHT
+        prior = p.AFTER_DOOR
+        self._settle(
+            keep * self.vacant + gain * prior.vacant,
+            keep * self.active + gain * prior.active,
+            keep * self.still + gain * prior.still,
+        )
+
+    def fault(self, key: str, faulty: bool) -> None:
+        """A device fell ill or recovered; its last value is worth nothing in either case."""
+        sensor = self.sensors[key]
+        sensor.faulty = faulty
+        sensor.value = None
+
+    # --- time -----------------------------------------------------------------------------------------
+
+    def advance(self, to: int) -> None:
+        """Let time pass until ``to``, in steps that end on the grid and where a series goes stale."""
+        if to - self.at > p.FORGET_MS:
+            self.vacant, self.active, self.still = p.PRIOR
+            for sensor in self.sensors.values():
+                if sensor.last_at + sensor.stale_ms < to - p.FORGET_MS:
+                    sensor.value = None
+            self.at = (to - p.FORGET_MS) // p.GRID_MS * p.GRID_MS
+        while self.at < to:
+            end = min(to, (self.at // p.GRID_MS + 1) * p.GRID_MS)
+            for sensor in self.sensors.values():
+                if sensor.value is not None:
+                    stale_at = sensor.last_at + sensor.stale_ms
+                    if stale_at <= self.at:
+                        sensor.value = None
+                    elif stale_at < end:
+                        end = stale_at
+            self._step(end)
+
+    def _rates(self) -> tuple[float, float, float]:
+        """How fast each state loses likelihood while nothing changes, per second."""
+        vacant = active = still = 0.0
+        motion = self._motion()
+        if motion is not None:
+            rates = p.PIR_FALLS if motion else p.PIR_RISES
+            vacant, active, still = rates
+        for sensor in self.sensors.values():
+            if sensor.quantity is Quantity.RADAR and sensor.value is not None:
+                weight = 1.0 if self.at - sensor.changed_at < p.RADAR_SPEAKS_S * 1000 else p.RADAR_CONFIRMS
+                rates = _RADAR_ENDS[sensor.value]
+                vacant += weight * rates.vacant
+                active += weight * rates.active
+                still += weight * rates.still
+        return vacant, active, still
+
+    def _step(self, end: int) -> None:
+        seconds = (end - self.at) / 1000
+        lose_vacant, lose_active, lose_still = self._rates()
+        least = min(lose_vacant, lose_active, lose_still)
+        vacant = self.vacant * exp((least - lose_vacant) * seconds)
+        active = self.active * exp((least - lose_active) * seconds)
+        still = self.still * exp((least - lose_still) * seconds)
+        come = vacant * p.ARRIVE * seconds
+        settle, go = active * p.SETTLE * seconds, active * p.LEAVE_ACTIVE * seconds
+        stir, slip = still * p.STIR * seconds, still * p.LEAVE_STILL * seconds
+        self._settle(
+            vacant - come + go + slip, active + come + stir - settle - go, still + settle - stir - slip
+        )
+        self.at = end

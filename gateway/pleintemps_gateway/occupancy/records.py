@@ -1,0 +1,36 @@
+"""What the occupancy and noise rules say about a space: rows of the tables ``spaces`` and ``occupancy``."""
+
+from msgspec import Struct
+
+from pleintemps_contract.gateway_messages import Occupancy
+
+
+class SpaceNow(Struct, frozen=True, kw_only=True):
+    """A space as it is believed at ``at``. ``probability`` is that of occupied, absent when unknown.
+
+    ``evidence`` is ``<series> <what>`` with what in motion, quiet, moving, still, moving-and-still, nobody,
+    or empty; ``level_db`` is LAeq over the noise window, ``level_coverage`` the measured share of that window
+    (0 to 1)."""
+
+    space: str
+    state: Occupancy
+    probability: float | None
+    since: int
+    at: int
+    evidence: str
+    evidence_at: int | None
+    level_db: float | None
+    level_coverage: float | None
+    level_at: int | None
+    limit_db: float | None
+    quiet: bool | None
+
+
+class OccupancyChanged(Struct, frozen=True, kw_only=True):
+    """The state of a space changed at ``since``; ``since`` rises strictly within a space."""
+
+    space: str
+    since: int
+    state: Occupancy
+    probability: float | None
+    evidence: str

@@ -1,0 +1,198 @@
+"""One room: evidence in any order of arrival, an estimate whenever asked.
+
+Belief is committed up to ``REORDER_MS`` before now; what is younger is replayed in order of time at each
+estimate, so that samples of several agents give the in-order result. What comes later still counts at the
+committed moment, youngest per series only, and not at all once stale."""
+
+from typing import NamedTuple
+
+from pleintemps_contract.gateway_messages import Occupancy
+from pleintemps_contract.units import Quantity
+
+from . import parameters as p
+from .belief import Belief, Sensor
+
+EVIDENCE = frozenset({Quantity.MOTION, Quantity.RADAR})
+"""Quantities that speak of presence. Sound levels and contacts' positions do not (a contact's edges are
+doors)."""
+
+_WHAT = {
+    (Quantity.MOTION, 0): "quiet",
+    (Quantity.MOTION, 1): "motion",
+    (Quantity.RADAR, 0): "nobody",
+    (Quantity.RADAR, 1): "moving",
+    (Quantity.RADAR, 2): "still",
+    (Quantity.RADAR, 3): "moving-and-still",
+}
+
+
+class Estimate(NamedTuple):
+    """State since ``since``; ``probability`` is absent when unknown; ``positive_at`` is the youngest sign of
+    presence."""
+
+    state: Occupancy
+    probability: float | None
+    since: int
+    evidence: str
+    evidence_at: int | None
+    positive_at: int | None
+
+
+class _Item(NamedTuple):
+    at: int
+    order: int  # a fault before a sample of the same moment, then the door
+    key: str
+    value: int
+
+
+_FAULT, _SAMPLE, _DOOR = range(3)
+
+
+class RoomFilter:
+    """Occupancy of one space. Keys are unique per space, names are for people."""
+
+    def __init__(self, now: int) -> None:
+        self._belief = Belief(now // p.GRID_MS * p.GRID_MS)
+        self._pending: list[_Item] = []
+        self._names: dict[str, str] = {}
+        self._state = Occupancy.UNKNOWN
+        self._since = now
+        self._positive: tuple[int, str] | None = None
+
+    def restore(self, state: Occupancy, since: int) -> None:
+        """The state that was decided before a restart."""
+        self._state, self._since = state, since
+
+    def series(self, key: str, name: str, quantity: Quantity, max_silence_s: int) -> None:
+        """Announce an evidence series, again if its silence changed."""
+        stale_ms = p.STALE_FACTOR * max_silence_s * 1000
+        self._names[key] = name
+        sensor = self._belief.sensors.get(key)
+        if sensor is None or sensor.quantity is not quantity:
+            self._belief.sensors[key] = Sensor(key, quantity, stale_ms)
+        else:
+            sensor.stale_ms = stale_ms
+
+    def forget(self, key: str) -> None:
+        """The series is no longer of this room."""
+        self._belief.sensors.pop(key, None)
+        self._pending = [item for item in self._pending if item.key != key]
+
+    def sample(self, key: str, at: int, value: int) -> None:
+        """``key`` said ``value`` (0 or 1; 0 to 3 for radar) at ``at``."""
+        self._pending.append(_Item(at, _SAMPLE, key, value))
+
+    def fault(self, key: str, at: int, faulty: bool) -> None:
+        self._pending.append(_Item(at, _FAULT, key, int(faulty)))
+
+    def door(self, at: int) -> None:
+        self._pending.append(_Item(at, _DOOR, "", 0))
+
+    def estimate(self, now: int) -> Estimate:
+        """What is believed at ``now``; ``now`` does not go back."""
+        self._pending.sort()
+        self._commit((now - p.REORDER_MS) // p.GRID_MS * p.GRID_MS)
+        belief = self._belief.copy()
+        for item in self._pending:
+            if item.at > now:
+                break
+            self._apply(belief, item)
+        belief.advance(now)
+        return self._decide(belief, now)
+
+    def _commit(self, horizon: int) -> None:
+        belief = self._belief
+        if horizon <= belief.at:
+            return
+        newest: dict[str, _Item] = {}
+        count = 0
+        for item in self._pending:
+            if item.at >= horizon:
+                break
+            count += 1
+            if item.at >= belief.at:
+                for late in newest.values():
+                    self._apply(belief, late)
+                newest.clear()
+                self._apply(belief, item)
+            elif item.order == _FAULT:
+                self._apply(belief, item)
+            elif item.order == _DOOR or item.at + belief.sensors[item.key].stale_ms > belief.at:
+                newest[item.key] = item
+        for late in newest.values():
+            self._apply(belief, late)
+        del self._pending[:count]
+        belief.advance(horizon)
+
+    def _apply(self, belief: Belief, item: _Item) -> None:
+        belief.advance(item.at)
+        if item.order == _DOOR:
+            belief.door(item.at)
+        elif item.order == _FAULT:
+            belief.fault(item.key, bool(item.value))
+        else:
+            belief.sample(item.key, item.at, item.value)
+            if item.value and (self._positive is None or item.at > self._positive[0]):
+                self._positive = (item.at, item.key)
+
+    # --- decision -------------------------------------------------------------------------------------
+
+    def _decide(self, belief: Belief, now: int) -> Estimate:
+        live = [sensor for sensor in belief.sensors.values() if _speaks(sensor, now)]
+        probability = belief.occupied
+        state = self._state
+        if live:
+            if probability > p.OCCUPIED_ABOVE:
+                state = Occupancy.OCCUPIED
+            elif probability < p.VACANT_BELOW or state is Occupancy.UNKNOWN:
+                state = Occupancy.VACANT if probability < 0.5 else Occupancy.OCCUPIED
+        elif all(_lost(sensor, now) for sensor in belief.sensors.values()):
+            state = Occupancy.UNKNOWN
+        text, evidence_at = self._evidence(state, live, belief)
+        if state is not self._state:
+            began = evidence_at if state is Occupancy.OCCUPIED and evidence_at is not None else now
+            self._since = max(began, self._since + 1)
+            self._state = state
+        return Estimate(
+            state,
+            None if state is Occupancy.UNKNOWN else round(probability, 3),
+            self._since,
+            text,
+            evidence_at,
+            self._positive_at(live),
+        )
+
+    def _positive_at(self, live: list[Sensor]) -> int | None:
+        latest = self._positive[0] if self._positive else None
+        return max((sensor.last_at for sensor in live if sensor.value), default=latest)
+
+    def _evidence(self, state: Occupancy, live: list[Sensor], belief: Belief) -> tuple[str, int | None]:
+        if state is Occupancy.UNKNOWN:
+            times = [sensor.last_at for sensor in belief.sensors.values() if sensor.last_at >= 0]
+            return "", max(times, default=None)
+        wanted = [sensor for sensor in live if bool(sensor.value) is (state is Occupancy.OCCUPIED)]
+        if wanted:  # radar tells more than motion, then the youngest, then the name
+            best = max(wanted, key=lambda s: (s.quantity is Quantity.RADAR, s.last_at, s.key))
+            return f"{self._names[best.key]} {_WHAT[best.quantity, best.value or 0]}", best.last_at
+        if state is Occupancy.OCCUPIED and self._positive is not None and self._positive[1] in belief.sensors:
+            at, key = self._positive
+            return f"{self._names[key]} {_WHAT[belief.sensors[key].quantity, 1]}", at
+        times = [sensor.last_at for sensor in belief.sensors.values() if sensor.last_at >= 0]
+        return "", max(times, default=None)
+
+
+def _speaks(sensor: Sensor, now: int) -> bool:
+    """Whether the series is evidence at ``now``."""
+    if sensor.value is None or sensor.faulty or now - sensor.last_at >= sensor.stale_ms:
+        return False
+    stuck = sensor.quantity is Quantity.MOTION and sensor.value and now - sensor.changed_at >= p.STUCK_HIGH_MS
+    return not stuck
+
+
+def _lost(sensor: Sensor, now: int) -> bool:
+    """Whether nothing is to be hoped from the series for the moment."""
+    if sensor.faulty or sensor.last_at < 0:
+        return True
+    silent = now - sensor.last_at >= max(p.UNKNOWN_AFTER_MS, sensor.stale_ms)
+    stuck = sensor.quantity is Quantity.MOTION and sensor.value and now - sensor.changed_at >= p.STUCK_HIGH_MS
+    return silent or bool(stuck)

@@ -1,0 +1,158 @@
+"""One space with all that is measured in it: occupancy, noise, and when a new row is worth storing."""
+
+from typing import Final, NamedTuple
+
+from pleintemps_contract.gateway_messages import Occupancy
+from pleintemps_contract.units import Quantity
+from pleintemps_gateway.noise.monitor import Judgement, Limits, NoiseMonitor
+from pleintemps_gateway.noise.quiet import Period
+
+from .records import OccupancyChanged, SpaceNow
+from .room import EVIDENCE, Estimate, RoomFilter
+
+REFRESH_MS: Final = 10_000
+"""Ages, probabilities and levels alone make a new row at most this often."""
+REST_MS: Final = 5_000
+"""A space in which nothing happens is looked at this often, one that is changing its mind every second."""
+LEVEL_STEP_DB: Final = 0.5
+_SETTLED: Final = (0.05, 0.95)
+LEVELS: Final = frozenset({Quantity.LEVEL, Quantity.LAEQ})
+"""Quantities that enter LAeq. A maximum (LAFmax) does not."""
+
+
+class Look(NamedTuple):
+    """What one look at a space found; ``row`` and ``change`` only if they are new."""
+
+    estimate: Estimate
+    judgement: Judgement
+    row: SpaceNow | None
+    change: OccupancyChanged | None
+
+
+class SpaceRuntime:
+    """Takes samples by series key; :meth:`look` costs nothing until :attr:`due`."""
+
+    def __init__(self, space: str, limits: Limits, now: int) -> None:
+        self.space = space
+        self.due = now
+        self.room = RoomFilter(now)
+        self.noise = NoiseMonitor(limits)
+        self.estimate: Estimate | None = None
+        self._quantities: dict[str, Quantity] = {}
+        self._values: dict[str, int] = {}
+        self._row: SpaceNow | None = None
+        self._known: tuple[Occupancy, int] | None = None
+
+    def restore(self, row: SpaceNow | None, start: int) -> None:
+        """Go on from a stored row; samples from ``start`` on will be fed again."""
+        self.room = RoomFilter(start)
+        if row is not None:
+            self.room.restore(row.state, row.since)
+            self._row = row
+            self._known = (row.state, row.since)
+
+    def series(self, key: str, name: str, quantity: Quantity, max_silence_s: int) -> None:
+        """Announce a series of this space."""
+        self._quantities[key] = quantity
+        if quantity in EVIDENCE:
+            self.room.series(key, name, quantity, max_silence_s)
+        elif quantity in LEVELS:
+            self.noise.series(key, max_silence_s)
+        self.due = 0
+
+    def forget(self, key: str) -> None:
+        quantity = self._quantities.pop(key, None)
+        self._values.pop(key, None)
+        if quantity in EVIDENCE:
+            self.room.forget(key)
+        elif quantity in LEVELS:
+            self.noise.forget(key)
+        self.due = 0
+
+    def sample(self, key: str, at: int, value: float) -> str | None:
+        """Take one value; the reason if it cannot be used."""
+        quantity = self._quantities[key]
+        if quantity in LEVELS:
+            if not 0 <= value <= 200:
+                return "level outside 0 to 200 dB"
+            return None if self.noise.sample(key, at, value) else "level older than one that came before"
+        if quantity is Quantity.LAFMAX:
+            return None  # stored and shown by others; no rule looks at a maximum
+        state = int(value)
+        if state != value or not 0 <= state <= (3 if quantity is Quantity.RADAR else 1):
+            return f"not a value of {quantity.value}"
+        before = self._values.get(key)
+        self._values[key] = state
+        if quantity is Quantity.CONTACT:
+            if before is not None and before != state:
+                self.door(at)
+            return None
+        self.room.sample(key, at, state)
+        if before != state:
+            self.due = 0
+        return None
+
+    def door(self, at: int) -> None:
+        """A door of the space was opened or closed."""
+        self.room.door(at)
+        self.due = 0
+
+    def fault(self, key: str, at: int, faulty: bool) -> None:
+        """The device of a series fell ill or recovered."""
+        if self._quantities.get(key) in EVIDENCE:
+            self.room.fault(key, at, faulty)
+            self.due = 0
+
+    def look(self, now: int, period: Period) -> Look:
+        """Estimate and judge at ``now``."""
+        estimate = self.room.estimate(now)
+        self.estimate = estimate
+        judgement = self.noise.judge(now, period)
+        settled = estimate.probability is None or not _SETTLED[0] < estimate.probability < _SETTLED[1]
+        self.due = now + (REST_MS if settled else 1000)
+        change = None
+        if self._known != (estimate.state, estimate.since):
+            self._known = (estimate.state, estimate.since)
+            change = OccupancyChanged(
+                space=self.space,
+                since=estimate.since,
+                state=estimate.state,
+                probability=estimate.probability,
+                evidence=estimate.evidence,
+            )
+        level = judgement.shown.level_db
+        row = SpaceNow(
+            space=self.space,
+            state=estimate.state,
+            probability=estimate.probability,
+            since=estimate.since,
+            at=now,
+            evidence=estimate.evidence,
+            evidence_at=estimate.evidence_at,
+            level_db=None if level is None else round(level, 1),
+            level_coverage=None if level is None else round(judgement.shown.coverage, 3),
+            level_at=judgement.at,
+            limit_db=judgement.limit_db,
+            quiet=judgement.quiet,
+        )
+        if not _worth_storing(self._row, row):
+            return Look(estimate, judgement, None, change)
+        self._row = row
+        return Look(estimate, judgement, row, change)
+
+
+def _worth_storing(old: SpaceNow | None, new: SpaceNow) -> bool:
+    if old is None:
+        return True
+    visible = (old.state, old.since, old.evidence, old.limit_db, old.quiet, old.level_db is None)
+    if visible != (new.state, new.since, new.evidence, new.limit_db, new.quiet, new.level_db is None):
+        return True
+    if new.at - old.at < REFRESH_MS:
+        return False
+    if (old.evidence_at, old.level_at, old.probability) != (new.evidence_at, new.level_at, new.probability):
+        return True
+    return (
+        old.level_db is not None
+        and new.level_db is not None
+        and abs(new.level_db - old.level_db) >= LEVEL_STEP_DB
+    )

@@ -1,0 +1,1 @@
+"""Bookings beside what was measured."""

@@ -1,0 +1,239 @@
+"""All bookings of a site: which are near, which are measured, who is expected where."""
+
+import heapq
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Final
+
+from pleintemps_contract.gateway_messages import Occupancy
+from pleintemps_gateway.alerts.book import AlertBook
+from pleintemps_gateway.alerts.records import AlertKind
+
+from .records import Booking, UsageChanged, UsageState
+from .usage import Margins, Observed, Usage
+
+PROGRESS_MS: Final = 60_000
+"""Sums of a record that is open are stored at most this often."""
+
+
+class Ledger:
+    """Follows every booking from ``lead`` before its start until its record is closed."""
+
+    def __init__(self, margins: Margins, passages: frozenset[str], alerts: AlertBook, now: int) -> None:
+        self._margins = margins
+        self._passages = passages
+        self._alerts = alerts
+        self._from = now
+        self._bookings: dict[str, Booking] = {}
+        self._waiting: list[tuple[int, str]] = []
+        self._near: dict[str, dict[str, Booking]] = {}
+        self._open: dict[str, Usage] = {}
+        self._closed: dict[str, UsageState] = {}
+        self._rows: dict[str, UsageChanged] = {}
+        self._emitted: dict[str, UsageChanged] = {}
+        self._emitted_at: dict[str, int] = {}
+        self._seen: dict[str, Observed] = {}
+        self._history: dict[str, list[Observed]] = {}
+        self._outputs: list[UsageChanged] = []
+
+    def restore(
+        self, usage: Iterable[UsageChanged], history: dict[str, list[Observed]], alive_at: int
+    ) -> None:
+        """Rows that a predecessor stored; ``history`` is each space's states in order of time."""
+        self._from = alive_at
+        self._history = history
+        for row in usage:
+            if row.closed_at is not None:
+                self._closed[row.booking] = row.state
+            else:
+                self._rows[row.booking] = row
+
+    # --- what arrives ---------------------------------------------------------------------------------
+
+    def bookings(self, bookings: Sequence[Booking], now: int) -> None:
+        """New and changed bookings; those not named stay as they are."""
+        for booking in bookings:
+            known = self._bookings.get(booking.booking)
+            if known == booking:
+                continue
+            closed = self._closed.get(booking.booking)
+            if closed is UsageState.CANCELLED and not booking.cancelled and booking.end > now:
+                del self._closed[booking.booking]  # taken back
+            elif closed is not None:
+                self._forget(booking.booking)
+                if not booking.cancelled and booking.end + self._margins.tail > now:
+                    self._follow(booking)
+                continue
+            self._forget(booking.booking)
+            usage = self._open.get(booking.booking)
+            if booking.cancelled:
+                self._cancel(booking, usage, now)
+            elif usage is not None and usage.booking.space == booking.space:
+                usage.booking = booking
+                self._follow(booking)
+            else:
+                self._open.pop(booking.booking, None)
+                if booking.end > self._from or booking.booking in self._rows:
+                    self._follow(booking)
+
+    def _follow(self, booking: Booking) -> None:
+        self._bookings[booking.booking] = booking
+        heapq.heappush(self._waiting, (booking.start - self._margins.lead, booking.booking))
+
+    def _forget(self, booking: str) -> None:
+        known = self._bookings.pop(booking, None)
+        if known is not None:
+            self._near.get(known.space, {}).pop(booking, None)
+
+    def _cancel(self, booking: Booking, usage: Usage | None, now: int) -> None:
+        if usage is None:
+            if booking.end <= self._from and booking.booking not in self._rows:
+                return
+            usage = Usage(booking, self._margins, now)
+            row = self._rows.pop(booking.booking, None)
+            if row is not None:
+                usage.take_over(row)
+        usage.cancel(now)
+        self._finish(usage, now)
+
+    def code_used(self, booking: str) -> None:
+        """The booking's code opened a door: presence from its lead on is this booking's."""
+        usage = self._open.get(booking)
+        if usage is not None:
+            usage.code_used = True
+
+    def observe(self, space: str, seen: Observed) -> None:
+        """The state of ``space`` changed at ``seen.since``."""
+        was = self._seen.get(space)
+        self._seen[space] = seen
+        for usage in self._open.values():
+            if usage.booking.space == space and was is not None:
+                if seen.since < usage.counted_to:
+                    usage.recount(seen.since, was.state, seen.state)
+                else:
+                    usage.count(seen.since, was.state)
+
+    # --- who is expected ------------------------------------------------------------------------------
+
+    def current(self, space: str, now: int) -> Booking | None:
+        """The booking that is on in ``space``, the latest started if several."""
+        on = [b for b in self._near.get(space, {}).values() if b.start <= now < b.end]
+        return max(on, key=lambda b: (b.start, b.booking), default=None)
+
+    def expected(self, space: str) -> bool:
+        """Whether people may be in ``space``: a booking with its margins or an overstay that is already
+        known."""
+        if space in self._passages and (
+            any(self._near.values()) or any(u.overstaying for u in self._open.values())
+        ):
+            return True
+        if self._near.get(space):
+            return True
+        return any(u.booking.space == space and u.overstaying for u in self._open.values())
+
+    # --- time -----------------------------------------------------------------------------------------
+
+    def tick(self, now: int) -> None:
+        """Let every booking that is near follow its space up to ``now``."""
+        while self._waiting and self._waiting[0][0] <= now:
+            begins, name = heapq.heappop(self._waiting)
+            booking = self._bookings.get(name)
+            if booking is not None and begins == booking.start - self._margins.lead:
+                self._near.setdefault(booking.space, {})[name] = booking
+                if name not in self._open and name not in self._closed:
+                    self._begin(booking, now)
+        for usage in list(self._open.values()):
+            self._move(usage, now)
+        for near in self._near.values():
+            for name in [n for n, b in near.items() if now >= b.end + self._margins.tail]:
+                del near[name]
+                if name not in self._open:
+                    self._bookings.pop(name, None)
+
+    def _begin(self, booking: Booking, now: int) -> None:
+        usage = Usage(booking, self._margins, now)
+        row = self._rows.pop(booking.booking, None)
+        if row is not None:
+            usage.take_over(row)
+            self._emitted[booking.booking] = row
+        history = self._history.get(booking.space)
+        if history:
+            usage.occupied_ms = usage.unknown_ms = usage.overstay_ms = usage.vacant_ms = 0
+            for earlier, later in pairwise(history):
+                usage.count(later.since, earlier.state)
+        else:
+            usage.counted_to = max(usage.counted_to, self._from if row is not None else now)
+        self._open[booking.booking] = usage
+
+    def _move(self, usage: Usage, now: int) -> None:
+        booking, margins = usage.booking, self._margins
+        seen = self._seen.get(booking.space, Observed(Occupancy.UNKNOWN, now))
+        others = [b for b in self._near.get(booking.space, {}).values() if b.booking != booking.booking]
+        usage.limit = min((b.start for b in others if b.start >= booking.end), default=None)
+        usage.count(now, seen.state)
+        before = any(b.start < booking.start and b.end > booking.start - margins.lead for b in others)
+        arrivals_from = booking.start if before and not usage.code_used else booking.start - margins.lead
+        if now >= arrivals_from:
+            usage.move(now, seen, arrivals_from)
+        self._judge(usage, now)
+        if usage.closed_at is not None:
+            self._finish(usage, now)
+        else:
+            self._emit(usage, now)
+
+    def _judge(self, usage: Usage, now: int) -> None:
+        """Open and resolve the alerts of one booking."""
+        booking = usage.booking
+        if usage.state is UsageState.NO_SHOW and usage.closed_at is None:
+            self._alerts.open(
+                AlertKind.NO_SHOW,
+                booking.booking,
+                now,
+                {"title": booking.title, "start": booking.start},
+                space=booking.space,
+                booking=booking.booking,
+            )
+        else:
+            self._alerts.resolve(AlertKind.NO_SHOW, booking.booking, now)
+        late = now >= booking.end + self._margins.overstay_after and usage.overstaying
+        seen = self._seen.get(booking.space)
+        if late and seen is not None and seen.state is Occupancy.OCCUPIED:
+            self._alerts.open(
+                AlertKind.OVERSTAY,
+                booking.booking,
+                now,
+                {"title": booking.title, "end": booking.end},
+                space=booking.space,
+                booking=booking.booking,
+            )
+
+    def _finish(self, usage: Usage, now: int) -> None:
+        name = usage.booking.booking
+        self._alerts.resolve(AlertKind.NO_SHOW, name, now)
+        self._alerts.resolve(AlertKind.OVERSTAY, name, now)
+        self._outputs.append(usage.row())
+        self._open.pop(name, None)
+        self._emitted.pop(name, None)
+        self._emitted_at.pop(name, None)
+        self._closed[name] = usage.state
+        if name in self._bookings and now >= usage.booking.end + self._margins.tail:
+            self._forget(name)
+
+    def _emit(self, usage: Usage, now: int) -> None:
+        name, row = usage.booking.booking, usage.row()
+        last = self._emitted.get(name)
+        if row == last:
+            return
+        moved = last is None or (last.state, last.arrived_at, last.left_at) != (
+            row.state,
+            row.arrived_at,
+            row.left_at,
+        )
+        if moved or now - self._emitted_at.get(name, 0) >= PROGRESS_MS:
+            self._emitted[name], self._emitted_at[name] = row, now
+            self._outputs.append(row)
+
+    def take(self) -> list[UsageChanged]:
+        """Rows that changed since the last call, in order."""
+        outputs, self._outputs = self._outputs, []
+        return outputs
