@@ -78,13 +78,16 @@ class Board:
     async def wait_for(self, condition: Callable[["Board"], bool]) -> None:
         """Return when ``condition`` holds; it is looked at after every connection and every output."""
         while not condition(self):
-            self._changed = asyncio.Event()
             await self._changed.wait()
+
+    def _notify(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(line(Snapshot(levels=dict(self._levels))))
         self._clients.add(writer)
-        self._changed.set()
+        self._notify()
         decoder = msgspec.json.Decoder(Edge)
         try:
             async for text in reader:
@@ -92,11 +95,12 @@ class Board:
                 self._levels[edge.pin] = edge.level
                 if self._on_output is not None:
                     self._on_output(edge.pin, edge.level, edge.tick)
-                self._changed.set()
+                self._notify()
         except (ConnectionError, ValueError) as error:
             _log.warning(log_line("pins-client", error=error))
         finally:
             self._clients.discard(writer)
+            self._notify()
             writer.close()
             with contextlib.suppress(ConnectionError):
                 await writer.wait_closed()

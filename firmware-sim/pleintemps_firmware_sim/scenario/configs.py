@@ -1,0 +1,228 @@
+"""Ordinary configuration files for the agents and the gateway of a plan.
+
+Nothing in them is special to a simulation but the ports, and the clock where it is simulated.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from .plan import DoorPlan, Plan, RoomPlan, Rules
+
+Value = str | int | float | bool | list[str]
+
+
+def _value(value: Value) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return "[" + ", ".join(_value(item) for item in value) + "]"
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return str(value)
+
+
+def table(header: str, values: Mapping[str, Value]) -> str:
+    """One TOML table; ``header`` with its brackets, empty for the top level."""
+    lines = [header] if header else []
+    return "\n".join([*lines, *(f"{key} = {_value(value)}" for key, value in values.items())]) + "\n"
+
+
+def clock(socket: str | None) -> str:
+    """The clock's table: the machine's own, or the simulator's on ``socket``."""
+    if socket is None:
+        return table("[clock]", {"source": "system"})
+    return table("[clock]", {"source": "simulated", "socket": socket})
+
+
+def radar_link(space: str) -> str:
+    """File name of the radar's port."""
+    return f"{space}-radar"
+
+
+def meter_link(space: str) -> str:
+    """File name of the sound meter's port."""
+    return f"{space}-meter"
+
+
+def edge_toml(plan: Plan, agent: str, *, mqtt_url: str, ports: Path, clock_socket: str | None) -> str:
+    """``edge.toml`` of one agent, to lie beside the folders ``keys`` and ``state``; ``ports`` holds the
+    serial links.
+    """
+    parts = [
+        table(
+            "",
+            {
+                "site": plan.site,
+                "agent": agent,
+                "keys": f"keys/agents/{agent}",
+                "state": f"state/{agent}",
+                "board": "raspberry-pi-40",
+            },
+        ),
+        table("[mqtt]", {"url": mqtt_url}),
+        clock(clock_socket),
+    ]
+    for room in plan.rooms:
+        if room.agent == agent:
+            parts += _room_devices(room, ports)
+    for door in plan.doors:
+        if door.agent == agent:
+            parts += _door_devices(door)
+    return "\n".join(parts)
+
+
+def _room_devices(room: RoomPlan, ports: Path) -> list[str]:
+    space = room.space
+    parts = [
+        table("[[devices]]", {"device": f"{space}-pir", "driver": "pir", "space": space, "pin": room.pir_pin})
+    ]
+    if room.radar:
+        port = str(ports / radar_link(space))
+        parts.append(
+            table(
+                "[[devices]]",
+                {"device": f"{space}-radar", "driver": "ld2410", "space": space, "port": port},
+            )
+        )
+    if room.meter:
+        parts.append(
+            table(
+                "[[devices]]",
+                {
+                    "device": f"{space}-meter",
+                    "driver": "modbus_sound",
+                    "space": space,
+                    "port": str(ports / meter_link(space)),
+                    "baud": 4800,
+                    "address": 1,
+                    "register": 0,
+                    "scale": 0.1,
+                    "quantity": "level",
+                    "poll_s": 1.0,
+                },
+            )
+        )
+    return parts
+
+
+def _door_devices(door: DoorPlan) -> list[str]:
+    name = door.door
+    wiring = "energise-to-unlock" if door.lock == "strike" else "energise-to-lock"
+    return [
+        table(
+            "[[devices]]",
+            {
+                "device": f"{name}-keypad",
+                "driver": "wiegand",
+                "d0": door.d0,
+                "d1": door.d1,
+                "bits": door.bits,
+            },
+        ),
+        table(
+            "[[devices]]",
+            {
+                "device": f"{name}-reed",
+                "driver": "reed",
+                "space": door.to,
+                "pin": door.reed_pin,
+                "open_when": "high",
+            },
+        ),
+        table(
+            "[[devices]]",
+            {
+                "device": f"{name}-lock",
+                "driver": "strike",
+                "pin": door.lock_pin,
+                "energise": "high",
+                "wiring": wiring,
+            },
+        ),
+        table(
+            "[[doors]]",
+            {
+                "door": name,
+                "from": door.from_,
+                "to": door.to,
+                "lock": f"{name}-lock",
+                "contact": f"{name}-reed",
+                "readers": [f"{name}-keypad"],
+                "release_s": door.release_s,
+                "open_s": door.open_s,
+                "relock": "open",
+            },
+        ),
+    ]
+
+
+def gateway_toml(
+    plan: Plan,
+    rules: Rules,
+    *,
+    mqtt_url: str,
+    web_port: int,
+    calendar: Path,
+    poll_s: float = 1.0,
+    clock_socket: str | None,
+) -> str:
+    """``gateway.toml`` for the plan's site with its one calendar; events name their space in LOCATION."""
+    parts = [
+        table("", {"state": "state", "keys": "keys"}),
+        table("[mqtt]", {"url": mqtt_url}),
+        table("[web]", {"host": "127.0.0.1", "port": web_port}),
+        clock(clock_socket),
+        table("[[sites]]", {"site": plan.site, "name": plan.name, "zone": plan.zone}),
+        table(
+            "[sites.rules]",
+            {
+                "lead_s": rules.lead_s,
+                "tail_s": rules.tail_s,
+                "no_show_after_s": rules.no_show_after_s,
+                "overstay_after_s": rules.overstay_after_s,
+                "unexpected_after_s": rules.unexpected_after_s,
+                "left_after_s": rules.left_after_s,
+                "agent_silent_after_s": rules.agent_silent_after_s,
+            },
+        ),
+        table(
+            "[[sites.feeds]]",
+            {"feed": "bookings", "kind": "ical", "url": str(calendar), "poll_s": poll_s},
+        ),
+    ]
+    for room in plan.rooms:
+        parts.append(
+            table(
+                "[[sites.spaces]]",
+                {
+                    "space": room.space,
+                    "name": room.name,
+                    "capacity": room.capacity,
+                    "bookable": room.bookable,
+                },
+            )
+        )
+        parts.append(
+            table(
+                "[sites.spaces.noise]",
+                {
+                    "limit_db": rules.noise_limit_db,
+                    "quiet_limit_db": rules.noise_quiet_limit_db,
+                    "window_s": rules.noise_window_s,
+                },
+            )
+        )
+    for door in plan.doors:
+        parts.append(
+            table(
+                "[[sites.doors]]",
+                {
+                    "door": door.door,
+                    "name": door.name,
+                    "agent": door.agent,
+                    "from": door.from_,
+                    "to": door.to,
+                },
+            )
+        )
+    return "\n".join(parts)

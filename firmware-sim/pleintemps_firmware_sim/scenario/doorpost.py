@@ -1,0 +1,124 @@
+"""A door of the building with its keypad, lock and reed contact on an agent's board."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from pleintemps_contract.world import World
+from pleintemps_firmware_sim.devices.door import DoorMechanics, Push, reed_edges
+from pleintemps_firmware_sim.devices.wiegand import KEYS, key_edges
+from pleintemps_firmware_sim.errors import ControlError
+from pleintemps_firmware_sim.pins.board import Board, tick_now
+
+from .plan import DoorPlan
+
+Condition = Callable[[], bool]
+
+_KEY_MS: Final = 150
+"""From key to key, for a person in a hurry."""
+
+
+class DoorPost:
+    """Mechanics and wiring. ``world`` drives leaf and fingers, ``host`` the electrical pulses."""
+
+    def __init__(self, plan: DoorPlan, board: Board, world: World, host: World) -> None:
+        self.plan = plan
+        self.mechanics = DoorMechanics(plan.lock, closer_ms=2_000)
+        self.queue = asyncio.Lock()
+        """Who stands at the door; one at a time."""
+        self._board = board
+        self._world = world
+        self._host = host
+        self._changed = asyncio.Event()
+
+    def wire(self) -> None:
+        """Levels before any agent is there: data lines high, door shut, a magnet holds."""
+        for pin in (self.plan.d0, self.plan.d1):
+            self._board.drive(pin, 1)
+        self._board.drive(self.plan.reed_pin, 0)
+        if self.plan.lock == "maglock":
+            self._board.drive(self.plan.lock_pin, 1)
+
+    def lock_driven(self, level: int) -> None:
+        """The agent drives the lock's pin."""
+        self.mechanics.energise(bool(level))
+        self._notify()
+
+    async def press(self, keys: str) -> None:
+        """Press keys one after the other; raises ControlError for what is on no keypad."""
+        for key in keys:
+            if key not in KEYS:
+                raise ControlError(f"{key!r} is not a key: 0-9, * or #")
+        for place, key in enumerate(keys):
+            if place:
+                await self._world.sleep_until(self._world.monotonic() + _KEY_MS)
+            await self._pulse(key)
+
+    async def _pulse(self, key: str) -> None:
+        edges = key_edges(key, self.plan.bits)
+        pins = {"d0": self.plan.d0, "d1": self.plan.d1}
+        start = tick_now()
+        # sent when the last pulse is over: no edge arrives before it has happened
+        await self._host.sleep_until(self._host.monotonic() + edges[-1].after_ns // 1_000_000 + 1)
+        self._board.drive_edges([(pins[edge.line], edge.level, start + edge.after_ns) for edge in edges])
+
+    async def released(self, within_ms: int) -> bool:
+        """Wait until the lock lets go; false if it has not within ``within_ms``."""
+        return await self._wait(lambda: self.mechanics.released, within_ms)
+
+    async def shut(self, within_ms: int) -> bool:
+        """Wait until the door is shut and locked; false if it is not within ``within_ms``."""
+        return await self._wait(lambda: not self.mechanics.open and not self.mechanics.released, within_ms)
+
+    def push(self) -> Push:
+        """Try the handle."""
+        return self._moved(self.mechanics.push(self._world.monotonic()))
+
+    def force(self) -> Push:
+        """Break it open."""
+        return self._moved(self.mechanics.force(self._world.monotonic()))
+
+    def hold(self, held: bool) -> None:
+        """Put a wedge under the door, or take it away."""
+        self.mechanics.hold(held, self._world.monotonic())
+        self._notify()
+
+    async def run(self) -> None:
+        """Let the closer work until cancelled."""
+        while True:
+            if (due := self.mechanics.due()) is None:
+                await self._changed.wait()
+                continue
+            await self._world.sleep_until(due)
+            if self.mechanics.advance(self._world.monotonic()):
+                self._reed(0)
+                self._notify()
+
+    async def _wait(self, condition: Condition, within_ms: int) -> bool:
+        deadline = asyncio.ensure_future(self._world.sleep_until(self._world.monotonic() + within_ms))
+        met = asyncio.ensure_future(self._met(condition))
+        try:
+            await asyncio.wait([deadline, met], return_when=asyncio.FIRST_COMPLETED)
+            return met.done()
+        finally:
+            deadline.cancel()
+            met.cancel()
+
+    async def _met(self, condition: Condition) -> None:
+        while not condition():
+            await self._changed.wait()
+
+    def _moved(self, push: Push) -> Push:
+        if push is Push.OPENED:
+            self._reed(1)
+        self._notify()
+        return push
+
+    def _reed(self, level: int) -> None:
+        start = tick_now()
+        self._board.drive_edges([(self.plan.reed_pin, at, start + after) for after, at in reed_edges(level)])
+
+    def _notify(self) -> None:
+        """Wake everybody who waits for this door to change."""
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()

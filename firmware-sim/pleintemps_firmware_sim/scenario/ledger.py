@@ -1,0 +1,74 @@
+"""What the simulated people did: the witness that the gateway's own figures are held against."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+
+class Act(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that somebody did at ``at`` (Unix ms)."""
+
+    at: int
+    who: str
+    what: str
+    where: str = ""
+
+
+class Ledger:
+    """Counts of acts and of what a gateway has to make of them; every act is one JSON line in ``path``."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path
+        self.acts: list[Act] = []
+        self.codes_accepted = 0
+        self.codes_refused = 0
+        self.bookings = 0
+        self.closed = 0
+        self.alerts: Counter[str] = Counter()
+
+    def write(self, at: int, who: str, what: str, where: str = "") -> None:
+        """An act that the gateway need not count."""
+        act = Act(at=at, who=who, what=what, where=where)
+        self.acts.append(act)
+        if self._path is not None:
+            with self._path.open("ab") as file:
+                file.write(msgspec.json.encode(act) + b"\n")
+
+    def typed(self, at: int, who: str, door: str, *, valid: bool) -> None:
+        """Somebody typed a code at ``door``; never which."""
+        if valid:
+            self.codes_accepted += 1
+        else:
+            self.codes_refused += 1
+        self.write(at, who, "typed a valid code" if valid else "typed a wrong code", door)
+
+    def booked(self, at: int, who: str, space: str) -> None:
+        self.bookings += 1
+        self.write(at, who, "booked", space)
+
+    def booking_over(self, at: int, who: str, space: str, *, used: bool) -> None:
+        """The time of a booking is over: one usage record."""
+        self.closed += 1
+        self.write(at, who, "booking used" if used else "booking not used", space)
+
+    def alarming(self, at: int, who: str, what: str, where: str, alert: str) -> None:
+        """An act that has to raise an alert of kind ``alert``."""
+        self.alerts[alert] += 1
+        self.write(at, who, what, where)
+
+    def figures(self) -> dict[str, int]:
+        """The keys that a gateway's summary shares with us."""
+        return {
+            "bookings": self.bookings,
+            "alerts": self.alerts.total(),
+            "codes_accepted": self.codes_accepted,
+            "codes_refused": self.codes_refused,
+            "usage_records": self.closed,
+        }
+
+    def agrees(self, summary: dict[str, Any], alerts_by_kind: dict[str, int]) -> bool:
+        """Whether the gateway saw exactly what was done."""
+        figures = self.figures()
+        return {key: summary.get(key) for key in figures} == figures and alerts_by_kind == dict(self.alerts)
