@@ -39,7 +39,7 @@ def _fail(error: Exception, code: int) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="pleintemps-gateway",
-        description="The gateway: reconciles bookings with what the agents measure, and gives out door codes.",
+        description="The gateway: reconciles bookings with what agents measure, and gives out door codes.",
     )
     parser.add_argument("--version", action="version", version=f"pleintemps-gateway {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)

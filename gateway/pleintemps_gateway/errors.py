@@ -5,7 +5,9 @@
     │   ├── SettingsError (ValueError)        a configuration, key folder or command line that cannot be used
     │   ├── FeedError (OSError)               a calendar that cannot be fetched
     │   ├── CalendarError (ValueError)        bytes that are no calendar at all
-    │   └── BookingError (ValueError)         a booking that cannot be taken; ``reason`` is one of a few words
+    │   ├── BookingError (ValueError)         a booking that cannot be taken; ``reason`` is one of a few words
+    │   ├── SeriesDownError (OSError)         the series database takes nothing now
+    │   └── LinesRefusedError (ValueError)    the series database will never take these lines
     └── StoreError (RuntimeError)             our own store cannot be used or has failed
         ├── StoreBusyError (TimeoutError)     the writer's queue stayed full
         └── CodesExhaustedError               the allocator finds no free code of this length
@@ -35,12 +37,27 @@ class CalendarError(OutsideError, ValueError):
 
 
 class BookingError(OutsideError, ValueError):
-    """A booking that cannot be taken: ``reason`` is ``unknown-space``, ``bad-times``, ``unknown-booking`` or
-    ``cancelled``."""
+    """A booking that cannot be taken: ``reason`` is ``unknown-space``, ``bad-times``, ``unknown-booking``,
+    ``bad-people`` or ``cancelled``."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class SeriesDownError(OutsideError, OSError):
+    """The series database takes nothing now: away, busy, or it does not know our token or bucket.
+
+    Try again, not before ``retry_after_s`` if it said so.
+    """
+
+    def __init__(self, message: str, retry_after_s: float = 0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class LinesRefusedError(OutsideError, ValueError):
+    """The series database has read these lines and will never take them as they are."""
 
 
 class StoreError(GatewayError, RuntimeError):

@@ -1,0 +1,71 @@
+"""What the store keeps of a code: sealed, keyed or encrypted, never readable by itself.
+
+Keys come from the gateway's sealing key, or for the code from the secret link, by HKDF-SHA256 (RFC 5869);
+AES-256-GCM (NIST SP 800-38D) binds every value to its site and grant.
+"""
+
+import base64
+import hashlib
+import hmac
+from typing import Final
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from pleintemps_contract.world import World
+
+LINK_BYTES: Final = 32
+_NONCE_BYTES: Final = 12
+
+
+def _derive(secret: bytes, purpose: str) -> bytes:
+    info = f"pleintemps {purpose}".encode()
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(secret)
+
+
+class Vault:
+    """Seals with keys derived from ``sealing`` (32 bytes)."""
+
+    def __init__(self, sealing: bytes, world: World) -> None:
+        self._hash_key = _derive(sealing, "credential hash")
+        self._unique_key = _derive(sealing, "code uniqueness")
+        self._world = world
+
+    def seal_hash(self, site: str, grant: str, code_hash: bytes) -> bytes:
+        return _encrypt(self._hash_key, code_hash, f"{site}/{grant}", self._world)
+
+    def open_hash(self, site: str, grant: str, sealed: bytes) -> bytes:
+        """Raises cryptography's InvalidTag for another key, site or grant."""
+        return _decrypt(self._hash_key, sealed, f"{site}/{grant}")
+
+    def uniqueness(self, site: str, code: str) -> str:
+        """Equal for equal codes of a site; says nothing without the sealing key."""
+        return hmac.new(self._unique_key, f"{site}\0{code}".encode(), hashlib.sha256).hexdigest()
+
+    def new_link(self) -> str:
+        """The secret of a booking's page, 43 URL-safe characters."""
+        return base64.urlsafe_b64encode(self._world.random_bytes(LINK_BYTES)).rstrip(b"=").decode()
+
+    def encrypt_code(self, site: str, grant: str, link: str, code: str) -> bytes:
+        key = _derive(link.encode(), "booking code")
+        return _encrypt(key, code.encode(), f"{site}/{grant}", self._world)
+
+
+def link_hash(link: str) -> str:
+    """What the store knows a link by."""
+    return hashlib.sha256(link.encode()).hexdigest()
+
+
+def decrypt_code(site: str, grant: str, link: str, encrypted: bytes) -> str:
+    """The code, for who holds the link; raises cryptography's InvalidTag otherwise."""
+    return _decrypt(_derive(link.encode(), "booking code"), encrypted, f"{site}/{grant}").decode()
+
+
+def _encrypt(key: bytes, value: bytes, bound_to: str, world: World) -> bytes:
+    nonce = world.random_bytes(_NONCE_BYTES)
+    return nonce + AESGCM(key).encrypt(nonce, value, bound_to.encode())
+
+
+def _decrypt(key: bytes, sealed: bytes, bound_to: str) -> bytes:
+    return AESGCM(key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], bound_to.encode())

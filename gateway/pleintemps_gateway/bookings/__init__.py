@@ -1,0 +1,1 @@
+"""Bookings: their sources, the doors on their way, their life."""

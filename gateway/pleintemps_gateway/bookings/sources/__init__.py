@@ -1,0 +1,1 @@
+"""Where bookings come from, one file a source."""
