@@ -1,5 +1,4 @@
 # Everything a fresh machine needs is set up by the target that needs it. Set-up talks on stderr only.
-MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .PHONY: help install lint test soak bench run lock clean test-system
 

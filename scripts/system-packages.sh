@@ -21,8 +21,10 @@ done
 
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
     echo "install: apt-get install$missing" >&2
-    # shellcheck disable=SC2086 # a list of names
-    scripts/apt-install.sh $missing || for name in $missing; do scripts/apt-install.sh "$name" || true; done
+    # one by one: one that cannot be had must not cost the others
+    for name in $missing; do
+        scripts/apt-install.sh "$name" || true
+    done
     if [ -d /run/systemd/system ]; then
         # a set-up step of ours must not put servers into the machine's boot
         for name in $missing; do
