@@ -1,0 +1,1 @@
+"""Codecs and rules of the sensors, on the vectors of their makers and on arbitrary input."""
