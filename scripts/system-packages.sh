@@ -1,6 +1,7 @@
 #!/bin/sh
-# system-packages.sh NAME...: brings mosquitto, chromium or postgresql when root; otherwise says in one line what is
-# missing. Never fails: the demo then uses its own broker, and the tests concerned are skipped with the reason.
+# system-packages.sh NAME...: brings mosquitto, chromium, postgresql, influxdb or victoria-metrics when root; otherwise
+# says in one line what is missing. Never fails: the demo then uses its own broker, and the tests concerned are
+# skipped with the reason.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -9,6 +10,8 @@ have() {
         mosquitto) PATH="$PATH:/usr/sbin" command -v mosquitto ;;
         chromium) command -v chromium || command -v chromium-browser ;;
         postgresql) ls /usr/lib/postgresql/*/bin/initdb ;;
+        influxdb) PATH="$PATH:/usr/sbin" command -v influxd ;;
+        victoria-metrics) command -v victoria-metrics ;;
         *) echo "system-packages: unknown name $1" >&2; exit 2 ;;
     esac >/dev/null 2>&1
 }
@@ -29,7 +32,7 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
         # a set-up step of ours must not put servers into the machine's boot
         for name in $missing; do
             case $name in
-                mosquitto | postgresql) systemctl disable --quiet "$name" 2>/dev/null || true ;;
+                mosquitto | postgresql | influxdb | victoria-metrics) systemctl disable --quiet "$name" 2>/dev/null || true ;;
             esac
         done
     fi

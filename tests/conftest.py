@@ -6,5 +6,6 @@ pytest_plugins = [
     "tests.support.ports",
     "tests.support.broker",
     "tests.support.stores",
+    "tests.support.series_servers",
     "tests.support.serial_group",
 ]

@@ -120,8 +120,8 @@ class DeliveryConfig(_Table, frozen=True, kw_only=True):
 class SeriesConfig(_Table, frozen=True, kw_only=True):
     """Where all series are copied to: a v2 write API (InfluxDB 1.8, 2, 3, VictoriaMetrics).
 
-    ``token_file`` holds the token alone and is readable by its owner only; no token without it. What waits for the
-    server is kept up to ``budget_mb`` on disk and sent every ``flush_s`` seconds.
+    ``token_file`` holds the token alone and is readable by its owner only; no token without it. What
+    waits for the server is kept up to ``budget_mb`` on disk and sent every ``flush_s`` seconds.
     """
 
     url: Annotated[str, Meta(pattern=r"^https?://[^\s@?#]+\Z")]
@@ -145,6 +145,7 @@ class GatewayConfig(_Table, frozen=True, kw_only=True):
     web: WebConfig = WebConfig()
     clock: ClockConfig = ClockConfig()
     delivery: DeliveryConfig = DeliveryConfig()
+    series: SeriesConfig | None = None
     sites: Annotated[list[SiteConfig], Meta(min_length=1)]
 
     def site(self, name: str) -> SiteConfig:
@@ -165,12 +166,16 @@ def load(path: Path) -> GatewayConfig:
     base = path.absolute().parent
     state = base / config.state
     clock = config.clock
+    series = config.series
     return replace(
         config,
         state=str(state),
         keys=str(base / config.keys),
         database_url=_database_url(config.database_url, base) or f"sqlite:///{state / 'gateway.db'}",
         clock=replace(clock, socket=str(base / clock.socket)) if clock.socket else clock,
+        series=replace(series, token_file=str(base / series.token_file))
+        if series and series.token_file
+        else series,
         sites=[_with_feed_paths(site, base) for site in config.sites],
     )
 

@@ -1,0 +1,64 @@
+"""What may leave for the series database: there is no field for a booking, a code or a person.
+
+Times are Unix ms, levels dB or dB(A) as the series' quantity says.
+"""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from pleintemps_contract.gateway_messages import Occupancy
+from pleintemps_contract.onvif import DoorAlarm
+from pleintemps_contract.units import Quantity
+
+
+class Samples(Struct, frozen=True, kw_only=True):
+    """One column of a batch as received: ``value[i]`` at ``base + dt[i]``."""
+
+    space: str
+    agent: str
+    series: str
+    quantity: Quantity
+    base: int
+    dt: Sequence[int]
+    value: Sequence[float]
+
+
+class SpaceState(Struct, frozen=True, kw_only=True):
+    """The belief about a space; ``probability`` is that of occupied, absent while unknown."""
+
+    space: str
+    at: int
+    state: Occupancy
+    probability: float | None
+
+
+class NoiseWindow(Struct, frozen=True, kw_only=True):
+    """LAeq over the space's sliding window and the limit in force."""
+
+    space: str
+    at: int
+    laeq_db: float
+    limit_db: float | None
+
+
+class AlertChange(Struct, frozen=True, kw_only=True):
+    """An alert was opened or resolved at ``at``; ``about`` is the slug of its door, agent or device."""
+
+    kind: str
+    at: int
+    resolved: bool
+    space: str | None = None
+    about: str | None = None
+
+
+class DoorAlarmState(Struct, frozen=True, kw_only=True):
+    """The alarm of a door from ``at`` on; ``space`` is the one it leads to."""
+
+    door: str
+    space: str
+    at: int
+    alarm: DoorAlarm
+
+
+Row = Samples | SpaceState | NoiseWindow | AlertChange | DoorAlarmState

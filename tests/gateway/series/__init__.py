@@ -1,0 +1,1 @@
+"""The copy of all series: lines, outbox, writer."""

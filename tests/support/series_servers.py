@@ -1,0 +1,137 @@
+"""Real series databases: VictoriaMetrics for the v2 write API, InfluxDB 1.6 for lines and InfluxQL."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from .ports import find_free_port
+from .processes import wait_until_up
+
+
+class _Server:
+    """A program that keeps its data in ``folder`` and answers 2xx at ``health`` when it is up."""
+
+    def __init__(self, folder: Path, health: str) -> None:
+        folder.mkdir()
+        self.port = find_free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._folder = folder
+        self._health = health
+        self._command: list[str] = []
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        log = self._folder / "log"
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(self._command, stdout=output, stderr=output)
+        wait_until_up(self._answers, self._process, log, within_s=20)
+
+    def stop(self) -> None:
+        """Ends it in order, so that all it acknowledged is on disk; nothing happens if it is not running."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+
+    def _answers(self) -> bool:
+        try:
+            return httpx.get(self.url + self._health, timeout=2).is_success
+        except httpx.TransportError:
+            return False
+
+
+class VictoriaMetrics(_Server):
+    def __init__(self, program: str, folder: Path) -> None:
+        super().__init__(folder, "/health")
+        self._command = [
+            program,
+            f"-httpListenAddr=127.0.0.1:{self.port}",
+            f"-storageDataPath={self._folder / 'data'}",
+            "-retentionPeriod=100y",
+        ]
+
+    def export(self, match: str) -> list[dict[str, Any]]:
+        """Every series that ``match`` selects, with ``metric``, ``values`` and ``timestamps`` (ms)."""
+        httpx.get(self.url + "/internal/force_flush").raise_for_status()
+        answer = httpx.get(self.url + "/api/v1/export", params={"match[]": match}).raise_for_status()
+        return [json.loads(line) for line in answer.text.splitlines()]
+
+
+class InfluxDB1(_Server):
+    def __init__(self, program: str, folder: Path) -> None:
+        super().__init__(folder, "/ping")
+        config = folder / "influxdb.toml"
+        self._command = [program, "run", "-config", str(config)]
+        config.write_text(
+            "\n".join(
+                [
+                    "reporting-disabled = true",
+                    f'bind-address = "127.0.0.1:{find_free_port()}"',
+                    f'[meta]\ndir = "{folder / "meta"}"',
+                    f'[data]\ndir = "{folder / "data"}"\nwal-dir = "{folder / "wal"}"',
+                    "query-log-enabled = false",
+                    f'[http]\nbind-address = "127.0.0.1:{self.port}"\nlog-enabled = false',
+                    "[monitor]\nstore-enabled = false",
+                    "[subscriber]\nenabled = false",
+                    "",
+                ]
+            )
+        )
+
+    def create_database(self, name: str) -> None:
+        httpx.post(self.url + "/query", data={"q": f'CREATE DATABASE "{name}"'}).raise_for_status()
+
+    def write(self, database: str, lines: list[str]) -> None:
+        """Write lines in milliseconds; raises RuntimeError with the server's reason."""
+        answer = httpx.post(
+            self.url + "/write", params={"db": database, "precision": "ms"}, content="\n".join(lines).encode()
+        )
+        if answer.status_code != 204:
+            raise RuntimeError(answer.text)
+
+    def query(self, database: str, query: str) -> list[dict[str, Any]]:
+        """The series of one InfluxQL statement (``name``, ``tags``, ``columns``, ``values``; times in ms)."""
+        answer = httpx.get(self.url + "/query", params={"db": database, "q": query, "epoch": "ms"})
+        body = answer.json()
+        results = body.get("results", [{}])
+        error = body.get("error") or results[0].get("error")
+        if error:
+            raise RuntimeError(f"{error}: {query}")
+        series: list[dict[str, Any]] = results[0].get("series", [])
+        return series
+
+
+def _program(name: str, package: str) -> str:
+    program = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
+    if program is None:
+        pytest.skip(f"{package} is not installed")
+    return program
+
+
+@pytest.fixture
+def victoria_metrics(tmp_path: Path) -> Iterator[VictoriaMetrics]:
+    """A running VictoriaMetrics that can be stopped and started; skipped where it is not installed."""
+    server = VictoriaMetrics(_program("victoria-metrics", "victoria-metrics"), tmp_path / "victoria-metrics")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def influxdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InfluxDB1]:
+    """A running InfluxDB 1.6 without databases; skipped where it is not installed."""
+    server = InfluxDB1(_program("influxd", "influxdb"), tmp_path_factory.mktemp("influx") / "influxdb")
+    server.start()
+    yield server
+    server.stop()
