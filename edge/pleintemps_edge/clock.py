@@ -1,0 +1,152 @@
+"""What time it is, and whether that can be trusted.
+
+Trusted is: a simulated clock (its configuration was accepted with demo keys only); the machine's clock
+while the kernel says that NTP disciplines it; else the gateway's signed answer to a nonce of ours, carried
+on by monotonic time. Everything else is untrusted: records say so and timed codes are refused.
+
+A persisted floor guards against a clock that was set back: an NTP time below it is not believed. It rises
+with trusted time only, per boot at most by the monotonic time that has passed plus an hour, so that one
+wrong leap locks nobody out for ever; a signed time sets it freely.
+"""
+
+import ctypes
+import ctypes.util
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from pleintemps_contract.agent_messages import ClockSource
+from pleintemps_contract.world import World
+
+MAX_ROUND_TRIP_MS: Final = 2_000
+"""A signed time that took longer is too vague: its error is up to half the round trip."""
+FLOOR_SLACK_MS: Final = 3_600_000
+
+# linux/timex.h
+_STA_UNSYNC: Final = 0x0040
+_TIME_ERROR: Final = 5
+_STATUS_OFFSET: Final = 40 if ctypes.sizeof(ctypes.c_long) == 8 else 20
+_TIMEX_BYTES: Final = 512
+
+
+@dataclass(frozen=True, slots=True)
+class ClockState:
+    """``floor`` in Unix ms, 0 when there was never a trusted time. ``fixed`` is signed wall time minus
+    monotonic.
+    """
+
+    floor: int
+    floor_at_start: int
+    started: int
+    fixed: int | None = None
+    round_trip: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Wall time ``at`` (Unix ms), whether it is trusted, and why."""
+
+    at: int
+    trusted: bool
+    source: ClockSource
+
+
+def begin(floor: int, monotonic: int) -> ClockState:
+    """At the start of the agent, with the floor that was persisted."""
+    return ClockState(floor=floor, floor_at_start=floor, started=monotonic)
+
+
+def read(state: ClockState, wall: int, monotonic: int, *, simulated: bool, ntp: bool) -> Reading:
+    """Judge the machine's ``wall`` time."""
+    if simulated:
+        return Reading(wall, True, ClockSource.SIMULATED)
+    if ntp and wall >= state.floor:
+        return Reading(wall, True, ClockSource.NTP)
+    if state.fixed is not None:
+        return Reading(state.fixed + monotonic, True, ClockSource.GATEWAY)
+    return Reading(max(wall, state.floor), False, ClockSource.NONE)
+
+
+def raise_floor(state: ClockState, reading: Reading, monotonic: int) -> ClockState:
+    """The floor after a reading; untrusted time does not move it."""
+    if not reading.trusted:
+        return state
+    ceiling = state.floor_at_start + (monotonic - state.started) + FLOOR_SLACK_MS
+    free = state.floor_at_start == 0 or reading.source is ClockSource.GATEWAY
+    floor = reading.at if free else min(reading.at, ceiling)
+    if floor <= state.floor:
+        return state
+    # a first or a signed time is the new ground to rise from
+    ground = replace(state, floor_at_start=floor, started=monotonic) if free else state
+    return replace(ground, floor=floor)
+
+
+def signed_time(state: ClockState, asked: int, answered: int, gateway_now: int) -> ClockState:
+    """Take the gateway's time; ``asked`` and ``answered`` are our monotonic ms. The tighter answer wins.
+
+    A signed time may also set the floor back, after a leap of the machine's clock has raised it too far.
+    """
+    round_trip = answered - asked
+    if not 0 <= round_trip <= MAX_ROUND_TRIP_MS:
+        return state
+    if state.fixed is not None and round_trip > state.round_trip + 100:
+        return state
+    at = gateway_now + round_trip // 2
+    floor = min(state.floor, at)
+    return replace(
+        state,
+        fixed=at - answered,
+        round_trip=round_trip,
+        floor=floor,
+        floor_at_start=min(state.floor_at_start, at),
+    )
+
+
+def ntp_synchronised() -> bool:
+    """Whether the kernel's clock is disciplined: ``adjtimex(2)`` with no mode set reads STA_UNSYNC and the
+    error.
+    """
+    library = ctypes.CDLL(ctypes.util.find_library("c") or "libc.so.6", use_errno=True)
+    timex = ctypes.create_string_buffer(_TIMEX_BYTES)
+    state = library.adjtimex(timex)
+    status = int.from_bytes(timex.raw[_STATUS_OFFSET : _STATUS_OFFSET + 4], "little", signed=True)
+    return state not in (-1, _TIME_ERROR) and not status & _STA_UNSYNC
+
+
+class Clock:
+    """The trusted clock of one agent; asks the kernel at most every ten seconds."""
+
+    def __init__(self, world: World, floor: int, ntp: Callable[[], bool] = ntp_synchronised) -> None:
+        self._world = world
+        self._ntp = ntp
+        self._state = begin(floor, world.monotonic())
+        self._asked: dict[str, int] = {}
+        self._ntp_known = False
+        self._ntp_next = world.monotonic()
+
+    @property
+    def floor(self) -> int:
+        return self._state.floor
+
+    def read(self) -> Reading:
+        """The time now; also raises the floor."""
+        now, monotonic = self._world.now(), self._world.monotonic()
+        simulated = self._world.source == "simulated"
+        if not simulated and monotonic >= self._ntp_next:
+            self._ntp_known = self._ntp()
+            self._ntp_next = monotonic + 10_000
+        reading = read(self._state, now, monotonic, simulated=simulated, ntp=self._ntp_known)
+        self._state = raise_floor(self._state, reading, monotonic)
+        return reading
+
+    def ask(self) -> str:
+        """A new nonce for the gateway; an answer counts for the last two only."""
+        nonce = self._world.new_id()
+        self._asked = dict(list(self._asked.items())[-1:]) | {nonce: self._world.monotonic()}
+        return nonce
+
+    def answer(self, nonce: str, gateway_now: int) -> None:
+        """The gateway's signed time; an answer to a nonce that we did not ask with means nothing."""
+        asked = self._asked.pop(nonce, None)
+        if asked is not None:
+            self._state = signed_time(self._state, asked, self._world.monotonic(), gateway_now)

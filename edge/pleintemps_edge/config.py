@@ -1,0 +1,211 @@
+"""The agent's ``edge.toml`` as typed records, and what has to fit together in it.
+
+Devices stay tables here: their driver's own record reads them (:mod:`pleintemps_edge.drivers.registry`).
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Final, NamedTuple
+from urllib.parse import urlsplit
+
+from msgspec import Meta, Struct, field
+
+from pleintemps_contract.clockconfig import ClockConfig
+from pleintemps_contract.configfile import load_toml
+from pleintemps_contract.errors import ConfigError, ContractError
+from pleintemps_contract.identifiers import Slug
+from pleintemps_contract.keyfiles import AgentKeys, load_agent_keys
+from pleintemps_hardware import board
+from pleintemps_hardware.board import PinUse, PortUse
+
+from .door.states import Plan, Relock
+from .drivers import registry
+from .errors import SetupError
+
+Seconds = Annotated[float, Meta(ge=1, le=3_600)]
+
+
+class MqttConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``mqtt://host[:port]`` in clear, ``mqtts://host[:port]`` with ca.crt, agent.crt, agent.key of the key
+    folder.
+    """
+
+    url: str = "mqtt://127.0.0.1:1883"
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname or parts.path not in ("", "/"):
+            raise ValueError("url: want mqtt://host:port or mqtts://host:port")
+        if parts.username or parts.password:
+            raise ValueError(
+                "url: no user or password here; mqtts:// identifies the agent by its certificate"
+            )
+        _ = parts.port  # raises ValueError when it is no port
+
+    @property
+    def tls(self) -> bool:
+        return urlsplit(self.url).scheme == "mqtts"
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def port(self) -> int:
+        return urlsplit(self.url).port or (8883 if self.tls else 1883)
+
+
+class SamplesConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``budget_mib``: how much the samples that wait for the gateway may take on disk."""
+
+    budget_mib: Annotated[int, Meta(ge=1, le=65_536)] = 64
+
+
+class DoorConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One door, from the space or street ``from`` into the space ``to``."""
+
+    door: Slug
+    from_: Slug = field(name="from")
+    to: Slug
+    lock: Slug
+    contact: Slug | None = None
+    readers: list[Slug] = field(default_factory=list)
+    release_s: Annotated[float, Meta(ge=1, le=600)] = 5
+    open_s: Seconds = 30
+    relock: Relock = "open"
+
+    def __post_init__(self) -> None:
+        if self.contact is None and self.relock == "close":
+            raise ValueError('relock = "close" needs a contact')
+
+    @property
+    def plan(self) -> Plan:
+        return Plan(
+            release_ms=round(self.release_s * 1000), open_ms=round(self.open_s * 1000), relock=self.relock
+        )
+
+
+class EdgeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole file. Paths are relative to its folder."""
+
+    site: Slug
+    agent: Slug
+    keys: str
+    state: str
+    board: Slug | None = None
+    mqtt: MqttConfig = field(default_factory=MqttConfig)
+    clock: ClockConfig = field(default_factory=ClockConfig)
+    samples: SamplesConfig = field(default_factory=SamplesConfig)
+    devices: Annotated[list[dict[str, Any]], Meta(max_length=256)] = field(default_factory=list)
+    doors: Annotated[list[DoorConfig], Meta(max_length=64)] = field(default_factory=list)
+
+
+class Setup(NamedTuple):
+    """A configuration that fits together, with its keys. ``base`` is the folder of the file."""
+
+    config: EdgeConfig
+    keys: AgentKeys
+    base: Path
+
+    @property
+    def state(self) -> Path:
+        return self.base / self.config.state
+
+    @property
+    def key_folder(self) -> Path:
+        return self.base / self.config.keys
+
+
+def load(path: Path) -> Setup:
+    """Read and check ``path`` and the keys it names; raises SetupError with one line for each problem."""
+    try:
+        config = load_toml(path, EdgeConfig)
+    except ConfigError as error:
+        raise SetupError(str(error)) from error
+    problems = [*_device_problems(config), *_door_problems(config)]
+    base = path.resolve().parent
+    keys: AgentKeys | None = None
+    try:
+        keys = load_agent_keys(base / config.keys)
+    except ContractError as error:
+        problems.append(f"keys: {error}")
+    if keys is not None:
+        problems += _identity_problems(config, keys, base)
+    if problems or keys is None:
+        raise SetupError(*(f"{path}: {problem}" for problem in problems))
+    return Setup(config, keys, base)
+
+
+def _identity_problems(config: EdgeConfig, keys: AgentKeys, base: Path) -> Iterator[str]:
+    if (keys.site, keys.agent) != (config.site, config.agent):
+        yield (
+            f"keys: {config.keys} belongs to agent {keys.agent!r} of site {keys.site!r},"
+            f" not to {config.agent!r} of {config.site!r}"
+        )
+    if config.clock.source == "simulated" and keys.purpose != "demo":
+        yield 'clock.source: "simulated" goes with demo keys only'
+    if config.clock.source == "simulated" and not config.clock.socket:
+        yield "clock.socket: name the Unix socket of the simulated clock"
+    if config.mqtt.tls:
+        for name in ("ca.crt", "agent.crt", "agent.key"):
+            if not (base / config.keys / name).is_file():
+                yield f"mqtt.url: mqtts:// needs {config.keys}/{name}"
+
+
+def _device_problems(config: EdgeConfig) -> Iterator[str]:
+    names: set[str] = set()
+    uses: list[PinUse | PortUse] = []
+    for table in config.devices:
+        try:
+            device = registry.read(table)
+        except ConfigError as error:
+            yield str(error)
+            continue
+        if device.device in names:
+            yield f"devices: {device.device!r} is there twice"
+        names.add(device.device)
+        uses += [PinUse(device.device, pin) for pin in device.pins()]
+        uses += [PortUse(device.device, port) for port in device.ports()]
+    if config.board is None:
+        yield from _twice(uses)
+        return
+    try:
+        yield from board.check(board.load(config.board), uses)
+    except ConfigError as error:
+        yield str(error)
+
+
+def _twice(uses: list[PinUse | PortUse]) -> Iterator[str]:
+    """Pins and ports that two devices want, where no board is named."""
+    owners: dict[int | str, str] = {}
+    for use in uses:
+        kind, what = ("pin", use.pin) if isinstance(use, PinUse) else ("port", use.port)
+        if what in owners:
+            yield f"device {use.device}: {kind} {what} is already {owners[what]}'s"
+        owners.setdefault(what, use.device)
+
+
+_SORTS: Final = {"lock": ("strike",), "contact": ("reed",), "readers": ("wiegand",)}
+"""Which drivers can serve a door as what."""
+
+
+def _door_problems(config: EdgeConfig) -> Iterator[str]:
+    drivers = {table.get("device"): table.get("driver") for table in config.devices}
+    doors: set[str] = set()
+    users: dict[str, str] = {}
+    for door in config.doors:
+        if door.door in doors:
+            yield f"doors: {door.door!r} is there twice"
+        doors.add(door.door)
+        uses = [("lock", door.lock), *(("readers", reader) for reader in door.readers)]
+        if door.contact is not None:
+            uses.append(("contact", door.contact))
+        for key, device in uses:
+            if device not in drivers:
+                yield f"door {door.door}: {key}: there is no device {device!r}"
+            elif drivers[device] not in _SORTS[key]:
+                wanted = " or ".join(_SORTS[key])
+                yield f"door {door.door}: {key}: {device!r} is a {drivers[device]}, want a {wanted}"
+            if device in users:
+                yield f"door {door.door}: {key}: {device!r} already serves {users[device]!r}"
+            users.setdefault(device, door.door)

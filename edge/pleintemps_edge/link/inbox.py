@@ -1,0 +1,90 @@
+"""What comes in from the network: believed only when it is ours, signed for its topic, and of the reigning
+epoch.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pleintemps_contract.envelope import TrustedKeys
+from pleintemps_contract.errors import DecodeError, EnvelopeError, IdentifierError, TopicError
+from pleintemps_contract.gateway_messages import GrantsPage
+from pleintemps_contract.topics import Channel, Topic
+from pleintemps_contract.wire import MAX_PAYLOAD, GatewayMessage, decode_gateway_body
+from pleintemps_edge.access.grants import page_digest
+
+
+class Reason(StrEnum):
+    """Why a message is refused, beside the faults of an envelope."""
+
+    TOPIC = "foreign-topic"
+    RETAINED = "retained"
+    TOO_LARGE = "too-large"
+    UNDECODABLE = "undecodable"
+    DIGEST = "wrong-digest"
+    OLD_EPOCH = "old-epoch"
+    OLD_REVISION = "old-revision"
+    FOREIGN_JOURNAL = "foreign-journal"
+    BEYOND_JOURNAL = "beyond-journal"
+    FOREIGN_BOOT = "foreign-boot"
+    REPEATED = "repeated"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A proved message and the exact bytes of its body. ``fault`` is set if it must not be followed all the
+    same.
+    """
+
+    topic: Topic
+    message: GatewayMessage
+    body: bytes
+    fault: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """``channel`` and ``reason`` for the record; nothing else of the message is kept."""
+
+    channel: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Inbox:
+    """The gate of one agent. ``epoch`` is the highest that was seen; it only rises."""
+
+    site: str
+    agent: str
+    keys: TrustedKeys
+    epoch: int = 0
+
+    def open(self, text: str, payload: bytes, retained: bool) -> Opened | Refused | None:
+        """Judge a message; None for the empty payload that clears a retained one."""
+        try:
+            topic = Topic.parse(text)
+        except (TopicError, IdentifierError):
+            return Refused("unknown", Reason.TOPIC)
+        channel = topic.channel.value
+        if topic.site != self.site or topic.agent not in ("", self.agent) or not topic.row.signed:
+            return Refused(channel, Reason.TOPIC)
+        if not payload:
+            return None
+        if len(payload) > MAX_PAYLOAD:
+            return Refused(channel, Reason.TOO_LARGE)
+        try:
+            body = self.keys.open(text, payload)
+            message = decode_gateway_body(topic, body)
+        except EnvelopeError as error:
+            return Refused(channel, error.reason)
+        except DecodeError:
+            return Refused(channel, Reason.UNDECODABLE)
+        if topic.channel is Channel.PAGE and page_digest(body) != topic.tail:
+            return Refused(channel, Reason.DIGEST)
+        if retained and not topic.row.retained:
+            return Opened(topic, message, body, Reason.RETAINED)
+        # an unchanged page keeps its epoch: what vouches for it is the manifest that names its digest
+        if not isinstance(message, GrantsPage):
+            if message.epoch < self.epoch:
+                return Opened(topic, message, body, Reason.OLD_EPOCH)
+            self.epoch = message.epoch
+        return Opened(topic, message, body)

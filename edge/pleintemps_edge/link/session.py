@@ -1,0 +1,245 @@
+"""The MQTT session: connect, say who we are, drain the journals, hand over what comes in; again for ever.
+
+MQTT 3.1.1, QoS 1. A PUBACK proves nothing: records leave the journals by the gateway's receipts only.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import aiomqtt
+
+from pleintemps_contract.agent_messages import (
+    Availability,
+    Birth,
+    ClockSource,
+    Presence,
+    Response,
+    TimeRequest,
+)
+from pleintemps_contract.logs import line
+from pleintemps_contract.topics import Channel, Topic, agent_reads
+from pleintemps_contract.wire import AgentMessage, encode
+from pleintemps_contract.world import World
+from pleintemps_edge.clock import Clock
+from pleintemps_edge.journal.events import EventJournal
+from pleintemps_edge.journal.samples import SampleJournal
+from pleintemps_edge.waiting import wait_until
+
+from .office import Office
+from .outbox import Outbox
+
+FIRST_PAUSE_MS: Final = 500
+LONGEST_PAUSE_MS: Final = 10_000
+ASK_TIME_MS: Final = 30_000
+"""Between two requests for the gateway's time while ours is not trusted."""
+RENEW_TIME_MS: Final = 3_600_000
+"""Between two requests while the gateway's time is what we trust: a crystal strays some 50 ms an hour."""
+MAX_RESPONSES: Final = 256
+KEEPALIVE_S: Final = 15
+_LOG: Final = logging.getLogger("link")
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """Where the broker is; ``key_folder`` holds our certificate if the line is TLS."""
+
+    host: str
+    port: int
+    key_folder: Path | None = None
+
+    def tls(self) -> aiomqtt.TLSParameters | None:
+        if self.key_folder is None:
+            return None
+        return aiomqtt.TLSParameters(
+            ca_certs=str(self.key_folder / "ca.crt"),
+            certfile=str(self.key_folder / "agent.crt"),
+            keyfile=str(self.key_folder / "agent.key"),
+        )
+
+
+class Link:
+    """One agent's line. ``world`` is that of the network: real time, whatever clock the doors have."""
+
+    def __init__(self, broker: Broker, site: str, agent: str, boot: str, world: World, clock: Clock) -> None:
+        self._broker = broker
+        self._site = site
+        self._agent = agent
+        self._boot = boot
+        self._world = world
+        self._clock = clock
+        self.events = Outbox()
+        self.samples = Outbox()
+        self._events_changed = asyncio.Event()
+        self._samples_changed = asyncio.Event()
+        self._responses: deque[Response] = deque(maxlen=MAX_RESPONSES)
+        self._responded = asyncio.Event()
+        self._office_changed = asyncio.Event()
+        self._client: aiomqtt.Client | None = None
+        self._pause_ms = FIRST_PAUSE_MS
+        self._down = False
+
+    def wake(self) -> None:
+        """There may be something to send."""
+        self._events_changed.set()
+        self._samples_changed.set()
+
+    def respond(self, response: Response) -> None:
+        """Send ``response`` as soon as there is a line; the oldest go if nobody takes them."""
+        self._responses.append(response)
+        self._responded.set()
+
+    async def run(
+        self, office: Office, events: EventJournal, samples: SampleJournal, birth: Callable[[str], Birth]
+    ) -> None:
+        """Keep the line until cancelled. ``birth`` makes the birth for a nonce."""
+        events.grown = self._events_changed
+        samples.grown = self._samples_changed
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._tick(office))
+            while True:
+                try:
+                    async with self._connection() as client:
+                        await self._serve(client, office, events, samples, birth)
+                except* (aiomqtt.MqttError, OSError) as error:
+                    self._lost(error)
+                await self._world.sleep_until(self._world.monotonic() + self._next_pause())
+
+    async def farewell(self) -> None:
+        """Say that we go, if there is a line to say it on; takes half a second at most."""
+        client, self._client = self._client, None
+        if client is not None:
+            with contextlib.suppress(aiomqtt.MqttError, TimeoutError):
+                async with asyncio.timeout(0.5):
+                    await self._publish(client, Channel.AVAILABILITY, self._availability(Presence.OFFLINE))
+
+    # --- connection ---------------------------------------------------------------------------------
+
+    def _connection(self) -> aiomqtt.Client:
+        will = self._availability(Presence.OFFLINE)
+        return aiomqtt.Client(
+            self._broker.host,
+            self._broker.port,
+            identifier=f"pleintemps-{self._site}-{self._agent}",
+            clean_session=True,
+            keepalive=KEEPALIVE_S,
+            timeout=10,
+            tls_params=self._broker.tls(),
+            will=aiomqtt.Will(str(self._topic(Channel.AVAILABILITY)), encode(will), qos=1, retain=True),
+            # an answer right behind a PUBACK must not wait for the broker's delayed acknowledgement
+            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
+            max_inflight_messages=64,
+        )
+
+    def _topic(self, channel: Channel) -> Topic:
+        return Topic(self._site, self._agent, channel)
+
+    def _availability(self, state: Presence) -> Availability:
+        return Availability(state=state, boot=self._boot)
+
+    async def _publish(self, client: aiomqtt.Client, channel: Channel, message: AgentMessage) -> None:
+        topic = self._topic(channel)
+        await client.publish(str(topic), encode(message), qos=1, retain=topic.row.retained)
+
+    def _lost(self, error: BaseException) -> None:
+        self._client = None
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        if not self._down:
+            self._down = True
+            _LOG.warning(line("line-down", broker=self._broker.host, port=self._broker.port, error=error))
+
+    def _next_pause(self) -> int:
+        """Growing, and never the same for two agents that lost one broker."""
+        pause = FIRST_PAUSE_MS + self._world.random_below(self._pause_ms)
+        self._pause_ms = min(self._pause_ms * 2, LONGEST_PAUSE_MS - FIRST_PAUSE_MS)
+        return pause
+
+    async def _serve(
+        self,
+        client: aiomqtt.Client,
+        office: Office,
+        events: EventJournal,
+        samples: SampleJournal,
+        birth: Callable[[str], Birth],
+    ) -> None:
+        await client.subscribe([(topic, 1) for topic in agent_reads(self._site, self._agent)])
+        await self._publish(client, Channel.AVAILABILITY, self._availability(Presence.ONLINE))
+        await self._publish(client, Channel.BIRTH, birth(self._clock.ask()))
+        self._client = client
+        self._pause_ms = FIRST_PAUSE_MS
+        self._down = False
+        _LOG.info(line("line-up", broker=self._broker.host, port=self._broker.port))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._receive(client, office))
+            group.create_task(self._send_events(client, events))
+            group.create_task(self._send_samples(client, samples))
+            group.create_task(self._send_responses(client))
+            group.create_task(self._ask_time())
+
+    # --- what runs while there is a line ------------------------------------------------------------
+
+    async def _receive(self, client: aiomqtt.Client, office: Office) -> None:
+        async for message in client.messages:
+            office.receive(str(message.topic), message.payload, bool(message.retain))
+            self._office_changed.set()
+
+    async def _send_events(self, client: aiomqtt.Client, journal: EventJournal) -> None:
+        outbox = self.events
+        outbox.restart()
+        while True:
+            self._events_changed.clear()
+            batch = await journal.batch(outbox.sent) if outbox.may_send() else None
+            if batch is None:
+                await self._wait_for_news(outbox, self._events_changed)
+                continue
+            # counted before it goes: its receipt may be quicker than its PUBACK
+            outbox.on_sent(batch.records[-1].seq, self._world.monotonic())
+            await self._publish(client, Channel.EVENTS, batch)
+
+    async def _send_samples(self, client: aiomqtt.Client, journal: SampleJournal) -> None:
+        outbox = self.samples
+        outbox.restart()
+        while True:
+            self._samples_changed.clear()
+            batch = await journal.batch(outbox.sent) if outbox.may_send() else None
+            if batch is None:
+                await self._wait_for_news(outbox, self._samples_changed)
+                continue
+            outbox.on_sent(batch.seq, self._world.monotonic())
+            await self._publish(client, Channel.SAMPLES, batch)
+
+    async def _wait_for_news(self, outbox: Outbox, changed: asyncio.Event) -> None:
+        overdue = outbox.overdue_at()
+        await wait_until(self._world, changed, overdue)
+        if overdue is not None and overdue == outbox.overdue_at() and self._world.monotonic() >= overdue:
+            outbox.restart()
+
+    async def _send_responses(self, client: aiomqtt.Client) -> None:
+        while True:
+            await self._responded.wait()
+            self._responded.clear()
+            while self._responses:
+                await self._publish(client, Channel.RESPONSE, self._responses[0])
+                self._responses.popleft()
+
+    async def _ask_time(self) -> None:
+        while True:
+            source = self._clock.read().source
+            pause = RENEW_TIME_MS if source is ClockSource.GATEWAY else ASK_TIME_MS
+            await self._world.sleep_until(self._world.monotonic() + pause)
+            if self._clock.read().source in (ClockSource.NONE, ClockSource.GATEWAY):
+                self.respond(TimeRequest(nonce=self._clock.ask()))
+
+    async def _tick(self, office: Office) -> None:
+        """Runs with and without a line: what was refused is recorded all the same."""
+        while True:
+            self._office_changed.clear()
+            office.tick()
+            await wait_until(self._world, self._office_changed, office.next_due())
