@@ -172,6 +172,8 @@ def gateway_toml(
         table("[mqtt]", {"url": mqtt_url}),
         table("[web]", {"host": "127.0.0.1", "port": web_port}),
         clock(clock_socket),
+        # the people of the simulation fetch their codes from this folder
+        table("[delivery]", {"kind": "spool"}),
         table("[[sites]]", {"site": plan.site, "name": plan.name, "zone": plan.zone}),
         table(
             "[sites.rules]",

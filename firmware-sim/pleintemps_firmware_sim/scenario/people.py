@@ -18,7 +18,7 @@ _COMING_MS: Final = 2_500
 
 
 class Town:
-    """Everything a scenario needs: the building, the calendar, the messages with codes, the ledger, chance."""
+    """What a scenario needs: building, calendar, messages with codes, ledger, chance."""
 
     def __init__(
         self,

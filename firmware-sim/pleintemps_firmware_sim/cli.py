@@ -1,0 +1,171 @@
+"""``pleintemps-sim``: the demo building, orders to it, single devices, recorded rooms."""
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pleintemps_contract import __version__, logs
+from pleintemps_contract.errors import ContractError
+
+from .errors import ControlError, SimulatorError
+
+FAILED = 1
+USAGE = 2
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status: 0 done, 1 it could not be done, 2 the command line is wrong, 130 ended by Ctrl-C."""
+    options = _parser().parse_args(arguments)
+    logs.setup()
+    try:
+        status: int = options.run(options)
+    except ControlError as error:
+        return _fail(error, USAGE)
+    except (SimulatorError, ContractError, OSError) as error:
+        return _fail(error, FAILED)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return status
+
+
+def _fail(error: Exception, status: int) -> int:
+    print(f"pleintemps-sim: {error}", file=sys.stderr)
+    return status
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 1 <= port <= 65_535:
+        raise argparse.ArgumentTypeError("1 to 65535")
+    return port
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not 0 < number <= 1_000_000:
+        raise argparse.ArgumentTypeError("more than 0")
+    return number
+
+
+def _demo_speed(text: str) -> float:
+    speed = float(text)
+    if not 0.1 <= speed <= 10:
+        raise argparse.ArgumentTypeError("0.1 to 10")
+    return speed
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="pleintemps-sim",
+        description="Simulated sensors, doors and people for the ordinary agents and gateway.",
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_demo(commands)
+    _add_orders(commands)
+    _add_device(commands)
+    return parser
+
+
+def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    demo = commands.add_parser("demo", help="start the demo building, with everything it needs")
+    demo.add_argument("--port", type=_port, default=8080, help="of the caretaker's page (8080)")
+    demo.add_argument("--data", type=Path, metavar="DIR", help="keep data and logs here (else: temporary)")
+    demo.add_argument("--seed", type=int, default=1, help="of the people's whims (1)")
+    demo.add_argument("--for", type=_positive, dest="seconds", metavar="SECONDS", help="end by itself")
+    demo.add_argument("--json", action="store_true", help="one JSON line on standard output at the end")
+    demo.add_argument("--speed", type=_demo_speed, default=1.0, help="simulated seconds per second (1)")
+    demo.set_defaults(run=_demo)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from .demo import DemoOptions, run_demo
+
+    wanted = DemoOptions(port=options.port, data=options.data, seed=options.seed, speed=options.speed)
+    return asyncio.run(run_demo(wanted, seconds=options.seconds, as_json=options.json))
+
+
+def _add_orders(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    for name, summary, what in (
+        ("press", "press keys at a door of the running demo", ("door", "keys")),
+        ("push", "try the handle of a door", ("door",)),
+        ("force", "break a door open", ("door",)),
+        ("noise", "make noise in a room", ("space",)),
+        ("unplug", "pull the plug of a serial device", ("device",)),
+        ("plug", "plug a serial device in again", ("device",)),
+    ):
+        order = commands.add_parser(name, help=summary, description=summary)
+        order.add_argument("--data", type=Path, required=True, metavar="DIR", help="the demo's data folder")
+        for argument in what:
+            order.add_argument(argument, metavar=argument.upper())
+        if name == "noise":
+            order.add_argument("--db", type=float, default=95.0, help="level at the meter (95)")
+            order.add_argument("--for", type=_positive, dest="seconds", default=12.0, help="seconds (12)")
+        order.set_defaults(run=_order, order=name)
+
+
+def _order(options: argparse.Namespace) -> int:
+    from . import control
+
+    order: control.Order
+    match options.order:
+        case "press":
+            order = control.Press(door=options.door, keys=options.keys)
+        case "push":
+            order = control.PushDoor(door=options.door)
+        case "force":
+            order = control.Force(door=options.door)
+        case "noise":
+            order = control.Noise(space=options.space, level_db=options.db, seconds=options.seconds)
+        case "unplug":
+            order = control.Unplug(device=options.device)
+        case _:
+            order = control.Plug(device=options.device)
+    print(control.send(options.data, order))
+    return 0
+
+
+def _add_device(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    device = commands.add_parser("device", help="run one serial device alone on a pseudo-terminal")
+    device.add_argument("kind", choices=("ld2410", "modbus-sound"))
+    device.add_argument("--link", type=Path, required=True, metavar="PATH", help="symbolic link to make")
+    device.add_argument("--distance", type=int, metavar="CM", help="ld2410: somebody still at this distance")
+    device.add_argument("--moving", action="store_true", help="ld2410: who is there moves")
+    device.add_argument("--level", type=float, default=45.0, metavar="DB", help="modbus-sound: level (45)")
+    device.set_defaults(run=_device)
+
+
+def _device(options: argparse.Namespace) -> int:
+    from pleintemps_contract.world import SystemWorld
+
+    from .devices.ld2410 import Ld2410, Scene, Target
+    from .devices.modbus_sound import ModbusSoundMeter
+    from .devices.pty import SerialDevice
+    from .devices.serial_core import SerialCore
+
+    world = SystemWorld()
+    core: SerialCore
+    if options.kind == "ld2410":
+        radar = core = Ld2410(world.monotonic())
+        if options.distance is not None:
+            radar.see(Scene((Target(options.distance, options.moving),)))
+    else:
+        meter = core = ModbusSoundMeter()
+        meter.hear(options.level)
+
+    async def live() -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        await SerialDevice(core, options.link, world).run()
+
+    print(f"{options.kind} on {options.link}; Ctrl-C ends it", flush=True)
+    try:
+        asyncio.run(live())
+    except asyncio.CancelledError:
+        return 0
+    return 0

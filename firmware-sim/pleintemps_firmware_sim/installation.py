@@ -1,0 +1,178 @@
+"""A gateway, its broker and its agents as ordinary processes in one folder, on free loopback ports."""
+
+import asyncio
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from pleintemps_contract.world import World
+
+from .api import GatewayApi
+from .broker import make_broker
+from .errors import ChildError, GatewayError
+from .processes import Child, answers, free_port, until
+from .scenario.building import pins_socket
+
+CARETAKER: Final = "gardien"
+_UP_MS: Final = 30_000
+_RESTART_MS: Final = 500
+
+
+def command(name: str) -> str:
+    """Path of one of our commands, beside the Python that runs us or in PATH; raises ChildError."""
+    beside = Path(sys.executable).parent / name
+    if beside.exists():
+        return str(beside)
+    found = shutil.which(name)
+    if found is None:
+        raise ChildError(f"{name} is not installed")
+    return found
+
+
+class Installation:
+    """Everything that is no simulation. ``host`` is the machine's own clock: deadlines are real time.
+
+    ``sockets`` is a short folder of our own, because a Unix socket's path has at most 107 bytes.
+    """
+
+    def __init__(self, data: Path, host: World, *, web_port: int, say: Callable[[str], None]) -> None:
+        self.data = data
+        self.web_port = web_port
+        self.mqtt_port = free_port()
+        self.sockets = Path(tempfile.mkdtemp(prefix="pleintemps-"))
+        self.ports = data / "ports"
+        self.logs = data / "logs"
+        self.password = host.random_bytes(9).hex()
+        self.api = GatewayApi(web_port)
+        self._host = host
+        self._say = say
+        self._watchers: list[asyncio.Task[None]] = []
+        self.broker = make_broker(self.mqtt_port, data / "broker", self.logs / "broker.log")
+        self.gateway = Child(
+            "gateway",
+            [command("pleintemps-gateway"), "run", "--config", str(self.gateway_config)],
+            log=self.logs / "gateway.log",
+            cwd=data,
+        )
+        self.agents: dict[str, Child] = {}
+
+    @property
+    def mqtt_url(self) -> str:
+        return f"mqtt://127.0.0.1:{self.mqtt_port}"
+
+    @property
+    def gateway_config(self) -> Path:
+        return self.data / "gateway.toml"
+
+    @property
+    def outbox(self) -> Path:
+        """Where the gateway leaves messages with codes."""
+        return self.data / "state" / "outbox"
+
+    def edge_config(self, agent: str) -> Path:
+        return self.data / f"{agent}.toml"
+
+    async def start_gateway(self, gateway_toml: str) -> None:
+        """Broker, keys, store, a caretaker's account, then the gateway; returns when it answers."""
+        self.gateway_config.write_text(gateway_toml, encoding="utf-8")
+        await self.broker.start()
+        await until(
+            lambda: answers(self.mqtt_port),
+            self._host,
+            within_ms=_UP_MS,
+            what="answer",
+            child=self.broker,
+        )
+        await self._gateway_command("init", "--config", str(self.gateway_config), "--demo")
+        await self._gateway_command(
+            "user", "add", CARETAKER, "--config", str(self.gateway_config), text=self.password
+        )
+        await self.gateway.start()
+        await until(
+            lambda: answers(self.web_port),
+            self._host,
+            within_ms=_UP_MS,
+            what="answer",
+            child=self.gateway,
+        )
+        await until(self._logged_in, self._host, within_ms=_UP_MS, what="log-in", child=self.gateway)
+
+    async def start_agent(self, agent: str, edge_toml: str) -> None:
+        """Start an agent whose pins are at :func:`pins_socket`; it is started again whenever it ends."""
+        config = self.edge_config(agent)
+        config.write_text(edge_toml, encoding="utf-8")
+        child = Child(
+            f"agent {agent}",
+            [command("pleintemps-edge"), "run", "--config", str(config)],
+            log=self.logs / f"agent-{agent}.log",
+            cwd=self.data,
+            extra_env={
+                "GPIOZERO_PIN_FACTORY": "pleintemps",
+                "PLEINTEMPS_PINS": str(pins_socket(self.sockets, agent)),
+            },
+        )
+        self.agents[agent] = child
+        await child.start()
+
+    async def agents_up(self) -> None:
+        """Return when the gateway has heard every agent's birth; from then on agents are watched."""
+        for agent, child in self.agents.items():
+            await until(
+                lambda name=agent: self._is_online(name),  # type: ignore[misc]
+                self._host,
+                within_ms=_UP_MS,
+                what="birth at the gateway",
+                child=child,
+            )
+        self._watchers = [asyncio.create_task(self._watch(child)) for child in self.agents.values()]
+
+    async def stop(self) -> None:
+        """End every child, all at once, and remove the sockets."""
+        for watcher in self._watchers:
+            watcher.cancel()
+        await asyncio.gather(*self._watchers, return_exceptions=True)
+        # agents first hear nothing, the gateway stores what they still send, the broker goes with them
+        children = [*self.agents.values(), self.gateway, self.broker]
+        await asyncio.gather(*(child.stop(self._host) for child in children))
+        shutil.rmtree(self.sockets, ignore_errors=True)
+
+    async def _logged_in(self) -> bool:
+        try:
+            await self.api.log_in(CARETAKER, self.password)
+        except GatewayError:
+            return False
+        return True
+
+    async def _is_online(self, agent: str) -> bool:
+        try:
+            return agent in await self.api.agents_online()
+        except GatewayError:
+            return False
+
+    async def _watch(self, child: Child) -> None:
+        while True:
+            status = await child.wait()
+            self._say(f"{child.name} ended with status {status}; starting it again")
+            await self._host.sleep_until(self._host.monotonic() + _RESTART_MS)
+            await child.start()
+
+    async def _gateway_command(self, *arguments: str, text: str = "") -> None:
+        process = await asyncio.create_subprocess_exec(
+            command("pleintemps-gateway"),
+            *arguments,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=self.data,
+        )
+        try:
+            _, errors = await process.communicate(f"{text}\n".encode())
+        finally:
+            if process.returncode is None:
+                process.kill()
+        if process.returncode:
+            reason = " ".join(errors.decode(errors="replace").split())
+            raise ChildError(f"pleintemps-gateway {arguments[0]} failed: {reason}")
