@@ -23,7 +23,7 @@ class DeviceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """What every ``[[devices]]`` table says. A driver's own struct adds its keys."""
 
     device: Slug
-    driver: Slug
+    driver: str
 
     def pins(self) -> tuple[int, ...]:
         """BCM numbers of the pins that the device takes, in the order of its keys."""

@@ -1,0 +1,1 @@
+"""Drivers on pins of gpiozero's mock factory and on pseudo-terminals."""
