@@ -1,7 +1,7 @@
 """From the last key to the strike's pin, through a real agent process.
 
-The agent is the ordinary one with an ordinary configuration. Its pins are reached over the simulator's socket,
-so every edge carries the monotonic time of who made it: the last bit of ``#`` on one side, the strike's pin on
+The agent is the ordinary one with an ordinary configuration. Its pins are reached over the simulator's
+socket, so every edge carries the time of who made it: the last bit of ``#`` on one side, the strike's pin on
 the other. Broker and journal are real, the grants are signed here.
 """
 
