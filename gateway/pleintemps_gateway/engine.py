@@ -5,6 +5,7 @@ same inputs give the same outputs. After a restart :meth:`SiteEngine.restore` co
 fed."""
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Final
 
 from msgspec import Struct
@@ -221,7 +222,9 @@ class SiteEngine:
             self._doors.physical(door.door, door.physical, at)
 
     def on_samples(self, agent: str, samples: Mapping[str, Sequence[tuple[int, float]]]) -> None:
-        """Values by series name, (Unix ms, value) in any order; a value that cannot be used is counted."""
+        """Values by series name, (Unix ms, value) in any order of time; a value that cannot be used is
+        counted.
+        """
         self._health.heard(agent, self._now)
         for name in sorted(samples):
             self._take(agent, name, samples[name])
@@ -234,7 +237,7 @@ class SiteEngine:
             why = "series was not announced" if info is None else "space is not in the configuration"
             self._ignore(source, why, len(samples))
             return
-        for at, value in sorted(samples):
+        for at, value in sorted(samples, key=itemgetter(0)):
             if at > self._now + FUTURE_MS:
                 self._ignore(source, "time is ahead of the gateway's clock")
             elif fault := space.runtime.sample(source, at, value):

@@ -116,10 +116,20 @@ class Belief:
 
     # --- evidence -----------------------------------------------------------------------------------
 
+    def repeats(self, key: str, at: int, value: int) -> bool:
+        """Take a value that says again what the series said, if it is that: it keeps the series alive and
+        no more.
+        """
+        sensor = self.sensors[key]
+        if sensor.value != value or not sensor.last_at <= at < sensor.last_at + sensor.stale_ms:
+            return False
+        sensor.last_at = at
+        return True
+
     def sample(self, key: str, at: int, value: int) -> None:
         """A series says ``value`` at ``at``; the belief must have been advanced to there."""
         sensor = self.sensors[key]
-        if at <= sensor.last_at or sensor.faulty:
+        if at < sensor.last_at or sensor.faulty:
             return
         motion, before = self._motion(), sensor.value
         sensor.last_at = at
@@ -185,7 +195,8 @@ class Belief:
             vacant, active, still = rates
         for sensor in self.sensors.values():
             if sensor.quantity is Quantity.RADAR and sensor.value is not None:
-                weight = 1.0 if self.at - sensor.changed_at < p.RADAR_SPEAKS_S * 1000 else p.RADAR_CONFIRMS
+                fresh = self.at - sensor.changed_at < p.RADAR_SPEAKS_S * 1000
+                weight = 1.0 if fresh else p.RADAR_CONFIRMS[sensor.value > 0]
                 rates = _RADAR_ENDS[sensor.value]
                 vacant += weight * rates.vacant
                 active += weight * rates.active

@@ -22,7 +22,7 @@ def every(vacant_s: float, active_s: float, still_s: float) -> PerState:
 # People: how a room changes by itself.
 ARRIVE: Final = 1 / 7_200
 """Vacant to active: a visit every two hours."""
-LEAVE_ACTIVE: Final = 1 / 1_500
+LEAVE_ACTIVE: Final = 1 / 2_400
 """Active to vacant: people get up before they go, so a room empties from the active state."""
 LEAVE_STILL: Final = 1 / 7_200
 """Still to vacant without a movement that a sensor saw."""
@@ -36,24 +36,24 @@ AFTER_DOOR: Final = PerState(0.5, 0.4, 0.1)
 """Somebody passed the door, in or out."""
 
 # PIR as a two-valued process: how often it rises when low, how soon it falls when high.
-PIR_RISES: Final = every(14_400, 20, 140)
-"""False triggers every four hours; somebody active every 20 s, somebody still every 140 s."""
+PIR_RISES: Final = every(14_400, 20, 170)
+"""False triggers every four hours; somebody active every 20 s, somebody still every 170 s."""
 PIR_FALLS: Final = every(20, 60, 25)
 """Hold time of a single trigger, prolonged by people who keep moving."""
 
 # LD2410: 0 nobody, 2 still, 1 and 3 moving. "Leaves" is how soon a reported state ends.
-RADAR_NOBODY_ENDS: Final = every(3_600, 1.5, 5)
+RADAR_NOBODY_ENDS: Final = every(3_600, 4, 5)
 RADAR_MOVING_ENDS: Final = every(3, 20, 4)
 RADAR_STILL_ENDS: Final = every(15, 5, 60)
-RADAR_TO_NOBODY: Final = every(5, 300, 60)
+RADAR_TO_NOBODY: Final = every(5, 120, 60)
 """How soon presence is lost: the no-one delay of 5 s when vacant, a lost target when not."""
 RADAR_TO_MOVING: Final = every(3_600, 2, 20)
 RADAR_TO_STILL: Final = every(3_600, 8, 8)
 
 RADAR_SPEAKS_S: Final = 20.0
 """A radar state tells nearly all it can within 20 s; what follows is one long confirmation."""
-RADAR_CONFIRMS: Final = 0.05
-"""Weight of that confirmation."""
+RADAR_CONFIRMS: Final = (0.05, 0.5)
+"""Weight of that confirmation: of nobody (a target out of sight stays out of sight), of somebody."""
 
 MAX_STEP_LLR: Final = 6.0
 """No single change of one sensor multiplies odds by more than e^6 (403)."""

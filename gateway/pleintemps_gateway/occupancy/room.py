@@ -42,6 +42,7 @@ class _Item(NamedTuple):
     at: int
     order: int  # a fault before a sample of the same moment, then the door
     key: str
+    count: int  # order of arrival decides between two values of one series at one moment
     value: int
 
 
@@ -54,6 +55,7 @@ class RoomFilter:
     def __init__(self, now: int) -> None:
         self._belief = Belief(now // p.GRID_MS * p.GRID_MS)
         self._pending: list[_Item] = []
+        self._count = 0
         self._names: dict[str, str] = {}
         self._state = Occupancy.UNKNOWN
         self._since = now
@@ -80,13 +82,19 @@ class RoomFilter:
 
     def sample(self, key: str, at: int, value: int) -> None:
         """``key`` said ``value`` (0 or 1; 0 to 3 for radar) at ``at``."""
-        self._pending.append(_Item(at, _SAMPLE, key, value))
+        self._append(at, _SAMPLE, key, value)
 
     def fault(self, key: str, at: int, faulty: bool) -> None:
-        self._pending.append(_Item(at, _FAULT, key, int(faulty)))
+        """The device of ``key`` fell ill or recovered at ``at``."""
+        self._append(at, _FAULT, key, int(faulty))
 
     def door(self, at: int) -> None:
-        self._pending.append(_Item(at, _DOOR, "", 0))
+        """A door of the room was opened or closed at ``at``."""
+        self._append(at, _DOOR, "", 0)
+
+    def _append(self, at: int, order: int, key: str, value: int) -> None:
+        self._count += 1
+        self._pending.append(_Item(at, order, key, self._count, value))
 
     def estimate(self, now: int) -> Estimate:
         """What is believed at ``now``; ``now`` does not go back."""
@@ -125,6 +133,10 @@ class RoomFilter:
         belief.advance(horizon)
 
     def _apply(self, belief: Belief, item: _Item) -> None:
+        if item.order == _SAMPLE and item.value:
+            self._positive = max(self._positive or (item.at, item.key), (item.at, item.key))
+        if item.order == _SAMPLE and belief.repeats(item.key, item.at, item.value):
+            return
         belief.advance(item.at)
         if item.order == _DOOR:
             belief.door(item.at)
@@ -132,8 +144,6 @@ class RoomFilter:
             belief.fault(item.key, bool(item.value))
         else:
             belief.sample(item.key, item.at, item.value)
-            if item.value and (self._positive is None or item.at > self._positive[0]):
-                self._positive = (item.at, item.key)
 
     # --- decision -------------------------------------------------------------------------------------
 
