@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -37,6 +37,7 @@ class _Act:
 
     records: tuple[Event, ...]
     moves: tuple[Release | Secure, ...]
+    then: Callable[[], None] | None
 
 
 class Keeper:
@@ -78,24 +79,29 @@ class Keeper:
             alarm=state.alarm,
         )
 
-    def happen(self, event: DoorEvent, monotonic: int | None = None) -> bool:
-        """Tell the door what happened at ``monotonic`` (now by default); False if its mode refuses."""
+    def happen(
+        self, event: DoorEvent, monotonic: int | None = None, then: Callable[[], None] | None = None
+    ) -> bool:
+        """Tell the door what happened at ``monotonic`` (now by default); False if its mode refuses.
+
+        ``then`` is called when all that it wants is done.
+        """
         now = self._world.monotonic() if monotonic is None else monotonic
         self._state, effects = transition(self._state, event, now)
         if any(isinstance(effect, Refuse) for effect in effects):
             return False
-        self._perform(effects)
+        self._perform(effects, then)
         return True
 
-    def _perform(self, effects: Sequence[Effect]) -> None:
+    def _perform(self, effects: Sequence[Effect], then: Callable[[], None] | None = None) -> None:
         records = tuple(effect.event for effect in effects if isinstance(effect, Record))
         moves = tuple(effect for effect in effects if isinstance(effect, Release | Secure))
         for effect in effects:
             if isinstance(effect, Wake):
                 self._due = effect.at
                 self._timer.set()
-        if records or moves:
-            self._acts.put_nowait(_Act(records, moves))
+        if records or moves or then is not None:
+            self._acts.put_nowait(_Act(records, moves, then))
 
     async def run(self) -> None:
         """Carry out and keep time until cancelled."""
@@ -119,6 +125,8 @@ class Keeper:
                 else:
                     self._lock.secure()
                 _LOG.info(line("lock", door=self.door, move=type(move).__name__.lower()))
+            if act.then is not None:
+                act.then()
 
     async def _commit(self, act: _Act) -> None:
         loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""Who plays with the agent in its tests: a gateway that signs, an agent in this process, waiting for truth."""
+"""Who plays with the agent in its tests: a gateway that signs, an agent in this process."""
 
 import asyncio
 import base64

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Protocol
 
@@ -34,6 +34,7 @@ class Desk:
 
     def __init__(
         self,
+        doors: Iterable[str],
         pepper: bytes,
         world: World,
         journal: Keeps,
@@ -48,7 +49,8 @@ class Desk:
         self._journal = journal
         self._trusted_now = trusted_now
         self._open_door = open_door
-        self._throttles: dict[str, Throttle] = {}
+        # whoever cuts the power to try again begins with the wait
+        self._throttles = {door: restore(self._kept(door), world.monotonic()) for door in doors}
         self._told: dict[str, int] = {}
         self._hasher = ThreadPoolExecutor(max_workers=1, thread_name_prefix="argon2")
         self.table = GrantTable()
@@ -58,7 +60,7 @@ class Desk:
         if entered.code is None:
             self._refuse(door, RefusalReason.UNREADABLE)
             return False
-        throttle, admitted = attempt(self._throttle(door), self._world.monotonic())
+        throttle, admitted = attempt(self._throttles[door], self._world.monotonic())
         if not admitted:
             self._refuse_throttled(door, throttle)
             return False
@@ -93,12 +95,9 @@ class Desk:
     def _lookup(self, code: str, parameters: HashSet) -> str:
         return lookup(self._pepper, hash_code(code, parameters))
 
-    def _throttle(self, door: str) -> Throttle:
-        if door not in self._throttles:
-            kept = self._journal.state(f"throttle:{door}")
-            wrong = int(kept) if kept is not None and kept.isdigit() else 0
-            self._throttles[door] = restore(wrong, self._world.monotonic())
-        return self._throttles[door]
+    def _kept(self, door: str) -> int:
+        kept = self._journal.state(f"throttle:{door}")
+        return int(kept) if kept is not None and kept.isdigit() else 0
 
     def _count(self, door: str, throttle: Throttle) -> None:
         self._throttles[door] = throttle

@@ -24,6 +24,7 @@ Job = tuple[Work, asyncio.Future[Any]]
 MAX_WAITING: Final = 20_000
 """Jobs kept in memory while the disk refuses; what comes then is lost and logged."""
 _GROUP: Final = 512
+_CLOSE_S: Final = 0.5
 _PAUSES_S: Final = (0.05, 0.2, 1.0, 5.0)
 _LOG: Final = logging.getLogger("journal")
 
@@ -79,7 +80,7 @@ class Writer:
         """Do what waits if the disk lets us, then close the file. Blocks for a moment; call it at the end."""
         self._stopping.set()
         self._jobs.put(None)
-        self._thread.join(timeout=1.5)
+        self._thread.join(timeout=_CLOSE_S)
 
     def _run(self) -> None:
         while True:

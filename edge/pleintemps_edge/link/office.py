@@ -162,13 +162,16 @@ class Office:
     def _command(self, command: Command, fault: Reason | None) -> None:
         reading = self._clock.read()
         refusal = self._guard.judge(command, fault, reading.at if reading.trusted else None)
-        if refusal is None:
-            done = self._doors[command.door].happen(Commanded(command.action, command.id))
-            refusal = None if done else CommandRefusal.DOOR_MODE
-        if refusal is not None and refusal is not CommandRefusal.DOOR_MODE:
+        if refusal is not None:
             self._refuse("command", refusal.value)
+        else:
+            event = Commanded(command.action, command.id)
+            done = CommandResult(id=command.id)
+            if not self._doors[command.door].happen(event, then=lambda: self._respond(done)):
+                refusal = CommandRefusal.DOOR_MODE
+        if refusal is not None:
+            self._respond(CommandResult(id=command.id, refusal=refusal))
         _LOG.info(line("command", door=command.door, action=command.action.value, refusal=refusal or "none"))
-        self._respond(CommandResult(id=command.id, refusal=refusal))
 
     # --- receipts and the gateway itself ------------------------------------------------------------
 
