@@ -1,0 +1,1 @@
+"""The dashboards: structure, export, every query on a real database."""

@@ -1,0 +1,71 @@
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pleintemps_dashboards.cli import main
+
+
+def test_export_writes_the_tree_that_grafana_reads(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "grafana"
+    assert main(["export", str(folder)]) == 0
+    files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    assert files == [
+        "dashboards/site.json",
+        "dashboards/space.json",
+        "provisioning/dashboards/pleintemps.yaml",
+        "provisioning/datasources/pleintemps.yaml",
+    ]
+    said = capsys.readouterr().out
+    assert f"PLEINTEMPS_DASHBOARDS={folder}/dashboards" in said
+    used = {
+        name
+        for path in (folder / "provisioning").rglob("*.yaml")
+        for name in re.findall(r"\$([A-Z_]+)", path.read_text())
+    }
+    assert used
+    assert all(name in said for name in used)
+
+
+def test_a_second_export_in_another_language_replaces_the_first(tmp_path: Path) -> None:
+    site = tmp_path / "dashboards/site.json"
+    other = tmp_path / "dashboards/own.json"
+    assert main(["export", str(tmp_path)]) == 0
+    assert json.loads(site.read_text())["uid"] == "pleintemps-site-fr"
+    other.write_text("{}")
+    assert main(["export", str(tmp_path), "--language", "en"]) == 0
+    assert json.loads(site.read_text())["uid"] == "pleintemps-site-en"
+    assert other.read_text() == "{}"
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert main(["export", str(tmp_path / "file")]) == 1
+    answer = capsys.readouterr()
+    assert answer.out == ""
+    assert len(answer.err.splitlines()) == 1
+    assert str(tmp_path / "file") in answer.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--help"], 0, "export"),
+        (["export", "--help"], 0, "--language"),
+        (["--version"], 0, "pleintemps 0"),
+        ([], 2, "usage"),
+        (["export", "x", "--language", "de"], 2, "de"),
+    ],
+)
+def test_the_command_helps(arguments: list[str], code: int, said: str) -> None:
+    command = [sys.executable, "-m", "pleintemps_dashboards", *arguments]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == code
+    assert said in ended.stdout + ended.stderr
