@@ -2,15 +2,20 @@
 
 import argparse
 import asyncio
+import json
+import os
 import signal
 import sys
 from collections.abc import Sequence
+from datetime import date, time
+from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from pleintemps_contract import __version__, logs
 from pleintemps_contract.errors import ContractError
 
-from .errors import ControlError, SimulatorError
+from .errors import ControlError, DatasetError, SimulatorError
 
 FAILED = 1
 USAGE = 2
@@ -23,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logs.setup()
     try:
         status: int = options.run(options)
-    except ControlError as error:
+    except (ControlError, DatasetError) as error:
         return _fail(error, USAGE)
     except (SimulatorError, ContractError, OSError) as error:
         return _fail(error, FAILED)
@@ -68,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_orders(commands)
     _add_device(commands)
+    _add_replay(commands)
     return parser
 
 
@@ -168,4 +174,66 @@ def _device(options: argparse.Namespace) -> int:
         asyncio.run(live())
     except asyncio.CancelledError:
         return 0
+    return 0
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("YYYY-MM-DD") from None
+
+
+def _clock_time(text: str) -> time:
+    try:
+        return time.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("HH:MM") from None
+
+
+def _add_replay(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    replay = commands.add_parser("replay", help="play a recording through agent, broker and gateway")
+    what = replay.add_subparsers(title="recordings", required=True, metavar="WHAT")
+    dataset = what.add_parser("dataset", help="a room of a public data set")
+    dataset.add_argument("name", choices=("uci-864",))
+    dataset.add_argument("--day", type=_day, required=True, metavar="YYYY-MM-DD")
+    dataset.add_argument("--from", type=_clock_time, dest="start", metavar="HH:MM", help="local time")
+    dataset.add_argument("--to", type=_clock_time, dest="end", metavar="HH:MM", help="local time")
+    dataset.add_argument("--speed", type=_positive, default=120.0, help="simulated seconds per second (120)")
+    dataset.add_argument("--json", action="store_true", help="nothing but the JSON line on standard output")
+    dataset.add_argument("--bookings", type=Path, metavar="FILE.ics", help="instead of those that come along")
+    dataset.add_argument(
+        "--data-root", type=Path, metavar="DIR", help="folder of the data sets (else: PLEINTEMPS_DATA)"
+    )
+    dataset.set_defaults(run=_replay)
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from .datasets import uci864
+    from .replay import ReplayOptions, run_replay
+
+    named = os.environ.get("PLEINTEMPS_DATA")
+    root = options.data_root or (Path(named) if named else None)
+    if root is None:
+        raise DatasetError("where is the data? Give --data-root or set PLEINTEMPS_DATA")
+    rows = uci864.read_day(root, options.day, options.start, options.end)
+    stream = sys.stderr if options.json else sys.stdout
+
+    async def play(bookings: Path) -> dict[str, Any]:
+        wanted = ReplayOptions(rows=rows, bookings=bookings, speed=options.speed)
+        work = asyncio.ensure_future(run_replay(wanted, lambda text: print(text, file=stream, flush=True)))
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, work.cancel)
+        return await work
+
+    shipped = resources.files("pleintemps_firmware_sim.datasets") / "uci-864.ics"
+    try:
+        if options.bookings is not None:
+            report = asyncio.run(play(options.bookings))
+        else:
+            with resources.as_file(shipped) as bookings:
+                report = asyncio.run(play(bookings))
+    except asyncio.CancelledError:
+        return INTERRUPTED
+    print(json.dumps(report), flush=True)
     return 0

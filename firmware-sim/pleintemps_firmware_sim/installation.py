@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -75,8 +75,11 @@ class Installation:
     def edge_config(self, agent: str) -> Path:
         return self.data / f"{agent}.toml"
 
-    async def start_gateway(self, gateway_toml: str) -> None:
-        """Broker, keys, store, a caretaker's account, then the gateway; returns when it answers."""
+    async def start_gateway(self, gateway_toml: str, agents: Sequence[str] = ()) -> None:
+        """Broker, keys, store, a caretaker's account, then the gateway; returns when it answers.
+
+        ``agents`` names those without a door: the gateway makes keys for the others by itself.
+        """
         self.gateway_config.write_text(gateway_toml, encoding="utf-8")
         await self.broker.start()
         await until(
@@ -86,7 +89,8 @@ class Installation:
             what="answer",
             child=self.broker,
         )
-        await self._gateway_command("init", "--config", str(self.gateway_config), "--demo")
+        extra = [part for agent in agents for part in ("--agent", agent)]
+        await self._gateway_command("init", "--config", str(self.gateway_config), "--demo", *extra)
         await self._gateway_command(
             "user", "add", CARETAKER, "--config", str(self.gateway_config), text=self.password
         )

@@ -3,18 +3,18 @@
 Nothing in them is special to a simulation but the ports, and the clock where it is simulated.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .plan import DoorPlan, Plan, RoomPlan, Rules
 
-Value = str | int | float | bool | list[str]
+Value = str | int | float | bool | Sequence[str]
 
 
 def _value(value: Value) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, list):
+    if not isinstance(value, str | int | float):
         return "[" + ", ".join(_value(item) for item in value) + "]"
     if isinstance(value, str):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
