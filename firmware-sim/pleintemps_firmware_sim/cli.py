@@ -237,3 +237,7 @@ def _replay(options: argparse.Namespace) -> int:
         return INTERRUPTED
     print(json.dumps(report), flush=True)
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -24,7 +24,7 @@ from .installation import Installation
 from .pins.board import Board
 from .processes import free_port
 from .scenario.building import pins_socket
-from .scenario.configs import clock, meter_link, table
+from .scenario.configs import Value, clock, meter_link, table
 
 SITE: Final = "replay"
 SPACE: Final = "room"
@@ -101,7 +101,7 @@ def replay_gateway_toml(*, mqtt_url: str, web_port: int, bookings: Path, clock_s
 
 def replay_edge_toml(*, mqtt_url: str, ports: Path, clock_socket: str) -> str:
     """``edge.toml`` of the room's agent."""
-    meter = {
+    meter: dict[str, Value] = {
         "device": "room-meter",
         "driver": "modbus_sound",
         "space": SPACE,

@@ -56,8 +56,8 @@ def read_day(root: Path, day: date, start: time | None = None, end: time | None 
 def _rows(path: Path, lines: Iterable[str], day: date, start: time | None, end: time | None) -> Iterator[Row]:
     for number, cells in enumerate(csv.DictReader(lines), 2):
         try:
-            moment = datetime.strptime(f"{cells['Date']} {cells['Time']}", "%Y/%m/%d %H:%M:%S")
-            at = moment.replace(tzinfo=ZONE)
+            local = f"{cells['Date'].replace('/', '-')}T{cells['Time']}"
+            at = datetime.fromisoformat(local).replace(tzinfo=ZONE)
             if at.date() != day or at.time() < (start or time.min) or (end and at.time() >= end):
                 continue
             first, second = (int(cells[name]) for name in PIRS)
