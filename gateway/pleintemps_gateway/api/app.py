@@ -1,0 +1,116 @@
+"""Composition of the web process."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
+from fastapi.staticfiles import StaticFiles
+from sqlalchemy import Engine, text
+from starlette.exceptions import HTTPException
+
+from pleintemps_contract.world import World
+from pleintemps_gateway import __doc__ as description
+from pleintemps_gateway.access.service import CodeDesk
+from pleintemps_gateway.config import GatewayConfig
+from pleintemps_gateway.web.board import Board
+from pleintemps_gateway.web.render import STATIC, Pages
+from pleintemps_gateway.web.tonight import load_board
+
+from . import docs, pages, rest, rest_write, stream
+from .context import Context
+from .guard import Guard
+from .language import language_of
+from .live import Hub
+from .problems import Problem
+from .throttle import LoginThrottle
+
+
+def create_app(config: GatewayConfig, world: World, engine: Engine, desk: CodeDesk | None = None) -> FastAPI:
+    """The pages and the API over an open, migrated store; one process serves all viewers.
+
+    ``desk`` issues the codes of bookings made here; without it such bookings are refused.
+    """
+
+    def load(sites: tuple[str, ...], now: int) -> Board:
+        with engine.connect() as conn:
+            return load_board(conn, config, sites, now)
+
+    renderer = Pages(config, simulated=world.source == "simulated")
+    hub = Hub(engine, world, renderer, load)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        hub.close()
+
+    app = FastAPI(
+        title="Plein Temps",
+        description=description or "",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=lifespan,
+    )
+    app.state.context = Context(config, world, engine, renderer, LoginThrottle(), hub, desk)
+    for router in (rest.router, rest_write.router, stream.router, docs.router, pages.router):
+        app.include_router(router)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.add_exception_handler(Problem, _on_problem)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(Exception, _on_error)
+    app.add_middleware(Guard)
+
+    @app.get("/healthz", include_in_schema=False)
+    def healthz() -> PlainTextResponse:
+        with engine.connect() as conn:
+            conn.execute(text("SELECT 1"))
+        return PlainTextResponse("ok\n")
+
+    return app
+
+
+def _on_problem(request: Request, error: Exception) -> Response:
+    if not isinstance(error, Problem):
+        raise error
+    path = request.url.path
+    if path.startswith("/api/") and path != "/api/docs":
+        return JSONResponse(error.body(), error.status, headers=error.headers)
+    if error.status == 401 and request.method in ("GET", "HEAD"):
+        return RedirectResponse(f"/login?next={path}", 303)
+    context: Context = request.app.state.context
+    html = context.pages.page(
+        "error.html",
+        language_of(request),
+        now=context.world.now(),
+        zone=context.config.sites[0].zone,
+        account=None,
+        tab="",
+        status=error.status,
+        code=error.code,
+    )
+    return HTMLResponse(html, error.status, headers=error.headers)
+
+
+def _on_invalid(request: Request, error: Exception) -> Response:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))
+    return _on_problem(request, Problem(422, str(first["msg"]), where=where or str(first["loc"][0])))
+
+
+def _on_http(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    return _on_problem(
+        request, Problem(error.status_code, str(error.detail), headers=dict(error.headers or {}))
+    )
+
+
+def _on_error(request: Request, error: Exception) -> Response:
+    # the server's log has the traceback; the reader gets no inside of ours
+    return _on_problem(request, Problem(500, "Something is wrong at the gateway; it is in its log."))

@@ -1,0 +1,55 @@
+"""What every request handler needs, made once by ``create_app``."""
+
+from dataclasses import dataclass
+
+from fastapi import Request
+from sqlalchemy import Engine
+
+from pleintemps_contract.world import World
+from pleintemps_gateway.access.service import CodeDesk
+from pleintemps_gateway.config import DoorConfig, GatewayConfig, SiteConfig, SpaceConfig
+from pleintemps_gateway.web.render import Pages
+
+from .live import Hub
+from .problems import not_found
+from .throttle import LoginThrottle
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    config: GatewayConfig
+    world: World
+    engine: Engine
+    pages: Pages
+    throttle: LoginThrottle
+    hub: Hub
+    desk: CodeDesk | None
+
+    def site(self, sites: tuple[str, ...], name: str) -> SiteConfig:
+        """The configuration of a site that the reader may see; raises Problem 404."""
+        for site in self.config.sites:
+            if site.site == name and name in sites:
+                return site
+        raise not_found("site")
+
+
+def find_door(site: SiteConfig, name: str) -> DoorConfig:
+    """Raises Problem 404."""
+    for door in site.doors:
+        if door.door == name:
+            return door
+    raise not_found("door")
+
+
+def find_space(site: SiteConfig, name: str) -> SpaceConfig:
+    """Raises Problem 404."""
+    for space in site.spaces:
+        if space.space == name:
+            return space
+    raise not_found("space")
+
+
+def context_of(request: Request) -> Context:
+    """FastAPI dependency."""
+    found: Context = request.app.state.context
+    return found

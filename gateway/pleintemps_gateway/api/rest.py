@@ -1,0 +1,153 @@
+"""REST under ``/api/v1``: reading. Lists hold the rows of every site that the reader may see."""
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query
+
+from pleintemps_gateway.store import reading
+
+from .auth import InContext, Reader
+from .problems import not_found
+from .schemas import ErrorBody, IdText, Items, SummaryBody, TimeMs
+
+REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
+    status: {"model": ErrorBody} for status in (401, 403, 404, 409, 422, 429)
+}
+_DAY_MS: Final = 86_400_000
+_ALERT_STATES: Final = ("open", "acknowledged", "resolved")
+
+router = APIRouter(prefix="/api/v1", tags=["reading"], responses=REFUSALS)
+Since = Annotated[TimeMs | None, Query(alias="from", description="Unix ms; a day ago by default")]
+Until = Annotated[TimeMs | None, Query(description="Unix ms; a week ahead by default")]
+
+
+def _items(rows: reading.Rows) -> Items:
+    return Items(items=[dict(row._mapping) for row in rows])
+
+
+@router.get("/spaces", summary="Spaces as they are believed now")
+def list_spaces(reader: Reader, context: InContext) -> Items:
+    with context.engine.connect() as conn:
+        rows = {(row.site, row.space): dict(row._mapping) for row in reading.spaces(conn, reader.sites)}
+    items = []
+    for site in context.config.sites:
+        if site.site in reader.sites:
+            for space in site.spaces:
+                name = {
+                    "site": site.site,
+                    "space": space.space,
+                    "name": space.name,
+                    "capacity": space.capacity,
+                }
+                items.append(name | rows.get((site.site, space.space), {"state": "unknown"}))
+    return Items(items=items)
+
+
+@router.get("/doors", summary="Doors as they were last heard of")
+def list_doors(reader: Reader, context: InContext) -> Items:
+    with context.engine.connect() as conn:
+        rows = {(row.site, row.door): dict(row._mapping) for row in reading.doors(conn, reader.sites)}
+    items = []
+    for site in context.config.sites:
+        if site.site in reader.sites:
+            for door in site.doors:
+                name = {
+                    "site": site.site,
+                    "door": door.door,
+                    "name": door.name,
+                    "from": door.from_,
+                    "to": door.to,
+                }
+                items.append(
+                    name | rows.get((site.site, door.door), {"agent": door.agent, "mode": "Unknown"})
+                )
+    return Items(items=items)
+
+
+@router.get("/alerts", summary="Alerts, youngest first")
+def list_alerts(
+    reader: Reader,
+    context: InContext,
+    state: Annotated[str, Query(pattern="^(open|acknowledged|resolved|any)$")] = "any",
+    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+) -> Items:
+    states = _ALERT_STATES if state == "any" else (state,)
+    with context.engine.connect() as conn:
+        return _items(reading.alerts(conn, reader.sites, states, limit))
+
+
+@router.get("/bookings", summary="Bookings that overlap a time, with their usage")
+def list_bookings(reader: Reader, context: InContext, since: Since = None, until: Until = None) -> Items:
+    start, end = _times(context.world.now(), since, until)
+    with context.engine.connect() as conn:
+        return _items(reading.bookings(conn, reader.sites, start, end, 1000))
+
+
+@router.get("/bookings/{booking}", summary="One booking")
+def get_booking(reader: Reader, context: InContext, booking: IdText) -> dict[str, Any]:
+    with context.engine.connect() as conn:
+        row = reading.booking(conn, reader.sites, booking)
+    if row is None:
+        raise not_found("booking")
+    return dict(row._mapping)
+
+
+@router.get("/usage", summary="Bookings beside what was measured")
+def list_usage(reader: Reader, context: InContext, since: Since = None, until: Until = None) -> Items:
+    start, end = _times(context.world.now(), since, until)
+    with context.engine.connect() as conn:
+        return _items(reading.usage(conn, reader.sites, start, end))
+
+
+@router.get("/agents", summary="Agents and their devices")
+def list_agents(reader: Reader, context: InContext) -> Items:
+    with context.engine.connect() as conn:
+        agents = reading.agents(conn, reader.sites)
+        devices = reading.devices(conn, reader.sites)
+    items = []
+    for agent in agents:
+        own = [dict(d._mapping) for d in devices if (d.site, d.agent) == (agent.site, agent.agent)]
+        items.append({**agent._mapping, "devices": own})
+    return Items(items=items)
+
+
+@router.get("/refusals", summary="What was refused and why, counted")
+def list_refusals(reader: Reader, context: InContext) -> Items:
+    with context.engine.connect() as conn:
+        return _items(reading.refusals(conn, reader.sites))
+
+
+@router.get("/feeds", summary="Calendars and how they were last read")
+def list_feeds(reader: Reader, context: InContext) -> Items:
+    with context.engine.connect() as conn:
+        return _items(reading.feeds(conn, reader.sites))
+
+
+@router.get("/commands/{command}", summary="What became of a command")
+def get_command(reader: Reader, context: InContext, command: IdText) -> dict[str, Any]:
+    from pleintemps_gateway.web.board import outcome
+
+    with context.engine.connect() as conn:
+        row = reading.command(conn, reader.sites, command)
+    if row is None:
+        raise not_found("command")
+    return {**row._mapping, "outcome": outcome(row.outcome, row.expires, context.world.now())}
+
+
+@router.get("/summary", summary="Counts over everything stored")
+def get_summary(reader: Reader, context: InContext) -> SummaryBody:
+    with context.engine.connect() as conn:
+        counts = reading.summary(conn, reader.sites)
+    return SummaryBody(
+        readings=counts.readings,
+        events=counts.events,
+        bookings=counts.bookings,
+        alerts=counts.alerts,
+        codes_accepted=counts.codes_accepted,
+        codes_refused=counts.codes_refused,
+        usage_records=counts.usage_records,
+    )
+
+
+def _times(now: int, since: int | None, until: int | None) -> tuple[int, int]:
+    return now - _DAY_MS if since is None else since, now + 7 * _DAY_MS if until is None else until

@@ -1,0 +1,109 @@
+"""REST under ``/api/v1``: log-in for programs, and everything that changes something."""
+
+from fastapi import APIRouter, Request, Response
+
+from pleintemps_gateway.bookings import service
+from pleintemps_gateway.errors import BookingError
+from pleintemps_gateway.store import reading
+from pleintemps_gateway.store.engine import write_transaction
+
+from . import writes
+from .auth import CSRF_HEADER, Actor, InContext, Reader, address_of, check_csrf, log_in, log_out
+from .context import find_door
+from .problems import Problem, not_found
+from .rest import REFUSALS
+from .schemas import (
+    Accepted,
+    Acknowledgement,
+    BookingMade,
+    DoorCommand,
+    IdText,
+    LogIn,
+    NewBooking,
+    SlugText,
+    Token,
+)
+
+router = APIRouter(prefix="/api/v1", tags=["acting"], responses=REFUSALS)
+
+
+@router.post("/sessions", status_code=201, summary="Log in as a program")
+def open_session(body: LogIn, request: Request, context: InContext) -> Token:
+    session = log_in(context, body.name, body.password, address_of(request))
+    return Token(token=session.token, expires=session.expires)
+
+
+@router.delete("/sessions/current", status_code=204, summary="Log out")
+def close_session(reader: Reader, request: Request, context: InContext) -> Response:
+    if not reader.bearer:
+        check_csrf(reader.csrf, request.headers.get(CSRF_HEADER, ""))
+    log_out(context, reader)
+    return Response(status_code=204)
+
+
+@router.post("/alerts/{alert}/acknowledge", status_code=204, summary="Take an alert")
+def acknowledge(actor: Actor, context: InContext, alert: IdText, body: Acknowledgement) -> Response:
+    with context.engine.connect() as conn:
+        row = reading.alert(conn, actor.sites, alert)
+    if row is None:
+        raise not_found("alert")
+    writes.acknowledge(context, actor, row.site, alert, body.comment)
+    return Response(status_code=204)
+
+
+@router.post("/doors/{site}/{door}/commands", status_code=202, summary="Ask a door to do something")
+def command_door(
+    actor: Actor, context: InContext, site: SlugText, door: SlugText, body: DoorCommand, response: Response
+) -> Accepted:
+    here = context.site(actor.sites, site)
+    command = writes.request_command(context, actor, here, find_door(here, door), body.action)
+    status_url = f"/api/v1/commands/{command}"
+    response.headers["Location"] = status_url
+    return Accepted(command=command, status_url=status_url)
+
+
+@router.post("/bookings", status_code=201, summary="Book a space; answers with its code, once")
+def create_booking(actor: Actor, context: InContext, body: NewBooking) -> BookingMade:
+    site = context.site(actor.sites, body.site)
+    if context.desk is None:
+        raise Problem(503, "This process has no keys to issue codes with.", where="desk")
+    try:
+        with write_transaction(context.engine, [site.site]) as conn:
+            made = service.create(
+                conn,
+                site,
+                context.desk,
+                space=body.space,
+                start=body.start,
+                end=body.end,
+                title=body.title,
+                people=body.people,
+            )
+    except BookingError as error:
+        raise Problem(
+            422, str(error), where="space" if error.reason == "unknown-space" else "start"
+        ) from error
+    issued = made.issued
+    return BookingMade(
+        booking=made.booking, code=issued.code if issued else None, link=issued.link if issued else None
+    )
+
+
+@router.delete("/bookings/{booking}", status_code=204, summary="Cancel a booking made here")
+def cancel_booking(actor: Actor, context: InContext, booking: IdText) -> Response:
+    with context.engine.connect() as conn:
+        row = reading.booking(conn, actor.sites, booking)
+    if row is None:
+        raise not_found("booking")
+    if row.source != service.REST:
+        # its calendar would bring it back at the next reading
+        raise Problem(
+            409, f"This booking comes from the calendar {row.source}: cancel it there.", where="booking"
+        )
+    site = context.site(actor.sites, row.site)
+    try:
+        with write_transaction(context.engine, [site.site]) as conn:
+            service.cancel(conn, site, booking, context.world.now())
+    except BookingError as error:
+        raise Problem(409, str(error), where="booking", code=f"already-{error.reason}") from error
+    return Response(status_code=204)

@@ -1,0 +1,262 @@
+"""Read-only queries of the web tier. Every one is asked for the sites that the reader may see, and no other.
+
+Rows carry the columns of :mod:`.schema` under their own names; times are Unix ms.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, Select, and_, func, or_, select
+
+from . import schema
+
+AnyRow = Row[*tuple[Any, ...]]
+Rows = Sequence[AnyRow]
+EVERY_SITE: Final = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What the store holds of one or several sites, counted."""
+
+    readings: int
+    events: int
+    bookings: int
+    alerts: int
+    codes_accepted: int
+    codes_refused: int
+    usage_records: int
+
+
+def change_marks(conn: Connection, sites: Collection[str]) -> dict[str, int]:
+    """The last number of the change feed of each site; 0 where nothing ever changed."""
+    table = schema.changes
+    # one look-up of the key's end for each site; a GROUP BY would walk the whole feed
+    return {
+        site: conn.scalar(select(func.max(table.c.seq)).where(table.c.site == site)) or 0 for site in sites
+    }
+
+
+def spaces(conn: Connection, sites: Collection[str]) -> Rows:
+    return conn.execute(select(schema.spaces).where(schema.spaces.c.site.in_(sites))).all()
+
+
+def series(conn: Connection, sites: Collection[str]) -> Rows:
+    table = schema.series
+    return conn.execute(select(table).where(table.c.site.in_(sites)).order_by(table.c.series)).all()
+
+
+def doors(conn: Connection, sites: Collection[str]) -> Rows:
+    return conn.execute(select(schema.doors).where(schema.doors.c.site.in_(sites))).all()
+
+
+def agents(conn: Connection, sites: Collection[str]) -> Rows:
+    table = schema.agents
+    query = select(table).where(table.c.site.in_(sites)).order_by(table.c.site, table.c.agent)
+    return conn.execute(query).all()
+
+
+def devices(conn: Connection, sites: Collection[str]) -> Rows:
+    table = schema.devices
+    query = select(table).where(table.c.site.in_(sites)).order_by(table.c.site, table.c.agent, table.c.device)
+    return conn.execute(query).all()
+
+
+def feeds(conn: Connection, sites: Collection[str]) -> Rows:
+    table = schema.feeds
+    query = select(table).where(table.c.site.in_(sites)).order_by(table.c.site, table.c.feed)
+    return conn.execute(query).all()
+
+
+def refusals(conn: Connection, sites: Collection[str], limit: int = 200) -> Rows:
+    """Youngest first."""
+    table = schema.refusals
+    query = select(table).where(table.c.site.in_(sites)).order_by(table.c.last_at.desc()).limit(limit)
+    return conn.execute(query).all()
+
+
+def alerts(conn: Connection, sites: Collection[str], states: Collection[str] = (), limit: int = 200) -> Rows:
+    """Youngest first; ``states`` empty means every state."""
+    table = schema.alerts
+    query = select(table).where(table.c.site.in_(sites))
+    if states:
+        query = query.where(table.c.state.in_(states))
+    return conn.execute(query.order_by(table.c.opened.desc(), table.c.alert).limit(limit)).all()
+
+
+def alert(conn: Connection, sites: Collection[str], alert_id: str) -> AnyRow | None:
+    table = schema.alerts
+    return conn.execute(select(table).where(table.c.site.in_(sites), table.c.alert == alert_id)).first()
+
+
+def last_resolved(conn: Connection, sites: Collection[str]) -> int | None:
+    """When the youngest alert that is over was resolved."""
+    table = schema.alerts
+    found: int | None = conn.scalar(select(func.max(table.c.resolved)).where(table.c.site.in_(sites)))
+    return found
+
+
+def bookings(conn: Connection, sites: Collection[str], start: int, end: int, limit: int = 5000) -> Rows:
+    """Bookings that overlap ``start`` to ``end``, cancelled ones too, by start, with their usage.
+
+    The usage columns are ``usage_state``, ``arrived_at``, ``left_at``, ``occupied_ms``, ``closed_at``;
+    None if there is no record yet.
+    """
+    table = schema.bookings
+    query = _with_usage().where(table.c.site.in_(sites), table.c.end > start, table.c.start < end)
+    return conn.execute(query.order_by(table.c.start, table.c.booking).limit(limit)).all()
+
+
+def next_bookings(conn: Connection, sites: Collection[str], after: int) -> Rows:
+    """The first confirmed booking of every space that starts after ``after``."""
+    table = schema.bookings
+    coming = and_(table.c.site.in_(sites), table.c.start > after, table.c.status == "confirmed")
+    first = (
+        select(table.c.site, table.c.space, func.min(table.c.start).label("first"))
+        .where(coming)
+        .group_by(table.c.site, table.c.space)
+        .subquery()
+    )
+    same = and_(table.c.site == first.c.site, table.c.space == first.c.space, table.c.start == first.c.first)
+    query = _with_usage().join(first, same).where(table.c.status == "confirmed")
+    return conn.execute(query.order_by(table.c.start, table.c.booking)).all()
+
+
+def booking(conn: Connection, sites: Collection[str], booking_id: str) -> AnyRow | None:
+    table = schema.bookings
+    query = _with_usage().where(table.c.site.in_(sites), table.c.booking == booking_id)
+    return conn.execute(query).first()
+
+
+def _with_usage() -> Select[Any]:
+    table, usage = schema.bookings, schema.usage
+    return select(
+        table,
+        usage.c.state.label("usage_state"),
+        usage.c.arrived_at,
+        usage.c.left_at,
+        usage.c.occupied_ms,
+        usage.c.closed_at,
+    ).outerjoin(usage, and_(usage.c.site == table.c.site, usage.c.booking == table.c.booking))
+
+
+def usage(conn: Connection, sites: Collection[str], start: int, end: int, limit: int = 1000) -> Rows:
+    """Usage records of bookings that overlap ``start`` to ``end``, with ``title``, ``start`` and ``end``."""
+    table, booked = schema.usage, schema.bookings
+    query = (
+        select(table, booked.c.title, booked.c.start, booked.c.end)
+        .join(booked, and_(booked.c.site == table.c.site, booked.c.booking == table.c.booking))
+        .where(table.c.site.in_(sites), booked.c.end > start, booked.c.start < end)
+    )
+    return conn.execute(query.order_by(booked.c.start, table.c.booking).limit(limit)).all()
+
+
+def codes_on_door(conn: Connection, sites: Collection[str], booking_ids: Collection[str]) -> dict[str, bool]:
+    """For each booking with a code: does every agent on its way hold the grant as it is?"""
+    if not booking_ids:
+        return {}
+    credential, grant, agent = schema.credentials, schema.grants, schema.agents
+    query = (
+        select(
+            credential.c.booking,
+            grant.c.epoch,
+            grant.c.revision,
+            agent.c.grants_epoch,
+            agent.c.grants_revision,
+        )
+        .join(grant, and_(grant.c.site == credential.c.site, grant.c.grant == credential.c.grant))
+        .outerjoin(agent, and_(agent.c.site == grant.c.site, agent.c.agent == grant.c.agent))
+        .where(credential.c.site.in_(sites), credential.c.booking.in_(booking_ids))
+    )
+    held: dict[str, bool] = {}
+    for booking_id, epoch, revision, agent_epoch, agent_revision in conn.execute(query):
+        on_door = agent_epoch is not None and (agent_epoch, agent_revision) >= (epoch, revision)
+        held[booking_id] = held.get(booking_id, True) and on_door
+    return held
+
+
+def occupancy(conn: Connection, sites: Collection[str], start: int, end: int) -> Rows:
+    """Changes of belief between ``start`` and ``end``, and for each space the one in force at ``start``."""
+    table = schema.occupancy
+    before = (
+        select(table.c.site, table.c.space, func.max(table.c.since).label("since"))
+        .where(table.c.site.in_(sites), table.c.since <= start)
+        .group_by(table.c.site, table.c.space)
+        .subquery()
+    )
+    same_space = and_(table.c.site == before.c.site, table.c.space == before.c.space)
+    in_force = and_(same_space, table.c.since == before.c.since)
+    query = (
+        select(table.c.site, table.c.space, table.c.since, table.c.state)
+        .outerjoin(before, in_force)
+        .where(
+            table.c.site.in_(sites),
+            or_(before.c.since.is_not(None), and_(table.c.since > start, table.c.since < end)),
+        )
+        .order_by(table.c.site, table.c.space, table.c.since)
+    )
+    return conn.execute(query).all()
+
+
+def latest_commands(conn: Connection, sites: Collection[str], since: int) -> Rows:
+    """Commands asked for after ``since``, youngest first."""
+    table = schema.commands
+    query = select(table).where(table.c.site.in_(sites), table.c.requested >= since)
+    return conn.execute(query.order_by(table.c.requested.desc(), table.c.command)).all()
+
+
+def command(conn: Connection, sites: Collection[str], command_id: str) -> AnyRow | None:
+    table = schema.commands
+    return conn.execute(select(table).where(table.c.site.in_(sites), table.c.command == command_id)).first()
+
+
+def users(conn: Connection, name: str) -> Rows:
+    """Everyone of that name: one of every site, or one of a site each."""
+    table = schema.users
+    return conn.execute(select(table).where(table.c.name == name).order_by(table.c.site)).all()
+
+
+def session(conn: Connection, token_hash: str, now: int) -> AnyRow | None:
+    """A session that has not expired, with the ``role`` of its user; None when the user is gone."""
+    table, user = schema.sessions, schema.users
+    query = (
+        select(table, user.c.role)
+        .join(user, and_(user.c.site == table.c.site, user.c.name == table.c.name))
+        .where(table.c.token_hash == token_hash, table.c.expires > now)
+    )
+    return conn.execute(query).first()
+
+
+def live_sessions(conn: Connection, token_hashes: Collection[str], now: int) -> set[str]:
+    """Those of ``token_hashes`` that are still good."""
+    return {token for token in token_hashes if session(conn, token, now) is not None}
+
+
+def summary(conn: Connection, sites: Collection[str]) -> Summary:
+    """Counts over everything stored of ``sites``."""
+    batches, events, bookings_, alerts_, usage_ = (
+        schema.sample_batches,
+        schema.events,
+        schema.bookings,
+        schema.alerts,
+        schema.usage,
+    )
+
+    def count(query: Select[Any]) -> int:
+        return int(conn.scalar(query) or 0)
+
+    def events_of(kind: str) -> int:
+        return count(select(func.count()).where(events.c.site.in_(sites), events.c.type == kind))
+
+    return Summary(
+        readings=count(select(func.sum(batches.c.readings)).where(batches.c.site.in_(sites))),
+        events=count(select(func.count()).where(events.c.site.in_(sites))),
+        bookings=count(select(func.count()).where(bookings_.c.site.in_(sites))),
+        alerts=count(select(func.count()).where(alerts_.c.site.in_(sites))),
+        codes_accepted=events_of("access-granted"),
+        codes_refused=events_of("access-refused"),
+        usage_records=count(
+            select(func.count()).where(usage_.c.site.in_(sites), usage_.c.closed_at.is_not(None))
+        ),
+    )

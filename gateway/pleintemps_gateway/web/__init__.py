@@ -1,0 +1,1 @@
+"""The caretaker's pages: templates, static files and their two languages."""

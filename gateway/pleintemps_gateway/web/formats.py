@@ -1,0 +1,96 @@
+"""Times, ages and figures as the words of the pages want them: 22:41, il y a 12 min, 74 dB(A)."""
+
+from datetime import UTC, datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_datetime
+from markupsafe import Markup
+
+from .i18n import Catalogue
+
+_HOUR_S: Final = 3600
+_NBSP: Final = "\u00a0"
+
+
+class Formats:
+    """Bound to one catalogue; every local time is asked for with its zone."""
+
+    def __init__(self, texts: Catalogue) -> None:
+        self._texts = texts
+
+    def clock(self, at: int, zone: str) -> str:
+        """22:41"""
+        return _local(at, zone).strftime("%H:%M")
+
+    def span(self, start: int, end: int, zone: str) -> str:
+        """20:00–22:30"""
+        return f"{self.clock(start, zone)}–{self.clock(end, zone)}"
+
+    def day(self, at: int, zone: str) -> str:
+        """Jeudi 19 novembre"""
+        text = format_datetime(_local(at, zone), "EEEE d MMMM", locale=self._texts.locale)
+        return text[:1].upper() + text[1:]
+
+    def moment(self, at: int, zone: str, now: int) -> str:
+        """The hour on the same day, "demain 08:30" on the next, else with the weekday or the date."""
+        there, here = _local(at, zone), _local(now, zone)
+        days = (there.date() - here.date()).days
+        clock = there.strftime("%H:%M")
+        if days == 0:
+            return clock
+        if days == 1:
+            return self._texts.gettext("tomorrow %(clock)s", clock=clock)
+        pattern = "EEEE" if abs(days) < 7 else "d MMMM"
+        return f"{format_datetime(there, pattern, locale=self._texts.locale)} {clock}"
+
+    def age(self, at: int, now: int, zone: str, style: str = "plain") -> str:
+        """How long ago: seconds, then minutes up to an hour, then the moment.
+
+        ``plain`` gives "8 s", ``ago`` "il y a 12 min" for a fact, ``since`` "depuis 14 min" for a state that
+        lasts; ``span`` stays a duration however long it is.
+        """
+        texts, seconds = self._texts, max(0, now - at) // 1000
+        if style == "span":
+            return self.duration(seconds)
+        if seconds >= _HOUR_S:
+            moment = self.moment(at, zone, now)
+            if style == "since":
+                return texts.gettext("since %(clock)s", clock=moment)
+            return texts.gettext("at %(clock)s", clock=moment) if style == "ago" else moment
+        short = self.duration(seconds)
+        if style == "since":
+            return texts.gettext("for %(age)s", age=short)
+        return texts.gettext("%(age)s ago", age=short) if style == "ago" else short
+
+    def duration(self, seconds: float) -> str:
+        """8 s, 14 min, 3 h"""
+        if seconds < 60:
+            return f"{int(seconds)}{_NBSP}s"
+        if seconds < _HOUR_S:
+            return f"{int(seconds // 60)}{_NBSP}min"
+        return f"{int(seconds // _HOUR_S)}{_NBSP}h"
+
+    def age_element(self, at: int, now: int, zone: str, style: str = "plain", name: str = "") -> Markup:
+        """The age as an element that the page's script keeps counting; ``name`` is its id, if any."""
+        named = Markup('id="{}" ').format(name) if name else ""
+        return Markup('<time {}datetime="{}" data-at="{}" data-zone="{}" data-age="{}">{}</time>').format(
+            named, iso(at), at, zone, style, self.age(at, now, zone, style)
+        )
+
+    def level(self, decibels: float) -> str:
+        """74 dB(A)"""
+        return f"{self._texts.number(round(decibels))}{_NBSP}dB(A)"
+
+    def percent(self, share: float) -> str:
+        """98 %, in English 98%"""
+        figure = self._texts.number(round(share))
+        return f"{figure}{_NBSP}%" if self._texts.language == "fr" else f"{figure}%"
+
+
+def iso(at: int) -> str:
+    return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _local(at: int, zone: str) -> datetime:
+    return datetime.fromtimestamp(at / 1000, ZoneInfo(zone))

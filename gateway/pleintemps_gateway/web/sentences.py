@@ -1,0 +1,258 @@
+"""The sentences that alerts, doors, commands and evidence are told in. Figures come from the store."""
+
+import json
+from collections.abc import Callable
+from typing import Any, Final
+
+from markupsafe import Markup
+
+from .board import Alert, Asked, Board, Door, Skyline
+from .formats import Formats
+from .i18n import Catalogue
+
+Facts = dict[str, Any]
+
+
+class Sentences:
+    """Bound to one language."""
+
+    def __init__(self, texts: Catalogue, formats: Formats) -> None:
+        self._t = texts
+        self._f = formats
+        self._facts: Final[dict[str, Callable[[Alert, Facts, int], Markup]]] = {
+            "noise": self._noise,
+            "unexpected-presence": self._unexpected,
+            "no-show": self._no_show,
+            "overstay": self._overstay,
+            "door-forced-open": self._forced,
+            "door-open-too-long": self._too_long,
+            "agent-silent": self._silent,
+            "device-fault": self._device,
+            "code-attempts": self._attempts,
+            "bad-messages": self._messages,
+            "feed-fault": self._feed,
+        }
+
+    def title(self, alert: Alert) -> str:
+        """What it is, in two to four words."""
+        t = self._t
+        titles = {
+            "noise": t.gettext("Too loud"),
+            "unexpected-presence": t.gettext("Presence without a booking"),
+            "no-show": t.gettext("Nobody came"),
+            "overstay": t.gettext("Still there after the end"),
+            "door-forced-open": t.gettext("Door forced open"),
+            "door-open-too-long": t.gettext("Door left open"),
+            "agent-silent": t.gettext("Agent silent"),
+            "device-fault": t.gettext("Device at fault"),
+            "code-attempts": t.gettext("Wrong codes at the door"),
+            "bad-messages": t.gettext("Messages refused"),
+            "feed-fault": t.gettext("Calendar not read"),
+        }
+        return titles.get(alert.kind, alert.kind)
+
+    def kind(self, alert: Alert) -> str:
+        return self._t.gettext("Alert") if alert.rank == "alert" else self._t.gettext("To watch")
+
+    def place(self, alert: Alert) -> str:
+        """MJC du Moulin, studio; the site alone where the alert is about all of it."""
+        return f"{alert.site_name}, {alert.place}" if alert.place else alert.site_name
+
+    def fact(self, alert: Alert, now: int) -> Markup:
+        """Why, with its figures. Facts that are not there are not told."""
+        try:
+            facts = json.loads(alert.facts)
+            return self._facts[alert.kind](alert, facts, now)
+        except (ValueError, KeyError, TypeError):
+            # an alert of a later version, or facts without their figures: its title still stands
+            return Markup("")
+
+    def announcement(self, alert: Alert, now: int) -> str:
+        """One sentence for a screen reader."""
+        title, place, fact = self.title(alert), self.place(alert), self.fact(alert, now).striptags()
+        colon = "\u00a0: " if self._t.language == "fr" else ": "
+        return f"{self.kind(alert)}{colon}{title}, {place}. {fact}".strip()
+
+    def done(self, alert: Alert) -> str:
+        """What was already done about it; empty while nobody has it."""
+        t, f = self._t, self._f
+        if alert.resolved is not None:
+            return t.gettext("Over at %(clock)s.", clock=f.clock(alert.resolved, alert.zone))
+        if alert.acknowledged is None:
+            return ""
+        clock = f.clock(alert.acknowledged, alert.zone)
+        return t.gettext("Taken at %(clock)s by %(name)s.", clock=clock, name=alert.acknowledged_by)
+
+    # --- facts of each kind --------------------------------------------------------------------------
+
+    def _noise(self, alert: Alert, facts: Facts, now: int) -> Markup:
+        t, f = self._t, self._f
+        values = {
+            "level": f.level(facts["level_db"]),
+            "window": f.duration(facts["window_s"]),
+            "limit": t.number(facts["limit_db"]),
+        }
+        if facts.get("quiet"):
+            text = t.hgettext("<b>%(level)s</b> over %(window)s, limit %(limit)s in quiet hours.", **values)
+        else:
+            text = t.hgettext("<b>%(level)s</b> over %(window)s, limit %(limit)s.", **values)
+        if title := facts.get("booking_title"):
+            text += Markup(" ") + t.hgettext("Booked: %(title)s.", title=title)
+        return text
+
+    def _unexpected(self, alert: Alert, facts: Facts, now: int) -> Markup:
+        percent = self._f.percent(100 * facts["probability"])
+        text = self._t.hgettext("Somebody is there: <b>%(percent)s</b>.", percent=percent)
+        if told := self.evidence(facts.get("evidence", "")):
+            text += Markup(" ") + self._t.hgettext("Seen by %(evidence)s.", evidence=told)
+        return text
+
+    def _no_show(self, alert: Alert, facts: Facts, now: int) -> Markup:
+        clock = self._f.clock(facts["start"], alert.zone)
+        return self._t.hgettext(
+            "<b>%(title)s</b> was to start at %(clock)s, the room is empty.",
+            title=facts["title"],
+            clock=clock,
+        )
+
+    def _overstay(self, alert: Alert, facts: Facts, now: int) -> Markup:
+        clock = self._f.clock(facts["end"], alert.zone)
+        return self._t.hgettext(
+            "<b>%(title)s</b> ended at %(clock)s, the room is in use.", title=facts["title"], clock=clock
+        )
+
+    def _forced(self, alert: Alert, facts: Facts, now: int) -> Markup:
+        clock = self._f.clock(alert.opened, alert.zone)
+        return self._t.hgettext("Opened at <b>%(clock)s</b> without a code or a command.", clock=clock)
+
+    def _too_long(self, alert: Alert, facts: Facts, now: int) -> Markup:
+        if alert.resolved is not None:
+            return self._t.hgettext("It was open for too long.")
+        return self._t.hgettext("Open for too long, seen %(age)s.", age=self._age(alert.opened, alert, now))
+
+    def _silent(self, alert: Alert, facts: Facts, now: int) -> Markup:
+        t = self._t
+        alone = t.hgettext("The doors work alone with their codes.")
+        if facts.get("last_seen") is None:
+            return t.hgettext("Nothing was ever received.") + Markup(" ") + alone
+        clock = self._f.moment(facts["last_seen"], alert.zone, now)
+        return t.hgettext("Nothing received since <b>%(clock)s</b>.", clock=clock) + Markup(" ") + alone
+
+    def _device(self, alert: Alert, facts: Facts, now: int) -> Markup:
+        return self._t.hgettext(
+            "<b>%(device)s</b> reports a fault: %(detail)s",
+            device=facts["device"],
+            detail=facts["detail"] or "?",
+        )
+
+    def _attempts(self, alert: Alert, facts: Facts, now: int) -> Markup:
+        count = self._t.number(facts["count"])
+        return self._t.hgettext("<b>%(count)s</b> codes were refused; the keypad now waits.", count=count)
+
+    def _messages(self, alert: Alert, facts: Facts, now: int) -> Markup:
+        return self._t.hgettext(
+            "<b>%(count)s</b> refused from %(source)s: %(reason)s",
+            count=self._t.number(facts["count"]),
+            source=facts["source"],
+            reason=facts["reason"],
+        )
+
+    def _feed(self, alert: Alert, facts: Facts, now: int) -> Markup:
+        return self._t.hgettext(
+            "<b>%(feed)s</b>: %(error)s. The bookings read before are kept.",
+            feed=facts["feed"],
+            error=str(facts["error"]).rstrip("."),
+        )
+
+    def _age(self, at: int, alert: Alert, now: int) -> Markup:
+        return self._f.age_element(at, now, alert.zone, "ago")
+
+    # --- doors, commands, evidence -------------------------------------------------------------------
+
+    def door(self, door: Door, zone: str, now: int) -> Markup:
+        """The state of a door, without its name."""
+        t = self._t
+        look = door.look
+        if look == "unknown":
+            return t.hgettext("unknown, the door works alone")
+        if look in ("forced", "too-long", "open") and door.since is not None:
+            since = self._f.age_element(door.since, now, zone, "since")
+            if look == "forced":
+                return t.hgettext("forced, open %(since)s", since=since)
+            return t.hgettext("open %(since)s", since=since)
+        words = {
+            "forced": t.hgettext("forced"),
+            "too-long": t.hgettext("open for too long"),
+            "open": t.hgettext("open"),
+            "unlocked": t.hgettext("unlocked"),
+            "locked": t.hgettext("locked"),
+            "closed": t.hgettext("closed"),
+        }
+        return words[look]
+
+    def asked(self, asked: Asked, zone: str) -> str:
+        """What became of a remote unlock."""
+        t, f = self._t, self._f
+        clock = f.clock(asked.answered or asked.requested, zone)
+        if asked.outcome == "refused":
+            return t.gettext("Not opened: %(why)s (%(clock)s).", why=self.refusal(asked.refusal), clock=clock)
+        texts = {
+            "requested": t.gettext("Opening asked for at %(clock)s.", clock=clock),
+            "sent": t.gettext("Sent to the door at %(clock)s, waiting for its answer.", clock=clock),
+            "done": t.gettext("Opened from here at %(clock)s.", clock=clock),
+            "no-answer": t.gettext("Asked at %(clock)s, the door has not answered.", clock=clock),
+        }
+        return texts.get(asked.outcome, asked.outcome)
+
+    def refusal(self, reason: str) -> str:
+        t = self._t
+        reasons = {
+            "expired": t.gettext("the command came too late"),
+            "foreign-boot": t.gettext("the agent had just restarted, try again"),
+            "door-mode": t.gettext("the door is blocked or in an emergency mode"),
+            "unknown-door": t.gettext("the agent does not know this door"),
+            "repeated": t.gettext("the door had this command already"),
+            "retained": t.gettext("the broker had kept the command"),
+            "old-epoch": t.gettext("the door follows another gateway"),
+        }
+        return reasons.get(reason, reason or t.gettext("no reason given"))
+
+    def evidence(self, evidence: str) -> str:
+        """``hall-radar moving`` as words; what is not known stays as it came."""
+        t = self._t
+        series, _, what = evidence.partition(" ")
+        words = {
+            "motion": t.gettext("motion"),
+            "quiet": t.gettext("no motion"),
+            "moving": t.gettext("somebody moving"),
+            "still": t.gettext("somebody still"),
+            "moving-and-still": t.gettext("several people"),
+            "nobody": t.gettext("nobody"),
+        }
+        return f"{series} ({words[what]})" if what in words else evidence
+
+    def skyline(self, sky: Skyline, now: int) -> str:
+        """The evening in words: used spaces where their number changes, then bookings to come."""
+        t, f = self._t, self._f
+        used, coming, last = [], [], (-1, -1)
+        for slot in sky.slots:
+            figures = (slot.used, slot.coming)
+            if figures == last:
+                continue
+            last = figures
+            clock = f.clock(slot.start, sky.zone)
+            if slot.start <= now:
+                used.append(t.gettext("%(count)s at %(clock)s", count=slot.used, clock=clock))
+            else:
+                coming.append(t.gettext("%(count)s at %(clock)s", count=slot.coming, clock=clock))
+        return " ".join(
+            (
+                t.gettext("Spaces used by half-hour: %(list)s.", list=", ".join(used)),
+                t.gettext("Booked: %(title)s.", title=", ".join(coming)) if coming else "",
+            )
+        ).strip()
+
+    def page_summary(self, board: Board) -> str:
+        """The counts in one sentence, for the page's title."""
+        waiting = board.counts.alert + board.counts.watch
+        return f"({waiting}) " if waiting else ""
