@@ -9,6 +9,8 @@ from gpiozero.pins.mock import MockFactory
 from pleintemps_contract.world import ManualWorld
 from pleintemps_edge.drivers.registry import Context
 
+from .lines import Ports
+
 
 @pytest.fixture
 def world() -> ManualWorld:
@@ -25,3 +27,8 @@ def pins() -> Iterator[MockFactory]:
 @pytest.fixture
 def context(world: ManualWorld, pins: MockFactory, tmp_path: Path) -> Context:
     return Context(world=world, base=tmp_path, line=world, pin_factory=pins)
+
+
+@pytest.fixture
+def ports(monkeypatch: pytest.MonkeyPatch) -> Ports:
+    return Ports(monkeypatch)
