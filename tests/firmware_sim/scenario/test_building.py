@@ -1,6 +1,7 @@
 """The building's own law: codes and hands at its doors, sound and presence in its rooms."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from math import log10
 from pathlib import Path
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from pleintemps_contract.world import SystemWorld
 from pleintemps_firmware_sim.devices.door import Push
 from pleintemps_firmware_sim.errors import ControlError
-from pleintemps_firmware_sim.scenario.building import Building
+from pleintemps_firmware_sim.scenario.building import Building, pins_socket
 from pleintemps_firmware_sim.scenario.plan import SAINT_AUBIN
 from pleintemps_firmware_sim.scenario.rooms import Occupant, Room, total_level
 
@@ -57,24 +58,14 @@ def test_a_magnet_holds_before_any_agent_is_there(tmp_path: Path) -> None:
 def test_keys_come_out_as_pulses_on_both_lines(tmp_path: Path) -> None:
     async def scene(building: Building) -> None:
         hall = building.door("hall")
-        seen: list[tuple[int, int, int]] = []
-        drive = building.boards["hall"].drive_edges
-        building.boards["hall"].drive_edges = lambda edges: (seen.extend(edges := list(edges)), drive(edges))[
-            1
-        ]  # type: ignore[method-assign]
+        reader, writer = await asyncio.open_unix_connection(pins_socket(tmp_path / "s", "hall"))
+        await reader.readline()
         await hall.press("1#")
-        keys = [edge for edge in seen if edge[0] in (hall.plan.d0, hall.plan.d1)]
-        assert [pin for pin, level, _ in keys if level == 0] == [
-            hall.plan.d0,
-            hall.plan.d0,
-            hall.plan.d0,
-            hall.plan.d1,
-            hall.plan.d1,
-            hall.plan.d0,
-            hall.plan.d1,
-            hall.plan.d1,
-        ]
-        ticks = [tick for _, _, tick in keys]
+        edges = [json.loads(await reader.readline()) for _ in range(2 * 2 * 4)]
+        writer.close()
+        lines = {hall.plan.d0: "0", hall.plan.d1: "1"}
+        assert "".join(lines[edge["pin"]] for edge in edges if edge["level"] == 0) == "00011011"
+        ticks = [edge["tick"] for edge in edges]
         assert ticks == sorted(ticks)
         with pytest.raises(ControlError, match="not a key"):
             await hall.press("1A")
