@@ -24,7 +24,6 @@ Panel = dict[str, Any]
 
 def _rows(start: int, space: str) -> list[Row]:
     """An hour of one space: loud from the thirtieth minute on, with people, a forced door and two alerts."""
-    dt = [minute * MINUTE for minute in range(60)]
     rows: list[Row] = []
     for quantity, value in (
         (Quantity.LEVEL, 60.0),
@@ -38,9 +37,7 @@ def _rows(start: int, space: str) -> list[Row]:
                 agent="entrance",
                 series=f"{space}-{quantity.value}",
                 quantity=quantity,
-                base=start,
-                dt=dt,
-                value=[value] * 60,
+                samples=[(start + minute * MINUTE, value) for minute in range(60)],
             )
         )
     for minute in range(60):

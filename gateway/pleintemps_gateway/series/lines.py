@@ -73,9 +73,9 @@ def _lines(site: str, row: Row) -> Iterator[str]:
             start = head(
                 FAMILY[row.quantity], site=site, space=row.space, sensor=sensor, kind=row.quantity.value
             )
-            for dt, value in zip(row.dt, row.value, strict=True):
+            for at, value in row.samples:
                 if math.isfinite(value):
-                    yield f"{start} value={float(value)!r} {row.base + dt}"
+                    yield f"{start} value={float(value)!r} {at}"
         case SpaceState():
             start = head("occupancy", site=site, space=row.space, sensor=NONE, kind="state")
             yield from _point(start, row.at, state=STATE[row.state], probability=row.probability)

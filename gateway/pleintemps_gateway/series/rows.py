@@ -13,15 +13,13 @@ from pleintemps_contract.units import Quantity
 
 
 class Samples(Struct, frozen=True, kw_only=True):
-    """One column of a batch as received: ``value[i]`` at ``base + dt[i]``."""
+    """Values of one series as received: (Unix ms, value)."""
 
     space: str
     agent: str
     series: str
     quantity: Quantity
-    base: int
-    dt: Sequence[int]
-    value: Sequence[float]
+    samples: Sequence[tuple[int, float]]
 
 
 class SpaceState(Struct, frozen=True, kw_only=True):

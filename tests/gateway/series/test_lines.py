@@ -20,9 +20,7 @@ ROWS: list[Row] = [
         agent="entrance",
         series="hall-meter",
         quantity=Quantity.LAEQ,
-        base=AT,
-        dt=[0, 1000],
-        value=[61.25, 62],
+        samples=[(AT, 61.25), (AT + 1000, 62)],
     ),
     SpaceState(space="hall", at=AT, state=Occupancy.OCCUPIED, probability=0.97),
     NoiseWindow(space="hall", at=AT, laeq_db=74.5, limit_db=65.0),
@@ -64,9 +62,7 @@ def test_two_agents_may_give_a_series_the_same_name() -> None:
         "space": "hall",
         "series": "pir",
         "quantity": Quantity.MOTION,
-        "base": AT,
-        "dt": [0],
-        "value": [1.0],
+        "samples": [(AT, 1.0)],
     }
     lines = render("s", [Samples(agent=agent, **column) for agent in ("a", "b")])  # type: ignore[arg-type]
     assert len({line.split(" ")[0] for line in lines}) == 2
@@ -80,7 +76,7 @@ def test_an_unknown_state_has_no_probability() -> None:
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_values_that_no_database_takes_are_left_out(value: float) -> None:
     column = Samples(
-        space="hall", agent="a", series="s", quantity=Quantity.LEVEL, base=AT, dt=[0, 1], value=[value, 50.0]
+        space="hall", agent="a", series="s", quantity=Quantity.LEVEL, samples=[(AT, value), (AT + 1, 50.0)]
     )
     (line,) = render("s", [column])
     assert parse(line).at == AT + 1
@@ -96,22 +92,19 @@ def test_tags_come_back(site: str, space: str, sensor: str, kind: str) -> None:
 
 
 @given(
-    points=st.lists(st.tuples(st.integers(0, 2**40), finite), min_size=1),
-    base=milliseconds,
+    points=st.lists(st.tuples(milliseconds, finite), min_size=1),
     quantity=st.sampled_from(Quantity),
 )
-def test_samples_come_back(points: list[tuple[int, float]], base: int, quantity: Quantity) -> None:
+def test_samples_come_back(points: list[tuple[int, float]], quantity: Quantity) -> None:
     column = Samples(
         space="hall",
         agent="a",
         series="s",
         quantity=quantity,
-        base=base,
-        dt=[dt for dt, _ in points],
-        value=[value for _, value in points],
+        samples=points,
     )
     read = [parse(line) for line in render("s", [column])]
-    assert [(point.at - base, point.fields["value"]) for point in read] == points
+    assert [(point.at, point.fields["value"]) for point in read] == points
     assert {point.tags["kind"] for point in read} == {quantity.value}
 
 

@@ -26,9 +26,7 @@ def _row(number: int) -> Row:
         agent="entrance",
         series="hall-meter",
         quantity=Quantity.LEVEL,
-        base=AT + number * 1000,
-        dt=[0, 500],
-        value=[number, number + 0.5],
+        samples=[(AT + number * 1000, number), (AT + number * 1000 + 500, number + 0.5)],
     )
 
 

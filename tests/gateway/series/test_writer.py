@@ -63,9 +63,7 @@ def _samples(first: int, count: int = 1) -> Samples:
         agent="entrance",
         series="hall-meter",
         quantity=Quantity.LEVEL,
-        base=first,
-        dt=list(range(count)),
-        value=[50.0] * count,
+        samples=[(first + number, 50.0) for number in range(count)],
     )
 
 

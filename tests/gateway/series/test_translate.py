@@ -1,0 +1,113 @@
+import pytest
+
+from pleintemps_contract.agent_messages import AgentStarted, DoorAlarmChanged, Event, EventRecord
+from pleintemps_contract.gateway_messages import Occupancy
+from pleintemps_contract.onvif import DoorAlarm
+from pleintemps_gateway.alerts.records import (
+    Alert,
+    AlertKind,
+    AlertOpened,
+    AlertResolved,
+    AlertState,
+    AlertUpdated,
+    Rank,
+)
+from pleintemps_gateway.config import DoorConfig, SiteConfig, SpaceConfig
+from pleintemps_gateway.occupancy.records import SpaceNow
+from pleintemps_gateway.series.lines import render
+from pleintemps_gateway.series.rows import AlertChange, DoorAlarmState, NoiseWindow, SpaceState
+from pleintemps_gateway.series.translate import rows_of_event, rows_of_outputs
+
+AT = 1_700_000_000_000
+SITE = SiteConfig(
+    site="saint-aubin",
+    name="Saint-Aubin",
+    spaces=[SpaceConfig(space="yard", name="Cour"), SpaceConfig(space="hall", name="Salle")],
+    doors=[DoorConfig(door="main", name="Porte", agent="entrance", from_="yard", to="hall")],
+)
+
+
+def _now(level_db: float | None, level_at: int | None) -> SpaceNow:
+    return SpaceNow(
+        space="hall",
+        state=Occupancy.VACANT,
+        probability=0.02,
+        since=AT - 60_000,
+        at=AT,
+        evidence="hall-pir quiet",
+        evidence_at=AT - 1000,
+        level_db=level_db,
+        level_coverage=None,
+        level_at=level_at,
+        limit_db=65.0,
+        quiet=True,
+    )
+
+
+def _alert(state: AlertState, resolved: int | None = None) -> Alert:
+    return Alert(
+        alert="a" * 32,
+        kind=AlertKind.NO_SHOW,
+        rank=Rank.WATCH,
+        subject="no-show:" + "b" * 32,
+        state=state,
+        opened=AT,
+        facts={"title": "Anniversaire de Camille", "start": AT},
+        space="hall",
+        booking="b" * 32,
+        acknowledged_by="camille",
+        comment="vu avec Camille",
+        resolved=resolved,
+    )
+
+
+def _record(event: Event) -> EventRecord:
+    return EventRecord(seq=1, at=AT, trusted=True, monotonic=0, boot="c" * 32, event=event)
+
+
+def test_a_space_gives_its_state_and_its_level_each_at_its_own_time() -> None:
+    assert rows_of_outputs([_now(60.5, AT - 7000)]) == [
+        SpaceState(space="hall", at=AT, state=Occupancy.VACANT, probability=0.02),
+        NoiseWindow(space="hall", at=AT - 7000, laeq_db=60.5, limit_db=65.0),
+    ]
+
+
+def test_a_space_without_a_level_gives_none() -> None:
+    (row,) = rows_of_outputs([_now(None, None)])
+    assert isinstance(row, SpaceState)
+
+
+def test_an_alert_counts_when_it_opens_and_when_it_is_resolved() -> None:
+    outputs = [
+        AlertOpened(alert=_alert(AlertState.OPEN)),
+        AlertUpdated(alert=_alert(AlertState.ACKNOWLEDGED)),
+        AlertResolved(alert=_alert(AlertState.RESOLVED, AT + 5000)),
+    ]
+    assert rows_of_outputs(outputs) == [
+        AlertChange(kind="no-show", at=AT, resolved=False, space="hall"),
+        AlertChange(kind="no-show", at=AT + 5000, resolved=True, space="hall"),
+    ]
+
+
+def test_nothing_about_a_person_or_a_booking_is_written() -> None:
+    lines = render(
+        "saint-aubin", rows_of_outputs([AlertOpened(alert=_alert(AlertState.OPEN)), _now(60.0, AT)])
+    )
+    text = "\n".join(lines)
+    assert len(lines) == 3
+    for secret in ("b" * 32, "a" * 32, "amille", "Anniversaire"):
+        assert secret not in text
+
+
+def test_a_door_alarm_is_filed_under_the_space_that_the_door_leads_to() -> None:
+    alarm = _record(DoorAlarmChanged(door="main", alarm=DoorAlarm.FORCED_OPEN))
+    assert rows_of_event(SITE, alarm) == [
+        DoorAlarmState(door="main", space="hall", at=AT, alarm=DoorAlarm.FORCED_OPEN)
+    ]
+
+
+@pytest.mark.parametrize(
+    "event", [DoorAlarmChanged(door="unknown", alarm=DoorAlarm.FORCED_OPEN), AgentStarted(version="0")]
+)
+def test_other_events_give_nothing(event: Event) -> None:
+    assert rows_of_event(SITE, _record(event)) == []
