@@ -5,18 +5,27 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any, Final, Literal
 
-from gpiozero import DigitalOutputDevice, GPIOZeroError, InputDevice
+from gpiozero import Device, DigitalOutputDevice, GPIOZeroError, InputDevice
 from gpiozero.pins import Factory
 from msgspec import Meta
 
 from pleintemps_contract.errors import ConfigError
 
+_PIN_ERRORS: tuple[type[Exception], ...] = (GPIOZeroError, OSError)
 try:
     import lgpio
+    from gpiozero.pins.lgpio import LGPIOFactory, LGPIOPin
 except ImportError:  # only a Pi has it
-    _PIN_ERRORS: tuple[type[Exception], ...] = (GPIOZeroError, OSError)
+    LGPIOFactory = None
 else:
-    _PIN_ERRORS = (GPIOZeroError, OSError, lgpio.error)
+    _PIN_ERRORS = (*_PIN_ERRORS, lgpio.error)
+
+    class SteadyPin(LGPIOPin):  # type: ignore[misc]
+        """Becomes an output at its level at once; gpiozero's own is low first and would pulse a relay."""
+
+        def output_with_state(self, state: bool) -> None:
+            lgpio.gpio_claim_output(self.factory._handle, self._number, int(state))
+
 
 PinNumber = Annotated[int, Meta(ge=0, le=53)]
 """BCM number; the board's profile says which are on its header."""
@@ -38,6 +47,11 @@ def open_input(device: str, pin: int, pull: Pull, factory: Factory | None) -> An
 def open_output(device: str, pin: int, active: Level, on: bool, factory: Factory | None) -> Any:
     """A gpiozero DigitalOutputDevice, on or off from the start; raises ConfigError naming device and pin."""
     try:
+        if factory is None:
+            Device.ensure_pin_factory()
+            factory = Device.pin_factory
+        if LGPIOFactory is not None and isinstance(factory, LGPIOFactory):
+            factory.pin_class = SteadyPin
         return DigitalOutputDevice(pin, active_high=active == "high", initial_value=on, pin_factory=factory)
     except _PIN_ERRORS as error:
         raise ConfigError(f"device {device}: pin {pin}: {error}") from error
