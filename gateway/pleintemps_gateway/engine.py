@@ -150,7 +150,7 @@ class SiteEngine:
         passages = frozenset(space.space for space in site_config.spaces if not space.bookable)
         self._ledger = Ledger(margins, passages, self._alerts, now)
         self._series: dict[str, dict[str, SeriesInfo]] = {}
-        self._ill: set[tuple[str, str]] = set()
+        self._ill: dict[tuple[str, str], int] = {}
         self._ignored: dict[tuple[str, str], int] = {}
         self._refused: dict[tuple[str, str], int] = {}
 
@@ -164,7 +164,7 @@ class SiteEngine:
             self._health.presence(agent, True, last_seen, now)
         for alert in snapshot.alerts:
             if alert.kind is AlertKind.DEVICE_FAULT and alert.agent is not None:
-                self._ill.add((alert.agent, str(alert.facts.get("device"))))
+                self._ill[alert.agent, str(alert.facts.get("device"))] = alert.opened
         start = min((samples[0][0] for recent in snapshot.series if (samples := recent.samples)), default=now)
         rows = {row.space: row for row in snapshot.spaces}
         for name, space in self._spaces.items():
@@ -207,8 +207,8 @@ class SiteEngine:
                 self._ignore(f"{agent}/{name}", f"space {info.space} is not in the gateway's configuration")
                 continue
             space.runtime.series(f"{agent}/{name}", name, info.quantity, info.max_silence_s)
-            if (agent, info.device) in self._ill:
-                space.runtime.fault(f"{agent}/{name}", self._now, True)
+            if (since := self._ill.get((agent, info.device))) is not None:
+                space.runtime.fault(f"{agent}/{name}", since, True)
 
     def on_devices(self, agent: str, devices: Sequence[DeviceInfo], at: int) -> None:
         """Health of an agent's devices, from its birth; after :meth:`on_series`."""
@@ -269,7 +269,10 @@ class SiteEngine:
         self._health.device(agent, device, health, detail, at)
         if ill == ((agent, device) in self._ill):
             return
-        (self._ill.add if ill else self._ill.discard)((agent, device))
+        if ill:
+            self._ill[agent, device] = at
+        else:
+            del self._ill[agent, device]
         for name, info in self._series.get(agent, {}).items():
             if info.device == device and info.space in self._spaces:
                 self._spaces[info.space].runtime.fault(f"{agent}/{name}", at, ill)

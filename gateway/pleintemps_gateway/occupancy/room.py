@@ -42,7 +42,7 @@ class _Item(NamedTuple):
     at: int
     order: int  # a fault before a sample of the same moment, then the door
     key: str
-    count: int  # order of arrival decides between two values of one series at one moment
+    arrived: int  # order of arrival decides between two values of one series at one moment
     value: int
 
 

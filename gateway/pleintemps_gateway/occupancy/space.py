@@ -13,7 +13,8 @@ from .room import EVIDENCE, Estimate, RoomFilter
 REFRESH_MS: Final = 10_000
 """Ages, probabilities and levels alone make a new row at most this often."""
 REST_MS: Final = 5_000
-"""A space in which nothing happens is looked at this often, one that is changing its mind every second."""
+"""A space in which nothing happens is looked at at whole multiples of this, one that is changing its
+mind every second."""
 LEVEL_STEP_DB: Final = 0.5
 _SETTLED: Final = (0.05, 0.95)
 LEVELS: Final = frozenset({Quantity.LEVEL, Quantity.LAEQ})
@@ -109,7 +110,7 @@ class SpaceRuntime:
         self.estimate = estimate
         judgement = self.noise.judge(now, period)
         settled = estimate.probability is None or not _SETTLED[0] < estimate.probability < _SETTLED[1]
-        self.due = now + (REST_MS if settled else 1000)
+        self.due = (now // REST_MS + 1) * REST_MS if settled else now + 1000
         change = None
         if self._known != (estimate.state, estimate.since):
             self._known = (estimate.state, estimate.since)
