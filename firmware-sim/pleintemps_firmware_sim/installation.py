@@ -19,6 +19,7 @@ from .scenario.building import pins_socket
 CARETAKER: Final = "gardien"
 _UP_MS: Final = 30_000
 _RESTART_MS: Final = 500
+_BROKER_MS: Final = 1_000
 
 
 def command(name: str) -> str:
@@ -134,13 +135,14 @@ class Installation:
         self._watchers = [asyncio.create_task(self._watch(child)) for child in self.agents.values()]
 
     async def stop(self) -> None:
-        """End every child, all at once, and remove the sockets."""
+        """End every child and remove the sockets; takes less than 4 s whatever they do."""
         for watcher in self._watchers:
             watcher.cancel()
         await asyncio.gather(*self._watchers, return_exceptions=True)
-        # agents first hear nothing, the gateway stores what they still send, the broker goes with them
-        children = [*self.agents.values(), self.gateway, self.broker]
+        # the broker last, so that none of the others ends with complaints about it
+        children = [*self.agents.values(), self.gateway]
         await asyncio.gather(*(child.stop(self._host) for child in children))
+        await self.broker.stop(self._host, _BROKER_MS)
         shutil.rmtree(self.sockets, ignore_errors=True)
 
     async def _logged_in(self) -> bool:

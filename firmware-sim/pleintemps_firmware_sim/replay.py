@@ -124,7 +124,13 @@ def replay_edge_toml(*, mqtt_url: str, ports: Path, clock_socket: str) -> str:
             *(
                 table(
                     "[[devices]]",
-                    {"device": f"room-pir-{place}", "driver": "pir", "space": SPACE, "pin": pin},
+                    {
+                        "device": f"room-pir-{place}",
+                        "driver": "pir",
+                        "space": SPACE,
+                        "pin": pin,
+                        "warm_up_s": 0,
+                    },
                 )
                 for place, pin in enumerate(PIR_PINS, 1)
             ),

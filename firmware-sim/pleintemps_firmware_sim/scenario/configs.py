@@ -74,7 +74,10 @@ def edge_toml(plan: Plan, agent: str, *, mqtt_url: str, ports: Path, clock_socke
 def _room_devices(room: RoomPlan, ports: Path) -> list[str]:
     space = room.space
     parts = [
-        table("[[devices]]", {"device": f"{space}-pir", "driver": "pir", "space": space, "pin": room.pir_pin})
+        table(
+            "[[devices]]",
+            {"device": f"{space}-pir", "driver": "pir", "space": space, "pin": room.pir_pin, "warm_up_s": 0},
+        )
     ]
     if room.radar:
         port = str(ports / radar_link(space))
