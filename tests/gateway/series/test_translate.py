@@ -1,4 +1,7 @@
+from pathlib import Path
+
 import pytest
+from msgspec.structs import replace
 
 from pleintemps_contract.agent_messages import AgentStarted, DoorAlarmChanged, Event, EventRecord
 from pleintemps_contract.gateway_messages import Occupancy
@@ -15,9 +18,13 @@ from pleintemps_gateway.alerts.records import (
 from pleintemps_gateway.config import DoorConfig, SiteConfig, SpaceConfig
 from pleintemps_gateway.occupancy.records import SpaceNow
 from pleintemps_gateway.series.lines import render
+from pleintemps_gateway.series.outbox import Outbox
 from pleintemps_gateway.series.rows import AlertChange, DoorAlarmState, NoiseWindow, SpaceState
+from pleintemps_gateway.series.tap import SiteTap
 from pleintemps_gateway.series.translate import rows_of_event, rows_of_outputs
+from pleintemps_gateway.series.writer import SeriesSink
 
+ALARM = DoorAlarmChanged(door="main", alarm=DoorAlarm.FORCED_OPEN)
 AT = 1_700_000_000_000
 SITE = SiteConfig(
     site="saint-aubin",
@@ -89,10 +96,23 @@ def test_an_alert_counts_when_it_opens_and_when_it_is_resolved() -> None:
     ]
 
 
+def test_two_devices_of_one_agent_that_fail_together_are_two() -> None:
+    opened = _alert(AlertState.OPEN)
+    outputs = [
+        AlertOpened(
+            alert=replace(opened, kind=AlertKind.DEVICE_FAULT, agent="entrance", facts={"device": device})
+        )
+        for device in ("hall-pir", "hall-meter")
+    ]
+    assert [row.about for row in rows_of_outputs(outputs) if isinstance(row, AlertChange)] == [
+        "entrance/hall-pir",
+        "entrance/hall-meter",
+    ]
+
+
 def test_nothing_about_a_person_or_a_booking_is_written() -> None:
-    lines = render(
-        "saint-aubin", rows_of_outputs([AlertOpened(alert=_alert(AlertState.OPEN)), _now(60.0, AT)])
-    )
+    outputs = [AlertOpened(alert=_alert(AlertState.OPEN)), _now(60.0, AT)]
+    lines = render("saint-aubin", rows_of_outputs(outputs))
     text = "\n".join(lines)
     assert len(lines) == 3
     for secret in ("b" * 32, "a" * 32, "amille", "Anniversaire"):
@@ -100,8 +120,7 @@ def test_nothing_about_a_person_or_a_booking_is_written() -> None:
 
 
 def test_a_door_alarm_is_filed_under_the_space_that_the_door_leads_to() -> None:
-    alarm = _record(DoorAlarmChanged(door="main", alarm=DoorAlarm.FORCED_OPEN))
-    assert rows_of_event(SITE, alarm) == [
+    assert rows_of_event(SITE, _record(ALARM)) == [
         DoorAlarmState(door="main", space="hall", at=AT, alarm=DoorAlarm.FORCED_OPEN)
     ]
 
@@ -111,3 +130,34 @@ def test_a_door_alarm_is_filed_under_the_space_that_the_door_leads_to() -> None:
 )
 def test_other_events_give_nothing(event: Event) -> None:
     assert rows_of_event(SITE, _record(event)) == []
+
+
+SERIES = {"agent": "entrance", "series": "hall-pir", "space": "hall", "quantity": "motion"}
+
+
+def _feed(tap: SiteTap) -> None:
+    tap.samples(SERIES, [(AT, 1.0), (AT + 1000, 0.0)])
+    tap.event(_record(ALARM))
+    tap.outputs([_now(None, None)])
+
+
+def test_rows_leave_once_and_only_after_the_commit(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "series.db", 10_000_000)
+    tap = SiteTap(SITE, SeriesSink(outbox))
+    _feed(tap)
+    tap.reset()
+    tap.committed()
+    assert outbox.counts().waiting == 0
+    _feed(tap)
+    assert outbox.counts().waiting == 0
+    tap.committed()
+    tap.committed()
+    parcel = outbox.take()
+    assert parcel is not None
+    assert [line.split(",")[0] for line in parcel.lines] == ["presence", "presence", "door", "occupancy"]
+
+
+def test_a_tap_without_a_sink_gathers_nothing() -> None:
+    tap = SiteTap(SITE, None)
+    _feed(tap)
+    assert tap._rows == []
