@@ -69,6 +69,7 @@ class SampleJournal:
         except sqlite3.Error as error:
             raise StateError(f"{folder / 'samples.db'}: {error}") from error
         self._reserved = self._next
+        self._written = self._next - 1
         self._held: OrderedDict[int, int] = OrderedDict((int(seq), int(size)) for seq, size in sizes)
         self._bytes = sum(self._held.values())
         self._young: OrderedDict[int, bytes] = OrderedDict()
@@ -145,13 +146,14 @@ class SampleJournal:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        rows = list(self._young.items())
+        rows = [(seq, body) for seq, body in self._young.items() if seq > self._written]
         if not rows:
             return
 
         def work(connection: sqlite3.Connection) -> None:
             connection.executemany("INSERT OR REPLACE INTO batches VALUES (?, ?)", rows)
 
+        self._written = rows[-1][0]
         # until the disk has them they can still be read from memory
         self._writer.submit(work).add_done_callback(
             lambda done: self._settled(done, [seq for seq, _ in rows])
@@ -190,11 +192,10 @@ class SampleJournal:
 
     def _let_go(self, gone: list[int]) -> None:
         """Forget these, the oldest ones, in memory and on disk."""
-        on_disk = False
         for seq in gone:
             self._bytes -= self._held.pop(seq)
-            on_disk |= self._young.pop(seq, None) is None
-        if gone and on_disk:
+            self._young.pop(seq, None)
+        if gone and gone[0] <= self._written:
             last = gone[-1]
             self._writer.submit(lambda connection: _delete(connection, last))
 

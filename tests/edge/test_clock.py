@@ -1,0 +1,107 @@
+"""Which time is trusted, and the floor below which time is never believed."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pleintemps_contract.agent_messages import ClockSource
+from pleintemps_contract.world import ManualWorld
+from pleintemps_edge.clock import (
+    FLOOR_SLACK_MS,
+    Clock,
+    ClockState,
+    begin,
+    ntp_synchronised,
+    raise_floor,
+    read,
+    signed_time,
+)
+
+T0 = 1_700_000_000_000
+HOUR = 3_600_000
+
+
+def judge(state: ClockState, wall: int, monotonic: int = 0, *, ntp: bool) -> tuple[int, bool, ClockSource]:
+    reading = read(state, wall, monotonic, simulated=False, ntp=ntp)
+    return reading.at, reading.trusted, reading.source
+
+
+def test_sources_of_trust() -> None:
+    state = begin(T0, 0)
+    assert judge(state, T0 + 5, ntp=True) == (T0 + 5, True, ClockSource.NTP)
+    assert judge(state, T0 + 5, ntp=False) == (T0 + 5, False, ClockSource.NONE)
+    simulated = read(state, 5, 0, simulated=True, ntp=False)
+    assert (simulated.at, simulated.trusted, simulated.source) == (5, True, ClockSource.SIMULATED)
+
+
+def test_a_clock_below_the_floor_is_not_believed_whatever_ntp_says() -> None:
+    assert judge(begin(T0, 0), T0 - 1, ntp=True) == (T0, False, ClockSource.NONE)
+
+
+def test_a_signed_time_carries_on_with_monotonic_time() -> None:
+    state = signed_time(begin(T0, 0), asked=1_000, answered=1_200, gateway_now=T0 + HOUR)
+    assert judge(state, 7, 1_200, ntp=False) == (T0 + HOUR + 100, True, ClockSource.GATEWAY)
+    assert judge(state, 7, 61_200, ntp=False) == (T0 + HOUR + 60_100, True, ClockSource.GATEWAY)
+
+
+def test_a_slow_answer_is_too_vague() -> None:
+    assert signed_time(begin(T0, 0), 0, 2_001, T0) == begin(T0, 0)
+    tight = signed_time(begin(T0, 0), 0, 100, T0 + 5)
+    assert signed_time(tight, 1_000, 1_300, T0 + 9) == tight
+    assert signed_time(tight, 1_000, 1_050, T0 + 9) != tight
+
+
+def test_a_signed_time_may_set_the_floor_back() -> None:
+    leapt = begin(T0 + 1_000 * HOUR, 0)
+    state = signed_time(leapt, 0, 0, T0)
+    assert judge(state, T0 + 5, 5, ntp=True) == (T0 + 5, True, ClockSource.NTP)
+
+
+@given(st.lists(st.tuples(st.integers(0, HOUR), st.integers(T0, T0 + 10**12)), max_size=40))
+def test_wrong_leaps_raise_the_floor_by_an_hour_at_most(steps: list[tuple[int, int]]) -> None:
+    state, monotonic = begin(T0, 0), 0
+    for passed, wall in steps:
+        monotonic += passed
+        before = state.floor
+        state = raise_floor(state, read(state, wall, monotonic, simulated=False, ntp=True), monotonic)
+        assert before <= state.floor <= T0 + monotonic + FLOOR_SLACK_MS
+
+
+def test_the_first_trusted_time_sets_the_floor_and_untrusted_time_never() -> None:
+    state = begin(0, 0)
+    state = raise_floor(state, read(state, T0, 0, simulated=False, ntp=False), 0)
+    assert state.floor == 0
+    state = raise_floor(state, read(state, T0, 0, simulated=False, ntp=True), 0)
+    assert state.floor == T0
+
+
+def test_answers_count_for_our_own_nonces_once() -> None:
+    world = ManualWorld(now=T0)
+    clock = Clock(world, 0, ntp=lambda: False)
+    clock.answer("0" * 32, T0 + HOUR)
+    assert not clock.read().trusted
+    nonce = clock.ask()
+    world.move(10)
+    clock.answer(nonce, T0 + HOUR)
+    assert clock.read().at == T0 + HOUR + 5
+    assert clock.floor == T0 + HOUR + 5
+    clock.answer(nonce, T0 + 9 * HOUR)
+    assert clock.read().at == T0 + HOUR + 5
+
+
+def test_the_kernel_is_asked_every_ten_seconds() -> None:
+    world = ManualWorld(now=T0)
+    asked: list[int] = []
+
+    def ntp() -> bool:
+        asked.append(world.monotonic())
+        return True
+
+    clock = Clock(world, 0, ntp)
+    for _ in range(25):
+        assert clock.read().source is ClockSource.NTP
+        world.move(1_000)
+    assert asked == [0, 10_000, 20_000]
+
+
+def test_the_kernel_answers() -> None:
+    assert ntp_synchronised() in (True, False)

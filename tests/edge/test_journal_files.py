@@ -1,0 +1,246 @@
+"""The two journals on a real disk: what was said to be kept is kept, numbers never repeat, limits hold."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pleintemps_contract.agent_messages import Column, DoorPhysicalChanged, Event, SamplesBatch
+from pleintemps_contract.onvif import DoorPhysicalState
+from pleintemps_contract.world import ManualWorld
+from pleintemps_edge.errors import StateError
+from pleintemps_edge.journal.events import MAX_RECORDS, EventJournal, Stamp
+from pleintemps_edge.journal.samples import RESERVE, SampleJournal
+
+from .actors import until
+
+BOOT = "b" * 32
+
+
+def stamp() -> Stamp:
+    return Stamp(at=1_700_000_000_000, trusted=True, monotonic=5, boot=BOOT)
+
+
+def event(number: int = 0) -> Event:
+    return DoorPhysicalChanged(door=f"door-{number}", state=DoorPhysicalState.OPEN)
+
+
+def events_in(folder: Path) -> EventJournal:
+    return EventJournal.open(folder, ManualWorld(seed=3), stamp)
+
+
+def run(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    asyncio.run(story())
+
+
+def test_records_come_back_in_order_after_a_restart(tmp_path: Path) -> None:
+    async def story() -> None:
+        journal = events_in(tmp_path)
+        assert [await journal.append([event(1), event(2)]), await journal.append([event(3)])] == [2, 3]
+        first = journal.journal
+        journal.close()
+        again = events_in(tmp_path)
+        assert again.journal == first
+        assert (again.position.first, again.position.next) == (1, 4)
+        batch = await again.batch(0)
+        assert batch is not None
+        assert [record.event for record in batch.records] == [event(1), event(2), event(3)]
+        assert [record.seq for record in batch.records] == [1, 2, 3]
+        assert batch.records[0].boot == BOOT
+        again.close()
+
+    run(story)
+
+
+def test_numbers_never_repeat_even_when_all_is_receipted(tmp_path: Path) -> None:
+    async def story() -> None:
+        journal = events_in(tmp_path)
+        await journal.append([event(1), event(2)])
+        await journal.forget(2)
+        assert (journal.position.first, journal.position.next) == (3, 3)
+        assert await journal.batch(0) is None
+        journal.close()
+        again = events_in(tmp_path)
+        assert (again.position.first, again.position.next) == (3, 3)
+        assert await again.append([event(3)]) == 3
+        again.close()
+
+    run(story)
+
+
+def test_a_batch_says_what_is_the_oldest_and_keeps_its_limits(tmp_path: Path) -> None:
+    async def story() -> None:
+        journal = events_in(tmp_path)
+        await journal.append([event(number) for number in range(200)])
+        await journal.forget(10)
+        batch = await journal.batch(20)
+        assert batch is not None
+        assert (batch.first, batch.records[0].seq, len(batch.records)) == (11, 21, MAX_RECORDS)
+        journal.close()
+
+    run(story)
+
+
+def test_state_and_records_are_committed_together(tmp_path: Path) -> None:
+    async def story() -> None:
+        journal = events_in(tmp_path)
+        await journal.append([event()], {"throttle:hall": b"3"})
+        await journal.keep_grants({"manifest": b"m1"}, {"d1": b"one", "d2": b"two"})
+        await journal.keep_grants({"manifest": b"m2"}, {"d2": b"two", "d3": b"three"})
+        journal.close()
+        again = events_in(tmp_path)
+        assert again.state("throttle:hall") == b"3"
+        assert again.state("manifest") == b"m2"
+        assert again.pages() == {"d2": b"two", "d3": b"three"}
+        assert again.state("nothing") is None
+        again.close()
+
+    run(story)
+
+
+def test_many_writers_share_commits(tmp_path: Path) -> None:
+    async def story() -> None:
+        journal = events_in(tmp_path)
+        numbers = await asyncio.gather(*(journal.append([event(number)]) for number in range(2_000)))
+        assert sorted(numbers) == list(range(1, 2_001))
+        journal.close()
+
+    run(story)
+
+
+def test_a_locked_file_delays_and_loses_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def story() -> None:
+        journal = events_in(tmp_path)
+        await journal.append([event(1)])
+        other = sqlite3.connect(tmp_path / "events.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        future = journal.append([event(2)])
+        await until(lambda: "disk-refuses" in caplog.text)
+        assert not future.done()
+        other.execute("COMMIT")
+        other.close()
+        assert await future == 2
+        await until(lambda: "disk-works-again" in caplog.text)
+        journal.close()
+
+    with caplog.at_level("INFO"):
+        run(story)
+
+
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "events.db").write_bytes(b"this is no database, and it is long enough to be read" * 50)
+    with pytest.raises(StateError, match=r"events\.db"):
+        events_in(tmp_path)
+
+
+# --- samples ------------------------------------------------------------------------------------------
+
+
+def samples_in(folder: Path, budget: int = 2**20, dropped: list[int] | None = None) -> SampleJournal:
+    told = dropped if dropped is not None else []
+    return SampleJournal.open(folder, ManualWorld(seed=4), budget, told.append)
+
+
+def put(journal: SampleJournal, count: int = 1) -> None:
+    for number in range(count):
+        journal.append(BOOT, 1_000 + number, True, {"pir": Column(dt=[0], value=[float(number)])})
+
+
+async def drain(journal: SampleJournal) -> list[SamplesBatch]:
+    found: list[SamplesBatch] = []
+    while (batch := await journal.batch(found[-1].seq if found else 0)) is not None:
+        found.append(batch)
+    return found
+
+
+def test_a_batch_can_be_sent_before_it_is_on_disk(tmp_path: Path) -> None:
+    async def story() -> None:
+        journal = samples_in(tmp_path)
+        put(journal, 3)
+        found = await drain(journal)
+        assert [(batch.first, batch.seq) for batch in found] == [(1, 1), (1, 2), (1, 3)]
+        assert found[2].series["pir"].value == [2.0]
+        reader = sqlite3.connect(tmp_path / "samples.db")
+        assert reader.execute("SELECT count(*) FROM batches").fetchone() == (0,)
+        reader.close()
+        journal.close()
+
+    run(story)
+
+
+def test_samples_survive_a_stop_and_go_on_receipt(tmp_path: Path) -> None:
+    async def story() -> None:
+        journal = samples_in(tmp_path)
+        put(journal, 5)
+        journal.forget(2)
+        journal.close()
+        again = samples_in(tmp_path)
+        assert (again.position.first, again.position.next) == (3, 6)
+        put(again)
+        assert [batch.seq for batch in await drain(again)] == [3, 4, 5, 6]
+        again.forget(5)
+        assert [(batch.first, batch.seq) for batch in await drain(again)] == [(6, 6)]
+        again.close()
+        last = samples_in(tmp_path)
+        assert [batch.seq for batch in await drain(last)] == [6]
+        last.close()
+
+    run(story)
+
+
+def test_after_a_crash_no_number_is_used_twice(tmp_path: Path) -> None:
+    async def story() -> None:
+        journal = samples_in(tmp_path)
+        put(journal, 3)
+        # the reservation reaches the disk, the batches do not: so it looks after a power cut
+        reader = sqlite3.connect(tmp_path / "samples.db")
+        await until(lambda: reader.execute("SELECT reserved FROM journal").fetchone()[0] == 1 + RESERVE)
+        reader.close()
+        crashed = tmp_path / "crashed"
+        crashed.mkdir()
+        for file in tmp_path.glob("samples.db*"):
+            (crashed / file.name).write_bytes(file.read_bytes())
+        again = samples_in(crashed)
+        assert again.position.next == 1 + RESERVE
+        put(again)
+        assert [(batch.first, batch.seq) for batch in await drain(again)] == [(1 + RESERVE, 1 + RESERVE)]
+        again.close()
+        journal.close()
+
+    run(story)
+
+
+def test_a_full_budget_drops_the_oldest_and_counts(tmp_path: Path) -> None:
+    async def story() -> None:
+        dropped: list[int] = []
+        journal = samples_in(tmp_path, budget=1_000, dropped=dropped)
+        put(journal, 100)
+        kept = await drain(journal)
+        assert sum(dropped) + len(kept) == 100
+        assert len(kept) >= 5
+        assert kept[-1].seq == 100
+        assert kept[0].first == kept[0].seq
+        journal.flush()
+        put(journal, 100)
+        journal.close()
+        again = samples_in(tmp_path, budget=1_000)
+        assert [batch.seq for batch in await drain(again)][-1] == 200
+        assert again.position.first == 200 - len(await drain(again)) + 1
+        again.close()
+
+    run(story)
+
+
+def test_one_batch_larger_than_the_budget_is_kept(tmp_path: Path) -> None:
+    async def story() -> None:
+        dropped: list[int] = []
+        journal = samples_in(tmp_path, budget=10, dropped=dropped)
+        put(journal, 2)
+        assert [batch.seq for batch in await drain(journal)] == [2]
+        assert dropped == [1]
+        journal.close()
+
+    run(story)
