@@ -86,6 +86,7 @@ class DemoBuilding:
 
     async def __aenter__(self) -> "DemoBuilding":
         claim_port(self.options.port)
+        self._say(word("starting"))
         try:
             await self._start()
         except BaseException:
@@ -254,7 +255,6 @@ async def run_demo(options: DemoOptions, *, seconds: float | None, as_json: bool
         print(text, file=stream, flush=True)
 
     async def act() -> None:
-        say(word("starting"))
         async with DemoBuilding(options, say) as demo:
             _introduce(demo, say)
             gateway = asyncio.create_task(_watch_gateway(demo))
