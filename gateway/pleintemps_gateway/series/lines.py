@@ -16,6 +16,7 @@ VictoriaMetrics makes 0 of text. Points are named by tags and time: writing one 
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Final
 
 from pleintemps_contract.gateway_messages import Occupancy
@@ -55,6 +56,7 @@ def escape_tag(text: str) -> str:
     return _DELIMITER.sub(r"\\\1", text)
 
 
+@lru_cache(maxsize=65_536)
 def head(measurement: str, *, site: str, space: str, sensor: str, kind: str) -> str:
     """Measurement and tags, in the order that InfluxDB sorts them in."""
     tags = (("kind", kind), ("sensor", sensor), ("site", site), ("space", space))

@@ -78,6 +78,7 @@ class SeriesWriter:
         self._flush_ms = max(1, round(flush_s * 1000))
         self._pause_ms = 0
         self._refusing = False
+        self._closed = False
 
     @classmethod
     def open(cls, config: SeriesConfig, state: Path, world: World) -> "SeriesWriter":
@@ -98,7 +99,8 @@ class SeriesWriter:
             await self._world.sleep_until(self._world.monotonic() + pause)
 
     def close(self) -> None:
-        """After ``run`` has ended."""
+        """After ``run`` has ended. A request still on its way is sent again at the next start."""
+        self._closed = True
         self._sender.close()
         self._outbox.close()
 
@@ -118,7 +120,7 @@ class SeriesWriter:
             self._pause_ms = min(LONGEST_PAUSE_MS, max(FIRST_PAUSE_MS, self._pause_ms * 2))
             return max(self._pause_ms, min(LONGEST_PAUSE_MS, round(error.retry_after_s * 1000)))
         except StoreError as error:
-            if not self._pause_ms:
+            if not self._pause_ms and not self._closed:
                 _log.error(line("series-outbox-failed", reason=error))
             self._pause_ms = LONGEST_PAUSE_MS
             return self._pause_ms
@@ -148,6 +150,7 @@ class SeriesWriter:
 async def _in_thread(work: Callable[[], int]) -> int:
     """``work`` in a daemon thread: a request that hangs must not hold up the end of the process."""
     future: Future[int] = Future()
+    future.set_running_or_notify_cancel()  # from here on its result is taken, even if nobody waits for it
 
     def run() -> None:
         try:

@@ -1,5 +1,6 @@
 import asyncio
 import logging
+import threading
 from pathlib import Path
 
 import pytest
@@ -181,6 +182,39 @@ def test_run_delivers_until_it_is_cancelled(outbox: Outbox, server: Server) -> N
     asyncio.run(scenario())
     assert _times(server) == [0, 1, 2]
     assert server.closed
+
+
+def test_a_request_that_hangs_does_not_hold_up_the_end(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked, answer, ended = threading.Event(), threading.Event(), threading.Event()
+
+    class Hanging(Server):
+        def send(self, lines: list[str]) -> None:
+            asked.set()
+            answer.wait(10)
+            super().send(lines)
+            ended.set()
+
+    async def scenario() -> None:
+        outbox = Outbox(tmp_path / "series.db", 10_000_000)
+        writer = SeriesWriter(outbox, Hanging(), SystemWorld(), flush_s=0.01)
+        writer.sink.add("saint-aubin", [_samples(1)])
+        running = asyncio.create_task(writer.run())
+        assert await asyncio.to_thread(asked.wait, 10)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        writer.close()
+
+    asyncio.run(scenario())
+    (thread,) = (thread for thread in threading.enumerate() if thread.name == "series")
+    answer.set()
+    assert ended.wait(10)
+    thread.join(10)
+    assert not thread.is_alive()
+    assert caplog.records == []
+    assert Outbox(tmp_path / "series.db", 10_000_000).counts().waiting == 1
 
 
 CONFIG = """
