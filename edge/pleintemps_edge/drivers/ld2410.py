@@ -11,9 +11,10 @@ from pleintemps_contract.units import Quantity, SeriesKind
 from pleintemps_edge.sensing.ld2410 import Reader, Report, Status
 
 from .base import Emit, Sampled, SeriesSpec
+from .health import HealthReporter
 from .patience import Patience
 from .registry import Context, DeviceConfig, driver
-from .serial_port import HealthReporter, OpenPort, keep_open
+from .serial_port import OpenPort, keep_open
 
 _BAUD: Final = 256_000
 _SILENCE_MS: Final = 5_000

@@ -11,9 +11,10 @@ from pleintemps_contract.units import Quantity, SeriesKind
 from pleintemps_edge.sensing.modbus_rtu import Refusal, Registers, Request, answer, why_not
 
 from .base import Emit, Sampled, SeriesSpec
+from .health import HealthReporter
 from .patience import Patience
 from .registry import Context, DeviceConfig, driver
-from .serial_port import HealthReporter, OpenPort, keep_open
+from .serial_port import OpenPort, keep_open
 
 _ANSWER_MS: Final = 1_000
 _FAILURES: Final = 3
@@ -102,7 +103,7 @@ class ModbusSound:
             return found
         if isinstance(found, Refusal):
             return found.reason
-        level = found.values[0] * self._config.scale
+        level = round(found.values[0] * self._config.scale, 3)
         low, high = _PLAUSIBLE_DB
         return level if low <= level <= high else f"implausible level {level:.1f} dB"
 

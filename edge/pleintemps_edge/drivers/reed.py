@@ -10,8 +10,9 @@ from pleintemps_contract.identifiers import Slug
 from pleintemps_contract.units import Quantity, SeriesKind
 from pleintemps_edge.sensing.debounce import Changed, ContactState, Flap, step
 
-from .base import ContactChanged, Emit, HealthChanged, Sampled, SeriesSpec
+from .base import ContactChanged, Emit, Sampled, SeriesSpec
 from .gpio import Level, PinNumber, Pull, edges, open_input
+from .health import HealthReporter
 from .registry import Context, DeviceConfig, driver
 
 
@@ -49,6 +50,7 @@ class Reed:
         self._input = open_input(config.device, config.pin, config.pull, context.pin_factory)
 
     async def run(self, emit: Emit) -> None:
+        health = HealthReporter(self.device, emit)
         state = ContactState()
         unsettled = asyncio.Event()
 
@@ -56,7 +58,7 @@ class Reed:
             nonlocal state
             state, effects = step(state, level, self._world.monotonic())
             for effect in effects:
-                self._say(effect, emit)
+                self._say(effect, emit, health)
             if state.due is None:
                 unsettled.clear()
             else:
@@ -67,7 +69,7 @@ class Reed:
 
         try:
             with edges(self._input, "both", take):
-                emit(HealthChanged(self.device, Health.OK, ""))
+                health.report(Health.OK)
                 advance(bool(self._input.pin.state))
                 while True:
                     await unsettled.wait()
@@ -77,13 +79,13 @@ class Reed:
         finally:
             self._input.close()
 
-    def _say(self, effect: Changed | Flap, emit: Emit) -> None:
+    def _say(self, effect: Changed | Flap, emit: Emit, health: HealthReporter) -> None:
         if isinstance(effect, Changed):
             opened = effect.level == self._open_level
             at = self._world.now()
             emit(ContactChanged(self.device, opened, at, self._world.monotonic()))
             emit(Sampled(self.device, at, float(opened)))
         elif effect is Flap.FLAPPING:
-            emit(HealthChanged(self.device, Health.ERROR, "contact flapping"))
+            health.report(Health.ERROR, "contact flapping")
         else:
-            emit(HealthChanged(self.device, Health.OK, ""))
+            health.report(Health.OK)

@@ -1,7 +1,6 @@
 """A serial port that may vanish and return: opened, served, reported once, opened again."""
 
 import asyncio
-import logging
 import os
 import termios
 from collections.abc import Awaitable, Callable
@@ -11,43 +10,17 @@ from typing import Final
 import serial
 
 from pleintemps_contract.agent_messages import Health
-from pleintemps_contract.logs import line
 from pleintemps_edge.errors import EdgeError
 
-from .base import Emit, HealthChanged
+from .health import HealthReporter
 from .registry import Context
 
-_LOG: Final = logging.getLogger(__name__)
 _READ_SIZE: Final = 4096
 _PAUSES_MS: Final = (1_000, 2_000, 4_000, 8_000, 16_000, 30_000)
 
 
 class PortLost(EdgeError, OSError):
     """The port cannot be opened, or went away. Never leaves the drivers: it becomes the device's health."""
-
-
-class HealthReporter:
-    """Says a device's health when it changes, and logs one line when down and one when back."""
-
-    def __init__(self, device: str, emit: Emit) -> None:
-        self._device = device
-        self._emit = emit
-        self._health: Health | None = None
-
-    @property
-    def ok(self) -> bool:
-        """Whether the last word was ``ok``."""
-        return self._health is Health.OK
-
-    def report(self, health: Health, detail: str = "") -> None:
-        if health == self._health:
-            return
-        if health is not Health.OK:
-            _LOG.warning(line("device-down", device=self._device, health=health, detail=detail))
-        elif self._health is not None:
-            _LOG.info(line("device-back", device=self._device))
-        self._health = health
-        self._emit(HealthChanged(self._device, health, detail[:200]))
 
 
 class OpenPort:

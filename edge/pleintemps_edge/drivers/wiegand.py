@@ -16,8 +16,9 @@ from pleintemps_edge.sensing.wiegand import (
     decode,
 )
 
-from .base import Emit, HealthChanged, KeyPressed, Unreadable
+from .base import Emit, KeyPressed, Unreadable
 from .gpio import PinNumber, Pull, edges, open_input
+from .health import HealthReporter
 from .registry import Context, DeviceConfig, driver
 
 
@@ -62,27 +63,29 @@ class Wiegand:
         self._arrived = asyncio.Event()
 
     async def run(self, emit: Emit) -> None:
+        health = HealthReporter(self.device, emit)
         try:
             with (
-                edges(self._d0, "falling", lambda ticks, _level: self._take(ticks, 0, emit)),
-                edges(self._d1, "falling", lambda ticks, _level: self._take(ticks, 1, emit)),
+                edges(self._d0, "falling", lambda ticks, _level: self._take(ticks, 0, health)),
+                edges(self._d1, "falling", lambda ticks, _level: self._take(ticks, 1, health)),
             ):
-                emit(HealthChanged(self.device, Health.OK, ""))
+                health.report(Health.OK)
                 while True:
                     await self._arrived.wait()
                     await self._silence()
                     self._say(emit)
+                    health.report(Health.OK)
         finally:
             self._d0.close()
             self._d1.close()
 
-    def _take(self, ticks: Any, bit: int, emit: Emit) -> None:
+    def _take(self, ticks: Any, bit: int, health: HealthReporter) -> None:
         if not self._edges:
             self._origin = ticks
         if len(self._edges) <= MAX_EDGES:  # one more than allowed says that there were too many
             self._edges.append(Edge(self._since_origin_us(ticks), bit))
             if len(self._edges) > MAX_EDGES:
-                emit(HealthChanged(self.device, Health.ERROR, "pulses without a pause"))
+                health.report(Health.ERROR, "pulses without a pause")
         self._arrived_at = self._line.monotonic()
         self._pressed_at = self._world.monotonic()
         self._arrived.set()
@@ -104,8 +107,6 @@ class Wiegand:
 
     def _say(self, emit: Emit) -> None:
         found = decode(self._edges, self._config.bits, self._config.swap_star_hash)
-        if len(self._edges) > MAX_EDGES:
-            emit(HealthChanged(self.device, Health.OK, ""))
         self._edges = []
         self._arrived.clear()
         for result in found:

@@ -49,7 +49,7 @@ def test_one_level_a_poll(context: Context, world: ManualWorld, tmp_path: Path) 
                     await world.advance(1_000)
                 await device.heard(4 * len(REQUEST))
         assert device.sent[: 4 * len(REQUEST)] == REQUEST * 4
-        assert seen.of(Sampled)[:3] == [Sampled("hall-meter", start + 1_000 * n, 523 * 0.1) for n in range(3)]
+        assert seen.of(Sampled)[:3] == [Sampled("hall-meter", start + 1_000 * n, 52.3) for n in range(3)]
         assert seen.of(HealthChanged) == [HealthChanged("hall-meter", Health.OK, "")]
 
     asyncio.run(main())
