@@ -1,16 +1,24 @@
 """``pleintemps-gateway``: one command for the gateway's owner. Errors are one line."""
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pleintemps_contract import __version__
+from pleintemps_contract import __version__, logs
 from pleintemps_contract.errors import ClockError, ContractError
-from pleintemps_contract.world import SystemWorld
+from pleintemps_contract.world import SystemWorld, World
 from pleintemps_gateway.config import GatewayConfig, load
-from pleintemps_gateway.errors import GatewayError, OutsideError
+from pleintemps_gateway.errors import GatewayError, OutsideError, SettingsError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+ROLES: Final = ("caretaker", "manager", "tester", "viewer")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,11 +27,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         code: int = options.run(options)
-    except (ClockError, OSError) as error:
+    except ClockError as error:
         return _fail(error, 1)
     except (OutsideError, ContractError) as error:
         return _fail(error, 2)
-    except GatewayError as error:
+    except (GatewayError, OSError) as error:
         return _fail(error, 1)
     except KeyboardInterrupt:
         return 130
@@ -48,7 +56,67 @@ def _parser() -> argparse.ArgumentParser:
     init.add_argument("--agent", action="append", default=[], metavar="NAME", help="an agent without a door")
     init.add_argument("--site", help="the site of --agent, where there are several")
     _add(commands, "migrate", _migrate, "bring the store to this version's schema")
+    _add(commands, "run", _run, "start ingest and web, and start a dead one again")
+    _add(commands, "ingest", _ingest, "the process that owns the sites: MQTT, rules, alerts, signing")
+    _add(commands, "web", _web, "the process that serves pages and API")
+    _user_commands(commands)
+    _booking_commands(commands)
+    _calendar_commands(commands)
     return parser
+
+
+def _user_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    user = commands.add_parser("user", help="people who may log in", description="People who may log in.")
+    actions = user.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    add = _add(actions, "add", _user_add, "add a person or change a password, read from standard input")
+    add.add_argument("name", metavar="NAME")
+    add.add_argument("--role", choices=ROLES, default="caretaker")
+    add.add_argument("--site", default="*", help="one site only; all by default")
+    add.add_argument("--generate", action="store_true", help="make a password and print it, this once")
+
+
+def _booking_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    booking = commands.add_parser("booking", help="bookings of our own", description="Bookings of our own.")
+    actions = booking.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    add = _add(actions, "add", _booking_add, "take a booking and print it as JSON")
+    add.add_argument("--site", help="where there are several")
+    add.add_argument("--space", required=True)
+    add.add_argument("--start", required=True, type=_moment, help="ISO 8601, with an offset or in local time")
+    add.add_argument("--end", required=True, type=_moment)
+    add.add_argument("--title", required=True)
+    add.add_argument("--people", type=int)
+    add.add_argument("--print-code", action="store_true", help="print code and link too, this once")
+    cancel = _add(actions, "cancel", _booking_cancel, "cancel a booking: its code opens nothing any more")
+    cancel.add_argument("--site", help="where there are several")
+    cancel.add_argument("--booking", required=True, metavar="ID")
+
+
+def _calendar_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    calendar = commands.add_parser("calendar", help="look at a calendar", description="Look at a calendar.")
+    actions = calendar.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    text = "say which bookings a calendar holds and what is wrong with the rest"
+    check = actions.add_parser("check", help=text, description=text[0].upper() + text[1:] + ".")
+    check.add_argument("file", type=Path, metavar="FILE.ics")
+    check.add_argument("--zone", default="Europe/Paris", help="IANA zone of times that name none")
+    check.add_argument("--from", required=True, dest="start", type=_moment, metavar="ISO")
+    check.add_argument("--to", required=True, dest="end", type=_moment, metavar="ISO")
+    check.add_argument("--json", action="store_true")
+    check.set_defaults(run=_calendar_check)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time like 2026-11-23T18:00") from None
+
+
+def _milliseconds(moment: datetime, zone: str) -> int:
+    try:
+        local = moment if moment.tzinfo is not None else moment.replace(tzinfo=ZoneInfo(zone))
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise SettingsError(f"{zone!r} is no time zone like Europe/Paris") from error
+    return round(local.timestamp() * 1000)
 
 
 def _add(
@@ -86,6 +154,120 @@ def _migrate(options: argparse.Namespace) -> int:
 
     print(f"store at revision {migrate(_config(options).database_url)}")
     return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    from pleintemps_gateway import app
+
+    logs.setup()
+    return app.run(options.config)
+
+
+def _ingest(options: argparse.Namespace) -> int:
+    from pleintemps_gateway import app
+
+    logs.setup()
+    app.ingest(options.config)
+    return 0
+
+
+def _web(options: argparse.Namespace) -> int:
+    from pleintemps_gateway import app
+
+    logs.setup()
+    app.web(options.config)
+    return 0
+
+
+def _open(options: argparse.Namespace) -> "tuple[GatewayConfig, Engine, World]":
+    from pleintemps_gateway import app
+    from pleintemps_gateway.store.engine import migrate, open_engine
+
+    config = _config(options)
+    world = app.world_of(config, options.config.absolute().parent)
+    migrate(config.database_url)
+    return config, open_engine(config.database_url), world
+
+
+def _user_add(options: argparse.Namespace) -> int:
+    from pleintemps_gateway.users import new_password, put_user
+
+    config, engine, world = _open(options)
+    if options.site != "*":
+        config.site(options.site)
+    password = new_password(world) if options.generate else sys.stdin.readline().rstrip("\r\n")
+    put_user(engine, options.site, options.name, password, options.role, world.now())
+    print(password if options.generate else f"{options.name} may log in as {options.role}")
+    return 0
+
+
+def _booking_add(options: argparse.Namespace) -> int:
+    from pleintemps_gateway.access.delivery import delivery_of
+    from pleintemps_gateway.access.service import CodeDesk
+    from pleintemps_gateway.bookings.service import create
+    from pleintemps_gateway.keys import load_gateway_keys
+    from pleintemps_gateway.store.engine import write_transaction
+
+    config, engine, world = _open(options)
+    site = config.site(options.site or config.sites[0].site)
+    desk = CodeDesk(load_gateway_keys(Path(config.keys)).sealing, world, delivery_of(config))
+    with write_transaction(engine, [site.site]) as conn:
+        made = create(
+            conn,
+            site,
+            desk,
+            space=options.space,
+            start=_milliseconds(options.start, site.zone),
+            end=_milliseconds(options.end, site.zone),
+            title=options.title,
+            people=options.people,
+        )
+    shown = {"site": site.site, "booking": made.booking, "grant": made.issued.grant}
+    if options.print_code:
+        shown |= {"code": made.issued.code, "link": made.issued.link}
+    print(json.dumps(shown))
+    return 0
+
+
+def _booking_cancel(options: argparse.Namespace) -> int:
+    from pleintemps_gateway.bookings.service import cancel
+    from pleintemps_gateway.store.engine import write_transaction
+
+    config, engine, world = _open(options)
+    site = config.site(options.site or config.sites[0].site)
+    with write_transaction(engine, [site.site]) as conn:
+        cancel(conn, site, options.booking, world.now())
+    print(json.dumps({"site": site.site, "booking": options.booking, "status": "cancelled"}))
+    return 0
+
+
+def _calendar_check(options: argparse.Namespace) -> int:
+    from pleintemps_gateway.bookings.sources.ical import parse
+
+    start, end = _milliseconds(options.start, options.zone), _milliseconds(options.end, options.zone)
+    if end <= start:
+        raise SettingsError("--to must be later than --from")
+    try:
+        data = options.file.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"{options.file}: {error.strerror}") from error
+    parsed = parse(data, options.zone, start, end)
+    if options.json:
+        bookings = [{"uid": b.uid, "start": _iso(b.start), "end": _iso(b.end)} for b in parsed.bookings]
+        rejected = [{"uid": item.uid, "reason": item.reason} for item in parsed.rejected]
+        print(json.dumps({"bookings": bookings, "rejected": rejected}, ensure_ascii=False))
+        return 0
+    for item in parsed.bookings:
+        print(f"{_iso(item.start)}  {_iso(item.end)}  {item.title or item.uid}")
+    for fault in parsed.rejected:
+        print(f"rejected  {fault.uid}: {fault.reason}")
+    print(f"{len(parsed.bookings)} bookings, {len(parsed.rejected)} rejected")
+    return 0
+
+
+def _iso(milliseconds: int) -> str:
+    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def run() -> NoReturn:

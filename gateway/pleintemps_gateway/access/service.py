@@ -34,7 +34,7 @@ class Issued(NamedTuple):
 
 
 class DoorReport(NamedTuple):
-    """Whether the agent of ``door`` holds the grant as it is now; ``reason`` says why not, empty if it does."""
+    """Whether the agent of ``door`` holds the grant as it is now; if not, ``reason`` says why."""
 
     door: str
     held: bool

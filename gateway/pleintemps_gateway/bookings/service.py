@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 from pleintemps_contract.world import World
 from pleintemps_gateway.access.service import CodeDesk, Issued, free, place
 from pleintemps_gateway.config import SiteConfig
-from pleintemps_gateway.errors import BookingError
+from pleintemps_gateway.errors import BookingError, StoreError
 from pleintemps_gateway.store.changes import record_change
 from pleintemps_gateway.store.schema import bookings
 
@@ -19,10 +19,10 @@ REST: Final = "rest"
 
 
 class Created(NamedTuple):
-    """A booking with its code, both shown once; ``issued`` is None if the way to the space has no door."""
+    """A booking with its code, which is shown this once."""
 
     booking: str
-    issued: Issued | None
+    issued: Issued
 
 
 class Occurrence(NamedTuple):
@@ -57,7 +57,10 @@ def create(
         raise BookingError("bad-people", "people: 0 to 100000")
     uid = desk.world.new_id()
     booking = _insert(conn, site, REST, Occurrence(uid, space, title, start, end, people), now, uid)
-    return Created(booking, desk.issue(conn, site, booking))
+    issued = desk.issue(conn, site, booking)
+    if issued is None:
+        raise StoreError("a booking just made cannot be read")
+    return Created(booking, issued)
 
 
 def cancel(conn: Connection, site: SiteConfig, booking: str, now: int) -> None:

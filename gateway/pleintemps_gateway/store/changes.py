@@ -1,5 +1,6 @@
 """The change feed: one row for every change that a page may show, in the transaction that makes it."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy import BigInteger, Connection, String, delete, func, insert, literal, select
@@ -57,6 +58,16 @@ def changes_after(conn: Connection, site: str, seq: int, limit: int = 1000) -> l
         .limit(limit)
     )
     return [(int(row.seq), str(row.kind), str(row.key)) for row in rows]
+
+
+def changes_since(conn: Connection, site: str, seq: int, kinds: Sequence[str]) -> list[tuple[str, str]]:
+    """(kind, key) of the changes after ``seq`` to the tables ``kinds``, oldest first."""
+    rows = conn.execute(
+        select(changes.c.kind, changes.c.key)
+        .where(changes.c.site == site, changes.c.seq > seq, changes.c.kind.in_(kinds))
+        .order_by(changes.c.seq)
+    )
+    return [(str(row.kind), str(row.key)) for row in rows]
 
 
 def prune_changes(conn: Connection, site: str, keep: int = KEEP) -> int:

@@ -1,5 +1,6 @@
 """Opening a store. SQLite: WAL, every commit on disk before it returns. PostgreSQL: psycopg."""
 
+import logging
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from pleintemps_gateway.errors import SettingsError, StoreError
 BUSY_MS: Final = 20_000
 """How long a writer waits for another process's commit before it gives up."""
 _WRITE: Final = "pleintemps_write"
+
+logging.getLogger("alembic").setLevel(logging.WARNING)  # a start needs no ten lines about plugins
 
 
 def open_engine(url: str) -> Engine:

@@ -27,7 +27,15 @@ from .engine import write_transaction
 T = TypeVar("T")
 MAX_GROUP: Final = 512
 """Jobs of one transaction."""
-JOB_FAULTS: Final = (SQLAlchemyError, GatewayError, ContractError, ValueError, LookupError, ArithmeticError)
+JOB_FAULTS: Final = (
+    SQLAlchemyError,
+    GatewayError,
+    ContractError,
+    OSError,
+    ValueError,
+    LookupError,
+    ArithmeticError,
+)
 """What a job may raise and harm only itself; anything else is our own mistake and ends the writer."""
 
 _log = logging.getLogger(__name__)

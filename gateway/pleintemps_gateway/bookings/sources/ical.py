@@ -1,0 +1,206 @@
+"""iCalendar (RFC 5545): bytes to occurrences.
+
+Pure but for the parser's own cache of time zones, which is emptied before every feed so that one feed's
+custom zone never reaches the next.
+"""
+
+import re
+import threading
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+import recurring_ical_events
+import x_wr_timezone
+from icalendar import Calendar, Component
+from icalendar.timezone import tzp
+
+from pleintemps_gateway.bookings.service import Occurrence
+from pleintemps_gateway.config import SpaceConfig
+from pleintemps_gateway.errors import CalendarError
+
+MAX_BYTES: Final = 16 * 1024 * 1024
+MAX_OCCURRENCES: Final = 20_000
+_PEOPLE: Final = re.compile(r"(?<!\d)(\d{1,5})\s+(?:personnes?|people|pers\.)", re.IGNORECASE)
+# what icalendar and recurring-ical-events raise on broken properties, as public test corpora show
+_EVENT_FAULTS: Final = (ValueError, TypeError, KeyError, AttributeError, IndexError, ArithmeticError)
+_lock: Final = threading.Lock()
+
+
+class Timed(NamedTuple):
+    """One occurrence in UTC, with what the event says of itself. Times are Unix ms, end > start."""
+
+    uid: str
+    start: int
+    end: int
+    title: str
+    location: str
+    people: int | None
+
+
+class Rejected(NamedTuple):
+    uid: str
+    reason: str
+
+
+class Parsed(NamedTuple):
+    bookings: list[Timed]
+    rejected: list[Rejected]
+
+
+def parse(data: bytes, zone: str, start: int, end: int) -> Parsed:
+    """Occurrences of every VEVENT of ``data`` that touch ``start`` to ``end`` (Unix ms), in order of time.
+
+    Floating times and whole days are read in ``zone``. An event that cannot be used is rejected with a reason
+    and harms no other. Cancelled ones are left out. Raises CalendarError if this is no calendar at all.
+    """
+    if len(data) > MAX_BYTES:
+        raise CalendarError(f"{len(data)} bytes, {MAX_BYTES} allowed")
+    with _lock:
+        tzp.use_default()  # a process-wide cache: forget the zones that another feed defined
+        try:
+            return _parse(data, ZoneInfo(zone), start, end)
+        finally:
+            tzp.use_default()
+
+
+def _parse(data: bytes, zone: ZoneInfo, start: int, end: int) -> Parsed:
+    first = datetime.fromtimestamp(start / 1000, UTC)
+    last = datetime.fromtimestamp(end / 1000, UTC)
+    found: list[Timed] = []
+    rejected: list[Rejected] = []
+    for calendar in _calendars(data):
+        for uid, group in _groups(calendar).items():
+            healthy = _healthy(uid, group, rejected)
+            if not healthy:
+                continue
+            try:
+                found += _occurrences(calendar, uid, healthy, zone, (first, last), rejected)
+            except _EVENT_FAULTS as error:
+                rejected.append(Rejected(uid, _reason(error)))
+            if len(found) > MAX_OCCURRENCES:
+                raise CalendarError(f"more than {MAX_OCCURRENCES} occurrences")
+    return Parsed(sorted(found, key=lambda item: (item.start, item.uid)), rejected)
+
+
+def _calendars(data: bytes) -> list[Component]:
+    try:
+        parsed = Calendar.from_ical(data, multiple=True)
+    except (*_EVENT_FAULTS, UnicodeError) as error:
+        raise CalendarError(f"no calendar: {_reason(error)}") from error
+    calendars = [component for component in parsed if component.name == "VCALENDAR"]
+    if not calendars:
+        raise CalendarError("no calendar: there is no BEGIN:VCALENDAR")
+    return [_with_zone(calendar) for calendar in calendars]
+
+
+def _with_zone(calendar: Component) -> Component:
+    """Apply Google's X-WR-TIMEZONE, if the calendar bears one."""
+    try:
+        applied: Component = x_wr_timezone.to_standard(calendar)
+    except _EVENT_FAULTS:
+        return calendar
+    return applied
+
+
+def _groups(calendar: Component) -> dict[str, list[Component]]:
+    """Events by UID: a series with its moved instances is judged together."""
+    groups: dict[str, list[Component]] = {}
+    for number, event in enumerate(calendar.walk("VEVENT")):
+        groups.setdefault(str(event.get("UID", "")) or f"event-{number + 1}", []).append(event)
+    return groups
+
+
+def _healthy(uid: str, group: Iterable[Component], rejected: list[Rejected]) -> list[Component]:
+    healthy = []
+    for event in group:
+        starts = event.get("DTSTART")
+        if starts is None:
+            rejected.append(Rejected(uid, "DTSTART is missing or cannot be read"))
+        elif isinstance(starts, list):
+            rejected.append(Rejected(uid, "more than one DTSTART"))
+        elif event.errors:
+            rejected.append(Rejected(uid, "; ".join(f"{name}: {text}" for name, text in event.errors)[:200]))
+        else:
+            healthy.append(event)
+    return healthy
+
+
+def _occurrences(
+    calendar: Component,
+    uid: str,
+    events: list[Component],
+    zone: ZoneInfo,
+    span: tuple[datetime, datetime],
+    rejected: list[Rejected],
+) -> Iterator[Timed]:
+    alone = Calendar()
+    for event in events:
+        alone.add_component(event)
+    for zone_component in calendar.walk("VTIMEZONE"):
+        alone.add_component(zone_component)
+    # a day wider: a floating time is compared before it has its zone
+    wide = timedelta(days=1)
+    for event in recurring_ical_events.of(alone).between(span[0] - wide, span[1] + wide):
+        if str(event.get("STATUS", "")).upper() == "CANCELLED":
+            continue
+        item = _timed(uid, event, zone)
+        if item.end <= item.start:
+            rejected.append(Rejected(uid, "it does not end after it starts"))
+        elif item.start < _ms(span[1]) and item.end > _ms(span[0]):
+            yield item
+
+
+def _timed(uid: str, event: Any, zone: ZoneInfo) -> Timed:
+    start, end = _utc(event.start, zone), _utc(event.end, zone)
+    instance = event.get("RECURRENCE-ID")
+    key = _utc(instance.dt, zone) if instance is not None else start
+    return Timed(
+        uid=f"{uid[:360]}#{key}" if instance is not None else uid[:400],
+        start=start,
+        end=end,
+        title=" ".join(str(event.get("SUMMARY", "")).split())[:200],
+        location=" ".join(str(event.get("LOCATION", "")).split())[:200],
+        people=_people(event),
+    )
+
+
+def _utc(value: date | datetime, zone: ZoneInfo) -> int:
+    if not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day, tzinfo=zone)
+    elif value.tzinfo is None:
+        value = value.replace(tzinfo=zone)
+    return _ms(value)
+
+
+def _ms(value: datetime) -> int:
+    return round(value.timestamp() * 1000)
+
+
+def _people(event: Any) -> int | None:
+    given = str(event.get("X-PLEINTEMPS-PEOPLE", "")).strip()
+    if given.isascii() and given.isdigit():
+        return min(int(given[:6]), 100_000)
+    said = _PEOPLE.search(str(event.get("DESCRIPTION", "")))
+    return int(said.group(1)) if said else None
+
+
+def _reason(error: Exception) -> str:
+    return (" ".join(str(error).split()) or type(error).__name__)[:200]
+
+
+def to_occurrences(
+    parsed: Parsed, spaces: list[SpaceConfig], space: str | None
+) -> tuple[list[Occurrence], list[Rejected]]:
+    """Give every booking its space: the feed's, or the one whose slug or name LOCATION says."""
+    named = {key.casefold(): known.space for known in spaces for key in (known.name, known.space)}
+    found: list[Occurrence] = []
+    rejected = list(parsed.rejected)
+    for item in parsed.bookings:
+        place = space or named.get(item.location.casefold())
+        if place is None:
+            rejected.append(Rejected(item.uid, "LOCATION names no space of this site"))
+            continue
+        found.append(Occurrence(item.uid, place, item.title, item.start, item.end, item.people))
+    return found, rejected

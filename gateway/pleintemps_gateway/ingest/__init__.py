@@ -1,0 +1,1 @@
+"""MQTT in: decode, deduplicate, store, let the rules judge, and only then acknowledge."""

@@ -1,0 +1,118 @@
+"""Following one calendar: read it off the event path, keep the last good answer, say when it is ill."""
+
+import asyncio
+import logging
+from typing import Any, Final
+
+from sqlalchemy import Connection, select
+
+from pleintemps_contract.logs import line
+from pleintemps_contract.world import World
+from pleintemps_gateway.bookings.service import HORIZON_MS, Occurrence, follow_feed
+from pleintemps_gateway.bookings.sources.fetch import Fetched, fetch
+from pleintemps_gateway.bookings.sources.ical import Rejected, parse, to_occurrences
+from pleintemps_gateway.config import FeedConfig
+from pleintemps_gateway.errors import CalendarError, FeedError
+from pleintemps_gateway.store.schema import bookings, feeds
+from pleintemps_gateway.store.upsert import upsert
+from pleintemps_gateway.store.writer import Writer
+
+from .refusals import reason_of
+from .site import SiteMemory
+
+EMPTY_POLLS: Final = 2
+"""So many empty answers in a row are not believed while bookings are ahead."""
+_AGAIN_MS: Final = 3_600_000
+"""An unchanged calendar is parsed again after this time, because its series run on."""
+
+_log = logging.getLogger(__name__)
+
+
+class FeedFollower:
+    """One feed of one site."""
+
+    def __init__(self, config: FeedConfig, memory: SiteMemory, writer: Writer, world: World) -> None:
+        self._config = config
+        self._memory = memory
+        self._writer = writer
+        self._world = world
+        self._data: bytes | None = None
+        self._etag: str | None = None
+        self._parsed_at = 0
+        self._empty = 0
+        self._ill = False
+
+    async def poll(self) -> bool:
+        """Read the calendar once and make the store follow; whether the store may have changed."""
+        now = self._world.now()
+        error: str | None = None
+        found: list[Occurrence] | None = None
+        rejected: list[Rejected] = []
+        try:
+            fetched = await asyncio.to_thread(fetch, self._config.url, self._etag if self._data else None)
+            if fetched.data is not None or now >= self._parsed_at + _AGAIN_MS:
+                found, rejected = await asyncio.to_thread(self._parse, fetched, now)
+        except (FeedError, CalendarError) as failure:
+            error = str(failure)
+        self._log_change(error)
+        stored = self._writer.submit(lambda conn: self._store(conn, found, rejected, error, now))
+        await asyncio.wrap_future(stored)
+        return found is not None
+
+    def _log_change(self, error: str | None) -> None:
+        if (error is not None) != self._ill:
+            self._ill = error is not None
+            event = "feed-down" if self._ill else "feed-up"
+            _log.warning(line(event, site=self._memory.site, feed=self._config.feed, error=error or ""))
+
+    def _parse(self, fetched: Fetched, now: int) -> tuple[list[Occurrence], list[Rejected]]:
+        data = fetched.data if fetched.data is not None else self._data
+        if data is None:
+            return [], []
+        site = self._memory.config
+        # from a day ago: a booking that runs now must keep its uid and its code
+        parsed = parse(data, site.zone, now - 86_400_000, now + HORIZON_MS)
+        result = to_occurrences(parsed, site.spaces, self._config.space)
+        self._data, self._etag, self._parsed_at = data, fetched.etag, now
+        return result
+
+    def _store(
+        self,
+        conn: Connection,
+        found: list[Occurrence] | None,
+        rejected: list[Rejected],
+        error: str | None,
+        now: int,
+    ) -> None:
+        site, feed = self._memory.site, self._config.feed
+        old = conn.execute(select(feeds).where(feeds.c.site == site, feeds.c.feed == feed)).first()
+        row: dict[str, Any] = {"etag": None, "bookings": 0, "rejected": 0, "good": None}
+        if old is not None:
+            row = dict(old._mapping)
+        row |= {"site": site, "feed": feed, "tried": now, "error": error[:200] if error else None}
+        if error is None:
+            row |= {"good": now, "etag": self._etag}
+        if found is not None:
+            if found or self._may_be_empty(conn, now):
+                follow_feed(conn, self._memory.config, feed, found, now, self._world)
+                row["bookings"] = len(found)
+            row["rejected"] = len(rejected)
+            for item in rejected:
+                self._memory.refuse(f"feed/{feed}", reason_of(item.reason))
+        upsert(conn, feeds, [row])
+        self._memory.pending.changes["feeds", feed] = None
+        self._memory.engine.on_feed(feed, error, now)
+
+    def _may_be_empty(self, conn: Connection, now: int) -> bool:
+        """Whether an answer without bookings is believed: nothing is ahead, or it was so often enough."""
+        ahead = select(bookings.c.booking).where(
+            bookings.c.site == self._memory.site,
+            bookings.c.source == self._config.feed,
+            bookings.c.status == "confirmed",
+            bookings.c.end > now,
+        )
+        if conn.execute(ahead.limit(1)).first() is None:
+            return True
+        self._empty += 1
+        self._data = None  # an empty answer is asked for again, not taken for unchanged
+        return self._empty > EMPTY_POLLS

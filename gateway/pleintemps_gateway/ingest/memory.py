@@ -1,0 +1,68 @@
+"""All sites of one ingest process, as the writer's memory."""
+
+from collections.abc import Callable
+from typing import Final
+
+from sqlalchemy import Connection, Engine, select
+
+from pleintemps_contract.errors import IdentifierError, TopicError
+from pleintemps_contract.topics import Topic
+from pleintemps_contract.world import World
+from pleintemps_gateway.store.engine import write_transaction
+from pleintemps_gateway.store.schema import reigns
+from pleintemps_gateway.store.upsert import upsert
+
+from .site import Incoming, SiteMemory
+
+_UNREADABLE: Final = "unreadable topics"
+
+
+def take_over(engine: Engine, site: str, world: World) -> int:
+    """Begin a reign over ``site``; returns its epoch, higher than any before, even in a restored store."""
+    now = world.now()
+    with write_transaction(engine, [site]) as conn:
+        old = conn.execute(select(reigns.c.epoch).where(reigns.c.site == site)).scalar_one_or_none()
+        epoch = max((0 if old is None else int(old)) + 1, now // 1000)
+        upsert(conn, reigns, [{"site": site, "epoch": epoch, "revision": 0, "started": now}])
+    return epoch
+
+
+class GatewayMemory:
+    """The writer's Memory for several sites; ``publish`` gets what is to be said after each commit."""
+
+    def __init__(self, sites: list[SiteMemory], publish: Callable[[str, bytes, bool], None]) -> None:
+        self.sites = {site.site: site for site in sites}
+        self._publish = publish
+
+    def flush(self, conn: Connection) -> None:
+        for site in self.sites.values():
+            site.flush(conn)
+
+    def committed(self) -> None:
+        for site in self.sites.values():
+            for topic, payload, retained in site.committed():
+                self._publish(topic, payload, retained)
+
+    def reload(self, conn: Connection) -> None:
+        for site in self.sites.values():
+            site.reload(conn)
+
+    def announce(self, _conn: Connection) -> None:
+        """After a connect: say everything that the broker must hold."""
+        for site in self.sites.values():
+            site.pending.messages += site.speaker.everything()
+
+    def take(self, topic: str, payload: bytes, retained: bool) -> Callable[[Connection], None]:
+        """The job for one message; never raises, whatever the message is."""
+        try:
+            parsed = Topic.parse(topic)
+        except (TopicError, IdentifierError):
+            name = topic.split("/")[2] if topic.count("/") >= 2 else ""
+            site = self.sites.get(name)
+            return lambda _conn: None if site is None else site.refuse(_UNREADABLE, "not in the table")
+        memory = self.sites.get(parsed.site)
+        if memory is None:
+            return lambda _conn: None
+        return lambda conn: memory.take(conn, Incoming(parsed, payload, retained))
+
+

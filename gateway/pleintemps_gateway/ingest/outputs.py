@@ -1,0 +1,68 @@
+"""Rows from what the rules say, written in the transaction of what they judged."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import Connection, insert, update
+
+from pleintemps_gateway.engine import (
+    AlertOpened,
+    AlertResolved,
+    AlertUpdated,
+    Ignored,
+    OccupancyChanged,
+    Output,
+    SpaceNow,
+    UsageChanged,
+)
+from pleintemps_gateway.store.schema import alerts, occupancy, spaces, usage
+from pleintemps_gateway.store.upsert import upsert
+
+
+class Persisted(NamedTuple):
+    """(kind, key) of what changed, the youngest state of each space, what the rules could not use."""
+
+    changes: list[tuple[str, str]]
+    spaces: list[SpaceNow]
+    ignored: list[Ignored]
+
+
+def persist(
+    conn: Connection, site: str, outputs: Iterable[Output]
+) -> Persisted:
+    """Write ``outputs`` in their order."""
+    latest: dict[str, SpaceNow] = {}
+    changed: dict[tuple[str, str], None] = {}
+    ignored: list[Ignored] = []
+    for output in outputs:
+        match output:
+            case SpaceNow():
+                latest[output.space] = output
+                changed["spaces", output.space] = None
+            case OccupancyChanged():
+                upsert(conn, occupancy, [{"site": site, **msgspec.to_builtins(output)}])
+                changed["occupancy", f"{output.space}/{output.since}"] = None
+            case UsageChanged():
+                upsert(conn, usage, [{"site": site, **msgspec.to_builtins(output)}])
+                changed["usage", output.booking] = None
+            case Ignored():
+                ignored.append(output)
+            case _:
+                _alert(conn, site, output)
+                changed["alerts", output.alert.alert] = None
+    upsert(conn, spaces, [{"site": site, **msgspec.to_builtins(space)} for space in latest.values()])
+    return Persisted(list(changed), list(latest.values()), ignored)
+
+
+def _alert(conn: Connection, site: str, output: AlertOpened | AlertUpdated | AlertResolved) -> None:
+    alert = output.alert
+    facts = msgspec.json.encode(alert.facts).decode()
+    if isinstance(output, AlertOpened):
+        conn.execute(insert(alerts).values(site=site, **(msgspec.to_builtins(alert) | {"facts": facts})))
+        return
+    values: dict[str, Any] = {"facts": facts}
+    if isinstance(output, AlertResolved):
+        values |= {"state": alert.state.value, "resolved": alert.resolved}
+    mine = (alerts.c.site == site) & (alerts.c.alert == alert.alert)
+    conn.execute(update(alerts).where(mine).values(**values))

@@ -1,0 +1,86 @@
+"""What a group of messages wants to be written, gathered in memory and put down in a few statements."""
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, case, insert
+
+from pleintemps_contract.agent_messages import Stream
+from pleintemps_gateway.store.changes import record_changes
+from pleintemps_gateway.store.schema import (
+    agents,
+    devices,
+    doors,
+    events,
+    journals,
+    minutes,
+    refusals,
+    sample_batches,
+    series,
+)
+from pleintemps_gateway.store.upsert import incoming, upsert
+
+
+class ReceiptKey(NamedTuple):
+    agent: str
+    journal: str
+    stream: Stream
+
+
+class Question(NamedTuple):
+    """An agent that asked for the time."""
+
+    key: ReceiptKey
+    nonce: str
+
+
+@dataclass
+class Pending:
+    """Rows by key, and what is to be said once they are on disk."""
+
+    events: list[dict[str, Any]] = field(default_factory=list)
+    batches: list[dict[str, Any]] = field(default_factory=list)
+    journals: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    agents: dict[str, dict[str, Any]] = field(default_factory=dict)
+    devices: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    doors: dict[str, dict[str, Any]] = field(default_factory=dict)
+    series: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    minutes: list[dict[str, Any]] = field(default_factory=list)
+    refusals: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    changes: dict[tuple[str, str], None] = field(default_factory=dict)
+    receipts: dict[ReceiptKey, int] = field(default_factory=dict)
+    questions: list[Question] = field(default_factory=list)
+    messages: list[tuple[str, bytes, bool]] = field(default_factory=list)  # topic, payload, retained
+
+    def write(self, conn: Connection, site: str, now: int) -> None:
+        """Put every row down."""
+        if self.events:
+            conn.execute(insert(events), self.events)
+        if self.batches:
+            conn.execute(insert(sample_batches), self.batches)
+        upsert(conn, journals, list(self.journals.values()))
+        upsert(conn, agents, list(self.agents.values()))
+        upsert(conn, devices, list(self.devices.values()))
+        upsert(conn, doors, list(self.doors.values()))
+        upsert(conn, series, list(self.series.values()))
+        upsert(conn, refusals, list(self.refusals.values()))
+        if self.minutes:
+            _write_minutes(conn, self.minutes)
+        record_changes(conn, site, list(self.changes), now)
+
+
+def _write_minutes(conn: Connection, rows: list[dict[str, Any]]) -> None:
+    new = {name: incoming(conn, minutes, name) for name in ("count", "total", "energy", "low", "high")}
+    old = minutes.c
+    upsert(
+        conn,
+        minutes,
+        rows,
+        combine={
+            "count": old["count"] + new["count"],
+            "total": old.total + new["total"],
+            "energy": old.energy + new["energy"],
+            "low": case((old.low < new["low"], old.low), else_=new["low"]),
+            "high": case((old.high > new["high"], old.high), else_=new["high"]),
+        },
+    )

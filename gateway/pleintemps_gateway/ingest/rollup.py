@@ -1,0 +1,77 @@
+"""Minutes from samples: levels by energy, states by the time that they were on. Pure."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from pleintemps_contract.units import Quantity, SeriesKind
+
+MINUTE_MS: Final = 60_000
+FUTURE_MS: Final = 5 * MINUTE_MS
+"""A sample further ahead of the gateway's clock has no place in time."""
+_STATES: Final = {Quantity.MOTION: 1.0, Quantity.CONTACT: 1.0, Quantity.RADAR: 3.0}
+_LEVEL_DB: Final = (-40.0, 200.0)
+
+
+@dataclass(slots=True)
+class Minute:
+    """Of a level: ``energy`` sums 10^(L/10), ``total`` dB. Of a state: ``total`` is ms on."""
+
+    count: int = 0
+    total: float = 0.0
+    energy: float = 0.0
+    low: float = math.inf
+    high: float = -math.inf
+
+    def add(self, value: float) -> None:
+        self.count += 1
+        self.low = min(self.low, value)
+        self.high = max(self.high, value)
+
+
+def fault(quantity: str, value: float) -> str:
+    """Why ``value`` cannot be one of ``quantity``; empty if it can."""
+    highest = _STATES.get(Quantity(quantity))
+    if highest is not None:
+        return "" if 0 <= value <= highest and value == int(value) else "no state of this quantity"
+    return "" if _LEVEL_DB[0] <= value <= _LEVEL_DB[1] else "no level that a meter can give"
+
+
+class SeriesRoll:
+    """One series; remembers its last sample, so that a state is counted for as long as it held."""
+
+    __slots__ = ("_hold_ms", "_kind", "last_at", "last_value", "minutes")
+
+    def __init__(self, kind: str, max_silence_s: int, last_at: int | None, last_value: float | None) -> None:
+        self._kind = kind
+        self._hold_ms = 2_000 * max_silence_s  # after that a state is stale and counts for nothing
+        self.last_at = last_at
+        self.last_value = last_value
+        self.minutes: dict[int, Minute] = {}
+
+    def take(self, samples: Iterable[tuple[int, float]]) -> None:
+        """(Unix ms, value) in rising order; an older one than the last counts in its own minute."""
+        for at, value in samples:
+            minute = self._minute(at)
+            minute.add(value)
+            if self._kind == SeriesKind.LEVEL:
+                minute.total += value
+                minute.energy += 10 ** (value / 10)
+            elif self.last_at is not None and self.last_value and at > self.last_at:
+                self._hold(self.last_at, min(at, self.last_at + self._hold_ms))
+            if self.last_at is None or at >= self.last_at:
+                self.last_at, self.last_value = at, value
+
+    def _hold(self, start: int, end: int) -> None:
+        while start < end:
+            following = min(end, start - start % MINUTE_MS + MINUTE_MS)
+            minute = self._minute(start)
+            minute.total += following - start
+            if self.last_value is not None:
+                minute.low = min(minute.low, self.last_value)
+                minute.high = max(minute.high, self.last_value)
+            start = following
+
+    def _minute(self, at: int) -> Minute:
+        return self.minutes.setdefault(at - at % MINUTE_MS, Minute())

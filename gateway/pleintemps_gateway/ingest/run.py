@@ -1,0 +1,203 @@
+"""The ingest process: owns its sites from take-over to stop."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection, Engine, delete
+
+from pleintemps_contract.logs import line
+from pleintemps_contract.world import World
+from pleintemps_gateway.access.delivery import delivery_of
+from pleintemps_gateway.access.service import CodeDesk, free_ended, without_code
+from pleintemps_gateway.config import FeedConfig, GatewayConfig, SiteConfig
+from pleintemps_gateway.errors import CodesExhaustedError, StoreBusyError, StoreError
+from pleintemps_gateway.keys import load_gateway_keys, load_peppers
+from pleintemps_gateway.store.changes import last_change, prune_changes
+from pleintemps_gateway.store.engine import migrate, open_engine
+from pleintemps_gateway.store.schema import events, sample_batches
+from pleintemps_gateway.store.writer import Writer
+
+from .feeds import FeedFollower
+from .memory import GatewayMemory, take_over
+from .session import Session
+from .site import SiteMemory
+
+FOLLOW_S: Final = 0.1
+"""Real seconds between two looks at what other processes have written."""
+KEEP_SAMPLES_MS: Final = 7 * 86_400_000
+KEEP_EVENTS_MS: Final = 90 * 86_400_000
+_TICK_MS: Final = 1_000
+_KEEP_HOUSE_MS: Final = 60_000
+_NOT_STORED: Final = "the store does not take it"
+
+_log = logging.getLogger(__name__)
+
+
+class Ingest:
+    """Everything of one ingest process; :meth:`run` ends when ``stop`` is set or the store has failed."""
+
+    def __init__(self, config: GatewayConfig, world: World) -> None:
+        """Migrates, takes the sites over and reads what is stored. Raises the package's errors."""
+        keys = load_gateway_keys(Path(config.keys))
+        migrate(config.database_url)
+        self._config = config
+        self._world = world
+        self._engine: Engine = open_engine(config.database_url)
+        self._desk = CodeDesk(keys.sealing, world, delivery_of(config))
+        sites = [
+            SiteMemory(
+                site,
+                world,
+                keys.signer,
+                self._desk.vault,
+                load_peppers(Path(config.keys), site.site),
+                take_over(self._engine, site.site, world),
+            )
+            for site in config.sites
+        ]
+        names = [site.site for site in config.sites]
+        self._session = Session(config.mqtt, Path(config.keys), names, self._take, self._on_connected)
+        self._memory = GatewayMemory(sites, self._session.publish)
+        with self._engine.connect() as conn:
+            self._memory.reload(conn)
+        self._writer = Writer(self._engine, names, memory=self._memory)
+        self._codes = asyncio.Event()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until ``stop``; raises StoreError when the store has failed: a new process must take over."""
+        await self._do(lambda _conn: None)  # composes the first grants: what is wrong with keys shows here
+        self._session.start()
+        jobs: list[Awaitable[None]] = [self._ticking(), self._following(), self._issuing()]
+        jobs.append(self._watching(stop))
+        for site in self._config.sites:
+            jobs += [self._feeding(feed, self._memory.sites[site.site]) for feed in site.feeds]
+        tasks = [asyncio.ensure_future(job) for job in jobs]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.to_thread(self._session.stop)
+            await asyncio.to_thread(self._writer.close)
+            self._engine.dispose()
+
+    # --- called by the session's thread ---------------------------------------------------------------
+
+    def _take(self, topic: str, payload: bytes, retained: bool) -> "Future[None]":
+        stored = self._writer.submit(self._memory.take(topic, payload, retained))
+        answer: Future[None] = Future()
+        stored.add_done_callback(lambda future: self._taken(future, answer, topic))
+        return answer
+
+    def _taken(self, stored: "Future[None]", answer: "Future[None]", topic: str) -> None:
+        error = stored.exception()
+        if error is not None:
+            if self._writer.failure is not None:
+                answer.set_exception(error)
+                return
+            # it was undone alone and would fail again: count it and let it go
+            _log.warning(line("message-not-stored", error=type(error).__name__))
+            self._count_refused(topic)
+        answer.set_result(None)
+
+    def _count_refused(self, topic: str) -> None:
+        site = self._memory.sites.get(topic.split("/")[2])
+        if site is None:
+            return
+        channel = topic.rpartition("/")[2][:40]
+        try:
+            self._writer.submit(lambda _conn: site.refuse(f"messages/{channel}", _NOT_STORED), wait_s=0)
+        except StoreBusyError:
+            _log.warning(line("refusal-not-counted", channel=channel))
+
+    def _on_connected(self) -> None:
+        try:
+            self._writer.submit(self._memory.announce)
+        except StoreError:
+            self._session.failed = True
+
+    # --- tasks ----------------------------------------------------------------------------------------
+
+    async def _do(self, job: Callable[[Connection], None]) -> None:
+        await asyncio.wrap_future(self._writer.submit(job))
+
+    async def _watching(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            if self._writer.failure is not None:
+                raise StoreError(f"the store has failed: {self._writer.failure}")
+            if self._session.failed:
+                raise StoreError("the store takes no more messages")
+            try:
+                await asyncio.wait_for(stop.wait(), FOLLOW_S)
+            except TimeoutError:
+                continue
+
+    async def _ticking(self) -> None:
+        kept = self._world.monotonic()
+        while True:
+            now = self._world.monotonic()
+            await self._do(lambda _conn: None)
+            if now >= kept + _KEEP_HOUSE_MS:
+                kept = now
+                for site in self._config.sites:
+                    await self._do(partial(self._keep_house, site))
+                self._codes.set()
+            await self._world.sleep_until(now + _TICK_MS)
+
+    def _keep_house(self, site: SiteConfig, conn: Connection) -> None:
+        now = self._world.now()
+        free_ended(conn, site, now)
+        prune_changes(conn, site.site)
+        old_batches = (sample_batches.c.site == site.site) & (sample_batches.c.base < now - KEEP_SAMPLES_MS)
+        conn.execute(delete(sample_batches).where(old_batches))
+        conn.execute(delete(events).where(events.c.site == site.site, events.c.at < now - KEEP_EVENTS_MS))
+
+    async def _following(self) -> None:
+        never = asyncio.Event()
+        while True:
+            for site in self._memory.sites.values():
+                behind = await asyncio.to_thread(self._last, site.site) > site.followed
+                if behind and await asyncio.wrap_future(self._writer.submit(site.follow)):
+                    self._codes.set()
+            try:
+                await asyncio.wait_for(never.wait(), FOLLOW_S)
+            except TimeoutError:
+                continue
+
+    def _last(self, site: str) -> int:
+        with self._engine.connect() as conn:
+            return last_change(conn, site)
+
+    async def _issuing(self) -> None:
+        """Give every booking that needs one its code, one after another: each costs some milliseconds."""
+        while True:
+            self._codes.clear()
+            for site in self._config.sites:
+                for booking in await asyncio.to_thread(self._without_code, site):
+                    try:
+                        job = partial(self._desk.issue, site=site, booking=booking)
+                        await asyncio.wrap_future(self._writer.submit(job))
+                    except (CodesExhaustedError, OSError) as error:
+                        _log.error(line("code-not-issued", site=site.site, error=error))
+                        break
+            await self._codes.wait()
+
+    def _without_code(self, site: SiteConfig) -> list[str]:
+        with self._engine.connect() as conn:
+            return without_code(conn, site, self._world.now())
+
+    async def _feeding(self, feed: FeedConfig, memory: SiteMemory) -> None:
+        follower = FeedFollower(feed, memory, self._writer, self._world)
+        while True:
+            due = self._world.monotonic() + round(feed.poll_s * 1000)
+            if await follower.poll():
+                self._codes.set()
+            await self._world.sleep_until(due)

@@ -1,0 +1,153 @@
+"""The gateway's MQTT session: paho with a thread of its own, a persistent session, late acknowledgement.
+
+A message is acknowledged to the broker only after its commit, so what a dead gateway had not stored comes
+again.
+"""
+
+import logging
+import socket
+import ssl
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from pleintemps_contract.logs import line
+from pleintemps_contract.topics import PREFIX, gateway_reads
+from pleintemps_gateway.config import MqttConfig
+from pleintemps_gateway.errors import SettingsError, StoreError
+
+KEEPALIVE_S: Final = 20
+Taken = Callable[[str, bytes, bool], "Future[None] | None"]
+"""Takes topic, payload, retain flag; the future is done when the message may be acknowledged."""
+
+_log = logging.getLogger(__name__)
+
+
+class Session:
+    """Subscribes for ``sites``; hands messages to ``take`` and says ``connected`` after each connect."""
+
+    def __init__(
+        self, config: MqttConfig, keys: Path, sites: list[str], take: Taken, connected: Callable[[], None]
+    ) -> None:
+        self._sites = sites
+        self._take = take
+        self._connected = connected
+        self._generation = 0
+        self.failed = False
+        client = Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=f"pleintemps-gateway-{'-'.join(sites)}"[:200],
+            clean_session=False,
+            protocol=MQTTProtocolVersion.MQTTv311,
+            manual_ack=True,
+        )
+        client.max_inflight_messages_set(2000)
+        client.reconnect_delay_set(min_delay=1, max_delay=5)
+        client.on_socket_open = self._on_socket_open
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_message = self._on_message
+        url = urlsplit(config.url)
+        try:
+            port = url.port
+        except ValueError as error:
+            raise SettingsError(f"mqtt.url: {error}") from error
+        if not url.hostname:
+            raise SettingsError("mqtt.url: names no host")
+        if url.scheme == "mqtts":
+            client.tls_set_context(_tls(keys))
+        client.connect_async(url.hostname, port or (8883 if url.scheme == "mqtts" else 1883), KEEPALIVE_S)
+        self._client = client
+
+    def start(self) -> None:
+        """Connect in the background, again and again until it works."""
+        self._client.loop_start()
+
+    def stop(self) -> None:
+        """Disconnect in order; the broker keeps what comes for us."""
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    @property
+    def is_connected(self) -> bool:
+        return self._client.is_connected()
+
+    def publish(self, topic: str, payload: bytes, retained: bool) -> None:
+        """Send at QoS 1 if there is a connection: what must outlast a gap is said again at each connect."""
+        if self._client.is_connected():
+            self._client.publish(topic, payload, qos=1, retain=retained)
+
+    def _on_socket_open(self, _client: Client, _data: Any, connection: Any) -> None:
+        # without it a PUBACK followed by a receipt waits 40 ms for the other side's delayed acknowledgement
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def _on_connect(
+        self,
+        client: Client,
+        _data: Any,
+        _flags: ConnectFlags,
+        code: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        if code.is_failure:
+            _log.warning(line("broker-refuses", reason=code))
+            return
+        self._generation += 1
+        _log.info(line("broker-up"))
+        wanted = [(topic, 1) for site in self._sites for topic in gateway_reads(site)]
+        # our own retained pages, and those of a gateway before us: to clear what no manifest names
+        wanted += [(f"{PREFIX}/{site}/+/grants/page/+", 0) for site in self._sites]
+        client.subscribe(wanted)
+        self._connected()
+
+    def _on_disconnect(
+        self,
+        _client: Client,
+        _data: Any,
+        _flags: DisconnectFlags,
+        code: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        self._generation += 1
+        if code.is_failure:
+            _log.warning(line("broker-down", reason=code))
+
+    def _on_message(self, client: Client, _data: Any, message: MQTTMessage) -> None:
+        generation = self._generation
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            client.ack(message.mid, message.qos)
+            return
+        try:
+            stored = self._take(topic, bytes(message.payload), message.retain)
+        except StoreError:
+            self.failed = True  # not acknowledged: it comes again to who is started in our place
+            return
+        if stored is None:
+            client.ack(message.mid, message.qos)
+        elif message.qos:
+            stored.add_done_callback(lambda future: self._acknowledge(future, generation, message))
+
+    def _acknowledge(self, stored: "Future[None]", generation: int, message: MQTTMessage) -> None:
+        if stored.exception() is not None or generation != self._generation:
+            return  # not ours to acknowledge: the broker will send it again
+        code = self._client.ack(message.mid, message.qos)
+        if code not in (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_NO_CONN):
+            _log.warning(line("puback-failed", code=code))
+
+
+def _tls(keys: Path) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=str(keys / "site-ca" / "ca.crt"))
+        context.load_cert_chain(keys / "gateway" / "gateway.crt", keys / "gateway" / "gateway.key")
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsError(f"{keys}: TLS files cannot be used: {error}") from error
+    return context

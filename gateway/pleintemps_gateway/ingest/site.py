@@ -1,0 +1,435 @@
+"""One site in memory: what has arrived, what the rules believe, what is to be written and said.
+
+All calls come from the writer's thread. The state follows the store: after a roll-back it is read anew.
+"""
+
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from sqlalchemy import Connection, delete, select
+
+from pleintemps_contract.agent_messages import (
+    AccessGranted,
+    Availability,
+    Birth,
+    EventsBatch,
+    JournalPosition,
+    Presence,
+    Response,
+    SamplesBatch,
+    Stream,
+)
+from pleintemps_contract.envelope import Signer
+from pleintemps_contract.errors import ContractError, DecodeError
+from pleintemps_contract.topics import Channel, Topic
+from pleintemps_contract.wire import decode_agent
+from pleintemps_contract.world import World
+from pleintemps_gateway.access.vault import Vault
+from pleintemps_gateway.bookings.service import HORIZON_MS
+from pleintemps_gateway.config import SiteConfig
+from pleintemps_gateway.engine import SiteEngine
+from pleintemps_gateway.store.changes import changes_since, last_change
+from pleintemps_gateway.store.schema import agents, alerts, bookings, journals, series
+
+from .doors import DoorBook
+from .journals import Accepted, Mark, Refused, advance
+from .outputs import persist
+from .pending import Pending, Question, ReceiptKey
+from .refusals import RefusalCounts, reason_of
+from .rollup import FUTURE_MS, SeriesRoll, fault
+from .snapshot import booking_of, read_bookings, read_snapshot
+from .speaker import Speaker
+
+UNKNOWN_AGENTS: Final = "unknown agents"
+MAX_JOURNALS: Final = 64
+"""Journals of one agent: each is a new card or a new folder, not a habit."""
+FOLLOWED: Final = ("alerts", "bookings", "commands", "grants")
+"""Tables that other processes write for us."""
+_SEEN_MS: Final = 5_000
+_TICK_MS: Final = 1_000
+_NO_JOURNAL: Final = "0" * 32
+
+
+class Incoming(NamedTuple):
+    """A message as the broker gave it."""
+
+    topic: Topic
+    payload: bytes
+    retained: bool
+
+
+class SiteMemory:
+    """Takes messages of one site; ``speaker`` says what is to be signed."""
+
+    def __init__(
+        self,
+        config: SiteConfig,
+        world: World,
+        signer: Signer,
+        vault: Vault,
+        peppers: dict[str, bytes],
+        epoch: int,
+    ) -> None:
+        self.config = config
+        self.site = config.site
+        self.world = world
+        self.pending = Pending()
+        self.refusals = RefusalCounts()
+        self.known = frozenset(peppers)
+        self.followed = 0
+        self.speaker = Speaker(config, world, signer, vault, peppers, epoch)
+        self._reset()
+
+    def _reset(self) -> None:
+        self.engine = SiteEngine(self.config, self.world.now(), self.world.new_id)
+        self.pending = Pending()
+        self.doors = DoorBook(self.config)
+        self._marks: dict[tuple[str, str], Mark] = {}
+        self._agents: dict[str, dict[str, Any]] = {}
+        self._hints: dict[str, str] = {}
+        self._series: dict[tuple[str, str], dict[str, Any]] = {}
+        self._rolls: dict[tuple[str, str], SeriesRoll] = {}
+        self._touched: set[tuple[str, str]] = set()
+        self._ticked = 0
+
+    # --- the store ------------------------------------------------------------------------------------
+
+    def reload(self, conn: Connection) -> None:
+        """Forget everything and read it anew."""
+        self._reset()
+        now, site = self.world.now(), self.site
+        self.followed = last_change(conn, site)
+        self.refusals.load(conn, site)
+        for row in conn.execute(select(journals).where(journals.c.site == site)):
+            mark = Mark(row.agent, row.through, row.lost, row.duplicates)
+            self._marks[row.journal, row.stream] = mark
+        for row in conn.execute(select(agents).where(agents.c.site == site)):
+            self._agents[row.agent] = dict(row._mapping)
+        for row in conn.execute(select(series).where(series.c.site == site)):
+            self._remember_series(dict(row._mapping))
+        self.doors.load(conn)
+        self.engine.restore(read_snapshot(conn, self.config, now))
+        coming = read_bookings(conn, site, now, HORIZON_MS)
+        self.engine.on_bookings(coming)
+        self.speaker.reload(conn, coming)
+
+    def flush(self, conn: Connection) -> None:
+        """Write what is pending, let the rules judge, write what they say."""
+        now = self.world.now()
+        for key in self._touched:
+            roll, row = self._rolls[key], self._series[key]
+            row |= {"last_at": roll.last_at, "last_value": roll.last_value}
+            self.pending.series[key] = row
+            self.pending.minutes += [
+                {
+                    "site": self.site,
+                    "agent": key[0],
+                    "series": key[1],
+                    "minute": start,
+                    **{name: getattr(minute, name) for name in ("count", "total", "energy", "low", "high")},
+                }
+                for start, minute in roll.minutes.items()
+            ]
+            roll.minutes = {}
+        changed = bool(self._touched or self.pending.events or self.pending.changes)
+        self._touched.clear()
+        if changed or now >= self._ticked + _TICK_MS:
+            self._ticked = now
+            said = persist(conn, self.site, self.engine.tick(now))
+            for item in said.ignored:
+                self.refuse(item.source, item.reason, item.count)
+            self.pending.changes |= dict.fromkeys(said.changes)
+            self.pending.messages += self.speaker.rooms(said.spaces, now)
+        self.speaker.flush(conn, self._agents, self.pending, now)
+        self.pending.write(conn, self.site, now)
+
+    def committed(self) -> list[tuple[str, bytes, bool]]:
+        """What is to be said now that it is on disk: (topic, payload, retained)."""
+        pending, self.pending = self.pending, Pending()
+        receipts = [self.speaker.receipt(key, through) for key, through in pending.receipts.items()]
+        times = [self.speaker.receipt(key, self.through(key), nonce) for key, nonce in pending.questions]
+        return [*times, *receipts, *pending.messages]
+
+    def follow(self, conn: Connection) -> bool:
+        """Take notice of what other processes have written since; whether bookings changed."""
+        keys: dict[str, set[str]] = {}
+        for kind, key in changes_since(conn, self.site, self.followed, FOLLOWED):
+            keys.setdefault(kind, set()).add(key)
+        self.followed = last_change(conn, self.site)
+        if found := keys.get("bookings"):
+            mine = bookings.c.site == self.site
+            named = select(bookings).where(mine, bookings.c.booking.in_(sorted(found)))
+            changed = [booking_of(row) for row in conn.execute(named)]
+            self.engine.on_bookings(changed)
+            self.speaker.bookings_changed(changed)
+        if found := keys.get("alerts"):
+            mine = (alerts.c.site == self.site) & (alerts.c.state == "acknowledged")
+            for row in conn.execute(select(alerts).where(mine, alerts.c.alert.in_(sorted(found)))):
+                at, by = row.acknowledged or self.world.now(), row.acknowledged_by or ""
+                self.engine.on_acknowledged(row.alert, at, by, row.comment)
+        if "commands" in keys:
+            self.speaker.commands_changed()
+        for key in keys.get("grants", ()):
+            self.speaker.grants_changed(key.partition("/")[0])
+        return "bookings" in keys
+
+    # --- messages -------------------------------------------------------------------------------------
+
+    def take(self, conn: Connection, message: Incoming) -> None:
+        """One message of this site: stored (once the group is), answered, or refused and counted."""
+        topic = message.topic
+        if topic.channel is Channel.PAGE:
+            self.speaker.page_seen(topic.agent, topic.tail, bool(message.payload))
+            return
+        if topic.agent not in self.known:
+            self.refuse(UNKNOWN_AGENTS, f"no keys were made for an agent that writes on {topic.channel}")
+            return
+        source = f"{topic.agent}/{topic.channel.value}"
+        if not message.payload:
+            return  # an empty retained payload clears and means nothing
+        if message.retained and not topic.row.retained:
+            self.refuse(source, "retained")
+            return
+        try:
+            body = decode_agent(topic, message.payload)
+        except DecodeError as error:
+            self.refuse(source, reason_of(error.reason))
+            return
+        except ContractError as error:
+            self.refuse(source, reason_of(str(error)))
+            return
+        match body:
+            case EventsBatch():
+                self._events(conn, topic.agent, source, body)
+            case SamplesBatch():
+                self._samples(topic.agent, source, body, message.payload)
+            case Birth():
+                self._birth(conn, topic.agent, body, message.retained)
+            case Availability():
+                self._availability(topic.agent, body)
+            case _:
+                self._response(conn, topic.agent, body)
+
+    def refuse(self, source: str, reason: str, count: int = 1) -> None:
+        """Count a refusal where a caretaker can see it."""
+        now = self.world.now()
+        row = self.refusals.add(self.site, source, reason, count, now)
+        key = (row["source"], row["reason"])
+        self.pending.refusals[key] = row
+        self.pending.changes["refusals", f"{key[0]}/{key[1]}"] = None
+        self.engine.on_refusal(key[0], key[1], row["count"], now)
+
+    def _events(self, conn: Connection, agent: str, source: str, batch: EventsBatch) -> None:
+        sequence = [record.seq for record in batch.records]
+        if sequence != list(range(sequence[0], sequence[0] + len(sequence))):
+            self.refuse(source, Refused.BACKWARDS)
+            return
+        key = ReceiptKey(agent, batch.journal, Stream.EVENTS)
+        fresh = self._advance(key, source, batch.first, sequence[0], sequence[-1])
+        if fresh is None:
+            return
+        now = self.world.now()
+        for record in batch.records:
+            if record.seq < fresh:
+                continue
+            event = record.event
+            door = getattr(event, "door", None)
+            self.pending.events.append(
+                {
+                    "site": self.site,
+                    "journal": batch.journal,
+                    "seq": record.seq,
+                    "agent": agent,
+                    "boot": record.boot,
+                    "at": record.at,
+                    "trusted": record.trusted,
+                    "monotonic": record.monotonic,
+                    "received": now,
+                    "type": type(event).__struct_config__.tag,
+                    "door": door,
+                    "body": msgspec.json.encode(event).decode(),
+                }
+            )
+            self.pending.changes["events", f"{batch.journal}/{record.seq}"] = None
+            if complaint := self.doors.take(agent, record, self.pending):
+                self.refuse(source, complaint)
+            if isinstance(event, AccessGranted):
+                booking = self.speaker.booking_of_grant(conn, event.grant)
+                if booking is not None:
+                    self.engine.on_code_used(booking)
+            self.engine.on_event(agent, record)
+
+    def _samples(self, agent: str, source: str, batch: SamplesBatch, payload: bytes) -> None:
+        key = ReceiptKey(agent, batch.journal, Stream.SAMPLES)
+        fresh = self._advance(key, source, batch.first, batch.seq, batch.seq)
+        if fresh is None or fresh > batch.seq:
+            return
+        now = self.world.now()
+        usable: dict[str, list[tuple[int, float]]] = {}
+        readings = 0
+        for name, column in batch.series.items():
+            readings += len(column.dt)
+            samples = sorted(zip((batch.base + dt for dt in column.dt), column.value, strict=True))
+            usable[name] = samples  # the rules judge and count by themselves what they cannot use
+            row = self._series.get((agent, name))
+            if row is None:
+                continue
+            quantity = row["quantity"]
+            self._rolls[agent, name].take(
+                (at, value) for at, value in samples if at <= now + FUTURE_MS and not fault(quantity, value)
+            )
+            self._touched.add((agent, name))
+        self.pending.batches.append(
+            {
+                "site": self.site,
+                "journal": batch.journal,
+                "seq": batch.seq,
+                "agent": agent,
+                "base": batch.base,
+                "readings": readings,
+                "body": payload,
+            }
+        )
+        self.engine.on_samples(agent, usable)
+
+    def _advance(self, receipt: ReceiptKey, source: str, first: int, start: int, end: int) -> int | None:
+        """First fresh sequence number; None if the batch is refused. A receipt follows the commit."""
+        agent, journal, stream = receipt
+        key = (journal, stream.value)
+        old = self._marks.get(key)
+        if old is None and sum(mark.agent == agent for mark in self._marks.values()) >= 2 * MAX_JOURNALS:
+            self.refuse(source, "too many journals")
+            return None
+        result = advance(old, agent, first, start, end)
+        if not isinstance(result, Accepted):
+            self.refuse(source, result)
+            return None
+        mark = self._marks[key] = result.mark
+        self.pending.journals[key] = {
+            "site": self.site,
+            "journal": journal,
+            "stream": stream.value,
+            **mark._asdict(),
+        }
+        self.pending.receipts[receipt] = mark.through
+        self._seen(agent)
+        return result.fresh
+
+    # --- agents ---------------------------------------------------------------------------------------
+
+    def _agent(self, agent: str) -> dict[str, Any]:
+        if agent not in self._agents:
+            empty = dict.fromkeys(column.name for column in agents.columns)
+            self._agents[agent] = empty | {
+                "site": self.site,
+                "agent": agent,
+                "presence": "never",
+                "command_counter": 0,
+            }
+        return self._agents[agent]
+
+    def _write_agent(self, agent: str, *, show: bool = True) -> None:
+        self.pending.agents[agent] = self._agent(agent)
+        if show:
+            self.pending.changes["agents", agent] = None
+
+    def _seen(self, agent: str) -> None:
+        row, now = self._agent(agent), self.world.now()
+        if row["last_seen"] is None or now >= row["last_seen"] + _SEEN_MS:
+            row["last_seen"] = now
+            self._write_agent(agent)
+
+    def _availability(self, agent: str, message: Availability) -> None:
+        row = self._agent(agent)
+        if message.boot != row["boot"]:
+            # an old will must not hide a new birth; a new life may be told before its birth
+            self._hints[agent] = message.boot if message.state is Presence.ONLINE else ""
+            return
+        self._set_presence(agent, message.state)
+
+    def _set_presence(self, agent: str, presence: Presence) -> None:
+        row = self._agent(agent)
+        row["presence"] = presence.value
+        self._write_agent(agent)
+        seen = self.world.now() if row["last_seen"] is None else row["last_seen"]
+        self.engine.on_agent(agent, presence is Presence.ONLINE, seen)
+
+    def _birth(self, conn: Connection, agent: str, birth: Birth, retained: bool) -> None:
+        row = self._agent(agent)
+        row |= {
+            "boot": birth.boot,
+            "version": birth.version,
+            "born_at": birth.at,
+            "clock": birth.clock.value,
+            "clock_trusted": birth.clock_trusted,
+            "grants_epoch": birth.grants.epoch if birth.grants else None,
+            "grants_revision": birth.grants.revision if birth.grants else None,
+        }
+        self._replace_series(conn, agent, birth)
+        self.engine.on_series(agent, birth.series)
+        self.engine.on_devices(agent, birth.devices, birth.at)
+        self.engine.on_doors(agent, self.doors.born(conn, agent, birth, self.pending), birth.at)
+        for door in birth.doors:
+            if not self.doors.belongs(door.door, agent):
+                self.refuse(f"{agent}/birth", "a door that is not this agent's in the configuration")
+        if not retained:
+            row["last_seen"] = self.world.now()
+            self._ask(agent, birth.nonce, birth.journals)
+            self.speaker.born(agent, birth.grants, self.pending)
+        if not retained or self._hints.pop(agent, None) == birth.boot:
+            self._set_presence(agent, Presence.ONLINE)
+        else:
+            row["presence"] = "offline" if row["presence"] == "never" else row["presence"]
+            self._write_agent(agent)
+
+    def _ask(self, agent: str, nonce: str, positions: list[JournalPosition]) -> None:
+        for position in positions:
+            key = ReceiptKey(agent, position.journal, position.stream)
+            break
+        else:
+            own = [key for key, mark in self._marks.items() if mark.agent == agent]
+            journal, stream = own[0] if own else (_NO_JOURNAL, Stream.EVENTS.value)
+            key = ReceiptKey(agent, journal, Stream(stream))
+        self.pending.questions.append(Question(key, nonce))
+
+    def through(self, key: ReceiptKey) -> int:
+        """How far a journal is stored or accounted for; 0 if it is unknown or another agent's."""
+        mark = self._marks.get((key.journal, key.stream.value))
+        return mark.through if mark is not None and mark.agent == key.agent else 0
+
+    def _remember_series(self, row: dict[str, Any]) -> None:
+        key = (row["agent"], row["series"])
+        self._series[key] = row
+        self._rolls[key] = SeriesRoll(row["kind"], row["max_silence_s"], row["last_at"], row["last_value"])
+
+    def _replace_series(self, conn: Connection, agent: str, birth: Birth) -> None:
+        names = {info.series for info in birth.series}
+        gone = [name for holder, name in self._series if holder == agent and name not in names]
+        for name in gone:
+            mine = (series.c.site == self.site) & (series.c.agent == agent) & (series.c.series == name)
+            conn.execute(delete(series).where(mine))
+            del self._series[agent, name], self._rolls[agent, name]
+            self._touched.discard((agent, name))
+            self.pending.series.pop((agent, name), None)
+        for info in birth.series:
+            old = self._series.get((agent, info.series))
+            fresh = {"site": self.site, "agent": agent, **msgspec.to_builtins(info)}
+            kept = {"last_value": None, "last_at": None}
+            if old is not None and old["quantity"] == fresh["quantity"]:
+                kept = {name: old[name] for name in kept}
+            row = fresh | kept
+            if old != row:
+                self._remember_series(row)
+                self.pending.series[agent, info.series] = row
+                self.pending.changes["series", f"{agent}/{info.series}"] = None
+
+    def _response(self, conn: Connection, agent: str, response: Response) -> None:
+        self._seen(agent)
+        if (nonce := getattr(response, "nonce", None)) is not None:
+            self._ask(agent, nonce, [])
+            return
+        row = self._agent(agent)
+        if complaint := self.speaker.answered(conn, agent, response, row, self.pending):
+            self.refuse(f"{agent}/response", complaint)
+            return
+        self._write_agent(agent)

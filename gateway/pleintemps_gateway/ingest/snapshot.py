@@ -1,0 +1,141 @@
+"""What the rules must know after a restart, read from the store."""
+
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, Row, func, or_, select
+
+from pleintemps_contract.agent_messages import SamplesBatch, SeriesInfo
+from pleintemps_gateway.config import SiteConfig
+from pleintemps_gateway.engine import (
+    Alert,
+    Booking,
+    OccupancyChanged,
+    RecentSeries,
+    Snapshot,
+    SpaceNow,
+    UsageChanged,
+)
+from pleintemps_gateway.store.schema import (
+    agents,
+    alerts,
+    bookings,
+    occupancy,
+    sample_batches,
+    series,
+    spaces,
+    usage,
+)
+
+_HALF_HOUR_MS: Final = 30 * 60_000
+_DAY_MS: Final = 86_400_000
+_CLOSED_MS: Final = 3 * _DAY_MS
+PAST_MS: Final = 2 * _DAY_MS
+"""Bookings that ended longer ago do not concern the rules."""
+
+
+def _as(record: type[Any], row: Row[Any]) -> Any:
+    return msgspec.convert({name: value for name, value in row._mapping.items() if name != "site"}, record)
+
+
+def read_snapshot(conn: Connection, config: SiteConfig, now: int) -> Snapshot:
+    """The rows that :meth:`SiteEngine.restore` asks for."""
+    site = config.site
+    windows = [round(space.noise.window_s * 1000) for space in config.spaces]
+    since = now - max([_HALF_HOUR_MS, *windows])
+    open_usage = or_(usage.c.closed_at.is_(None), usage.c.closed_at > now - _CLOSED_MS)
+    usage_rows = conn.execute(select(usage).where(usage.c.site == site, open_usage)).all()
+    unresolved = select(alerts).where(alerts.c.site == site, alerts.c.state != "resolved")
+    open_alerts = conn.execute(unresolved).all()
+    return Snapshot(
+        spaces=[_as(SpaceNow, row) for row in conn.execute(select(spaces).where(spaces.c.site == site))],
+        usage=[_as(UsageChanged, row) for row in usage_rows],
+        alerts=[_alert(row) for row in open_alerts],
+        occupancy=_occupancy(conn, config, [row.booking for row in usage_rows if row.closed_at is None]),
+        series=_series(conn, site, since),
+        heard={
+            row.agent: row.last_seen
+            for row in conn.execute(select(agents.c.agent, agents.c.last_seen).where(agents.c.site == site))
+            if row.last_seen is not None
+        },
+    )
+
+
+def _alert(row: Row[Any]) -> Alert:
+    values = {name: value for name, value in row._mapping.items() if name != "site"}
+    alert: Alert = msgspec.convert(values | {"facts": msgspec.json.decode(row.facts)}, Alert)
+    return alert
+
+
+def _occupancy(conn: Connection, config: SiteConfig, unfinished: list[str]) -> list[OccupancyChanged]:
+    """Changes since the oldest unfinished booking (less lead) and the one before, for each space."""
+    starts = (
+        conn.execute(
+            select(func.min(bookings.c.start)).where(
+                bookings.c.site == config.site, bookings.c.booking.in_(unfinished[:500])
+            )
+        ).scalar_one_or_none()
+        if unfinished
+        else None
+    )
+    if starts is None:
+        return []
+    since = int(starts) - round(config.rules.lead_s * 1000)
+    found: list[OccupancyChanged] = []
+    for space in config.spaces:
+        mine = (occupancy.c.site == config.site) & (occupancy.c.space == space.space)
+        before = conn.execute(
+            select(func.max(occupancy.c.since)).where(mine, occupancy.c.since <= since)
+        ).scalar_one_or_none()
+        later = occupancy.c.since >= (since if before is None else int(before))
+        rows = conn.execute(select(occupancy).where(mine, later).order_by(occupancy.c.since))
+        found += [_as(OccupancyChanged, row) for row in rows]
+    return found
+
+
+def _series(conn: Connection, site: str, since: int) -> list[RecentSeries]:
+    samples: dict[tuple[str, str], list[tuple[int, float]]] = {}
+    decoder = msgspec.json.Decoder(SamplesBatch)
+    recent = select(sample_batches.c.agent, sample_batches.c.body).where(
+        sample_batches.c.site == site, sample_batches.c.base >= since
+    )
+    for row in conn.execute(recent):
+        batch = decoder.decode(row.body)
+        for name, column in batch.series.items():
+            values = zip(column.dt, column.value, strict=True)
+            samples.setdefault((row.agent, name), []).extend((batch.base + dt, value) for dt, value in values)
+    return [
+        RecentSeries(
+            agent=row.agent,
+            info=_info(row),
+            samples=sorted(samples.get((row.agent, row.series), ())),
+        )
+        for row in conn.execute(select(series).where(series.c.site == site))
+    ]
+
+
+def _info(row: Row[Any]) -> SeriesInfo:
+    names = ("series", "device", "space", "quantity", "kind", "max_silence_s")
+    info: SeriesInfo = msgspec.convert({name: row._mapping[name] for name in names}, SeriesInfo)
+    return info
+
+
+def read_bookings(conn: Connection, site: str, now: int, horizon_ms: int) -> list[Booking]:
+    """Bookings that concern the rules: those not long over, until the horizon."""
+    query = select(bookings).where(
+        bookings.c.site == site, bookings.c.end > now - PAST_MS, bookings.c.start < now + horizon_ms
+    )
+    return [booking_of(row) for row in conn.execute(query)]
+
+
+def booking_of(row: Row[Any]) -> Booking:
+    """A row of ``bookings`` as the rules want it."""
+    return Booking(
+        booking=row.booking,
+        space=row.space,
+        title=row.title,
+        start=row.start,
+        end=row.end,
+        people=row.people,
+        cancelled=row.status == "cancelled",
+    )

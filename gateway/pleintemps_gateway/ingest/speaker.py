@@ -1,0 +1,236 @@
+"""What the gateway says to a site, all of it signed: receipts, grants, commands, room states."""
+
+import logging
+from collections.abc import Iterable
+from typing import Any, Final
+
+from sqlalchemy import Connection, select, update
+
+from pleintemps_contract.agent_messages import CommandResult, GrantsHeld, ManifestResult, Response
+from pleintemps_contract.envelope import Signer
+from pleintemps_contract.gateway_messages import Announcement, GatewayTime, Receipt, RoomState
+from pleintemps_contract.logs import line
+from pleintemps_contract.topics import Channel, Topic
+from pleintemps_contract.wire import GatewayMessage, seal_gateway
+from pleintemps_contract.world import World
+from pleintemps_gateway.access.service import UNPUBLISHED, ensure_salt
+from pleintemps_gateway.access.vault import Vault
+from pleintemps_gateway.config import SiteConfig
+from pleintemps_gateway.engine import Booking, SpaceNow
+from pleintemps_gateway.store.schema import credentials, grants, reigns
+
+from .commands import CommandDesk, Reign
+from .grants import GrantBook
+from .pending import Pending, ReceiptKey
+
+Message = tuple[str, bytes, bool]
+"""Topic, payload, retained."""
+_REFRESH_MS: Final = 60_000
+
+_log = logging.getLogger(__name__)
+
+
+class Speaker:
+    """Signs for one site in one epoch; ``revision`` counts its messages and never goes back."""
+
+    def __init__(
+        self,
+        config: SiteConfig,
+        world: World,
+        signer: Signer,
+        vault: Vault,
+        peppers: dict[str, bytes],
+        epoch: int,
+    ) -> None:
+        self._config = config
+        self._site = config.site
+        self._world = world
+        self._signer = signer
+        self._epoch = epoch
+        self._revision = 0
+        self._started = world.now()
+        self._commands = CommandDesk(config.site)
+        holders = {door.agent for door in config.doors}
+        self._books = {
+            agent: GrantBook(config.site, agent, pepper, vault, signer)
+            for agent, pepper in peppers.items()
+            if agent in holders
+        }
+        for agent in sorted(holders - self._books.keys()):
+            _log.warning(line("agent-without-keys", site=config.site, agent=agent))
+        self._dirty: set[str] = set()
+        self._pages: dict[str, set[str]] = {}
+        self._bookings: dict[str, Booking] = {}
+        self._rooms: dict[str, SpaceNow] = {}
+        self._said: dict[str, tuple[object, ...]] = {}
+
+    def _next(self) -> int:
+        self._revision += 1
+        return self._revision
+
+    def _seal(self, topic: Topic, message: GatewayMessage) -> Message:
+        return str(topic), seal_gateway(topic, message, self._signer), topic.row.retained
+
+    # --- the store ------------------------------------------------------------------------------------
+
+    def reload(self, conn: Connection, bookings: Iterable[Booking]) -> None:
+        """Read anew what is under way; every agent's grants will be composed and sent again."""
+        self._commands.load(conn)
+        self._dirty = set(self._books)
+        self._bookings = {booking.booking: booking for booking in bookings}
+
+    def bookings_changed(self, bookings: Iterable[Booking]) -> None:
+        self._bookings |= {booking.booking: booking for booking in bookings}
+
+    def commands_changed(self) -> None:
+        self._commands.wanted = True
+
+    def grants_changed(self, agent: str) -> None:
+        if agent in self._books:
+            self._dirty.add(agent)
+
+    def flush(
+        self, conn: Connection, holders: dict[str, dict[str, Any]], pending: Pending, now: int
+    ) -> None:
+        """Prepare what must be said after this commit."""
+        reign = Reign(self._epoch, self._next())
+        for agent, command in self._commands.prepare(conn, reign, holders, pending, now):
+            topic = Topic.of_agent(self._site, agent, Channel.COMMAND)
+            pending.messages.append(self._seal(topic, command))
+        self._commands.expire(conn, pending, now)
+        for agent in sorted(self._dirty):
+            self._compose(conn, agent, pending)
+        self._dirty.clear()
+
+    def _compose(self, conn: Connection, agent: str, pending: Pending) -> None:
+        book, revision = self._books[agent], self._next()
+        hashes = ensure_salt(conn, self._config, self._world)
+        try:
+            published = book.compose(conn, hashes, self._epoch, revision)
+        except ValueError as error:
+            _log.error(line("grants-not-published", site=self._site, agent=agent, reason=error))
+            return
+        mine = (grants.c.site == self._site) & (grants.c.agent == agent)
+        fresh = update(grants).where(mine, grants.c.epoch == UNPUBLISHED)
+        conn.execute(fresh.values(epoch=self._epoch, revision=revision))
+        reign = update(reigns).where(reigns.c.site == self._site)
+        conn.execute(reign.values(revision=revision))
+        book.published = published
+        pending.messages += [
+            (topic, payload, True) for topic, payload in published.messages(self._site, agent)
+        ]
+        self._pages.setdefault(agent, set()).update(published.digests)
+        pending.changes["agents", agent] = None
+
+    # --- grants ---------------------------------------------------------------------------------------
+
+    def page_seen(self, agent: str, digest: str, there: bool) -> None:
+        """The broker holds (or has lost) a page, perhaps one of an earlier gateway."""
+        pages = self._pages.setdefault(agent, set())
+        (pages.add if there else pages.discard)(digest)
+
+    def born(self, agent: str, held: GrantsHeld | None, pending: Pending) -> None:
+        """Send everything again to an agent that holds something else than it should."""
+        book = self._books.get(agent)
+        if book is None or book.published is None:
+            return
+        now = (book.published.epoch, book.published.revision)
+        if held is None or (held.epoch, held.revision) != now:
+            messages = book.published.messages(self._site, agent)
+            pending.messages += [(topic, payload, True) for topic, payload in messages]
+
+    def answered(
+        self, conn: Connection, agent: str, response: Response, row: dict[str, Any], pending: Pending
+    ) -> str:
+        """Take an agent's answer; returns a complaint, empty if it was one that was waited for."""
+        if isinstance(response, CommandResult):
+            return self._commands.answer(conn, agent, response, pending, self._world.now())
+        if not isinstance(response, ManifestResult):
+            return "an answer to a configuration that was never sent"
+        row["grants_detail"] = response.detail or None
+        if response.applied:
+            row["grants_epoch"], row["grants_revision"] = response.epoch, response.revision
+            self._clear_pages(agent, response, pending)
+        return ""
+
+    def _clear_pages(self, agent: str, result: ManifestResult, pending: Pending) -> None:
+        book = self._books.get(agent)
+        if book is None or book.published is None:
+            return
+        published = book.published
+        if (result.epoch, result.revision) != (published.epoch, published.revision):
+            return
+        stale = self._pages.get(agent, set()) - published.digests
+        for digest in sorted(stale):
+            topic = str(Topic.of_agent(self._site, agent, Channel.PAGE, digest))
+            pending.messages.append((topic, b"", True))
+        self._pages[agent] = set(published.digests)
+
+    def booking_of_grant(self, conn: Connection, grant: str) -> str | None:
+        """The booking whose code is ``grant``."""
+        mine = (credentials.c.site == self._site) & (credentials.c.grant == grant)
+        found = conn.execute(select(credentials.c.booking).where(mine)).first()
+        return None if found is None else found.booking
+
+    # --- after the commit -----------------------------------------------------------------------------
+
+    def receipt(self, key: ReceiptKey, through: int, nonce: str | None = None) -> Message:
+        """A receipt; with the gateway's time for ``nonce``."""
+        time = None if nonce is None else GatewayTime(nonce=nonce, now=self._world.now())
+        message = Receipt(
+            epoch=self._epoch,
+            revision=self._next(),
+            journal=key.journal,
+            stream=key.stream,
+            through=through,
+            time=time,
+        )
+        return self._seal(Topic.of_agent(self._site, key.agent, Channel.RECEIPT), message)
+
+    def rooms(self, spaces: Iterable[SpaceNow], now: int) -> list[Message]:
+        """Room states that say something else than the last ones, or nothing new for a minute."""
+        messages = []
+        for space in spaces:
+            self._rooms[space.space] = space
+            probability = None if space.probability is None else round(space.probability, 2)
+            following = self._next_start(space.space, now)
+            facts = (space.state, space.since, probability, space.evidence, following, now // _REFRESH_MS)
+            if self._said.get(space.space) != facts:
+                self._said[space.space] = facts
+                messages.append(self._room(space, following))
+        return messages
+
+    def _next_start(self, space: str, now: int) -> int | None:
+        coming = (
+            booking.start
+            for booking in self._bookings.values()
+            if booking.space == space and not booking.cancelled and booking.start > now
+        )
+        return min(coming, default=None)
+
+    def _room(self, space: SpaceNow, next_start: int | None) -> Message:
+        message = RoomState(
+            epoch=self._epoch,
+            revision=self._next(),
+            space=space.space,
+            state=space.state,
+            since=space.since,
+            at=space.at,
+            probability=space.probability,
+            evidence=space.evidence[:200],
+            evidence_at=space.evidence_at,
+            next_start=next_start,
+        )
+        return self._seal(Topic.state(self._site, space.space), message)
+
+    def everything(self) -> list[Message]:
+        """What the broker must hold after a connect: who rules, every agent's grants, every room."""
+        message = Announcement(epoch=self._epoch, revision=self._next(), started=self._started)
+        messages = [self._seal(Topic.announcement(self._site), message)]
+        for agent, book in self._books.items():
+            if book.published is not None:
+                published = book.published.messages(self._site, agent)
+                messages += [(topic, payload, True) for topic, payload in published]
+        now = self._world.now()
+        rooms = [self._room(room, self._next_start(name, now)) for name, room in self._rooms.items()]
+        return [*messages, *rooms]

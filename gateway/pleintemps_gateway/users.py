@@ -1,0 +1,34 @@
+"""People who may log in, as ``user add`` writes them."""
+
+from typing import Final
+
+from sqlalchemy import Engine
+
+from pleintemps_contract.world import World
+from pleintemps_gateway.api.passwords import hash_password
+from pleintemps_gateway.errors import SettingsError
+from pleintemps_gateway.store.engine import write_transaction
+from pleintemps_gateway.store.schema import users
+from pleintemps_gateway.store.upsert import upsert
+
+_LETTERS: Final = "abcdefghjkmnpqrstuvwxyz23456789"
+_GROUPS: Final = 4
+
+
+def new_password(world: World) -> str:
+    """A random password of 79 bits, easy to read out: four groups of four letters or digits."""
+    letters = [_LETTERS[world.random_below(len(_LETTERS))] for _ in range(4 * _GROUPS)]
+    return "-".join("".join(letters[at : at + 4]) for at in range(0, len(letters), 4))
+
+
+def put_user(engine: Engine, site: str, name: str, password: str, role: str, now: int) -> None:
+    """Add a person of ``site`` (``*``: every site), or replace password and role; raises SettingsError."""
+    if not 1 <= len(name) <= 80 or not name.isprintable():
+        raise SettingsError("a user's name has 1 to 80 printable characters")
+    try:
+        encoded = hash_password(password)
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
+    row = {"site": site, "name": name, "password": encoded, "role": role, "created": now}
+    with write_transaction(engine, [site]) as conn:
+        upsert(conn, users, [row])
