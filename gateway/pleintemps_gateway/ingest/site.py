@@ -28,6 +28,8 @@ from pleintemps_gateway.access.vault import Vault
 from pleintemps_gateway.bookings.service import HORIZON_MS
 from pleintemps_gateway.config import SiteConfig
 from pleintemps_gateway.engine import SiteEngine
+from pleintemps_gateway.series.tap import SiteTap
+from pleintemps_gateway.series.writer import SeriesSink
 from pleintemps_gateway.store.changes import changes_since, last_change
 from pleintemps_gateway.store.schema import agents, alerts, bookings, journals, series
 
@@ -69,6 +71,7 @@ class SiteMemory:
         vault: Vault,
         peppers: dict[str, bytes],
         epoch: int,
+        sink: SeriesSink | None = None,
     ) -> None:
         self.config = config
         self.site = config.site
@@ -78,11 +81,13 @@ class SiteMemory:
         self.known = frozenset(peppers)
         self.followed = 0
         self.speaker = Speaker(config, world, signer, vault, peppers, epoch)
+        self._tap = SiteTap(config, sink)
         self._reset()
 
     def _reset(self) -> None:
         self.engine = SiteEngine(self.config, self.world.now(), self.world.new_id)
         self.pending = Pending()
+        self._tap.reset()
         self.doors = DoorBook(self.config)
         self._marks: dict[tuple[str, str], Mark] = {}
         self._agents: dict[str, dict[str, Any]] = {}
@@ -135,7 +140,9 @@ class SiteMemory:
         self._touched.clear()
         if changed or now >= self._ticked + _TICK_MS:
             self._ticked = now
-            said = persist(conn, self.site, self.engine.tick(now))
+            outputs = self.engine.tick(now)
+            said = persist(conn, self.site, outputs)
+            self._tap.outputs(outputs)
             for item in said.ignored:
                 self.refuse(item.source, item.reason, item.count)
             self.pending.changes |= dict.fromkeys(said.changes)
@@ -146,6 +153,7 @@ class SiteMemory:
     def committed(self) -> list[tuple[str, bytes, bool]]:
         """What is to be said now that it is on disk: (topic, payload, retained)."""
         pending, self.pending = self.pending, Pending()
+        self._tap.committed()
         receipts = [self.speaker.receipt(key, through) for key, through in pending.receipts.items()]
         times = [self.speaker.receipt(key, self.through(key), nonce) for key, nonce in pending.questions]
         return [*times, *receipts, *pending.messages]

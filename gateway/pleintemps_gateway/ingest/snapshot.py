@@ -35,7 +35,12 @@ PAST_MS: Final = 2 * _DAY_MS
 
 
 def _as(record: type[Any], row: Row[Any]) -> Any:
-    return msgspec.convert({name: value for name, value in row._mapping.items() if name != "site"}, record)
+    return msgspec.convert(_values(row), record)
+
+
+def _values(row: Row[Any]) -> dict[str, Any]:
+    # SQLAlchemy marks some names with a type of its own, which msgspec does not take for str
+    return {str(name): value for name, value in row._mapping.items() if name != "site"}
 
 
 def read_snapshot(conn: Connection, config: SiteConfig, now: int) -> Snapshot:
@@ -62,8 +67,7 @@ def read_snapshot(conn: Connection, config: SiteConfig, now: int) -> Snapshot:
 
 
 def _alert(row: Row[Any]) -> Alert:
-    values = {name: value for name, value in row._mapping.items() if name != "site"}
-    alert: Alert = msgspec.convert(values | {"facts": msgspec.json.decode(row.facts)}, Alert)
+    alert: Alert = msgspec.convert(_values(row) | {"facts": msgspec.json.decode(row.facts)}, Alert)
     return alert
 
 

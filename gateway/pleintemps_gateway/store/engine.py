@@ -5,11 +5,8 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.util.exc import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 
@@ -18,8 +15,6 @@ from pleintemps_gateway.errors import SettingsError, StoreError
 BUSY_MS: Final = 20_000
 """How long a writer waits for another process's commit before it gives up."""
 _WRITE: Final = "pleintemps_write"
-
-logging.getLogger("alembic").setLevel(logging.WARNING)  # a start needs no ten lines about plugins
 
 
 def open_engine(url: str) -> Engine:
@@ -85,25 +80,23 @@ def lock_site(connection: Connection, site: str) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:site, 20))"), {"site": site})
 
 
-def alembic_config(url: str, connection: Connection | None = None) -> Config:
-    """Alembic's configuration for the migrations in this package."""
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
-    attributes: dict[str, Any] = config.attributes
-    attributes["connection"] = connection
-    return config
-
-
 def migrate(url: str) -> str:
     """Bring the store at ``url`` to the newest schema, creating it if need be; returns the revision.
 
     Safe beside another process that does the same. Raises SettingsError or StoreError.
     """
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # its import alone logs ten lines
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util.exc import CommandError
+
     engine = open_engine(url)
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     try:
         with write_transaction(engine, ["*"]) as connection:
-            command.upgrade(alembic_config(url, connection), "head")
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
             return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one())
     except OperationalError as error:
         raise StoreError(f"the store cannot be opened: {_first_line(error)}") from error
