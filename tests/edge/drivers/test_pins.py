@@ -2,9 +2,11 @@
 
 import asyncio
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
+from gpiozero import Device
 from gpiozero.pins.mock import MockFactory, MockPin
 
 from pleintemps_contract.agent_messages import Health
@@ -185,6 +187,8 @@ def test_a_pin_that_cannot_be_had_names_the_device(context: Context, pins: MockF
         built(context, Pir, **PIR | {"pin": 50})
     with pytest.raises(ConfigError, match=r"device hall-reed: pin 3: .*fixed pull"):
         built(context, Reed, **REED | {"pin": 3, "pull": "down"})
+    with pytest.raises(ConfigError, match=r"device hall-strike: pin 27: .*already in use"):
+        built(context, Strike, **STRIKE)
     strike.close()
 
 
@@ -198,3 +202,18 @@ def test_a_driver_that_ends_gives_its_pin_back(context: Context, pins: MockFacto
     asyncio.run(main())
     assert isinstance(pins.pin(17), MockPin)
     assert pins.pin(17).when_changed is None
+
+
+def test_the_environment_decides_the_pins(
+    world: ManualWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Device, "pin_factory", None)
+    monkeypatch.setenv("GPIOZERO_PIN_FACTORY", "mock")
+    strike = built(Context(world=world, base=tmp_path), Strike, **STRIKE)
+    assert isinstance(Device.pin_factory, MockFactory)
+    assert Device.pin_factory.pin(27).function == "output"
+    strike.close()
+    monkeypatch.setattr(Device, "pin_factory", None)
+    monkeypatch.setenv("GPIOZERO_PIN_FACTORY", "nowhere")
+    with pytest.raises(ConfigError, match=r"device hall-strike: pin 27: .*nowhere"):
+        built(Context(world=world, base=tmp_path), Strike, **STRIKE)

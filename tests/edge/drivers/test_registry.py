@@ -80,10 +80,22 @@ def test_a_wrong_table_names_device_and_key(table: dict[str, Any], words: str, c
         build(table, context)
 
 
-def test_a_config_tells_its_pins_and_ports() -> None:
-    assert (config_pins(read(KEYPAD)), config_ports(read(KEYPAD))) == ((23, 24), ())
-    assert (config_pins(read(METER)), config_ports(read(METER))) == ((), ("ttyUSB0",))
-    assert config_pins(read(PIR)) == (17,)
+@pytest.mark.parametrize(
+    ("table", "pins", "ports"),
+    [
+        (KEYPAD, (23, 24), ()),
+        (METER, (), ("ttyUSB0",)),
+        (PIR, (17,), ()),
+        (PIR | {"driver": "reed"}, (17,), ()),
+        ({"device": "hall-strike", "driver": "strike", "pin": 27}, (27,), ()),
+        ({"device": "hall-radar", "driver": "ld2410", "space": "hall", "port": "radar"}, (), ("radar",)),
+    ],
+)
+def test_a_config_tells_its_pins_and_ports(
+    table: dict[str, Any], pins: tuple[int, ...], ports: tuple[str, ...]
+) -> None:
+    config = read(table)
+    assert (config_pins(config), config_ports(config)) == (pins, ports)
 
 
 def test_a_port_is_relative_to_the_configuration(context: Context) -> None:
@@ -114,3 +126,11 @@ def test_the_documentation_lists_every_key_with_its_default() -> None:
         for name, registration in drivers().items()
     }
     assert documented() == actual
+
+
+def test_the_skeleton_of_the_documentation_registers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_DRIVERS", dict(drivers()))
+    [skeleton] = re.findall(r"```python\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.S)
+    package = registry.__package__
+    exec(skeleton, {"__name__": f"{package}.leak", "__package__": package})
+    assert read({"device": "cellar", "driver": "leak", "space": "cellar", "pin": 4}).pins() == (4,)
