@@ -22,6 +22,7 @@ from pleintemps_contract.agent_messages import (
     MessageRefused,
     SeriesInfo,
 )
+from pleintemps_contract.gateway_messages import Occupancy
 
 from .alerts.book import AlertBook
 from .alerts.doors import DoorAlerts
@@ -103,7 +104,9 @@ class _Space:
 
     __slots__ = ("config", "noise", "runtime", "unexpected")
 
-    def __init__(self, config: SpaceConfig, unexpected_after_ms: int, alerts: AlertBook, now: int) -> None:
+    def __init__(
+        self, config: SpaceConfig, unexpected_after_ms: int, alerts: AlertBook, now: int, place: int
+    ) -> None:
         noise = config.noise
         limits = Limits(
             noise.limit_db,
@@ -113,7 +116,7 @@ class _Space:
             noise.min_coverage,
         )
         self.config = config
-        self.runtime = SpaceRuntime(config.space, limits, now)
+        self.runtime = SpaceRuntime(config.space, limits, now, place % 5 * 1000)
         self.noise = NoiseAlarm(config.space, noise.window_s, alerts)
         self.unexpected = Unexpected(config.space, unexpected_after_ms, alerts)
 
@@ -128,7 +131,8 @@ class SiteEngine:
         self._quiet = QuietHours(site_config.zone, rules.quiet_from, rules.quiet_to)
         unexpected_after_ms = round(rules.unexpected_after_s * 1000)
         self._spaces = {
-            space.space: _Space(space, unexpected_after_ms, self._alerts, now) for space in site_config.spaces
+            space.space: _Space(space, unexpected_after_ms, self._alerts, now, place)
+            for place, space in enumerate(site_config.spaces)
         }
         self._sides = {door.door: (door.from_, door.to) for door in site_config.doors}
         self._doors = DoorAlerts(self._alerts)
@@ -150,6 +154,7 @@ class SiteEngine:
         passages = frozenset(space.space for space in site_config.spaces if not space.bookable)
         self._ledger = Ledger(margins, passages, self._alerts, now)
         self._series: dict[str, dict[str, SeriesInfo]] = {}
+        self._watched: set[str] = set()  # spaces with somebody in them, or with an alert about it
         self._ill: dict[tuple[str, str], int] = {}
         self._ignored: dict[tuple[str, str], int] = {}
         self._refused: dict[tuple[str, str], int] = {}
@@ -163,6 +168,8 @@ class SiteEngine:
         for agent, last_seen in snapshot.heard.items():
             self._health.presence(agent, True, last_seen, now)
         for alert in snapshot.alerts:
+            if alert.kind is AlertKind.UNEXPECTED_PRESENCE and alert.space in self._spaces:
+                self._watched.add(alert.space)
             if alert.kind is AlertKind.DEVICE_FAULT and alert.agent is not None:
                 self._ill[alert.agent, str(alert.facts.get("device"))] = alert.opened
         start = min((samples[0][0] for recent in snapshot.series if (samples := recent.samples)), default=now)
@@ -321,9 +328,12 @@ class SiteEngine:
             if space.runtime.due <= now:
                 self._look(space, now, period, outputs)
         self._ledger.tick(now)
-        for space in self._spaces.values():
+        for name in sorted(self._watched):
+            space = self._spaces[name]
             if space.runtime.estimate is not None:
                 space.unexpected.look(now, space.runtime.estimate, self._ledger)
+                if space.runtime.estimate.state is Occupancy.VACANT:
+                    self._watched.discard(name)
         self._doors.tick(now)
         self._health.tick(now)
         outputs += self._ledger.take()
@@ -341,5 +351,7 @@ class SiteEngine:
         if look.change is not None:
             outputs.append(look.change)
             self._ledger.observe(name, Observed(look.change.state, look.change.since))
+        if look.estimate.state is Occupancy.OCCUPIED:
+            self._watched.add(name)
         booking = self._ledger.current(name, now)
         space.noise.look(now, look.judgement, None if booking is None else booking.title)

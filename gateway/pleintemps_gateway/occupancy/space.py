@@ -13,8 +13,7 @@ from .room import EVIDENCE, Estimate, RoomFilter
 REFRESH_MS: Final = 10_000
 """Ages, probabilities and levels alone make a new row at most this often."""
 REST_MS: Final = 5_000
-"""A space in which nothing happens is looked at at whole multiples of this, one that is changing its
-mind every second."""
+"""A space in which nothing happens is looked at this often, one that is changing its mind every second."""
 LEVEL_STEP_DB: Final = 0.5
 _SETTLED: Final = (0.05, 0.95)
 LEVELS: Final = frozenset({Quantity.LEVEL, Quantity.LAEQ})
@@ -31,11 +30,15 @@ class Look(NamedTuple):
 
 
 class SpaceRuntime:
-    """Takes samples by series key; :meth:`look` costs nothing until :attr:`due`."""
+    """Takes samples by series key, wants a :meth:`look` when :attr:`due`.
 
-    def __init__(self, space: str, limits: Limits, now: int) -> None:
+    ``phase_ms`` (0 to 4999) spreads the spaces of a site over the seconds.
+    """
+
+    def __init__(self, space: str, limits: Limits, now: int, phase_ms: int) -> None:
         self.space = space
         self.due = now
+        self._phase_ms = phase_ms
         self.room = RoomFilter(now)
         self.noise = NoiseMonitor(limits)
         self.estimate: Estimate | None = None
@@ -110,7 +113,8 @@ class SpaceRuntime:
         self.estimate = estimate
         judgement = self.noise.judge(now, period)
         settled = estimate.probability is None or not _SETTLED[0] < estimate.probability < _SETTLED[1]
-        self.due = (now // REST_MS + 1) * REST_MS if settled else now + 1000
+        rest = ((now - self._phase_ms) // REST_MS + 1) * REST_MS + self._phase_ms
+        self.due = rest if settled else now + 1000
         change = None
         if self._known != (estimate.state, estimate.since):
             self._known = (estimate.state, estimate.since)

@@ -12,7 +12,7 @@ from pleintemps_contract.gateway_messages import Occupancy
 from .records import Booking, UsageChanged, UsageState
 
 SETTLED_MS: Final = 60_000
-"""Present for this long, and the booking has begun: in use."""
+"""Present for this long (or ``left_after`` if that is less), and the booking has begun: in use."""
 MAX_OVERSTAY_MS: Final = 12 * 3_600_000
 """A record is closed at the latest this long after the booking's end."""
 
@@ -140,7 +140,7 @@ class Usage:
             self.left_at = None
             self._enter(UsageState.IN_USE, max(seen.since, self.since))
         if occupied and self.state is UsageState.ARRIVED and self.arrived_at is not None:
-            settled = max(booking.start, self.arrived_at + SETTLED_MS)
+            settled = max(booking.start, self.arrived_at + min(SETTLED_MS, margins.left_after))
             if now >= settled:
                 self._enter(UsageState.IN_USE, settled)
         gone = seen.state is Occupancy.VACANT and now - seen.since >= margins.left_after
