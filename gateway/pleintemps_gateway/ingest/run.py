@@ -17,6 +17,7 @@ from pleintemps_gateway.access.service import CodeDesk, free_ended, without_code
 from pleintemps_gateway.config import FeedConfig, GatewayConfig, SiteConfig
 from pleintemps_gateway.errors import CodesExhaustedError, StoreBusyError, StoreError
 from pleintemps_gateway.keys import load_gateway_keys, load_peppers
+from pleintemps_gateway.series.writer import SeriesWriter
 from pleintemps_gateway.store.changes import last_change, prune_changes
 from pleintemps_gateway.store.engine import migrate, open_engine
 from pleintemps_gateway.store.schema import events, sample_batches
@@ -49,6 +50,7 @@ class Ingest:
         self._world = world
         self._engine: Engine = open_engine(config.database_url)
         self._desk = CodeDesk(keys.sealing, world, delivery_of(config))
+        self._series = SeriesWriter.open(config.series, Path(config.state), world) if config.series else None
         sites = [
             SiteMemory(
                 site,
@@ -57,6 +59,7 @@ class Ingest:
                 self._desk.vault,
                 load_peppers(Path(config.keys), site.site),
                 take_over(self._engine, site.site, world),
+                self._series.sink if self._series else None,
             )
             for site in config.sites
         ]
@@ -76,6 +79,8 @@ class Ingest:
         jobs.append(self._watching(stop))
         for site in self._config.sites:
             jobs += [self._feeding(feed, self._memory.sites[site.site]) for feed in site.feeds]
+        if self._series:
+            jobs.append(self._series.run())
         tasks = [asyncio.ensure_future(job) for job in jobs]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -87,6 +92,8 @@ class Ingest:
             await asyncio.gather(*tasks, return_exceptions=True)
             await asyncio.to_thread(self._session.stop)
             await asyncio.to_thread(self._writer.close)
+            if self._series:
+                self._series.close()
             self._engine.dispose()
 
     # --- called by the session's thread ---------------------------------------------------------------

@@ -261,6 +261,8 @@ class SiteMemory:
             self.pending.changes["events", f"{batch.journal}/{record.seq}"] = None
             if complaint := self.doors.take(agent, record, self.pending):
                 self.refuse(source, complaint)
+            else:
+                self._tap.event(record)
             if isinstance(event, AccessGranted):
                 booking = self.speaker.booking_of_grant(conn, event.grant)
                 if booking is not None:
@@ -283,9 +285,11 @@ class SiteMemory:
             if row is None:
                 continue
             quantity = row["quantity"]
-            self._rolls[agent, name].take(
+            sound = [
                 (at, value) for at, value in samples if at <= now + FUTURE_MS and not fault(quantity, value)
-            )
+            ]
+            self._rolls[agent, name].take(sound)
+            self._tap.samples(row, sound)
             self._touched.add((agent, name))
         self.pending.batches.append(
             {
