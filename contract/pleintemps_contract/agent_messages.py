@@ -5,7 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from .identifiers import HexId, Slug
+from .identifiers import DriverName, HexId, Slug
 from .onvif import DoorAction, DoorAlarm, DoorMode, DoorPhysicalState, LockPhysicalState
 from .units import Epoch, MonotonicMs, Quantity, Revision, Seq, SeriesKind, Text, UnixMs
 
@@ -40,7 +40,7 @@ class Health(StrEnum):
 
 class DeviceInfo(Struct, frozen=True, kw_only=True):
     device: Slug
-    driver: Slug
+    driver: DriverName
     health: Health
     detail: Text = ""
 

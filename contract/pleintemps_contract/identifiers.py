@@ -12,6 +12,8 @@ _SLUG: Final = re.compile(r"[a-z0-9-]{1,40}")
 
 Slug = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,40}\Z")]
 """Lower-case name of a site, space, door, device or series."""
+DriverName = Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,40}\Z")]
+"""Name of a driver as configurations write it (``modbus_sound``)."""
 HexId = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
 """128 random bits as hexadecimal: journal, boot, grant, booking and command ids."""
 Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]

@@ -68,7 +68,7 @@ AGENT: Final[dict[str, tuple[Topic, AgentMessage]]] = {
             clock=a.ClockSource.RTC,
             clock_trusted=True,
             nonce=NONCE,
-            devices=[a.DeviceInfo(device="hall-pir", driver="pir", health=a.Health.OK)],
+            devices=[a.DeviceInfo(device="hall-meter", driver="modbus_sound", health=a.Health.OK)],
             doors=[
                 a.DoorInfo(
                     door="gate",
