@@ -1,5 +1,8 @@
 """What people can do in the building, each act written in the ledger as it happens."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final
 
 from pleintemps_contract.world import ManualWorld, World
@@ -10,6 +13,7 @@ from .calendar import Calendar, Event
 from .codes import Mailbox
 from .ledger import Ledger
 from .plan import Plan, Rules
+from .rooms import Occupant
 
 _RELEASE_WAIT_MS: Final = 4_000
 _SHUT_WAIT_MS: Final = 30_000
@@ -58,6 +62,23 @@ class Town:
 
     async def wait(self, milliseconds: int) -> None:
         await self.world.sleep_until(self.world.monotonic() + milliseconds)
+
+    async def stir(self, occupant: Occupant) -> None:
+        """Move and pause in turn, as people do, until cancelled."""
+        while True:
+            occupant.moving = not occupant.moving
+            await self.wait(self.between(1_000, 2_000))
+
+    @asynccontextmanager
+    async def staying(self, space: str, who: str, occupant: Occupant) -> AsyncIterator[Occupant]:
+        """``who`` is in ``space`` and stirs for as long as the block lasts."""
+        with self.building.inside(space, who, occupant):
+            stirring = asyncio.create_task(self.stir(occupant))
+            try:
+                yield occupant
+            finally:
+                stirring.cancel()
+                await asyncio.gather(stirring, return_exceptions=True)
 
     async def wait_until(self, at: int) -> None:
         """Until the wall clock shows ``at`` (Unix ms)."""

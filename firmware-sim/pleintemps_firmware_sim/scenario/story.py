@@ -34,10 +34,8 @@ async def host(town: Town, visit: Event) -> None:
     code = await town.code_of(visit)
     if not await _come(town, "host", "office", code):
         return
-    with town.building.inside("office", "host", Occupant(moving=True)) as occupant:
-        while True:
-            await town.wait(town.between(4_000, 8_000))
-            occupant.moving = not occupant.moving
+    with town.building.inside("office", "host", Occupant(moving=False)) as occupant:
+        await town.stir(occupant)
 
 
 async def cycle(town: Town, number: int) -> None:
@@ -57,7 +55,7 @@ async def _choir(town: Town, event: Event) -> None:
     code = await town.code_of(event)
     if not await _come(town, "choir", event.space, code):
         return
-    with town.building.inside(event.space, "choir", Occupant(300, moving=True, level_db=_TALK_DB)) as choir:
+    async with town.staying(event.space, "choir", Occupant(300, level_db=_TALK_DB)) as choir:
         await town.wait_until(event.start + town.between(1_000, 2_000))
         town.ledger.alarming(town.world.now(), "choir", "sings too loud", event.space, "noise")
         choir.level_db = _LOUD_DB
@@ -97,7 +95,7 @@ async def _intruder(town: Town, began: int) -> None:
         town.ledger.alarming(town.world.now(), "stranger", "forces the door", "classroom", "door-forced-open")
         door.force()
         door.hold(True)
-        with town.building.inside("classroom", "stranger", Occupant(150, moving=True, level_db=45.0)):
+        async with town.staying("classroom", "stranger", Occupant(150, level_db=45.0)):
             town.ledger.alarming(
                 town.world.now(), "stranger", "is where nobody may be", "classroom", "unexpected-presence"
             )
