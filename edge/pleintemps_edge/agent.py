@@ -26,7 +26,7 @@ from pleintemps_contract.world import SystemWorld, World
 from . import __version__
 from .access.desk import Desk
 from .access.dialogue import Dialogue, Entered, press, spoil
-from .clock import Clock
+from .clock import Clock, ntp_synchronised
 from .config import Setup
 from .door import Closed, CodeAccepted, ContactLost, Opened
 from .drivers import registry
@@ -86,7 +86,9 @@ class Agent:
             raise StateError(f"{setup.state}: {error.strerror or error}") from error
         self._events = EventJournal.open(setup.state, world, self._stamp)
         floor = self._events.state(_FLOOR)
-        self._clock = Clock(world, int(floor) if floor is not None and floor.isdigit() else 0)
+        self._clock = Clock(
+            world, int(floor) if floor is not None and floor.isdigit() else 0, ntp_synchronised
+        )
         budget = config.samples.budget_mib * 2**20
         self._samples = SampleJournal.open(setup.state, world, budget, self._samples_dropped)
         self._dropped = 0

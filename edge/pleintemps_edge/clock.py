@@ -116,7 +116,7 @@ def ntp_synchronised() -> bool:
 class Clock:
     """The trusted clock of one agent; asks the kernel at most every ten seconds."""
 
-    def __init__(self, world: World, floor: int, ntp: Callable[[], bool] = ntp_synchronised) -> None:
+    def __init__(self, world: World, floor: int, ntp: Callable[[], bool]) -> None:
         self._world = world
         self._ntp = ntp
         self._state = begin(floor, world.monotonic())

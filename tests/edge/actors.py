@@ -232,10 +232,10 @@ class Gateway:
 
 
 @contextlib.asynccontextmanager
-async def gateway_on(port: int) -> AsyncIterator[Gateway]:
+async def gateway_on(port: int, receipts: bool = True) -> AsyncIterator[Gateway]:
     async with aiomqtt.Client("127.0.0.1", port) as client:
         await client.subscribe([(topic, 1) for topic in gateway_reads(SITE)])
-        gateway = Gateway(client)
+        gateway = Gateway(client, receipts=receipts)
         ears = asyncio.create_task(gateway.hear())
         try:
             yield gateway

@@ -1,0 +1,117 @@
+"""The composition: health, contacts that fail, the service's watchdog, the unit file."""
+
+import asyncio
+import configparser
+import socket
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from pleintemps_contract.agent_messages import ClockSource, DeviceHealth, Health
+from pleintemps_contract.onvif import DoorPhysicalState
+from pleintemps_contract.world import SystemWorld
+from pleintemps_edge.agent import Agent
+from pleintemps_edge.drivers.base import ContactChanged, HealthChanged, Unreadable
+from pleintemps_edge.systemd.notify import Notifier
+
+from .actors import mock_pins, running_agent, until, write_setup
+
+
+def physical(agent: Agent) -> DoorPhysicalState:
+    return agent._birth("0" * 32).doors[0].physical
+
+
+def test_a_contact_that_fails_is_a_fault_of_the_door_until_it_works_again(tmp_path: Path) -> None:
+    async def story() -> None:
+        with mock_pins() as factory:
+            async with running_agent(write_setup(tmp_path, 9), factory) as agent:
+                await until(lambda: physical(agent) is DoorPhysicalState.CLOSED)
+                agent.observe(HealthChanged("hall-reed", Health.ERROR, "contact flapping"))
+                assert physical(agent) is DoorPhysicalState.FAULT
+                birth = agent._birth("0" * 32)
+                reed = next(device for device in birth.devices if device.device == "hall-reed")
+                assert (reed.health, reed.detail) == (Health.ERROR, "contact flapping")
+                agent.observe(HealthChanged("hall-reed", Health.OK, ""))
+                assert physical(agent) is DoorPhysicalState.CLOSED
+                agent.observe(HealthChanged("hall-reed", Health.OK, ""))
+                batch = await agent._events.batch(0)
+                assert batch is not None
+                told = [
+                    record.event.health
+                    for record in batch.records
+                    if isinstance(record.event, DeviceHealth) and record.event.device == "hall-reed"
+                ]
+                assert told == [Health.OK, Health.ERROR, Health.OK]
+
+    asyncio.run(story())
+
+
+def test_an_unreadable_key_refuses_the_entry(tmp_path: Path) -> None:
+    async def story() -> None:
+        with mock_pins() as factory:
+            async with running_agent(write_setup(tmp_path, 9), factory) as agent:
+                now = agent._world.monotonic()
+                agent.observe(Unreadable("hall-keypad", "3 bits", now))
+                assert agent._dialogues["hall-keypad"].spoiled
+
+    asyncio.run(story())
+
+
+def test_a_contact_without_a_door_is_only_a_series(tmp_path: Path) -> None:
+    config = write_setup(tmp_path, 9)
+    config.write_text(config.read_text().replace('contact = "hall-reed"\n', ""))
+
+    async def story() -> None:
+        with mock_pins() as factory:
+            async with running_agent(config, factory) as agent:
+                agent.observe(ContactChanged("hall-reed", True, 0, agent._world.monotonic()))
+                assert physical(agent) is DoorPhysicalState.UNKNOWN
+                birth = agent._birth("0" * 32)
+                assert birth.clock is ClockSource.SIMULATED
+                assert {series.series for series in birth.series} == {"hall-pir", "hall-reed"}
+
+    asyncio.run(story())
+
+
+def test_the_watchdog_is_fed_by_the_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(path)
+        systemd.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", path)
+        monkeypatch.setenv("WATCHDOG_USEC", "60000")
+        heard: list[bytes] = []
+
+        def listen() -> bool:
+            try:
+                heard.append(systemd.recv(100))
+            except BlockingIOError:
+                return False
+            return heard.count(b"WATCHDOG=1") >= 2
+
+        async def story() -> None:
+            task = asyncio.create_task(Notifier.from_environment(SystemWorld()).run())
+            await until(listen)
+            task.cancel()
+
+        asyncio.run(story())
+    assert heard[0] == b"READY=1"
+
+
+def test_without_systemd_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    monkeypatch.setenv("WATCHDOG_USEC", "nonsense")
+    notifier = Notifier.from_environment(SystemWorld())
+    assert (notifier.address, notifier.every_ms) == ("", None)
+    asyncio.run(notifier.run())
+
+
+def test_the_unit_file_runs_the_command_and_expects_its_notifications() -> None:
+    text = resources.files("pleintemps_edge.systemd").joinpath("pleintemps-edge.service").read_text()
+    unit = configparser.ConfigParser(interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment,method-assign]
+    unit.read_string(text)
+    assert unit["Service"]["Type"] == "notify"
+    assert int(unit["Service"]["WatchdogSec"]) <= 15
+    assert "pleintemps-edge run --config /etc/pleintemps/edge.toml" in unit["Service"]["ExecStart"]

@@ -1,0 +1,179 @@
+"""The keeper of a door: record first, then the lock; a slow disk holds nobody; time is the World's."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from pleintemps_contract.agent_messages import AccessGranted, AccessNotUsed, Event, LateCommit
+from pleintemps_contract.onvif import DoorAction, DoorAlarm, DoorMode
+from pleintemps_contract.world import ManualWorld
+from pleintemps_edge.door import Closed, CodeAccepted, Commanded, Opened, Plan
+from pleintemps_edge.keeper import Keeper
+
+from .actors import until
+
+GRANT = "1" * 32
+
+
+class Disk:
+    """Commits when it is told to: at once, never, or when ``finish`` is called."""
+
+    def __init__(self, log: list[str]) -> None:
+        self.log = log
+        self.events: list[Event] = []
+        self.state: dict[str, bytes] = {}
+        self.quick = True
+        self.waiting: list[asyncio.Future[int]] = []
+
+    def append(
+        self, events: Sequence[Event], state: Mapping[str, bytes] | None = None
+    ) -> "asyncio.Future[int]":
+        self.events += events
+        self.state |= state or {}
+        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self.waiting.append(future)
+        if self.quick:
+            self.finish()
+        return future
+
+    def finish(self) -> None:
+        for future in self.waiting:
+            if not future.done():
+                self.log.append("commit")
+                future.set_result(0)
+
+    def kinds(self) -> list[type]:
+        return [type(event) for event in self.events]
+
+
+class Bolt:
+    device = "strike"
+
+    def __init__(self, log: list[str]) -> None:
+        self.log = log
+
+    def release(self) -> None:
+        self.log.append("release")
+
+    def secure(self) -> None:
+        self.log.append("secure")
+
+    def close(self) -> None:
+        self.log.append("close")
+
+
+class Scene:
+    def __init__(self, kept: bytes | None = None) -> None:
+        self.log: list[str] = []
+        self.world = ManualWorld()
+        self.disk = Disk(self.log)
+        self.keeper = Keeper("hall", Plan(), Bolt(self.log), self.world, self.disk, kept)
+
+
+def play(story: Callable[[Scene], Awaitable[None]], scene: Scene | None = None) -> None:
+    async def run() -> None:
+        mine = scene or Scene()
+        task = asyncio.create_task(mine.keeper.run())
+        await mine.world.advance(0)
+        try:
+            await story(mine)
+        finally:
+            task.cancel()
+
+    asyncio.run(run())
+
+
+def test_a_record_is_committed_before_the_lock_moves() -> None:
+    async def story(scene: Scene) -> None:
+        scene.log.clear()
+        scene.disk.quick = False
+        assert scene.keeper.happen(CodeAccepted(GRANT))
+        await scene.world.advance(0)
+        assert scene.log == []
+        scene.disk.finish()
+        await scene.world.advance(0)
+        assert scene.log[-1] == "release"
+        assert "commit" in scene.log[:-1]
+        assert AccessGranted in scene.disk.kinds()
+        assert LateCommit not in scene.disk.kinds()
+
+    play(story)
+
+
+def test_a_slow_disk_holds_nobody_and_is_recorded() -> None:
+    async def story(scene: Scene) -> None:
+        scene.disk.quick = False
+        began = asyncio.get_running_loop().time()
+        scene.keeper.happen(CodeAccepted(GRANT))
+        await until(lambda: "release" in scene.log, within_s=2)
+        assert 0.07 <= asyncio.get_running_loop().time() - began < 0.5
+        late = [event for event in scene.disk.events if isinstance(event, LateCommit)]
+        assert late[0].door == "hall"
+        assert late[0].waited_ms >= 80
+
+    play(story)
+
+
+def test_time_ends_a_release_in_virtual_time() -> None:
+    async def story(scene: Scene) -> None:
+        scene.keeper.happen(Closed())
+        scene.keeper.happen(CodeAccepted(GRANT))
+        await scene.world.advance(4_999)
+        assert scene.log[-1] == "release"
+        await scene.world.advance(1)
+        assert scene.log[-1] == "secure"
+        assert AccessNotUsed in scene.disk.kinds()
+        assert scene.keeper.info.mode is DoorMode.LOCKED
+
+    play(story)
+
+
+def test_a_nearer_wish_is_not_lost_behind_a_farther_one() -> None:
+    async def story(scene: Scene) -> None:
+        scene.keeper.happen(Opened())  # open at start: too long after 30 s
+        scene.keeper.happen(CodeAccepted(GRANT))
+        await scene.world.advance(5_000)
+        assert scene.log[-1] == "secure"
+        alarms = [scene.keeper.info.alarm]
+        await scene.world.advance(25_000)
+        alarms.append(scene.keeper.info.alarm)
+        assert alarms == [DoorAlarm.NORMAL, DoorAlarm.OPEN_TOO_LONG]
+
+    play(story)
+
+
+def test_what_is_asked_for_after_the_act_comes_after_it() -> None:
+    async def story(scene: Scene) -> None:
+        answers: list[str] = []
+        unlock = Commanded(DoorAction.UNLOCK, "2" * 32)
+        assert scene.keeper.happen(unlock, then=lambda: answers.append(scene.log[-1]))
+        assert answers == []
+        await scene.world.advance(0)
+        assert answers == ["release"]
+        assert scene.disk.state == {"mode:hall": b"Unlocked"}
+
+    play(story)
+
+
+def test_a_refusal_moves_and_records_nothing() -> None:
+    async def story(scene: Scene) -> None:
+        before = list(scene.log), list(scene.disk.events)
+        assert not scene.keeper.happen(CodeAccepted(GRANT))
+        await scene.world.advance(0)
+        assert (scene.log, scene.disk.events) == before
+
+    play(story, Scene(kept=b"Blocked"))
+
+
+def test_at_the_end_the_door_is_held_whatever_was_on_its_way() -> None:
+    async def story(scene: Scene) -> None:
+        scene.disk.quick = False
+        scene.keeper.happen(CodeAccepted(GRANT))
+        await scene.world.advance(0)
+        scene.log.clear()
+        scene.keeper.secure()
+        scene.disk.finish()
+        await scene.world.advance(0)
+        assert "release" not in scene.log
+        assert "secure" in scene.log
+
+    play(story)
