@@ -29,6 +29,7 @@ class Ledger:
         self._near: dict[str, dict[str, Booking]] = {}
         self._open: dict[str, Usage] = {}
         self._closed: dict[str, UsageState] = {}
+        self._ended: dict[str, int] = {}  # the latest end of a booking of the space whose record is closed
         self._rows: dict[str, UsageChanged] = {}
         self._emitted: dict[str, UsageChanged] = {}
         self._emitted_at: dict[str, int] = {}
@@ -69,7 +70,7 @@ class Ledger:
             if booking.cancelled:
                 self._cancel(booking, usage, now)
             elif usage is not None and usage.booking.space == booking.space:
-                usage.booking = booking
+                usage.reschedule(booking, now)
                 self._follow(booking)
             else:
                 self._open.pop(booking.booking, None)
@@ -166,13 +167,12 @@ class Ledger:
         self._open[booking.booking] = usage
 
     def _move(self, usage: Usage, now: int) -> None:
-        booking, margins = usage.booking, self._margins
+        booking = usage.booking
         seen = self._seen.get(booking.space, Observed(Occupancy.UNKNOWN, now))
         others = [b for b in self._near.get(booking.space, {}).values() if b.booking != booking.booking]
         usage.limit = min((b.start for b in others if b.start >= booking.end), default=None)
         usage.count(now, seen.state)
-        before = any(b.start < booking.start and b.end > booking.start - margins.lead for b in others)
-        arrivals_from = booking.start if before and not usage.code_used else booking.start - margins.lead
+        arrivals_from = self._arrivals_from(usage, others, seen.since)
         if now >= arrivals_from:
             usage.move(now, seen, arrivals_from)
         self._judge(usage, now)
@@ -180,6 +180,18 @@ class Ledger:
             self._finish(usage, now)
         else:
             self._emit(usage, now)
+
+    def _arrivals_from(self, usage: Usage, others: list[Booking], since: int) -> int:
+        """Presence before this is an earlier booking's, unless this one's code was used."""
+        booking = usage.booking
+        earliest = booking.start - self._margins.lead
+        if usage.code_used:
+            return earliest
+        ends = [other.end for other in others if other.start < booking.start]
+        for end in (*ends, self._ended.get(booking.space, 0)):
+            stayed = since < end  # without a break since then: nobody can tell them apart
+            earliest = max(earliest, booking.start if stayed else min(end, booking.start))
+        return earliest
 
     def _judge(self, usage: Usage, now: int) -> None:
         """Open and resolve the alerts of one booking."""
@@ -216,6 +228,8 @@ class Ledger:
         self._emitted.pop(name, None)
         self._emitted_at.pop(name, None)
         self._closed[name] = usage.state
+        if usage.state is UsageState.ENDED:
+            self._ended[usage.booking.space] = max(self._ended.get(usage.booking.space, 0), usage.booking.end)
         if name in self._bookings and now >= usage.booking.end + self._margins.tail:
             self._forget(name)
 

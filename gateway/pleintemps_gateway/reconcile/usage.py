@@ -85,6 +85,19 @@ class Usage:
         self.occupied_ms, self.unknown_ms = row.occupied_ms, row.unknown_ms
         self.overstay_ms, self.closed_at = row.overstay_ms, row.closed_at
 
+    def reschedule(self, booking: Booking, now: int) -> None:
+        """The booking has new times: still to come, it starts afresh; already on, it keeps what fits."""
+        self.booking = booking
+        if booking.start > now:
+            self.state, self.since = UsageState.EXPECTED, now
+            self.arrived_at = self.left_at = None
+            self.occupied_ms = self.unknown_ms = self.overstay_ms = self.vacant_ms = 0
+            return
+        room = max(0, min(now, booking.end) - booking.start)
+        self.occupied_ms = min(self.occupied_ms, room)
+        self.unknown_ms = min(self.unknown_ms, room - self.occupied_ms)
+        self.vacant_ms = min(self.vacant_ms, room - self.occupied_ms - self.unknown_ms)
+
     # --- sums -----------------------------------------------------------------------------------------
 
     def count(self, until: int, state: Occupancy) -> None:

@@ -195,6 +195,32 @@ def test_a_moved_booking_follows_its_new_time() -> None:
     assert books.closed().occupied_ms == 40 * MINUTE
 
 
+def test_a_booking_that_is_shortened_or_put_off_keeps_no_more_than_fits() -> None:
+    books = Books(minutes(0, 60)).at(-50, VACANT).at(0, OCCUPIED).until(50)
+    books.ledger.bookings([minutes(30, 55)], books.now)
+    books.at(52, VACANT).until(70)
+    record = books.closed()
+    assert record.occupied_ms <= 25 * MINUTE
+    put_off = Books(minutes(0, 60)).at(-50, VACANT).at(0, OCCUPIED).at(10, VACANT).until(20)
+    put_off.ledger.bookings([minutes(60, 120)], put_off.now)
+    put_off.at(70, OCCUPIED).at(110, VACANT).until(130)
+    record = put_off.closed()
+    assert (record.arrived_at, record.occupied_ms) == (NOON + 70 * MINUTE, 40 * MINUTE)
+
+
+@pytest.mark.parametrize(("gone_at", "arrived"), [(48, 52), (None, 60)])
+def test_who_comes_between_two_bookings_is_of_the_next_unless_the_last_never_left(
+    gone_at: int | None, arrived: int
+) -> None:
+    books = Books(minutes(0, 45, "1"), minutes(60, 120, "2")).at(-50, VACANT).at(0, OCCUPIED)
+    if gone_at is not None:
+        books.at(gone_at, VACANT).at(52 + 1 / 6, OCCUPIED)
+    books.until(65)
+    seen = [row.arrived_at for row in books.rows if row.booking.endswith("2") and row.arrived_at is not None]
+    expected = NOON + arrived * MINUTE
+    assert abs(seen[0] - expected) <= 10 * SECOND
+
+
 def test_bookings_that_were_over_before_this_gateway_began_make_no_record() -> None:
     books = Books(minutes(-200, -100)).until(0)
     assert books.rows == []
