@@ -230,7 +230,13 @@ def session(conn: Connection, token_hash: str, now: int) -> AnyRow | None:
 
 def live_sessions(conn: Connection, token_hashes: Collection[str], now: int) -> set[str]:
     """Those of ``token_hashes`` that are still good."""
-    return {token for token in token_hashes if session(conn, token, now) is not None}
+    table, user = schema.sessions, schema.users
+    query = (
+        select(table.c.token_hash)
+        .join(user, and_(user.c.site == table.c.site, user.c.name == table.c.name))
+        .where(table.c.token_hash.in_(token_hashes), table.c.expires > now)
+    )
+    return set(conn.scalars(query))
 
 
 def summary(conn: Connection, sites: Collection[str]) -> Summary:

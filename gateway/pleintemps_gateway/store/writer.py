@@ -70,6 +70,7 @@ class Writer:
         self._memory = memory
         self._queue: queue.Queue[_Job | None] = queue.Queue(capacity)
         self._failure: StoreError | None = None
+        self._group: list[_Job] = []
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
         self._thread.start()
@@ -108,6 +109,7 @@ class Writer:
         self._failure = StoreError("the store's writer has failed")
         try:
             while (group := self._next_group()) is not None:
+                self._group = group
                 self._run_group(group)
             self._failure = None
         except StoreError as error:
@@ -182,10 +184,16 @@ class Writer:
             job.future.set_result(result)
 
     def _refuse_rest(self) -> None:
+        for unfinished in self._group:
+            self._refuse(unfinished)
         while True:
             try:
                 job = self._queue.get_nowait()
             except queue.Empty:
                 return
-            if job is not None and not job.future.done():
-                job.future.set_exception(StoreError("the store's writer has ended"))
+            if job is not None:
+                self._refuse(job)
+
+    def _refuse(self, job: _Job) -> None:
+        if not job.future.done():
+            job.future.set_exception(StoreError("the store's writer has ended"))

@@ -1,0 +1,133 @@
+"""The writer: many jobs, one commit; a bad job harms itself only."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from pleintemps_gateway.errors import StoreBusyError, StoreError
+from pleintemps_gateway.store.engine import migrate, open_engine
+from pleintemps_gateway.store.schema import salts
+from pleintemps_gateway.store.upsert import upsert
+from pleintemps_gateway.store.writer import Writer
+
+WAIT_S = 20.0
+
+
+@pytest.fixture
+def engine(store_url: str) -> Iterator[Engine]:
+    migrate(store_url)
+    engine = open_engine(store_url)
+    yield engine
+    engine.dispose()
+
+
+def row(name: str) -> dict[str, object]:
+    return {"site": "a", "salt_id": name, "salt": "0" * 32, "memory_kib": 8, "iterations": 1, "lanes": 1}
+
+
+def add(name: str, conn: Connection) -> str:
+    conn.execute(insert(salts).values(row(name)))
+    return name
+
+
+def names(engine: Engine) -> list[str]:
+    with engine.connect() as conn:
+        return list(conn.execute(select(salts.c.salt_id).order_by(salts.c.salt_id)).scalars())
+
+
+class Memory:
+    """Gathers names and writes them at the flush, as ingest does."""
+
+    def __init__(self) -> None:
+        self.pending: list[str] = []
+        self.commits: list[list[str]] = []
+        self.reloads = 0
+
+    def flush(self, conn: Connection) -> None:
+        for name in self.pending:
+            add(name, conn)
+
+    def committed(self) -> None:
+        self.commits.append(self.pending)
+        self.pending = []
+
+    def reload(self, conn: Connection) -> None:
+        self.pending = []
+        self.reloads += 1
+
+
+def test_waiting_jobs_share_a_commit_and_a_bad_one_harms_itself_only(engine: Engine) -> None:
+    memory = Memory()
+    writer = Writer(engine, ["a"], memory=memory)
+    begin = threading.Event()
+    gate = writer.submit(lambda _conn: begin.wait(WAIT_S))
+    good = [writer.submit(lambda _conn, n=n: memory.pending.append(n)) for n in ("m1", "m2")]  # type: ignore[misc]
+    first = writer.submit(lambda conn: add("x", conn))
+    twice = writer.submit(lambda conn: add("x", conn))
+    after = writer.submit(lambda conn: add("y", conn))
+    begin.set()
+    assert gate.result(WAIT_S)
+    assert first.result(WAIT_S) == "x"
+    assert isinstance(twice.exception(WAIT_S), IntegrityError)
+    assert after.result(WAIT_S) == "y"
+    assert [future.result(WAIT_S) for future in good] == [None, None]
+    assert names(engine) == ["m1", "m2", "x", "y"]
+    assert sorted(name for commit in memory.commits for name in commit) == ["m1", "m2"]
+    assert memory.reloads >= 1
+    writer.close()
+    assert writer.failure is None
+
+
+def test_a_result_comes_after_its_commit(engine: Engine) -> None:
+    writer = Writer(engine, ["a"])
+    for number in range(20):
+        writer.submit(lambda conn, n=number: add(f"n{n:02}", conn)).result(WAIT_S)  # type: ignore[misc]
+        assert f"n{number:02}" in names(engine)
+    writer.close()
+
+
+def test_a_full_queue_pushes_back(engine: Engine) -> None:
+    writer = Writer(engine, ["a"], capacity=2)
+    begin = threading.Event()
+    started = threading.Event()
+
+    def hold(_conn: Connection) -> None:
+        started.set()
+        begin.wait(WAIT_S)
+
+    writer.submit(hold)
+    assert started.wait(WAIT_S)
+    waiting = [writer.submit(lambda conn, n=n: add(n, conn)) for n in ("p", "q")]  # type: ignore[misc]
+    with pytest.raises(StoreBusyError):
+        writer.submit(lambda conn: add("r", conn), wait_s=0.01)
+    begin.set()
+    assert [future.result(WAIT_S) for future in waiting] == ["p", "q"]
+    writer.close()
+    with pytest.raises(StoreError):
+        writer.submit(lambda conn: add("s", conn))
+
+
+def test_a_store_that_cannot_be_read_anew_ends_the_writer(engine: Engine) -> None:
+    class Broken(Memory):
+        def reload(self, conn: Connection) -> None:
+            raise StoreError("gone")
+
+    writer = Writer(engine, ["a"], memory=Broken())
+    writer.submit(lambda conn: add("x", conn)).result(WAIT_S)
+    job = writer.submit(lambda conn: add("x", conn))
+    assert isinstance(job.exception(WAIT_S), StoreError)
+    writer.close()
+    assert isinstance(writer.failure, StoreError)
+
+
+def test_an_upsert_overwrites_and_combines(engine: Engine) -> None:
+    writer = Writer(engine, ["a"])
+    writer.submit(lambda conn: upsert(conn, salts, [row("x"), row("y")])).result(WAIT_S)
+    writer.submit(lambda conn: upsert(conn, salts, [row("x") | {"lanes": 4}])).result(WAIT_S)
+    writer.submit(lambda conn: upsert(conn, salts, [])).result(WAIT_S)
+    with engine.connect() as conn:
+        assert {r.salt_id: r.lanes for r in conn.execute(select(salts))} == {"x": 4, "y": 1}
+    writer.close()
