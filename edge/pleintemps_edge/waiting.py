@@ -1,7 +1,6 @@
 """Waiting for whichever comes first: an event or a time."""
 
 import asyncio
-import contextlib
 
 from pleintemps_contract.world import World
 
@@ -16,7 +15,6 @@ async def wait_until(world: World, event: asyncio.Event, until: int | None) -> N
     try:
         await asyncio.wait({sleeper, waiter}, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in (sleeper, waiter):
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        # not awaited: a cancellation that came meanwhile would be taken for theirs
+        sleeper.cancel()
+        waiter.cancel()

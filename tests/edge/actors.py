@@ -240,9 +240,9 @@ async def gateway_on(port: int, receipts: bool = True) -> AsyncIterator[Gateway]
         try:
             yield gateway
         finally:
-            ears.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await ears
+            while not ears.done():  # the client may swallow a cancellation that meets a PUBACK
+                ears.cancel()
+                await asyncio.wait({ears}, timeout=0.1)
 
 
 @contextlib.contextmanager

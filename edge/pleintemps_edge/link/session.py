@@ -146,6 +146,10 @@ class Link:
     async def _publish(self, client: aiomqtt.Client, channel: Channel, message: AgentMessage) -> None:
         topic = self._topic(channel)
         await client.publish(str(topic), encode(message), qos=1, retain=topic.row.retained)
+        # asyncio.wait_for of Python 3.11, inside the client, may swallow a cancellation that meets the PUBACK
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError
 
     def _lost(self, error: BaseException) -> None:
         self._client = None
