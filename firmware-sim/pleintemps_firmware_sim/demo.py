@@ -18,6 +18,7 @@ from pleintemps_contract.world import SystemWorld, World
 
 from .clock import ClockServer
 from .control import ADDRESS_FILE, Address, ControlServer
+from .errors import DataFolderError
 from .installation import CARETAKER, Installation
 from .processes import claim_port
 from .scenario import story
@@ -57,7 +58,8 @@ class DemoBuilding:
     left.
 
     ``installation`` holds the processes, ``town`` the simulated people and ``visit_code`` the visitor's code.
-    Raises PortBusyError if the port is taken, ChildError if something does not come up.
+    Raises PortBusyError if the port is taken, DataFolderError if ``data`` is not empty, ChildError if
+    something does not come up.
     """
 
     def __init__(
@@ -138,18 +140,21 @@ class DemoBuilding:
             await self.town.world.sleep_until(began + story.REPEAT_MS)
 
     async def live_for(self, seconds: float) -> None:
-        """As many whole evenings as fit into ``seconds`` of real time; the last one may be broken off."""
+        """``seconds`` of real time with as many whole evenings as fit; the first may be broken off."""
         whole_ms = int(seconds * 1_000)
         began = self.host.monotonic()
         number = 0
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while True:
+                while number == 0 or self.host.monotonic() - began + self._evening_ms <= whole_ms:
                     number += 1
                     await story.cycle(self.town, number)
-                    passed = self.host.monotonic() - began
-                    if passed + story.CYCLE_MS / self.options.speed > whole_ms:
-                        return
+                await self.host.sleep_until(began + whole_ms)
+
+    @property
+    def _evening_ms(self) -> int:
+        """Real milliseconds that an evening takes."""
+        return int(story.CYCLE_MS / self.options.speed)
 
     async def _start(self) -> None:
         if self.options.data is None:
@@ -158,6 +163,8 @@ class DemoBuilding:
         else:
             self.data = self.options.data.absolute()
             self.data.mkdir(parents=True, exist_ok=True)
+            if any(self.data.iterdir()):
+                raise DataFolderError(f"{self.data} is not empty; give the demo a folder of its own")
         self.ledger = Ledger(self.data / "ledger.jsonl")
         self.installation = Installation(self.data, self.host, web_port=self.options.port, say=self._say)
         self._stack.push_async_callback(self.installation.stop)

@@ -5,11 +5,12 @@
     ├── PinsError (OSError)          the simulator's pins do not answer
     ├── DatasetError (ValueError)    a recording that cannot be played; names file and column
     ├── PortBusyError (OSError)      another program listens on the port that was asked for
+    ├── DataFolderError (OSError)    the folder for the demo's data holds something already
     ├── ChildError (RuntimeError)    a program that was started did not come up or ended by itself
     ├── GatewayError (RuntimeError)  the gateway's API refused or did not answer
     └── ControlError (ValueError)    a tester's order that names no such door, key or device
 
-The first six say that the outside did wrong, the last one that the tester's order was wrong.
+The first seven say that the outside did wrong, the last one that the tester's order was wrong.
 """
 
 
@@ -31,6 +32,10 @@ class DatasetError(SimulatorError, ValueError):
 
 class PortBusyError(SimulatorError, OSError):
     """The port is in use."""
+
+
+class DataFolderError(SimulatorError, OSError):
+    """The folder holds something already: an earlier demo's counts would be taken for ours."""
 
 
 class ChildError(SimulatorError, RuntimeError):
