@@ -141,9 +141,7 @@ def check_role(account: Account) -> Account:
 def check_csrf(expected: str, given: str) -> None:
     """Raises Problem 403 unless the form or call came from our own page."""
     if not expected or not hmac.compare_digest(expected.encode(), given.encode()):
-        raise Problem(
-            403, "The token is missing or old: load the page anew.", where="csrf", code="csrf"
-        )
+        raise Problem(403, "The token is missing or old: load the page anew.", where="csrf", code="csrf")
 
 
 Reader = Annotated[Account, Depends(require_reader)]

@@ -2,10 +2,9 @@
 
 from typing import Final
 
+from fastapi import HTTPException
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from .problems import Problem
 
 MAX_BODY: Final = 262_144
 HEADERS: Final = {
@@ -38,7 +37,8 @@ class Guard:
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > MAX_BODY:
-                raise Problem(413, f"A request has at most {MAX_BODY} bytes.")
+                # of FastAPI's kind: whatever else is raised while a body is read, it turns into a plain 400
+                raise HTTPException(413, f"A request has at most {MAX_BODY} bytes.")
             return message
 
         async def guarded(message: Message) -> None:

@@ -46,6 +46,7 @@ class Stream:
         self.view = view
         self.token_hash = token_hash
         self.fresh = True
+        self.logged_out = False
         self._frames: asyncio.Queue[str | None] = asyncio.Queue(_BACKLOG)
 
     def offer(self, frame: str) -> None:
@@ -56,10 +57,11 @@ class Stream:
                 self._frames.get_nowait()
             self.fresh = True
 
-    def end(self) -> None:
-        """No more frames: what waits is dropped."""
+    def end(self, *, logged_out: bool = True) -> None:
+        """No more frames: what waits is dropped. A page that is not logged out tries to come back."""
         while not self._frames.empty():
             self._frames.get_nowait()
+        self.logged_out = logged_out
         self._frames.put_nowait(None)
 
     async def frames(self) -> AsyncIterator[str]:
@@ -92,7 +94,8 @@ class Hub:
         self._wake: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
-        self._down = False
+        self.stalled = asyncio.Event()
+        """Set while the store cannot be read."""
 
     def join(self, view: View, token_hash: str) -> Stream:
         """A new viewer; its first frame is the whole page."""
@@ -111,9 +114,21 @@ class Hub:
         if not self._streams and self._wake is not None:
             self._wake.set()
 
+    @property
+    def following(self) -> bool:
+        """Whether the store is being followed now."""
+        return self._task is not None and not self._task.done()
+
+    async def idle(self) -> None:
+        """Wait until nobody watches any more."""
+        if self._task is not None:
+            await self._task
+
     def close(self) -> None:
         """End every stream; the process stops."""
-        self._end({stream.token_hash for stream in self._streams})
+        for stream in self._streams:
+            stream.end(logged_out=False)
+        self._streams.clear()
         if self._wake is not None:
             self._wake.set()
 
@@ -140,7 +155,7 @@ class Hub:
                 due = now - refreshed >= self._refresh_s
                 new = any(stream.fresh for stream in self._streams)
                 if new or due or (dirty and now - framed >= self._frame_s):
-                    tokens = {stream.token_hash for stream in self._streams} if due else set()
+                    tokens = {stream.token_hash for stream in self._streams}
                     framed, dirty = now, False
                     refreshed = now if due else refreshed
                     frames, ended = await asyncio.to_thread(self._make_frames, views, tokens)
@@ -185,8 +200,6 @@ class Hub:
             frames[view] = self._frame(view, boards[view.sites])
         for view in set(self._shown) - set(views):
             del self._shown[view]
-        if not tokens:
-            return frames, ()
         with self._engine.connect() as conn:
             return frames, set(tokens) - reading.live_sessions(conn, tokens, now)
 
@@ -214,13 +227,13 @@ class Hub:
         )
 
     def _say_down(self, error: SQLAlchemyError) -> None:
-        if not self._down:
-            self._down = True
+        if not self.stalled.is_set():
+            self.stalled.set()
             _log.warning(line("live-page-stalled", error=type(error).__name__))
 
     def _say_back(self) -> None:
-        if self._down:
-            self._down = False
+        if self.stalled.is_set():
+            self.stalled.clear()
             _log.info(line("live-page-back"))
 
 

@@ -83,10 +83,7 @@ def create_booking(actor: Actor, context: InContext, body: NewBooking) -> Bookin
         raise Problem(
             422, str(error), where="space" if error.reason == "unknown-space" else "start"
         ) from error
-    issued = made.issued
-    return BookingMade(
-        booking=made.booking, code=issued.code if issued else None, link=issued.link if issued else None
-    )
+    return BookingMade(booking=made.booking, code=made.issued.code, link=made.issued.link)
 
 
 @router.delete("/bookings/{booking}", status_code=204, summary="Cancel a booking made here")

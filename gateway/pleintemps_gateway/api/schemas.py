@@ -56,11 +56,11 @@ class Accepted(_Body):
 
 
 class BookingMade(_Body):
-    """``code`` opens the doors on the way and is shown this once; None where no door is on the way."""
+    """``code`` opens the doors on the way; it is shown this once, and ``link`` is the secret of its page."""
 
     booking: str
-    code: str | None
-    link: str | None
+    code: str
+    link: str
 
 
 class Items(_Body):

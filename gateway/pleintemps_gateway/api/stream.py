@@ -23,6 +23,7 @@ async def live(request: Request, reader: Reader, context: InContext) -> AsyncIte
     try:
         async for frame in stream.frames():
             yield ServerSentEvent(event="frame", raw_data=frame)
-        yield ServerSentEvent(event="end", raw_data="log-out")
+        if stream.logged_out:
+            yield ServerSentEvent(event="end", raw_data="log-out")
     finally:
         context.hub.leave(stream)

@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -87,12 +88,17 @@ def fill(engine: Engine, now: int = NOW) -> None:
         _alerts(conn, now)
 
 
+@cache
+def _password() -> str:
+    return hash_password(PASSWORD)
+
+
 def add(conn: Connection, table: Table, **values: Any) -> None:
     conn.execute(insert(table).values(**values))
 
 
 def _people(conn: Connection, now: int) -> None:
-    password = hash_password(PASSWORD)
+    password = _password()
     for site, name, role in (
         ("*", "camille", "caretaker"),
         ("*", "regard", "viewer"),

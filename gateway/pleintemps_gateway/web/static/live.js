@@ -11,7 +11,7 @@ const clock = document.getElementById("clock");
 const csrf = document.querySelector('meta[name="csrf-token"]')?.content ?? "";
 
 // --- the server's time: between two frames it is computed at the pace seen so far ---------------------
-const time = { now: Number(clock.dataset.now), at: performance.now(), pace: 1 };
+const time = { now: Number(clock.dataset.now), at: performance.now(), pace: 1, seen: 1 };
 let heard = performance.now();
 
 function now() {
@@ -20,7 +20,12 @@ function now() {
 
 function tellTime(serverNow) {
   const at = performance.now();
-  if (at - time.at > 500) time.pace = Math.max(0, (serverNow - time.now) / (at - time.at));
+  if (at - time.at > 500) {
+    // the lesser of the last two: a clock that is set forward once must not make everything look old
+    const seen = Math.max(0, (serverNow - time.now) / (at - time.at));
+    time.pace = Math.min(seen, time.seen);
+    time.seen = seen;
+  }
   time.now = serverNow;
   time.at = at;
 }

@@ -1,0 +1,33 @@
+"""The web tier over a filled store."""
+
+from collections.abc import Iterator
+
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import Engine
+
+from pleintemps_contract.world import ManualWorld
+from pleintemps_gateway.access.delivery import Nowhere
+from pleintemps_gateway.access.service import CodeDesk
+from pleintemps_gateway.api.app import create_app
+from pleintemps_gateway.store.engine import open_engine
+
+from . import town
+
+
+@pytest.fixture
+def world() -> ManualWorld:
+    return ManualWorld(now=town.NOW)
+
+
+@pytest.fixture
+def engine(sqlite_url: str) -> Iterator[Engine]:
+    made = open_engine(sqlite_url)
+    town.fill(made)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def app(engine: Engine, world: ManualWorld) -> FastAPI:
+    return create_app(town.config(), world, engine, CodeDesk(b"s" * 32, world, Nowhere()))

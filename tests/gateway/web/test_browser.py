@@ -1,0 +1,224 @@
+"""The page in Debian's Chromium: it lives, can be used, and axe finds nothing against WCAG 2.1 AA."""
+
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from sqlalchemy import Engine, select, update
+
+from pleintemps_contract.world import SystemWorld
+from pleintemps_gateway.api.app import create_app
+from pleintemps_gateway.api.serve import Server
+from pleintemps_gateway.store import schema
+from pleintemps_gateway.store.changes import record_change
+from pleintemps_gateway.store.engine import write_transaction
+from tests.support.ports import find_free_port
+
+from . import town
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+CHROMIUM = shutil.which("chromium")
+PICTURES = Path(__file__).parents[3] / "build/screenshots"
+pytestmark = [
+    pytest.mark.serial,
+    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
+]
+
+
+class Evening(SystemWorld):
+    """The machine's pace, from the town's hour on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ahead = town.NOW - SystemWorld().now()
+
+    def now(self) -> int:
+        return super().now() + self.ahead
+
+
+@pytest.fixture
+def world() -> Evening:
+    return Evening()
+
+
+@pytest.fixture
+def address(engine: Engine, world: Evening) -> Iterator[str]:
+    port = find_free_port()
+    app = create_app(town.config(), world, engine)
+    config = uvicorn.Config(app, port=port, log_level="warning", timeout_graceful_shutdown=1)
+    server = Server(config, app)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    deadline = world.monotonic() + 10_000
+    while not server.started and world.monotonic() < deadline:
+        threading.Event().wait(0.01)
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+@pytest.fixture
+def page() -> Iterator[Any]:
+    with playwright.sync_playwright() as runner:
+        chromium = runner.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-quic", "--disable-background-networking"],
+        )
+        opened = chromium.new_page(locale="fr-FR", viewport={"width": 1440, "height": 900})
+        opened.set_default_timeout(15_000)
+        yield opened
+        chromium.close()
+
+
+def picture(page: Any, name: str) -> None:
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
+
+
+def check(page: Any) -> None:
+    """No finding of axe, once the page is known to be there: an empty page has none either."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    assert page.locator("h1").count() == 1
+    found = Axe().run(page).response["violations"]
+    assert [(fault["id"], [node["html"] for node in fault["nodes"]]) for fault in found] == []
+    wide, room = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+    assert wide <= room, "the page scrolls sideways"
+
+
+def enter(page: Any, address: str) -> None:
+    page.goto(f"{address}/")
+    check(page)
+    page.get_by_label("Nom").fill("camille")
+    page.get_by_label("Mot de passe").fill(town.PASSWORD)
+    page.get_by_role("button", name="Se connecter").click()
+    playwright.expect(page.locator("h1")).to_have_text("Ce soir")
+    playwright.expect(page.locator("#link")).to_have_text("En direct")
+
+
+def believe(engine: Engine, space: str, now: int, **values: Any) -> None:
+    with write_transaction(engine, ["moulin"]) as conn:
+        here = (schema.spaces.c.site == "moulin") & (schema.spaces.c.space == space)
+        conn.execute(update(schema.spaces).where(here).values(evidence_at=now, **values))
+        record_change(conn, "moulin", "spaces", space, now)
+
+
+def test_a_caretakers_evening(page: Any, address: str, engine: Engine, world: Evening) -> None:
+    faults: list[str] = []
+    asked: set[str] = set()
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+    page.on("request", lambda request: asked.add(request.url.split("/")[2]))
+    enter(page, address)
+    expect = playwright.expect
+
+    # a room is taken while we look
+    danse = page.locator("#tile-moulin-danse")
+    expect(danse.locator(".state")).to_contain_text("Libre")
+    believe(engine, "danse", world.now(), state="occupied", probability=0.97)
+    expect(danse.locator(".state b")).to_have_text("Occupé")
+    expect(page.locator('[data-count="occupied"]')).to_have_text("3")
+    picture(page, "tonight-desktop")
+
+    # a new alert is spoken, and focus stays where it was
+    page.locator(f"#take-{town.DOOR_OPEN}").focus()
+    with write_transaction(engine, ["moulin"]) as conn:
+        fresh = {"rank": "alert", "subject": "x", "state": "open", "opened": world.now(), "facts": "{}"}
+        town.add(
+            conn,
+            schema.alerts,
+            site="moulin",
+            alert="d1" * 16,
+            kind="door-forced-open",
+            door="studio",
+            **fresh,
+        )
+        record_change(conn, "moulin", "alerts", "d1" * 16, world.now())
+    expect(page.locator("#announce")).to_contain_text("Porte forcée, MJC du Moulin, Studio.")
+    assert page.evaluate("document.activeElement.id") == f"take-{town.DOOR_OPEN}"
+
+    # the noise is taken
+    page.get_by_role("button", name="Trop de bruit").click()
+    expect(page.locator(f"#alert-{town.NOISE}")).to_contain_text("par camille")
+    with engine.connect() as conn:
+        states = {row.alert: row.state for row in conn.execute(select(schema.alerts))}
+    assert (states[town.NOISE], states["d1" * 16]) == ("acknowledged", "open")
+
+    # a door is opened from here, and the page tells what became of it
+    page.locator("#open-moulin-studio").click()
+    expect(page.locator("h1")).to_have_text("Ouvrir la porte")
+    check(page)
+    picture(page, "door-desktop")
+    page.get_by_role("button", name="Ouvrir la porte", exact=True).click()
+    expect(page.locator("#result")).to_contain_text("Ouverture demandée")
+    with write_transaction(engine, ["moulin"]) as conn:
+        command = conn.execute(select(schema.commands.c.command)).scalar_one()
+        conn.execute(update(schema.commands).values(outcome="done", answered=world.now()))
+        record_change(conn, "moulin", "commands", command, world.now())
+    expect(page.locator("#result")).to_contain_text("Ouverte d'ici")
+    expect(page.locator("#again")).to_have_count(0)
+
+    assert faults == []
+    assert asked == {address.split("/")[2]}, "a request to somewhere else"
+
+
+def test_what_grows_old_says_so_without_a_frame(
+    page: Any, address: str, engine: Engine, world: Evening
+) -> None:
+    enter(page, address)
+    expect = playwright.expect
+    theatre = page.locator("#tile-moulin-theatre")
+    with engine.begin() as conn:
+        conn.execute(update(schema.series).where(schema.series.c.space == "theatre").values(last_at=None))
+    believe(engine, "theatre", world.now() - 174_000, state="occupied", probability=0.97)
+    expect(theatre.locator(".age time")).to_have_text("2\u00a0min")
+    expect(theatre).to_have_class("tile")
+    # the store is away: from here on the page gets no frame
+    with engine.begin() as conn:
+        conn.exec_driver_sql("ALTER TABLE changes RENAME TO away")
+    expect(theatre).to_have_class("tile is-stale", timeout=15_000)
+    expect(theatre.locator(".state")).to_have_text("Dernier état : occupé")
+    expect(theatre.locator("use").first).to_have_attribute("href", "#w-stale")
+    expect(page.locator('[data-count="stale"]')).to_have_text("2")
+    expect(page.locator("#lost")).to_contain_text("Connexion perdue à 22:5", timeout=20_000)
+    picture(page, "tonight-lost")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_is_accessible_at_every_width(page: Any, address: str, scheme: str) -> None:
+    page.emulate_media(color_scheme=scheme)
+    enter(page, address)
+    assert page.locator(".tile").count() == 8
+    assert page.locator("h2").count() == 3
+    for width in (1440, 390, 320):
+        page.set_viewport_size({"width": width, "height": 800})
+        check(page)
+        picture(page, f"tonight-{width}-{scheme}")
+        small = page.evaluate(
+            """[...document.querySelectorAll("button, .btn, .tabs a")].filter((e) => e.offsetHeight < 44)
+               .map((e) => e.outerHTML)"""
+        )
+        assert small == [], "a target of less than 44 px"
+    pages = (
+        "/alerts",
+        f"/alerts/moulin/{town.NOISE}",
+        "/doors/ecole/cantine",
+        "/health",
+        "/api/docs",
+        "/nothing",
+    )
+    for path in pages:
+        for width in (1440, 320):
+            page.set_viewport_size({"width": width, "height": 800})
+            page.goto(f"{address}{path}")
+            check(page)
+        picture(page, f"{path.split('/')[1]}-320-{scheme}")
+    page.goto(f"{address}/?lang=en")
+    playwright.expect(page.locator("h1")).to_have_text("Tonight")
+    check(page)
+    picture(page, f"tonight-english-{scheme}")

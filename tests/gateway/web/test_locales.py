@@ -1,0 +1,131 @@
+"""Both catalogues are complete: every message of code and templates, with the same values."""
+
+import re
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Catalog, Message
+from babel.messages.extract import extract_from_dir
+from babel.messages.frontend import parse_mapping_cfg
+from babel.messages.pofile import read_po
+
+import pleintemps_gateway.web
+from pleintemps_gateway.web.formats import Formats
+from pleintemps_gateway.web.i18n import LANGUAGES, LOCALES, catalogue, choose
+
+from . import town
+
+WEB = Path(pleintemps_gateway.web.__file__).parent
+KEYWORDS = {"_": None, "gettext": None, "hgettext": None, "ngettext": (1, 2), "forms": (1, 2)}
+
+
+def extracted() -> dict[str, tuple[str, ...]]:
+    """Every message of the source, its forms by the first of them."""
+    with (LOCALES / "babel.cfg").open() as file:
+        methods, options = parse_mapping_cfg(file)  # type: ignore[no-untyped-call]
+    found = {}
+    for _, _, message, _, _ in extract_from_dir(WEB, methods, options, keywords=KEYWORDS):
+        forms = (message,) if isinstance(message, str) else tuple(message)
+        found[forms[0]] = forms
+    return found
+
+
+def stored(language: str) -> Catalog:
+    with (LOCALES / language / "LC_MESSAGES" / "messages.po").open("rb") as file:
+        return read_po(file, locale=language)
+
+
+def forms_of(text: Message) -> tuple[str, ...]:
+    return (str(text.string),) if isinstance(text.string, str) else tuple(text.string or ())
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_catalogue_has_every_message_and_no_other(language: str) -> None:
+    texts = {
+        message.id if isinstance(message.id, str) else message.id[0]: message
+        for message in stored(language)
+        if message.id
+    }
+    wanted = extracted()
+    assert len(wanted) > 150
+    assert set(wanted) - set(texts) == set(), "messages without a translation"
+    assert set(texts) - set(wanted) == set(), "translations that nothing uses"
+    for name, forms in wanted.items():
+        text = texts[name]
+        assert not text.fuzzy, name
+        assert len(forms_of(text)) == len(forms), name
+        assert all(form.strip() for form in forms_of(text)), name
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_translation_takes_the_values_and_tags_of_its_message(language: str) -> None:
+    for message in stored(language):
+        if message.id:
+            first = message.id if isinstance(message.id, str) else message.id[0]
+            for form in forms_of(message):
+                for pattern in (r"%\(\w+\)s", r"</?\w+>"):
+                    assert sorted(re.findall(pattern, form)) == sorted(re.findall(pattern, first)), first
+
+
+def test_english_says_what_the_message_says() -> None:
+    for message in stored("en"):
+        if message.id and "label: " not in str(message.id):
+            assert forms_of(message) == ((message.id,) if isinstance(message.id, str) else tuple(message.id))
+
+
+def test_french_keeps_a_no_break_space_before_high_punctuation() -> None:
+    for message in stored("fr"):
+        for form in forms_of(message) if message.id else ():
+            assert not re.search(r"[^\u00a0][:;?!](?:\s|$)", form), form
+
+
+def test_ages_and_figures_in_both_languages() -> None:
+    french, english = Formats(catalogue("fr")), Formats(catalogue("en"))
+    now, zone = town.NOW, "Europe/Paris"
+
+    def said(formats: Formats, ms: int, style: str) -> str:
+        return formats.age(now - ms, now, zone, style).replace("\u00a0", " ")
+
+    assert [said(french, ms, "plain") for ms in (8_000, 12 * town.MINUTE, 108 * town.MINUTE)] == [
+        "8 s",
+        "12 min",
+        "21:05",
+    ]
+    assert said(french, 12 * town.MINUTE, "ago") == "il y a 12 min"
+    assert said(english, 12 * town.MINUTE, "ago") == "12 min ago"
+    assert said(french, 14 * town.MINUTE, "since") == "depuis 14 min"
+    assert said(english, 14 * town.MINUTE, "since") == "for 14 min"
+    assert said(french, 108 * town.MINUTE, "since") == "depuis 21:05"
+    assert said(english, 108 * town.MINUTE, "ago") == "at 21:05"
+    assert french.moment(town.at("18:32", 17), zone, now) == "mardi 18:32"
+    assert french.moment(town.at("08:30", 20), zone, now) == "demain 08:30"
+    assert english.moment(town.at("08:30", 20), zone, now) == "tomorrow 08:30"
+    assert (french.percent(98), english.percent(98)) == ("98\u00a0%", "98%")
+    assert catalogue("fr").number(1840) == "1\u202f840" and catalogue("en").number(1840) == "1,840"
+    assert catalogue("fr").number(0.4, 1) == "0,4"
+
+
+def test_numbers_choose_their_form() -> None:
+    for number, french, english in (
+        (0, "0 attendu", "0 expected"),
+        (1, "1 attendu", "1 expected"),
+        (2, "2 attendus", "2 expected"),
+    ):
+        one, many = "%(num)s expected", "%(num)s expected"
+        assert catalogue("fr").ngettext(one, many, number) == french
+        assert catalogue("en").ngettext(one, many, number) == english
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        ("", "fr"),
+        ("en", "en"),
+        ("en-US,en;q=0.9", "en"),
+        ("fr;q=0.2, en;q=0.4", "en"),
+        ("en;q=0, de", "fr"),
+        ("*", "fr"),
+    ],
+)
+def test_the_browsers_wish(header: str, language: str) -> None:
+    assert choose((None, "xx"), header) == language
