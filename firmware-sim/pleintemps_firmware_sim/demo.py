@@ -18,7 +18,7 @@ from pleintemps_contract.world import SystemWorld, World
 
 from .clock import ClockServer
 from .control import ADDRESS_FILE, Address, ControlServer
-from .errors import DataFolderError
+from .errors import DataFolderError, GatewayError
 from .installation import CARETAKER, Installation
 from .processes import claim_port
 from .scenario import story
@@ -103,13 +103,20 @@ class DemoBuilding:
         """Wait until the gateway has counted what the people did and its counts rest; the report as it is
         then.
 
-        Without agreement the report comes after ``within_ms`` all the same, and says so.
+        Without agreement the report comes after ``within_ms`` all the same, and says so. Raises GatewayError
+        if the gateway does not answer even then.
         """
         deadline = self.host.monotonic() + within_ms
         steady_since, last = self.host.monotonic(), None
         while True:
-            report = await self.report()
             now = self.host.monotonic()
+            try:
+                report = await self.report()
+            except GatewayError:
+                if now > deadline:
+                    raise
+                await self.host.sleep_until(now + _LOOK_MS)
+                continue
             figures = (report["agrees"], report["events"], report["people"])
             if figures != last:
                 steady_since, last = now, figures
