@@ -253,7 +253,7 @@ def _calendar_check(options: argparse.Namespace) -> int:
         raise SettingsError(f"{options.file}: {error.strerror}") from error
     parsed = parse(data, options.zone, start, end)
     if options.json:
-        bookings = [{"uid": b.uid, "start": _iso(b.start), "end": _iso(b.end)} for b in parsed.bookings]
+        bookings = [{"uid": b.event, "start": _iso(b.start), "end": _iso(b.end)} for b in parsed.bookings]
         rejected = [{"uid": item.uid, "reason": item.reason} for item in parsed.rejected]
         print(json.dumps({"bookings": bookings, "rejected": rejected}, ensure_ascii=False))
         return 0

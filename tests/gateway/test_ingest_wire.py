@@ -47,7 +47,9 @@ class Ingest:
     def start(self) -> None:
         program = [sys.executable, "-m", "pleintemps_gateway.cli", "ingest"]
         with self._log.open("ab") as log:
-            self.process = subprocess.Popen([*program, "--config", str(self._house.file)], stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                [*program, "--config", str(self._house.file)], stdout=log, stderr=log
+            )
 
     def end(self, sign: signal.Signals) -> int:
         assert self.process is not None

@@ -90,12 +90,18 @@ class FeedOutcome(NamedTuple):
 
 
 def follow_feed(
-    conn: Connection, site: SiteConfig, feed: str, found: Iterable[Occurrence], now: int, world: World
+    conn: Connection,
+    site: SiteConfig,
+    feed: str,
+    found: Iterable[Occurrence],
+    now: int,
+    world: World,
+    unreadable: frozenset[str] = frozenset(),
 ) -> FeedOutcome:
     """Make the feed's bookings what it says from ``now`` to the horizon; codes of new ones are issued apart.
 
-    What it no longer names and is not over is cancelled; what is over stays. Call it only with an answer that
-    may be believed: an empty one is the caller's affair.
+    What it no longer names and is not over is cancelled; what is over stays, and so does what the feed still
+    names but nobody can read (``unreadable``, UIDs of events). An empty answer is the caller's affair.
     """
     here = (bookings.c.site == site.site) & (bookings.c.source == feed)
     stored = {row.uid: row for row in conn.execute(select(bookings).where(here, bookings.c.end > now))}
@@ -119,7 +125,9 @@ def follow_feed(
             place(conn, site, row.booking, now)
             changed += 1
     for uid, row in stored.items():
-        if uid not in named and row.status == "confirmed" and row.start < now + HORIZON_MS:
+        if uid in named or uid.partition("#")[0] in unreadable:
+            continue
+        if row.status == "confirmed" and row.start < now + HORIZON_MS:
             cancel(conn, site, row.booking, now)
             cancelled += 1
     return FeedOutcome(created, changed, cancelled)

@@ -94,7 +94,8 @@ class FeedFollower:
             row |= {"good": now, "etag": self._etag}
         if found is not None:
             if found or self._may_be_empty(conn, now):
-                follow_feed(conn, self._memory.config, feed, found, now, self._world)
+                unreadable = frozenset(item.uid for item in rejected)
+                follow_feed(conn, self._memory.config, feed, found, now, self._world, unreadable)
                 row["bookings"] = len(found)
             row["rejected"] = len(rejected)
             for item in rejected:

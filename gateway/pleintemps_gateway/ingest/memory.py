@@ -64,5 +64,3 @@ class GatewayMemory:
         if memory is None:
             return lambda _conn: None
         return lambda conn: memory.take(conn, Incoming(parsed, payload, retained))
-
-

@@ -28,9 +28,7 @@ class Persisted(NamedTuple):
     ignored: list[Ignored]
 
 
-def persist(
-    conn: Connection, site: str, outputs: Iterable[Output]
-) -> Persisted:
+def persist(conn: Connection, site: str, outputs: Iterable[Output]) -> Persisted:
     """Write ``outputs`` in their order."""
     latest: dict[str, SpaceNow] = {}
     changed: dict[tuple[str, str], None] = {}

@@ -89,9 +89,7 @@ class Speaker:
         if agent in self._books:
             self._dirty.add(agent)
 
-    def flush(
-        self, conn: Connection, holders: dict[str, dict[str, Any]], pending: Pending, now: int
-    ) -> None:
+    def flush(self, conn: Connection, holders: dict[str, dict[str, Any]], pending: Pending, now: int) -> None:
         """Prepare what must be said after this commit."""
         reign = Reign(self._epoch, self._next())
         for agent, command in self._commands.prepare(conn, reign, holders, pending, now):

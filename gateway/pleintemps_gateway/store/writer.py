@@ -89,6 +89,7 @@ class Writer:
         future: Future[T] = Future()
         if self._ended.is_set():
             raise StoreError("the store's writer has ended")
+        future.set_running_or_notify_cancel()  # who waits may give up, the job is done all the same
         try:
             self._queue.put(_Job(job, future), timeout=wait_s)
         except queue.Full:

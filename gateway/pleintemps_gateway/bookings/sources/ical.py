@@ -6,6 +6,7 @@ custom zone never reaches the next.
 
 import re
 import threading
+import warnings
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, NamedTuple
@@ -25,13 +26,20 @@ MAX_OCCURRENCES: Final = 20_000
 _PEOPLE: Final = re.compile(r"(?<!\d)(\d{1,5})\s+(?:personnes?|people|pers\.)", re.IGNORECASE)
 # what icalendar and recurring-ical-events raise on broken properties, as public test corpora show
 _EVENT_FAULTS: Final = (ValueError, TypeError, KeyError, AttributeError, IndexError, ArithmeticError)
+_BLOCK: Final = re.compile(
+    rb"^BEGIN:(VEVENT|VTIMEZONE)[ \t]*\r?$.*?^END:\1[ \t]*\r?$", re.MULTILINE | re.DOTALL | re.IGNORECASE
+)
+_END: Final = re.compile(rb"^END:VCALENDAR", re.MULTILINE | re.IGNORECASE)
+_BACKWARDS: Final = "it does not end after it starts"
+_UID: Final = re.compile(rb"^UID[^:\r\n]*:([^\r\n]*)", re.MULTILINE | re.IGNORECASE)
 _lock: Final = threading.Lock()
 
 
 class Timed(NamedTuple):
     """One occurrence in UTC, with what the event says of itself. Times are Unix ms, end > start."""
 
-    uid: str
+    uid: str  # of the occurrence: the event's, with the instance's own time where it is one of a series
+    event: str  # UID of the event
     start: int
     end: int
     title: str
@@ -57,7 +65,8 @@ def parse(data: bytes, zone: str, start: int, end: int) -> Parsed:
     """
     if len(data) > MAX_BYTES:
         raise CalendarError(f"{len(data)} bytes, {MAX_BYTES} allowed")
-    with _lock:
+    with _lock, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # guesses of the parser about vendors' zone names
         tzp.use_default()  # a process-wide cache: forget the zones that another feed defined
         try:
             return _parse(data, ZoneInfo(zone), start, end)
@@ -70,9 +79,9 @@ def _parse(data: bytes, zone: ZoneInfo, start: int, end: int) -> Parsed:
     last = datetime.fromtimestamp(end / 1000, UTC)
     found: list[Timed] = []
     rejected: list[Rejected] = []
-    for calendar in _calendars(data):
+    for calendar in _calendars(data, rejected):
         for uid, group in _groups(calendar).items():
-            healthy = _healthy(uid, group, rejected)
+            healthy = _healthy(uid, group, zone, rejected)
             if not healthy:
                 continue
             try:
@@ -84,15 +93,36 @@ def _parse(data: bytes, zone: ZoneInfo, start: int, end: int) -> Parsed:
     return Parsed(sorted(found, key=lambda item: (item.start, item.uid)), rejected)
 
 
-def _calendars(data: bytes) -> list[Component]:
+def _calendars(data: bytes, rejected: list[Rejected]) -> list[Component]:
+    if not _END.search(data):
+        # half a download must not look like a calendar from which bookings were taken away
+        raise CalendarError("no calendar, or not a whole one: END:VCALENDAR is missing")
+    parsed: list[Any]
     try:
         parsed = Calendar.from_ical(data, multiple=True)
     except (*_EVENT_FAULTS, UnicodeError) as error:
-        raise CalendarError(f"no calendar: {_reason(error)}") from error
+        if not _BLOCK.search(data):
+            raise CalendarError(f"no calendar: {_reason(error)}") from error
+        parsed = _piecewise(data, rejected)
     calendars = [component for component in parsed if component.name == "VCALENDAR"]
     if not calendars:
         raise CalendarError("no calendar: there is no BEGIN:VCALENDAR")
     return [_with_zone(calendar) for calendar in calendars]
+
+
+def _piecewise(data: bytes, rejected: list[Rejected]) -> list[Component]:
+    """Every event parsed alone, where one line that the parser does not take would drop them all."""
+    whole = Calendar()
+    for number, match in enumerate(_BLOCK.finditer(data)):
+        lines = b"\r\n".join((b"BEGIN:VCALENDAR", match.group(0).strip(), b"END:VCALENDAR", b""))
+        try:
+            for component in Calendar.from_ical(lines).subcomponents:
+                whole.add_component(component)
+        except (*_EVENT_FAULTS, UnicodeError) as error:
+            uid = _UID.search(match.group(0))
+            name = uid.group(1).decode(errors="replace").strip() if uid else f"part-{number + 1}"
+            rejected.append(Rejected(name[:400], _reason(error)))
+    return [whole]
 
 
 def _with_zone(calendar: Component) -> Component:
@@ -112,7 +142,9 @@ def _groups(calendar: Component) -> dict[str, list[Component]]:
     return groups
 
 
-def _healthy(uid: str, group: Iterable[Component], rejected: list[Rejected]) -> list[Component]:
+def _healthy(
+    uid: str, group: Iterable[Component], zone: ZoneInfo, rejected: list[Rejected]
+) -> list[Component]:
     healthy = []
     for event in group:
         starts = event.get("DTSTART")
@@ -122,6 +154,8 @@ def _healthy(uid: str, group: Iterable[Component], rejected: list[Rejected]) -> 
             rejected.append(Rejected(uid, "more than one DTSTART"))
         elif event.errors:
             rejected.append(Rejected(uid, "; ".join(f"{name}: {text}" for name, text in event.errors)[:200]))
+        elif (ends := event.get("DTEND")) is not None and _utc(ends.dt, zone) < _utc(starts.dt, zone):
+            rejected.append(Rejected(uid, _BACKWARDS))  # the library would turn it round
         else:
             healthy.append(event)
     return healthy
@@ -142,22 +176,24 @@ def _occurrences(
         alone.add_component(zone_component)
     # a day wider: a floating time is compared before it has its zone
     wide = timedelta(days=1)
+    series = any(name in event for event in events for name in ("RRULE", "RDATE", "RECURRENCE-ID"))
     for event in recurring_ical_events.of(alone).between(span[0] - wide, span[1] + wide):
         if str(event.get("STATUS", "")).upper() == "CANCELLED":
             continue
-        item = _timed(uid, event, zone)
+        item = _timed(uid, event, zone, series=series)
         if item.end <= item.start:
-            rejected.append(Rejected(uid, "it does not end after it starts"))
+            rejected.append(Rejected(uid, _BACKWARDS))
         elif item.start < _ms(span[1]) and item.end > _ms(span[0]):
             yield item
 
 
-def _timed(uid: str, event: Any, zone: ZoneInfo) -> Timed:
+def _timed(uid: str, event: Any, zone: ZoneInfo, *, series: bool) -> Timed:
     start, end = _utc(event.start, zone), _utc(event.end, zone)
-    instance = event.get("RECURRENCE-ID")
-    key = _utc(instance.dt, zone) if instance is not None else start
+    # every occurrence bears one, the only one of a lone event too; that one may move and keeps its name
+    instance = event.get("RECURRENCE-ID") if series else None
     return Timed(
-        uid=f"{uid[:360]}#{key}" if instance is not None else uid[:400],
+        uid=uid[:400] if instance is None else f"{uid[:360]}#{_utc(instance.dt, zone)}",
+        event=uid[:400],
         start=start,
         end=end,
         title=" ".join(str(event.get("SUMMARY", "")).split())[:200],
