@@ -230,8 +230,19 @@ def test_grants_apply_all_at_once_and_not_before(
             assert (last[0].applied, last[0].grants) == (True, 2)
             press(agent, CODE + "#")
             await until(lambda: factory.pin(27).state == 1)
+            # an earlier reign's manifest is no offence where it is in force already
+            manifest = await gateway.send_manifest(one[0], two[0])
+            gateway.epoch += 1
+            await gateway.announce(started=5)
+            await gateway.send(gateway.topic(Channel.MANIFEST), manifest)
             # an older manifest cannot come back
-            stale = msgspec.structs.replace(await gateway.send_manifest(one[0], two[0]), revision=1)
+            stale = msgspec.structs.replace(manifest, revision=1)
+            await gateway.send(gateway.topic(Channel.MANIFEST), stale)
+            await until(lambda: ("grants/manifest", "old-epoch") in refusals(gateway))
+            assert refusals(gateway) == {("grants/manifest", "old-epoch"): 1}
+            stale = msgspec.structs.replace(manifest, epoch=gateway.epoch, revision=1)
+            newer = await gateway.send_manifest(one[0], two[0])
+            assert newer.revision > stale.revision
             await gateway.send(gateway.topic(Channel.MANIFEST), stale)
             await until(lambda: ("grants/manifest", "old-revision") in refusals(gateway))
 
