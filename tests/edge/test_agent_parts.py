@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pleintemps_contract.agent_messages import ClockSource, DeviceHealth, Health
+from pleintemps_contract.agent_messages import ClockSource, DeviceHealth, Health, SamplesDropped
 from pleintemps_contract.onvif import DoorPhysicalState
 from pleintemps_contract.world import SystemWorld
 from pleintemps_edge.agent import Agent
@@ -115,3 +115,20 @@ def test_the_unit_file_runs_the_command_and_expects_its_notifications() -> None:
     assert unit["Service"]["Type"] == "notify"
     assert int(unit["Service"]["WatchdogSec"]) <= 15
     assert "pleintemps-edge run --config /etc/pleintemps/edge.toml" in unit["Service"]["ExecStart"]
+
+
+def test_dropped_samples_are_owned_up_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pleintemps_edge.agent.HOUSE_MS", 20)
+
+    async def story() -> None:
+        with mock_pins() as factory:
+            async with running_agent(write_setup(tmp_path, 9), factory) as agent:
+                agent._samples_dropped(2)
+                agent._samples_dropped(1)
+                await until(lambda: agent._dropped == 0)
+                batch = await agent._events.batch(0)
+                assert batch is not None
+                dropped = [each.event for each in batch.records if isinstance(each.event, SamplesDropped)]
+                assert dropped == [SamplesDropped(batches=3)]
+
+    asyncio.run(story())

@@ -244,3 +244,29 @@ def test_one_batch_larger_than_the_budget_is_kept(tmp_path: Path) -> None:
         journal.close()
 
     run(story)
+
+
+def test_a_full_disk_loses_no_record_that_waits(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def story() -> None:
+        journal = events_in(tmp_path)
+        await journal.append([event(1)])
+        full = [True]
+
+        def work(connection: sqlite3.Connection) -> str:
+            if full[0]:
+                # what SQLite itself says when there is no page left
+                connection.execute("PRAGMA max_page_count = 1")
+                connection.execute("INSERT INTO events (body) VALUES (zeroblob(100000))")
+            return "written"
+
+        blocked = journal._writer.submit(work)
+        future = journal.append([event(2)])
+        await until(lambda: "database or disk is full" in caplog.text)
+        assert not future.done()
+        full[0] = False
+        assert await blocked == "written"
+        assert await future == 2
+        journal.close()
+
+    with caplog.at_level("INFO"):
+        run(story)
