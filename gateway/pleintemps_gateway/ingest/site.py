@@ -6,7 +6,7 @@ All calls come from the writer's thread. The state follows the store: after a ro
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, select
 
 from pleintemps_contract.agent_messages import (
     AccessGranted,
@@ -31,14 +31,14 @@ from pleintemps_gateway.engine import SiteEngine
 from pleintemps_gateway.series.tap import SiteTap
 from pleintemps_gateway.series.writer import SeriesSink
 from pleintemps_gateway.store.changes import changes_since, last_change
-from pleintemps_gateway.store.schema import agents, alerts, bookings, journals, series
+from pleintemps_gateway.store.schema import agents, alerts, bookings, journals
 
 from .doors import DoorBook
 from .journals import Accepted, Mark, Refused, advance
 from .outputs import persist
 from .pending import Pending, Question, ReceiptKey
 from .refusals import RefusalCounts, reason_of
-from .rollup import FUTURE_MS, SeriesRoll, fault
+from .series import SeriesBook
 from .snapshot import booking_of, read_bookings, read_snapshot
 from .speaker import Speaker
 
@@ -92,9 +92,7 @@ class SiteMemory:
         self._marks: dict[tuple[str, str], Mark] = {}
         self._agents: dict[str, dict[str, Any]] = {}
         self._hints: dict[str, str] = {}
-        self._series: dict[tuple[str, str], dict[str, Any]] = {}
-        self._rolls: dict[tuple[str, str], SeriesRoll] = {}
-        self._touched: set[tuple[str, str]] = set()
+        self._series = SeriesBook(self.site)
         self._ticked = 0
 
     # --- the store ------------------------------------------------------------------------------------
@@ -110,8 +108,7 @@ class SiteMemory:
             self._marks[row.journal, row.stream] = mark
         for row in conn.execute(select(agents).where(agents.c.site == site)):
             self._agents[row.agent] = dict(row._mapping)
-        for row in conn.execute(select(series).where(series.c.site == site)):
-            self._remember_series(dict(row._mapping))
+        self._series.load(conn)
         self.doors.load(conn)
         self.engine.restore(read_snapshot(conn, self.config, now))
         coming = read_bookings(conn, site, now, HORIZON_MS)
@@ -121,23 +118,8 @@ class SiteMemory:
     def flush(self, conn: Connection) -> None:
         """Write what is pending, let the rules judge, write what they say."""
         now = self.world.now()
-        for key in self._touched:
-            roll, row = self._rolls[key], self._series[key]
-            row |= {"last_at": roll.last_at, "last_value": roll.last_value}
-            self.pending.series[key] = row
-            self.pending.minutes += [
-                {
-                    "site": self.site,
-                    "agent": key[0],
-                    "series": key[1],
-                    "minute": start,
-                    **{name: getattr(minute, name) for name in ("count", "total", "energy", "low", "high")},
-                }
-                for start, minute in roll.minutes.items()
-            ]
-            roll.minutes = {}
-        changed = bool(self._touched or self.pending.events or self.pending.changes)
-        self._touched.clear()
+        touched = self._series.flush(self.pending)
+        changed = touched or bool(self.pending.events or self.pending.changes)
         if changed or now >= self._ticked + _TICK_MS:
             self._ticked = now
             outputs = self.engine.tick(now)
@@ -281,16 +263,9 @@ class SiteMemory:
             readings += len(column.dt)
             samples = sorted(zip((batch.base + dt for dt in column.dt), column.value, strict=True))
             usable[name] = samples  # the rules judge and count by themselves what they cannot use
-            row = self._series.get((agent, name))
-            if row is None:
-                continue
-            quantity = row["quantity"]
-            sound = [
-                (at, value) for at, value in samples if at <= now + FUTURE_MS and not fault(quantity, value)
-            ]
-            self._rolls[agent, name].take(sound)
-            self._tap.samples(row, sound)
-            self._touched.add((agent, name))
+            taken = self._series.take(agent, name, samples, now)
+            if taken is not None:
+                self._tap.samples(*taken)
         self.pending.batches.append(
             {
                 "site": self.site,
@@ -377,7 +352,7 @@ class SiteMemory:
             "grants_epoch": birth.grants.epoch if birth.grants else None,
             "grants_revision": birth.grants.revision if birth.grants else None,
         }
-        self._replace_series(conn, agent, birth)
+        self._series.born(conn, agent, birth, self.pending)
         self.engine.on_series(agent, birth.series)
         self.engine.on_devices(agent, birth.devices, birth.at)
         self.engine.on_doors(agent, self.doors.born(conn, agent, birth, self.pending), birth.at)
@@ -408,32 +383,6 @@ class SiteMemory:
         """How far a journal is stored or accounted for; 0 if it is unknown or another agent's."""
         mark = self._marks.get((key.journal, key.stream.value))
         return mark.through if mark is not None and mark.agent == key.agent else 0
-
-    def _remember_series(self, row: dict[str, Any]) -> None:
-        key = (row["agent"], row["series"])
-        self._series[key] = row
-        self._rolls[key] = SeriesRoll(row["kind"], row["max_silence_s"], row["last_at"], row["last_value"])
-
-    def _replace_series(self, conn: Connection, agent: str, birth: Birth) -> None:
-        names = {info.series for info in birth.series}
-        gone = [name for holder, name in self._series if holder == agent and name not in names]
-        for name in gone:
-            mine = (series.c.site == self.site) & (series.c.agent == agent) & (series.c.series == name)
-            conn.execute(delete(series).where(mine))
-            del self._series[agent, name], self._rolls[agent, name]
-            self._touched.discard((agent, name))
-            self.pending.series.pop((agent, name), None)
-        for info in birth.series:
-            old = self._series.get((agent, info.series))
-            fresh = {"site": self.site, "agent": agent, **msgspec.to_builtins(info)}
-            kept = {"last_value": None, "last_at": None}
-            if old is not None and old["quantity"] == fresh["quantity"]:
-                kept = {name: old[name] for name in kept}
-            row = fresh | kept
-            if old != row:
-                self._remember_series(row)
-                self.pending.series[agent, info.series] = row
-                self.pending.changes["series", f"{agent}/{info.series}"] = None
 
     def _response(self, conn: Connection, agent: str, response: Response) -> None:
         self._seen(agent)

@@ -1,0 +1,99 @@
+"""The series that agents announced: their youngest values and their minutes."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, delete, select
+
+from pleintemps_contract.agent_messages import Birth
+from pleintemps_gateway.store.schema import series
+
+from .pending import Pending
+from .rollup import FUTURE_MS, SeriesRoll, fault
+
+Key = tuple[str, str]
+"""Agent, series."""
+
+
+class SeriesBook:
+    """Rows of ``series`` as the writer's memory has them, and what is to be added to ``minutes``."""
+
+    def __init__(self, site: str) -> None:
+        self._site = site
+        self._rows: dict[Key, dict[str, Any]] = {}
+        self._rolls: dict[Key, SeriesRoll] = {}
+        self._touched: set[Key] = set()
+
+    def load(self, conn: Connection) -> None:
+        for row in conn.execute(select(series).where(series.c.site == self._site)):
+            self._remember((row.agent, row.series), dict(row._mapping))
+
+    def _remember(self, key: Key, row: dict[str, Any]) -> None:
+        old = self._rolls.get(key)
+        roll = SeriesRoll(row["kind"], row["max_silence_s"], row["last_at"], row["last_value"])
+        if old is not None:
+            roll.minutes = old.minutes  # counted, not yet written
+        self._rows[key], self._rolls[key] = row, roll
+
+    def take(
+        self, agent: str, name: str, samples: Sequence[tuple[int, float]], now: int
+    ) -> tuple[Mapping[str, Any], list[tuple[int, float]]] | None:
+        """Count (Unix ms, value) in rising order; the series' row and what of it was sound.
+
+        None if the series was not announced. A value that its quantity cannot have, and one from the future,
+        is left out: the rules count and tell it.
+        """
+        row = self._rows.get((agent, name))
+        if row is None:
+            return None
+        quantity = row["quantity"]
+        sound = [(at, value) for at, value in samples if at <= now + FUTURE_MS and not fault(quantity, value)]
+        self._rolls[agent, name].take(sound)
+        self._touched.add((agent, name))
+        return row, sound
+
+    def born(self, conn: Connection, agent: str, birth: Birth, pending: Pending) -> None:
+        """Take the complete list of a birth: what it no longer names is gone."""
+        names = {info.series for info in birth.series}
+        for key in [key for key in self._rows if key[0] == agent and key[1] not in names]:
+            mine = (series.c.site == self._site) & (series.c.agent == agent) & (series.c.series == key[1])
+            conn.execute(delete(series).where(mine))
+            del self._rows[key], self._rolls[key]
+            self._touched.discard(key)
+            pending.series.pop(key, None)
+            pending.changes["series", "/".join(key)] = None
+        for info in birth.series:
+            key = (agent, info.series)
+            old = self._rows.get(key)
+            row = {"site": self._site, "agent": agent, **msgspec.to_builtins(info)}
+            same = old is not None and old["quantity"] == row["quantity"]
+            roll = self._rolls[key] if same else None
+            row |= {
+                "last_at": roll.last_at if roll is not None else None,
+                "last_value": roll.last_value if roll is not None else None,
+            }
+            if old is None or any(old[name] != row[name] for name in row if not name.startswith("last_")):
+                self._remember(key, row)
+                pending.series[key] = row
+                pending.changes["series", "/".join(key)] = None
+
+    def flush(self, pending: Pending) -> bool:
+        """Put down what came since the last time; whether anything did."""
+        touched, self._touched = self._touched, set()
+        for agent, name in touched:
+            roll, row = self._rolls[agent, name], self._rows[agent, name]
+            row |= {"last_at": roll.last_at, "last_value": roll.last_value}
+            pending.series[agent, name] = row
+            for start, minute in roll.minutes.items():
+                values = {
+                    "count": minute.count,
+                    "total": minute.total,
+                    "energy": minute.energy,
+                    "low": minute.low,
+                    "high": minute.high,
+                }
+                key = {"site": self._site, "agent": agent, "series": name, "minute": start}
+                pending.minutes.append(key | values)
+            roll.minutes = {}
+        return bool(touched)
