@@ -4,8 +4,21 @@ import asyncio
 import logging
 import signal
 import sys
+from typing import Any
 
 from amqtt.broker import Broker
+from amqtt.session import Session
+
+
+class OwnRetained(Broker):  # type: ignore[misc]
+    """amqtt 0.12.1 greets every new client with the retained messages of all clients' subscriptions."""
+
+    async def _publish_retained_messages_for_subscription(
+        self, subscription: tuple[str, int], session: Session
+    ) -> None:
+        owners: list[tuple[Any, int]] = self._subscriptions.get(subscription[0], [])
+        if any(owner.client_id == session.client_id for owner, _ in owners):
+            await super()._publish_retained_messages_for_subscription(subscription, session)
 
 
 async def serve(port: int) -> None:
@@ -17,7 +30,7 @@ async def serve(port: int) -> None:
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
-    broker = Broker(config)
+    broker = OwnRetained(config)
     await broker.start()
     await ended.wait()
     await broker.shutdown()

@@ -34,6 +34,9 @@ def _talk(port: int) -> list[tuple[str, bytes]]:
     speaker.connect("127.0.0.1", port)
     speaker.loop_start()
     speaker.publish("kept", b"here", qos=1, retain=True).wait_for_publish(10)
+    # what somebody else subscribed to is nothing to the listener
+    speaker.publish("private/kept", b"hers", qos=1, retain=True).wait_for_publish(10)
+    speaker.subscribe("private/#", 1)
     listener = _client("listener")
     listener.on_message = take
     listener.connect("127.0.0.1", port)
