@@ -245,7 +245,7 @@ def test_a_command_is_signed_for_this_boot_and_answered(house: House, player: Pl
             with house.engine.connect() as conn:
                 return {row.command[0]: row.outcome for row in conn.execute(select(commands))}
 
-        until(lambda: outcomes() == {"1": "done", "2": "no-answer"})
+        until(lambda: outcomes() == {"1": "done", "2": "sent"})
 
 
 def test_killed_between_batches_nothing_receipted_is_lost(
