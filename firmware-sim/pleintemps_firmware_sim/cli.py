@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import json
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from datetime import date, time
@@ -16,6 +15,7 @@ from pleintemps_contract import __version__, logs
 from pleintemps_contract.errors import ContractError
 
 from .errors import ControlError, DatasetError, SimulatorError
+from .processes import end_on_signals
 
 FAILED = 1
 USAGE = 2
@@ -164,10 +164,9 @@ def _device(options: argparse.Namespace) -> int:
         meter.hear(options.level)
 
     async def live() -> None:
-        task = asyncio.current_task()
-        if task is not None:
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-        await SerialDevice(core, options.link, world).run()
+        work = asyncio.ensure_future(SerialDevice(core, options.link, world).run())
+        end_on_signals(work)
+        await work
 
     print(f"{options.kind} on {options.link}; Ctrl-C ends it", flush=True)
     try:
@@ -222,8 +221,7 @@ def _replay(options: argparse.Namespace) -> int:
     async def play(bookings: Path) -> dict[str, Any]:
         wanted = ReplayOptions(rows=rows, bookings=bookings, speed=options.speed)
         work = asyncio.ensure_future(run_replay(wanted, lambda text: print(text, file=stream, flush=True)))
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, work.cancel)
+        end_on_signals(work)
         return await work
 
     shipped = resources.files("pleintemps_firmware_sim.datasets") / "uci-864.ics"

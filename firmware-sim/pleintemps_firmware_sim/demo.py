@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import shutil
-import signal
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
@@ -20,7 +19,7 @@ from .clock import ClockServer
 from .control import ADDRESS_FILE, Address, ControlServer
 from .errors import DataFolderError, GatewayError
 from .installation import CARETAKER, Installation
-from .processes import claim_port
+from .processes import Child, claim_port, end_on_signals
 from .scenario import story
 from .scenario.building import Building
 from .scenario.calendar import Calendar, Event
@@ -35,6 +34,7 @@ _SETTLE_MS: Final = 12_000
 _STEADY_MS: Final = 1_000
 _LOOK_MS: Final = 250
 _CODE_MS: Final = 20_000
+_SHORT_LIFE_MS: Final = 5_000
 
 Say = Callable[[str], None]
 
@@ -271,25 +271,27 @@ async def run_demo(options: DemoOptions, *, seconds: float | None, as_json: bool
     async def act() -> None:
         async with DemoBuilding(options, say) as demo:
             _introduce(demo, say)
-            gateway = asyncio.create_task(_watch_gateway(demo))
+            kept = [
+                asyncio.create_task(_keep_alive(demo, child, say))
+                for child in (demo.installation.gateway, demo.installation.broker)
+            ]
             if seconds is None:
                 acts: Awaitable[None] = demo.live()
             else:
                 acts = demo.live_for(seconds)
             try:
-                await _first_of(asyncio.ensure_future(acts), gateway)
+                await _first_of(asyncio.ensure_future(acts), kept)
                 report = await demo.settle()
             finally:
-                await _cancel(gateway)
+                for task in kept:
+                    await _cancel(task)
             if as_json:
                 print(msgspec.json.encode(report).decode(), flush=True)
             else:
                 say(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
 
-    loop = asyncio.get_running_loop()
     work = asyncio.create_task(act())
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, _ender(work))
+    end_on_signals(work)
     try:
         await work
     except asyncio.CancelledError:
@@ -297,31 +299,24 @@ async def run_demo(options: DemoOptions, *, seconds: float | None, as_json: bool
     return 0
 
 
-def _ender(work: "asyncio.Task[None]") -> Callable[[], None]:
-    """Cancels once: what then cleans up must not be cancelled by an impatient second Ctrl-C."""
-    told = False
-
-    def end() -> None:
-        nonlocal told
-        if not told:
-            told = True
-            work.cancel()
-
-    return end
-
-
-async def _watch_gateway(demo: DemoBuilding) -> None:
-    status = await demo.installation.gateway.wait()
-    raise demo.installation.gateway.failure(f"ended with status {status}")
+async def _keep_alive(demo: DemoBuilding, child: Child, say: Say) -> None:
+    """Start ``child`` again whenever it ends; raises ChildError when it does not stay up."""
+    while True:
+        started = demo.host.monotonic()
+        status = await child.wait()
+        if demo.host.monotonic() - started < _SHORT_LIFE_MS:
+            raise child.failure(f"ended with status {status}")
+        say(f"{child.name} ended with status {status}; starting it again")
+        await child.stop(demo.host)
+        await child.start()
 
 
-async def _first_of(acts: "asyncio.Future[None]", watch: "asyncio.Task[None]") -> None:
-    """Until the acts are over; raises what ended either of them."""
+async def _first_of(acts: "asyncio.Future[None]", kept: "list[asyncio.Task[None]]") -> None:
+    """Until the acts are over; raises what ended one of them."""
     try:
-        await asyncio.wait([acts, watch], return_when=asyncio.FIRST_COMPLETED)
-        if watch.done():
-            watch.result()
-        acts.result()
+        done, _ = await asyncio.wait([acts, *kept], return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
     finally:
         if not acts.done():
             acts.cancel()

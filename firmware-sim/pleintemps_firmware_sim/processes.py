@@ -7,7 +7,7 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pleintemps_contract.world import World
 
@@ -140,3 +140,17 @@ def claim_port(port: int) -> None:
             raise PortBusyError(
                 f"port {port} is in use ({error.strerror}); choose another with --port"
             ) from error
+
+
+def end_on_signals(work: "asyncio.Future[Any]") -> None:
+    """Cancel ``work`` at the first SIGINT or SIGTERM; the cleaning up that follows is not cancelled."""
+    told = False
+
+    def end() -> None:
+        nonlocal told
+        if not told:
+            told = True
+            work.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, end)
