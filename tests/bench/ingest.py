@@ -20,7 +20,7 @@ from .fleet import Fleet, names
 
 SITE = "bench"
 BIN = Path(sys.executable).parent
-BROKER = "autosave_on_changes false\nautosave_interval 60"
+BROKER = "autosave_on_changes false\nautosave_interval 60\nmax_queued_messages 100000\nmax_inflight_messages 1000"
 """As the demo runs it; docs/decisions.md 10 says what saving at every change costs."""
 
 

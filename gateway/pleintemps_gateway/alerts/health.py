@@ -9,6 +9,8 @@ from .records import AlertKind, Fact
 
 OFFLINE_GRACE_MS: Final = 15_000
 """A goodbye or a last will is a hint: an agent that is back within this time was only restarted."""
+SILENT_GRACE_MS: Final = 10_000
+"""A device that has said nothing yet may only be starting; one that reports an error is ill at once."""
 MESSAGES_QUIET_MS: Final = 15 * 60_000
 """Bad messages are over when none came for this long."""
 
@@ -30,6 +32,7 @@ class HealthAlerts:
         self._start = now
         self._agents: dict[str, _Agent] = {}
         self._refused: dict[str, int] = {}
+        self._waiting: dict[str, tuple[int, str, dict[str, Fact]]] = {}  # silent devices: since, agent, facts
 
     def expect(self, agent: str) -> None:
         """``agent`` should be there, heard or not."""
@@ -54,13 +57,18 @@ class HealthAlerts:
             known.offline_at = now
 
     def device(self, agent: str, device: str, health: Health, detail: str, at: int) -> None:
+        """What ``device`` says of itself; see SILENT_GRACE_MS for one that says nothing."""
         about = f"{agent}/{device}"
+        since, _, _ = self._waiting.pop(about, (at, "", {}))
         if health is Health.OK:
             self._alerts.resolve(AlertKind.DEVICE_FAULT, about, at)
-        else:
-            facts: dict[str, Fact] = {"device": device, "detail": detail or health.value}
-            self._alerts.open(AlertKind.DEVICE_FAULT, about, at, facts, agent=agent)
-            self._alerts.update(AlertKind.DEVICE_FAULT, about, facts)
+            return
+        facts: dict[str, Fact] = {"device": device, "detail": detail or health.value}
+        if health is Health.SILENT and self._alerts.get(AlertKind.DEVICE_FAULT, about) is None:
+            self._waiting[about] = (since, agent, facts)
+            return
+        self._alerts.open(AlertKind.DEVICE_FAULT, about, at, facts, agent=agent)
+        self._alerts.update(AlertKind.DEVICE_FAULT, about, facts)
 
     def refusal(self, source: str, reason: str, count: int, at: int) -> None:
         """``count`` messages of ``source`` were refused so far for ``reason``."""
@@ -86,6 +94,11 @@ class HealthAlerts:
                 self._alerts.open(AlertKind.AGENT_SILENT, agent, now, facts, agent=agent)
             else:
                 self._alerts.resolve(AlertKind.AGENT_SILENT, agent, now)
+        for about in [
+            about for about, (since, _, _) in self._waiting.items() if now - since >= SILENT_GRACE_MS
+        ]:
+            _, agent, facts = self._waiting.pop(about)
+            self._alerts.open(AlertKind.DEVICE_FAULT, about, now, facts, agent=agent)
         for source in [source for source, at in self._refused.items() if now - at >= MESSAGES_QUIET_MS]:
             del self._refused[source]
             self._alerts.resolve(AlertKind.BAD_MESSAGES, source, now)

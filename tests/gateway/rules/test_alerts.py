@@ -205,6 +205,22 @@ def test_a_device_falls_ill_and_recovers() -> None:
     assert not day.standing()
 
 
+def test_a_device_that_only_starts_is_no_fault() -> None:
+    day = Day([PIR])
+    starting = [DeviceInfo(device="hall-pir", driver="pir", health=Health.SILENT)]
+    day.engine.on_devices("entrance", starting, day.now)
+    day.run(8 * SECOND)
+    assert not day.standing()
+    day.engine.on_devices("entrance", starting, day.now)  # told again: the time goes on
+    day.run(3 * SECOND)
+    assert only(day.standing()).facts == {"device": "hall-pir", "detail": "silent"}
+    day.event(DeviceHealth(device="hall-pir", health=Health.OK))
+    day.engine.on_devices("entrance", starting, day.now)
+    day.event(DeviceHealth(device="hall-pir", health=Health.OK))
+    day.run(20 * SECOND)
+    assert not day.standing()
+
+
 def test_bad_messages_are_shown_until_none_came_for_a_while() -> None:
     day = Day()
     day.engine.on_refusal("pleintemps/v1/saint-aubin/x/events", "$.first: missing", 3, day.now)

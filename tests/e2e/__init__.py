@@ -1,0 +1,1 @@
+"""The whole house with real processes: broker, gateway, agents, simulated building, browser."""
