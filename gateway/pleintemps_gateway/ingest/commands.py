@@ -43,8 +43,6 @@ class CommandDesk:
 
         ``holders`` are the rows of ``agents`` as the writer's memory has them: a command raises the counter.
         """
-        if not self.wanted:
-            return []
         self.wanted = False
         asked = select(commands).where(commands.c.site == self._site, commands.c.outcome == "requested")
         ready: list[tuple[str, Command]] = []

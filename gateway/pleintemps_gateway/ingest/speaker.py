@@ -91,10 +91,11 @@ class Speaker:
 
     def flush(self, conn: Connection, holders: dict[str, dict[str, Any]], pending: Pending, now: int) -> None:
         """Prepare what must be said after this commit."""
-        reign = Reign(self._epoch, self._next())
-        for agent, command in self._commands.prepare(conn, reign, holders, pending, now):
-            topic = Topic.of_agent(self._site, agent, Channel.COMMAND)
-            pending.messages.append(self._seal(topic, command))
+        if self._commands.wanted:
+            reign = Reign(self._epoch, self._next())
+            for agent, command in self._commands.prepare(conn, reign, holders, pending, now):
+                topic = Topic.of_agent(self._site, agent, Channel.COMMAND)
+                pending.messages.append(self._seal(topic, command))
         self._commands.expire(conn, pending, now)
         for agent in sorted(self._dirty):
             self._compose(conn, agent, pending)
