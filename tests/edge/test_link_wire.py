@@ -18,6 +18,7 @@ from pleintemps_contract.agent_messages import (
     CommandResult,
     ConfigResult,
     DoorModeChanged,
+    EventRecord,
     ManifestResult,
     MessageRefused,
     Presence,
@@ -287,15 +288,25 @@ def test_a_restart_without_a_network_keeps_grants_and_throttle(tmp_path: Path, m
 def test_a_broker_that_dies_costs_no_record(tmp_path: Path, mosquitto: Mosquitto) -> None:
     async def story() -> None:
         config = write_setup(tmp_path, mosquitto.port)
+        stored: dict[tuple[str, int], EventRecord] = {}
+
+        def refused() -> int:
+            return sum(isinstance(record.event, AccessRefused) for record in stored.values())
+
+        async def outlive_a_death(agent: Agent, wanted: int) -> None:
+            mosquitto.kill()
+            press(agent, "0#0#")
+            await until(lambda: not agent._attempts)
+            mosquitto.start()
+            async with gateway_on(mosquitto.port) as gateway:
+                gateway.records = stored
+                await until(lambda: refused() == wanted, within_s=20)
+
         with mock_pins() as factory:
             async with running_agent(config, factory) as agent:
-                mosquitto.kill()
-                for _ in range(3):
-                    press(agent, "0#")
-                await until(lambda: agent._events.position.next > 6)
-                mosquitto.start()
-                async with gateway_on(mosquitto.port) as gateway:
-                    await until(lambda: len(gateway.events(AccessRefused)) == 3, within_s=20)
+                await until(lambda: agent._link._client is not None)
+                await outlive_a_death(agent, 2)
+                await outlive_a_death(agent, 4)  # a line that came back is as good as the first one
 
     asyncio.run(story())
 

@@ -105,8 +105,9 @@ class Link:
             group.create_task(self._tick(office))
             while True:
                 try:
-                    async with self._connection() as client:
-                        await self._serve(client, office, events, samples, birth)
+                    # a task of its own: Python 3.11 leaves one that a TaskGroup has interrupted marked as
+                    # being cancelled for ever, and _publish would believe it
+                    await asyncio.create_task(self._connect(office, events, samples, birth))
                 except* (aiomqtt.MqttError, OSError) as error:
                     self._lost(error)
                 await self._world.sleep_until(self._world.monotonic() + self._next_pause())
@@ -164,6 +165,12 @@ class Link:
         pause = FIRST_PAUSE_MS + self._world.random_below(self._pause_ms)
         self._pause_ms = min(self._pause_ms * 2, LONGEST_PAUSE_MS - FIRST_PAUSE_MS)
         return pause
+
+    async def _connect(
+        self, office: Office, events: EventJournal, samples: SampleJournal, birth: Callable[[str], Birth]
+    ) -> None:
+        async with self._connection() as client:
+            await self._serve(client, office, events, samples, birth)
 
     async def _serve(
         self,
