@@ -54,7 +54,7 @@ class RunningDemo:
 
     @property
     def database(self) -> Path:
-        return self.data / "state" / "plein-temps.db"
+        return self.data / "state" / "gateway.db"
 
 
 class Witness:

@@ -199,6 +199,27 @@ def test_doors_and_devices_follow_their_events(site: Site) -> None:
     assert site.rows(doors)[0]["physical"] == "Closed"
 
 
+def test_a_birth_told_again_does_not_undo_what_came_since(site: Site) -> None:
+    told = birth(
+        at=NOW,
+        doors=[DOOR],
+        series=[PIR],
+        devices=[DeviceInfo(device="pir", driver="pir", health=Health.SILENT)],
+    )
+    site.hear(Channel.BIRTH, told)
+    site.wait(1_000)
+    site.events(
+        1,
+        DeviceHealth(device="pir", health=Health.OK),
+        DoorPhysicalChanged(door="hall", state=DoorPhysicalState.OPEN),
+    )
+    site.hear(Channel.BIRTH, told, retained=True)
+    assert site.rows(devices)[0]["health"] == "ok"
+    assert site.rows(doors)[0]["physical"] == "Open"
+    site.wait(60_000)
+    assert not [row for row in site.rows(alerts) if row["kind"] == "device-fault"]
+
+
 def test_an_event_with_an_unknown_grant_is_stored(site: Site) -> None:
     site.events(1, AccessGranted(door="hall", grant="f" * 32))
     assert [(row["type"], row["door"]) for row in site.rows(events)] == [("access-granted", "hall")]

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, delete, select
 from pleintemps_contract.agent_messages import (
     Birth,
     DeviceHealth,
+    DeviceInfo,
     DoorAlarmChanged,
     DoorInfo,
     DoorModeChanged,
@@ -39,18 +40,28 @@ class DoorBook:
     def belongs(self, door: str, agent: str) -> bool:
         return self._agents.get(door) == agent
 
-    def born(self, conn: Connection, agent: str, birth: Birth, pending: Pending) -> list[DoorInfo]:
-        """Take doors and devices of a birth; returns the doors that are this agent's."""
+    def born(
+        self, conn: Connection, agent: str, birth: Birth, pending: Pending
+    ) -> tuple[list[DoorInfo], list[DeviceInfo]]:
+        """Take doors and devices of a birth; returns this agent's doors, and its devices, as they stand now.
+
+        A retained birth comes again at every connection of ours: what events told since is younger than it.
+        """
         mine = [info for info in birth.doors if self.belongs(info.door, agent)]
         for info in mine:
             old = self._doors.get(info.door)
+            if old is not None and old["agent"] == agent and (old["at"] or 0) > birth.at:
+                continue
             state = {name: value for name, value in msgspec.to_builtins(info).items() if name != "door"}
             same = old is not None and old["physical"] == state["physical"]
             since = old["since"] if old is not None and same else birth.at
             row = {"site": self._site, "door": info.door, "agent": agent, "since": since, "at": birth.at}
             self._put_door(row | state, pending)
         self._born_devices(conn, agent, birth, pending)
-        return mine
+        return (
+            [msgspec.convert(self._doors[info.door], DoorInfo) for info in mine],
+            [msgspec.convert(self._devices[agent, device.device], DeviceInfo) for device in birth.devices],
+        )
 
     def _born_devices(self, conn: Connection, agent: str, birth: Birth, pending: Pending) -> None:
         names = {device.device for device in birth.devices}
@@ -61,6 +72,9 @@ class DoorBook:
             conn.execute(delete(devices).where(row))
             pending.changes["devices", f"{agent}/{name}"] = None
         for device in birth.devices:
+            known = self._devices.get((agent, device.device))
+            if known is not None and known["driver"] == device.driver and known["at"] > birth.at:
+                continue
             values = {"site": self._site, "agent": agent, "at": birth.at, **msgspec.to_builtins(device)}
             self._put_device(values, pending)
 

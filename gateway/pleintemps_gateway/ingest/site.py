@@ -354,8 +354,9 @@ class SiteMemory:
         }
         self._series.born(conn, agent, birth, self.pending)
         self.engine.on_series(agent, birth.series)
-        self.engine.on_devices(agent, birth.devices, birth.at)
-        self.engine.on_doors(agent, self.doors.born(conn, agent, birth, self.pending), birth.at)
+        own_doors, devices = self.doors.born(conn, agent, birth, self.pending)
+        self.engine.on_devices(agent, devices, birth.at)
+        self.engine.on_doors(agent, own_doors, birth.at)
         for door in birth.doors:
             if not self.doors.belongs(door.door, agent):
                 self.refuse(f"{agent}/birth", "a door that is not this agent's in the configuration")
