@@ -213,6 +213,8 @@ def test_a_birth_told_again_does_not_undo_what_came_since(site: Site) -> None:
         DeviceHealth(device="pir", health=Health.OK),
         DoorPhysicalChanged(door="hall", state=DoorPhysicalState.OPEN),
     )
+    with site.house.engine.connect() as conn:
+        site.all.reload(conn)  # as a gateway that starts anew
     site.hear(Channel.BIRTH, told, retained=True)
     assert site.rows(devices)[0]["health"] == "ok"
     assert site.rows(doors)[0]["physical"] == "Open"

@@ -1,6 +1,6 @@
 """Doors and devices as their agents tell of them: the rows of ``doors`` and ``devices``."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from sqlalchemy import Connection, delete, select
@@ -20,6 +20,8 @@ from pleintemps_gateway.config import SiteConfig
 from pleintemps_gateway.store.schema import devices, doors
 
 from .pending import Pending
+
+T = TypeVar("T", bound=msgspec.Struct)
 
 
 class DoorBook:
@@ -59,8 +61,8 @@ class DoorBook:
             self._put_door(row | state, pending)
         self._born_devices(conn, agent, birth, pending)
         return (
-            [msgspec.convert(self._doors[info.door], DoorInfo) for info in mine],
-            [msgspec.convert(self._devices[agent, device.device], DeviceInfo) for device in birth.devices],
+            [_record(self._doors[info.door], DoorInfo) for info in mine],
+            [_record(self._devices[agent, device.device], DeviceInfo) for device in birth.devices],
         )
 
     def _born_devices(self, conn: Connection, agent: str, birth: Birth, pending: Pending) -> None:
@@ -116,3 +118,8 @@ class DoorBook:
         key = (row["agent"], row["device"])
         self._devices[key] = pending.devices[key] = row
         pending.changes["devices", "/".join(key)] = None
+
+
+def _record(row: dict[str, Any], kind: type[T]) -> T:
+    """The contract's part of a row, whose keys are SQLAlchemy's own strings."""
+    return msgspec.convert({name: row[name] for name in kind.__struct_fields__}, kind)
