@@ -8,7 +8,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
-from pleintemps_gateway.errors import SettingsError, StoreError
+from pleintemps_gateway.errors import SchemaError, SettingsError
 from pleintemps_gateway.store.changes import changes_after, last_change, prune_changes, record_change
 from pleintemps_gateway.store.engine import migrate, open_engine, write_transaction
 from pleintemps_gateway.store.schema import metadata
@@ -35,7 +35,7 @@ def test_a_newer_store_is_refused_in_one_line(store_url: str) -> None:
     with write_transaction(engine, ["*"]) as conn:
         conn.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     engine.dispose()
-    with pytest.raises(StoreError, match="newer"):
+    with pytest.raises(SchemaError, match="newer"):
         migrate(store_url)
 
 

@@ -27,8 +27,8 @@ _WHAT = {
 
 
 class Estimate(NamedTuple):
-    """State since ``since``; ``probability`` is absent when unknown; ``positive_at`` is the youngest sign of
-    presence."""
+    """State since ``since``; ``probability`` is absent when unknown. ``positive_at`` is the youngest moment
+    with a sign of presence: a state that tells of somebody is one until its next sample."""
 
     state: Occupancy
     probability: float | None
@@ -60,6 +60,7 @@ class RoomFilter:
         self._state = Occupancy.UNKNOWN
         self._since = now
         self._positive: tuple[int, str] | None = None
+        self._held_until: int | None = None  # the youngest end of a state that told of somebody
 
     def restore(self, state: Occupancy, since: int) -> None:
         """The state that was decided before a restart."""
@@ -135,6 +136,8 @@ class RoomFilter:
     def _apply(self, belief: Belief, item: _Item) -> None:
         if item.order == _SAMPLE and item.value:
             self._positive = max(self._positive or (item.at, item.key), (item.at, item.key))
+        if item.order == _SAMPLE and (sensor := belief.sensors[item.key]).value and item.at > sensor.last_at:
+            self._held_until = max(self._held_until or 0, _held(sensor, item.at))
         if item.order == _SAMPLE and belief.repeats(item.key, item.at, item.value):
             return
         belief.advance(item.at)
@@ -169,12 +172,14 @@ class RoomFilter:
             self._since,
             text,
             evidence_at,
-            self._positive_at(live),
+            self._positive_at(live, now),
         )
 
-    def _positive_at(self, live: list[Sensor]) -> int | None:
-        latest = self._positive[0] if self._positive else None
-        return max((sensor.last_at for sensor in live if sensor.value), default=latest)
+    def _positive_at(self, live: list[Sensor], now: int) -> int | None:
+        times = [_held(sensor, now) for sensor in live if sensor.value]
+        times += [self._positive[0]] if self._positive else []
+        times += [self._held_until] if self._held_until is not None else []
+        return max(times, default=None)
 
     def _evidence(self, state: Occupancy, live: list[Sensor], belief: Belief) -> tuple[str, int | None]:
         if state is Occupancy.UNKNOWN:
@@ -189,6 +194,11 @@ class RoomFilter:
             return f"{self._names[key]} {_WHAT[belief.sensors[key].quantity, 1]}", at
         times = [sensor.last_at for sensor in belief.sensors.values() if sensor.last_at >= 0]
         return "", max(times, default=None)
+
+
+def _held(sensor: Sensor, at: int) -> int:
+    """How far the sensor's value reaches at ``at``: to its next sample, at most ``max_silence_s`` away."""
+    return min(at, sensor.last_at + sensor.stale_ms // p.STALE_FACTOR)
 
 
 def _speaks(sensor: Sensor, now: int) -> bool:

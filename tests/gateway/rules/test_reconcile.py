@@ -11,7 +11,7 @@ from pleintemps_gateway.engine import AlertKind, AlertOpened, Booking, UsageChan
 from pleintemps_gateway.reconcile.ledger import Ledger
 from pleintemps_gateway.reconcile.usage import Margins, Observed
 
-from .building import HOUR, MINUTE, NOON, RADAR, SECOND, Day, booking, only, with_rules
+from .building import HOUR, MINUTE, NOON, PIR, RADAR, SECOND, Day, booking, only, with_rules
 
 OCCUPIED, VACANT, UNKNOWN = Occupancy.OCCUPIED, Occupancy.VACANT, Occupancy.UNKNOWN
 MARGINS = Margins(
@@ -308,3 +308,38 @@ def test_the_site_says_how_long_presence_may_be_unexplained() -> None:
     assert not day.standing()
     day.run(2 * MINUTE)
     assert day.subjects() == ["unexpected-presence:hall"]
+
+
+def test_a_radar_that_steadily_says_moving_is_a_sign_all_the_time() -> None:
+    day = Day([RADAR], with_rules(unexpected_after_s=12))
+    day.say("hall-radar", 0)
+    day.run(5 * MINUTE + SECOND)  # the next heartbeat is 29 s away
+    day.say("hall-radar", 1)
+    day.run(11 * SECOND)
+    assert not day.standing()
+    day.run(4 * SECOND)
+    day.say("hall-radar", 0)
+    assert day.subjects() == ["unexpected-presence:hall"]
+
+
+def test_a_sign_that_is_over_before_the_belief_counts_for_as_long_as_it_held() -> None:
+    for held, alerts in ((50 * SECOND, ["unexpected-presence:hall"]), (20 * SECOND, [])):
+        day = Day([PIR])
+        day.say("hall-pir", 0)
+        day.run(5 * MINUTE + SECOND)
+        day.mute("hall-pir")
+        day.tell("hall-pir", 1, day.now)
+        day.run(held)
+        day.tell("hall-pir", 0, day.now)  # believed to be somebody for some minutes more
+        day.run(125 * SECOND - held)
+        assert day.subjects() == alerts
+
+
+def test_a_sensor_that_falls_silent_is_no_sign_for_longer_than_it_may_be_silent() -> None:
+    radar = replace(RADAR, max_silence_s=20)
+    day = Day([radar], with_rules(unexpected_after_s=100))
+    day.say("hall-radar", 1)
+    day.mute("hall-radar")
+    day.run(39 * SECOND)
+    room = day.engine._spaces["hall"].runtime
+    assert room.estimate is not None and room.estimate.positive_at == NOON + 20 * SECOND
