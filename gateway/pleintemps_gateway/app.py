@@ -1,25 +1,20 @@
 """The gateway's processes: ``ingest`` and ``web``, and ``run``, which keeps both alive."""
 
 import asyncio
-import logging
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from pleintemps_contract.clockconfig import open_world
-from pleintemps_contract.logs import line
 from pleintemps_contract.world import SystemWorld, World
 from pleintemps_gateway.config import GatewayConfig, load
 from pleintemps_gateway.keys import load_gateway_keys, load_purpose
+from pleintemps_gateway.supervisor import Child, supervise
 
 PARTS: Final = ("ingest", "web")
-USAGE_ERROR: Final = 2
-_PATIENCE_S: Final = 4.0
-_AGAIN_MS: Final = 1_000
-
-_log = logging.getLogger(__name__)
 
 
 def world_of(config: GatewayConfig, base: Path) -> World:
@@ -54,6 +49,7 @@ def web(path: Path) -> None:
     from pleintemps_gateway.access.delivery import delivery_of
     from pleintemps_gateway.access.service import CodeDesk
     from pleintemps_gateway.api.app import create_app
+    from pleintemps_gateway.api.serve import Server
     from pleintemps_gateway.store.engine import migrate, open_engine
 
     config = load(path)
@@ -70,56 +66,21 @@ def web(path: Path) -> None:
         except OSError as error:
             where = f"{config.web.host}:{config.web.port}"
             raise OSError(f"web.port: cannot listen on {where}: {error.strerror}") from error
+        app = create_app(config, world, engine, desk)
         settings = uvicorn.Config(
-            create_app(config, world, engine, desk),
+            app,
             log_config=None,
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=2,
         )
-        uvicorn.Server(settings).run(sockets=[listener])
+        Server(settings, app).run(sockets=[listener])
     engine.dispose()
 
 
-async def supervise(path: Path, stop: asyncio.Event) -> int:
-    """Start both processes and start a dead one again until ``stop``; then end both. Returns the exit code.
-
-    A part that says that its configuration is wrong (exit code 2) is not started again: that ends all.
-    """
-    world = SystemWorld()
-    wrong = asyncio.Event()
-
-    async def keep(part: str) -> None:
-        while not stop.is_set():
-            arguments = ["-m", "pleintemps_gateway.cli", part, "--config", str(path)]
-            child = await asyncio.create_subprocess_exec(sys.executable, *arguments)
-            ended = asyncio.ensure_future(child.wait())
-            stopped = asyncio.ensure_future(stop.wait())
-            await asyncio.wait((ended, stopped), return_when=asyncio.FIRST_COMPLETED)
-            stopped.cancel()
-            if not ended.done():
-                await _end(child, ended)
-                return
-            if stop.is_set():
-                return
-            _log.error(line("process-ended", part=part, code=ended.result()))
-            if ended.result() == USAGE_ERROR:
-                wrong.set()
-                stop.set()
-                return
-            await world.sleep_until(world.monotonic() + _AGAIN_MS)
-
-    await asyncio.gather(*(keep(part) for part in PARTS))
-    return USAGE_ERROR if wrong.is_set() else 0
-
-
-async def _end(child: asyncio.subprocess.Process, ended: "asyncio.Future[int]") -> None:
-    child.terminate()
-    try:
-        await asyncio.wait_for(asyncio.shield(ended), _PATIENCE_S)
-    except TimeoutError:
-        child.kill()
-        await ended
+async def _start(path: Path, part: str) -> Child:
+    arguments = ["-m", "pleintemps_gateway.cli", part, "--config", str(path)]
+    return await asyncio.create_subprocess_exec(sys.executable, *arguments)
 
 
 def run(path: Path) -> int:
@@ -129,7 +90,7 @@ def run(path: Path) -> int:
 
     async def work(stop: asyncio.Event) -> None:
         nonlocal code
-        code = await supervise(path, stop)
+        code = await supervise(PARTS, partial(_start, path), SystemWorld(), stop)
 
     asyncio.run(until_signal(work))
     return code

@@ -3,6 +3,7 @@
     GatewayError
     ├── OutsideError                          the outside did wrong
     │   ├── SettingsError (ValueError)        a configuration, key folder or command line that cannot be used
+    │   ├── SchemaError (RuntimeError)        a store that is newer than this program, or not ours
     │   ├── FeedError (OSError)               a calendar that cannot be fetched
     │   ├── CalendarError (ValueError)        bytes that are no calendar at all
     │   ├── BookingError (ValueError)         a booking that cannot be taken; ``reason`` is one of a few words
@@ -26,6 +27,10 @@ class OutsideError(GatewayError):
 
 class SettingsError(OutsideError, ValueError):
     """A configuration, key folder or command line that cannot be used; the message names it."""
+
+
+class SchemaError(OutsideError, RuntimeError):
+    """A store that cannot be brought to this program's schema: it is newer, or not ours."""
 
 
 class FeedError(OutsideError, OSError):

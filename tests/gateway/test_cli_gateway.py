@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import httpx
 import pytest
 from sqlalchemy import select
 
@@ -19,6 +20,7 @@ from pleintemps_gateway.cli import main
 from pleintemps_gateway.store.schema import bookings, credentials, users
 from tests.support.broker import Mosquitto
 from tests.support.ports import find_free_port
+from tests.support.processes import wait_until_up
 
 from .house import House, build
 
@@ -197,3 +199,61 @@ def test_a_busy_port_is_one_line(house: House) -> None:
     assert ended.returncode == 1
     (line,) = ended.stderr.splitlines()
     assert f"127.0.0.1:{port}" in line
+
+
+def test_run_ends_with_the_line_of_a_part_that_cannot_work(house: House) -> None:
+    (Path(house.config.keys) / "gateway" / "sealing.key").unlink()
+    command = [sys.executable, "-m", "pleintemps_gateway.cli", "run", "--config", str(house.file)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 2
+    assert "sealing.key" in ended.stderr and "Traceback" not in ended.stderr
+    assert "process-ended" not in ended.stderr
+
+
+def test_a_store_of_a_later_version_is_a_mistake_of_usage(
+    house: House, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with house.engine.begin() as conn:
+        conn.exec_driver_sql("UPDATE alembic_version SET version_num = 'r9999'")
+    assert main(["migrate", "--config", str(house.file)]) == 2
+    assert "newer than this program" in one_line(capsys)
+
+
+@pytest.mark.serial
+def test_web_ends_at_once_while_somebody_watches(
+    house: House, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    port = find_free_port()
+    house.file.write_text(house.file.read_text().replace("[mqtt]", f"[web]\nport = {port}\n[mqtt]"))
+    assert main(["user", "add", "anne", "--generate", "--config", str(house.file)]) == 0
+    password = capsys.readouterr().out.strip()
+    log = tmp_path / "web.log"
+    with log.open("wb") as out:
+        command = [sys.executable, "-m", "pleintemps_gateway.cli", "web", "--config", str(house.file)]
+        process = subprocess.Popen(command, stdout=out, stderr=out)
+    base = f"http://127.0.0.1:{port}"
+
+    def answers() -> bool:
+        try:
+            return httpx.get(f"{base}/healthz").is_success
+        except httpx.TransportError:
+            return False
+
+    try:
+        wait_until_up(answers, process, log, within_s=20)
+        made = httpx.post(f"{base}/api/v1/sessions", json={"name": "anne", "password": password})
+        token = {"Authorization": f"Bearer {made.json()['token']}"}
+        with httpx.stream("GET", f"{base}/api/v1/live", headers=token, timeout=10) as live:
+            text = live.iter_text()
+            assert "frame" in next(text)
+            began = time.monotonic()
+            process.terminate()
+            rest = "".join(text)  # the stream is ended, not cut
+            assert process.wait(5) == -signal.SIGTERM  # Uvicorn raises it again when all is done
+            assert time.monotonic() - began < 2
+        assert "log-out" not in rest
+        assert "Traceback" not in log.read_text()
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()

@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 
-from pleintemps_gateway.errors import SettingsError, StoreError
+from pleintemps_gateway.errors import SchemaError, SettingsError, StoreError
 
 BUSY_MS: Final = 20_000
 """How long a writer waits for another process's commit before it gives up."""
@@ -83,7 +83,7 @@ def lock_site(connection: Connection, site: str) -> None:
 def migrate(url: str) -> str:
     """Bring the store at ``url`` to the newest schema, creating it if need be; returns the revision.
 
-    Safe beside another process that does the same. Raises SettingsError or StoreError.
+    Safe beside another process that does the same. Raises SettingsError, SchemaError or StoreError.
     """
     logging.getLogger("alembic").setLevel(logging.WARNING)  # its import alone logs ten lines
     from alembic import command
@@ -101,9 +101,9 @@ def migrate(url: str) -> str:
     except OperationalError as error:
         raise StoreError(f"the store cannot be opened: {_first_line(error)}") from error
     except SQLAlchemyError as error:
-        raise StoreError(f"the store cannot be migrated: {_first_line(error)}") from error
+        raise SchemaError(f"the store cannot be migrated: {_first_line(error)}") from error
     except CommandError as error:
-        raise StoreError(f"the store is newer than this program, or not ours: {error}") from error
+        raise SchemaError(f"the store is newer than this program, or not ours: {error}") from error
     finally:
         engine.dispose()
 
