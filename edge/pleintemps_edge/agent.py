@@ -28,11 +28,12 @@ from .access.desk import Desk
 from .access.dialogue import Dialogue, Entered, press, spoil
 from .clock import Clock, ntp_synchronised
 from .config import Setup
-from .door import Closed, CodeAccepted, ContactLost, Opened
+from .door import Closed, CodeAccepted, ContactLost, ExitEnded, ExitPressed, Opened
 from .drivers import registry
 from .drivers.base import (
     ContactChanged,
     Driver,
+    ExitRequested,
     HealthChanged,
     KeyPressed,
     Lock,
@@ -119,6 +120,7 @@ class Agent:
         }
         self._contacts = {door.contact: door.door for door in config.doors if door.contact is not None}
         self._readers = {reader: door.door for door in config.doors for reader in door.readers}
+        self._exits = {door.exit: door.door for door in config.doors if door.exit is not None}
         self._open: dict[str, bool] = {}
         self._dialogues: dict[str, Dialogue] = {}
         self._specs: list[SeriesSpec] = [spec for device in self._observers for spec in device.series]
@@ -203,6 +205,9 @@ class Agent:
             self._dialogues[seen.device] = dialogue
             if entered is not None:
                 self._enter(seen.device, entered)
+        elif isinstance(seen, ExitRequested):
+            if (door := self._exits.get(seen.device)) is not None:
+                self._doors[door].happen(ExitPressed() if seen.held else ExitEnded(), seen.monotonic)
         elif isinstance(seen, Unreadable):
             self._dialogues[seen.device] = spoil(self._dialogue(seen.device), seen.monotonic)
         else:
@@ -238,6 +243,8 @@ class Agent:
                 self._tell_contact(seen.device)
             else:
                 self._doors[self._contacts[seen.device]].happen(ContactLost())
+        if seen.device in self._exits and seen.health is not Health.OK:
+            self._doors[self._exits[seen.device]].happen(ExitEnded())
 
     # --- samples ------------------------------------------------------------------------------------
 

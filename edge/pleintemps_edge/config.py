@@ -5,7 +5,7 @@ Devices stay tables here: their driver's own record reads them (:mod:`pleintemps
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct, field
@@ -70,6 +70,8 @@ class DoorConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     lock: Slug
     contact: Slug | None = None
     readers: list[Slug] = field(default_factory=list)
+    exit: Slug | None = None
+    exit_releases: bool = False
     release_s: Annotated[float, Meta(ge=1, le=600)] = 5
     open_s: Seconds = 30
     relock: Relock = "open"
@@ -77,11 +79,18 @@ class DoorConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         if self.contact is None and self.relock == "close":
             raise ValueError('relock = "close" needs a contact')
+        if self.exit_releases and self.exit is None:
+            raise ValueError("exit_releases needs an exit")
+        if self.exit is not None and self.contact is None and not self.exit_releases:
+            raise ValueError("exit: without a contact and exit_releases it has nothing to do")
 
     @property
     def plan(self) -> Plan:
         return Plan(
-            release_ms=round(self.release_s * 1000), open_ms=round(self.open_s * 1000), relock=self.relock
+            release_ms=round(self.release_s * 1000),
+            open_ms=round(self.open_s * 1000),
+            relock=self.relock,
+            exit_releases=self.exit_releases,
         )
 
 
@@ -185,12 +194,9 @@ def _twice(uses: list[PinUse | PortUse]) -> Iterator[str]:
         owners.setdefault(what, use.device)
 
 
-_SORTS: Final = {"lock": ("strike",), "contact": ("reed",), "readers": ("wiegand",)}
-"""Which drivers can serve a door as what."""
-
-
 def _door_problems(config: EdgeConfig) -> Iterator[str]:
     drivers = {table.get("device"): table.get("driver") for table in config.devices}
+    known = registry.drivers().values()
     doors: set[str] = set()
     users: dict[str, str] = {}
     for door in config.doors:
@@ -200,11 +206,13 @@ def _door_problems(config: EdgeConfig) -> Iterator[str]:
         uses = [("lock", door.lock), *(("readers", reader) for reader in door.readers)]
         if door.contact is not None:
             uses.append(("contact", door.contact))
+        if door.exit is not None:
+            uses.append(("exit", door.exit))
         for key, device in uses:
             if device not in drivers:
                 yield f"door {door.door}: {key}: there is no device {device!r}"
-            elif drivers[device] not in _SORTS[key]:
-                wanted = " or ".join(_SORTS[key])
+            elif drivers[device] not in (fit := [each.name for each in known if each.serves == key]):
+                wanted = " or ".join(sorted(fit))
                 yield f"door {door.door}: {key}: {device!r} is a {drivers[device]}, want a {wanted}"
             if device in users:
                 yield f"door {door.door}: {key}: {device!r} already serves {users[device]!r}"

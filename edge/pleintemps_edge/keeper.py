@@ -100,6 +100,9 @@ class Keeper:
             if isinstance(effect, Wake):
                 self._due = effect.at
                 self._timer.set()
+        if Release(at_once=True) in moves and not self._ended:
+            # and once more in its turn: a movement that waits for its record may still be to come
+            self._lock.release()
         if records or moves or then is not None:
             self._acts.put_nowait(_Act(records, moves, then))
 
@@ -131,9 +134,9 @@ class Keeper:
     async def _commit(self, act: _Act) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
-        mode = {self.state_key(self.door): self._state.mode.value.encode()}
+        mode = {self.state_key(self.door): self._state.standing.value.encode()}
         future = self._journal.append(act.records, mode)
-        if not act.moves:
+        if not act.moves or Release(at_once=True) in act.moves:
             return  # nothing moves on the strength of these
         await asyncio.wait({future}, timeout=MAX_COMMIT_WAIT_S)
         if not future.done() or future.exception() is not None:

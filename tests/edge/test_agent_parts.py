@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from pleintemps_contract.agent_messages import ClockSource, DeviceHealth, Health, SamplesDropped
-from pleintemps_contract.onvif import DoorPhysicalState
+from pleintemps_contract.onvif import DoorAlarm, DoorPhysicalState
 from pleintemps_contract.world import SystemWorld
 from pleintemps_edge.agent import Agent
-from pleintemps_edge.drivers.base import ContactChanged, HealthChanged, Unreadable
+from pleintemps_edge.drivers.base import ContactChanged, ExitRequested, HealthChanged, Unreadable
 from pleintemps_edge.systemd.notify import Notifier
 
 from .actors import mock_pins, running_agent, until, write_setup
@@ -54,6 +54,65 @@ def test_an_unreadable_key_refuses_the_entry(tmp_path: Path) -> None:
                 now = agent._world.monotonic()
                 agent.observe(Unreadable("hall-keypad", "3 bits", now))
                 assert agent._dialogues["hall-keypad"].spoiled
+
+    asyncio.run(story())
+
+
+HANDLE = """
+exit = "hall-handle"
+[[devices]]
+device = "hall-handle"
+driver = "rex"
+pin = 5
+"""
+
+
+def with_handle(folder: Path) -> Path:
+    config = write_setup(folder, 9)
+    config.write_text(config.read_text() + HANDLE)
+    return config
+
+
+def alarm(agent: Agent) -> DoorAlarm:
+    return agent._birth("0" * 32).doors[0].alarm
+
+
+def test_who_leaves_by_the_handle_forces_no_door(tmp_path: Path) -> None:
+    async def story() -> None:
+        with mock_pins() as factory:
+            factory.pin(5).drive_high()
+            async with running_agent(with_handle(tmp_path), factory) as agent:
+                # the handle's first reading has settled as the contact's has: both since the start
+                await until(lambda: physical(agent) is DoorPhysicalState.CLOSED)
+                await until(lambda: agent._health["hall-handle"].health is Health.OK)
+                factory.pin(5).drive_low()
+                await until(lambda: agent._doors["hall"]._state.exit_held)
+                factory.pin(22).drive_high()
+                await until(lambda: physical(agent) is DoorPhysicalState.OPEN)
+                assert alarm(agent) is DoorAlarm.NORMAL
+                assert factory.pin(27).state == 0
+                factory.pin(5).drive_high()
+                await until(lambda: not agent._doors["hall"]._state.exit_held)
+                factory.pin(22).drive_low()
+                await until(lambda: physical(agent) is DoorPhysicalState.CLOSED)
+                factory.pin(22).drive_high()
+                await until(lambda: alarm(agent) is DoorAlarm.FORCED_OPEN)
+
+    asyncio.run(story())
+
+
+def test_a_handle_that_is_stuck_hides_no_break_in_for_long(tmp_path: Path) -> None:
+    async def story() -> None:
+        with mock_pins() as factory:
+            async with running_agent(with_handle(tmp_path), factory) as agent:
+                await until(lambda: physical(agent) is DoorPhysicalState.CLOSED)
+                now = agent._world.monotonic()
+                agent.observe(ExitRequested("hall-handle", True, now))
+                agent.observe(ExitRequested("other-handle", True, now))
+                agent.observe(HealthChanged("hall-handle", Health.ERROR, "held for a minute"))
+                release = agent._doors["hall"].plan.release_ms
+                agent.observe(ContactChanged("hall-reed", True, 0, agent._world.monotonic() + release + 1))
+                assert alarm(agent) is DoorAlarm.FORCED_OPEN
 
     asyncio.run(story())
 

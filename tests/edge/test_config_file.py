@@ -81,6 +81,10 @@ def test_tls_has_its_own_port_and_needs_its_files(tmp_path: Path) -> None:
         ('contact = "hall-reed"', 'contact = "hall-keypad"', "'hall-keypad' is a wiegand, want a reed"),
         ('readers = ["hall-keypad"]', 'readers = ["hall-keypad", "hall-keypad"]', "already serves"),
         ('contact = "hall-reed"', 'relock = "close" #', "needs a contact"),
+        ('exit = "hall-handle"', 'exit = "hall-pir"', "'hall-pir' is a pir, want a rex"),
+        ('exit = "hall-handle"', "", "exit_releases needs an exit"),
+        ('contact = "hall-reed"', "", "without a contact and exit_releases it has nothing to do"),
+        ("pin = 5 ", "pin = 27 ", "pin 27 (header 13) is already taken by hall-strike"),
         ("[[doors]]", "[[doors", "not TOML"),
     ],
 )
@@ -88,6 +92,8 @@ def test_mistakes_are_named(tmp_path: Path, old: str, new: str, says: str) -> No
     changes = [(old, new)]
     if says == "needs a contact":
         changes.append(('relock = "open"', ""))
+    if says == "exit_releases needs an exit":
+        changes.append(("exit_releases = false", "exit_releases = true"))
     found = problems(tmp_path, *changes)
     assert any(says in line for line in found), found
     assert all("\n" not in line and "edge.toml" in line for line in found)
@@ -98,6 +104,7 @@ def test_two_doors_of_one_name_and_one_lock(tmp_path: Path) -> None:
         EXAMPLE[EXAMPLE.index("[[doors]]") :]
         .replace('contact = "hall-reed"', "")
         .replace('readers = ["hall-keypad"]', "")
+        .replace('exit = "hall-handle"', "")
     )
     write_setup(tmp_path, 1883)
     with pytest.raises(SetupError) as caught:

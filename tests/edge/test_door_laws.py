@@ -12,6 +12,9 @@ from pleintemps_edge.door import (
     Commanded,
     ContactLost,
     DoorEvent,
+    Effect,
+    ExitEnded,
+    ExitPressed,
     Opened,
     Plan,
     PlanChanged,
@@ -25,6 +28,7 @@ from pleintemps_edge.door import (
     transition,
 )
 
+COMMAND = "2" * 32
 FREE = {DoorMode.ACCESSED, DoorMode.UNLOCKED, DoorMode.LOCKED_OPEN}
 FIRM = {DoorMode.BLOCKED, DoorMode.LOCKED_DOWN}
 RELEASING = {DoorAction.ACCESS, DoorAction.UNLOCK, DoorAction.LOCK_OPEN, DoorAction.LOCK_DOWN_RELEASE}
@@ -33,6 +37,7 @@ PLANS = st.builds(
     release_ms=st.integers(1_000, 10_000),
     open_ms=st.integers(1_000, 60_000),
     relock=st.sampled_from(["open", "close"]),
+    exit_releases=st.booleans(),
 )
 
 
@@ -43,7 +48,10 @@ class DoorMachine(RuleBasedStateMachine):
         super().__init__()
         self.now = 0
         self.state, effects = initial("hall", Plan())
-        self.released = Release() in effects
+        self.released = False
+        assert effects[-1] == Secure()
+        self.held = False
+        self.forbids: DoorMode | None = None
         self.wake: int | None = None
         self.accessed_since = 0
         self.longest = Plan()
@@ -53,17 +61,21 @@ class DoorMachine(RuleBasedStateMachine):
         self.state, effects = transition(before, event, self.now)
         moves = [place for place, effect in enumerate(effects) if isinstance(effect, Release | Secure)]
         notes = [place for place, effect in enumerate(effects) if isinstance(effect, Record)]
-        if Release() in effects:
+        if releases := [effect for effect in effects if isinstance(effect, Release)]:
+            going_out = isinstance(event, ExitPressed) and before.plan.exit_releases
             caused = isinstance(event, CodeAccepted) or (
                 isinstance(event, Commanded) and event.action in RELEASING
             )
-            assert caused, "no release without a cause"
+            assert caused or going_out, "no release without a cause"
+            assert releases == [Release(at_once=going_out)], "only who wants out waits for no record"
             assert notes, "no release without a record"
         if Refuse() in effects:
             assert effects == (Refuse(),)
             assert self.state == before
-        if before.mode in FIRM and isinstance(event, CodeAccepted):
-            assert effects == (Refuse(),)
+        if isinstance(event, ExitPressed):
+            assert Refuse() not in effects
+            assert self.state.released or not before.plan.exit_releases, "a button always lets out"
+        self.check_what_forbids(before.mode, event, effects)
         assert len(moves) <= 1
         assert all(note < move for note in notes for move in moves), "records come first"
         for effect in effects:
@@ -75,8 +87,26 @@ class DoorMachine(RuleBasedStateMachine):
                 self.wake = effect.at
             if isinstance(effect, Record):
                 self.check_record(effect, before.physical)
-        if self.state.mode is DoorMode.ACCESSED and isinstance(event, CodeAccepted | Commanded):
+        if self.state.mode is DoorMode.ACCESSED and isinstance(event, CodeAccepted | Commanded | ExitPressed):
             self.accessed_since = self.now
+
+    def check_what_forbids(self, before: DoorMode, event: DoorEvent, effects: tuple[Effect, ...]) -> None:
+        """Blocked and LockedDown keep people out, also behind the back of who goes out, until a command ends
+        them.
+        """
+        if before in FIRM:
+            self.forbids = before
+        if self.forbids is None:
+            return
+        entering = isinstance(event, CodeAccepted) or event == Commanded(DoorAction.ACCESS, COMMAND)
+        if entering:
+            assert effects == (Refuse(),)
+        elif isinstance(event, Commanded):
+            if Refuse() not in effects:
+                self.forbids = None
+        else:
+            assert self.state.mode in (self.forbids, DoorMode.ACCESSED)
+            assert self.state.standing is self.forbids
 
     def check_record(self, effect: Record, physical: DoorPhysicalState) -> None:
         if isinstance(effect.event, DoorModeChanged):
@@ -86,6 +116,7 @@ class DoorMachine(RuleBasedStateMachine):
             if effect.event.alarm is DoorAlarm.FORCED_OPEN:
                 assert physical is DoorPhysicalState.CLOSED
                 assert not self.released
+                assert not self.held, "who holds the inside handle forces nothing"
             if effect.event.alarm is DoorAlarm.NORMAL:
                 assert self.state.physical is DoorPhysicalState.CLOSED
 
@@ -95,7 +126,7 @@ class DoorMachine(RuleBasedStateMachine):
 
     @rule(action=st.sampled_from(list(DoorAction)))
     def command(self, action: DoorAction) -> None:
-        self.happen(Commanded(action, "2" * 32))
+        self.happen(Commanded(action, COMMAND))
 
     @rule()
     def opened(self) -> None:
@@ -104,6 +135,16 @@ class DoorMachine(RuleBasedStateMachine):
     @rule()
     def closed(self) -> None:
         self.happen(Closed())
+
+    @rule()
+    def pressed(self) -> None:
+        self.held = True
+        self.happen(ExitPressed())
+
+    @rule()
+    def let_go(self) -> None:
+        self.held = False
+        self.happen(ExitEnded())
 
     @rule()
     def lost(self) -> None:

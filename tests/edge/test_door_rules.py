@@ -22,6 +22,8 @@ from pleintemps_edge.door import (
     DoorEvent,
     DoorState,
     Effect,
+    ExitEnded,
+    ExitPressed,
     Opened,
     Plan,
     PlanChanged,
@@ -286,3 +288,111 @@ def test_new_timings_hold_from_the_next_release_on() -> None:
     assert state == replace(play(shut(), (CODE, 0))[0], plan=plan)
     state = play(state, (Tick(), 5_000), (CODE, 6_000))[0]
     assert state.release_until == 15_000
+
+
+# --- exits ----------------------------------------------------------------------------------------------
+
+BUTTON = Plan(exit_releases=True)
+OUT = Release(at_once=True)
+
+
+@pytest.mark.parametrize("mode", [L, U, A, B, D, O])
+def test_who_goes_out_by_the_handle_forces_no_door_in_any_mode(mode: DoorMode) -> None:
+    before = in_mode(mode)
+    held, effects = play(before, (ExitPressed(), 100))
+    assert effects == []
+    assert (held.mode, held.released) == (before.mode, before.released)
+    out, effects = play(held, (Opened(), 300))
+    assert out.alarm is DoorAlarm.NORMAL
+    assert records(effects)[0] is DoorPhysicalChanged
+    assert DoorAlarmChanged not in records(effects)
+    # let go in the doorway: nobody else is expected
+    shut_again = play(out, (ExitEnded(), 600), (Closed(), 2_000))[0]
+    assert play(shut_again, (Opened(), 2_500))[0].alarm is (
+        DoorAlarm.NORMAL if mode in (U, O) else DoorAlarm.FORCED_OPEN
+    )
+
+
+def test_a_handle_that_was_let_go_expects_one_opening_within_the_release_time() -> None:
+    let_go = play(shut(), (ExitPressed(), 0), (ExitEnded(), 500))[0]
+    assert play(let_go, (Opened(), 5_500))[0].alarm is DoorAlarm.NORMAL
+    assert play(let_go, (Opened(), 5_501))[0].alarm is DoorAlarm.FORCED_OPEN
+    again = play(let_go, (Opened(), 1_000), (Closed(), 1_500), (Opened(), 2_000))[0]
+    assert again.alarm is DoorAlarm.FORCED_OPEN
+
+
+def test_a_handle_that_is_held_lets_everybody_out() -> None:
+    state = play(shut(), (ExitPressed(), 0), (Opened(), 100), (Closed(), 3_000), (Opened(), 9_000))[0]
+    assert state.alarm is DoorAlarm.NORMAL
+
+
+def test_a_handle_in_mid_exit_outlasts_a_command() -> None:
+    let_go = play(shut(), (ExitPressed(), 0), (ExitEnded(), 500))[0]
+    assert play(let_go, (ask(DoorAction.LOCK_DOWN), 600), (Opened(), 700))[0].alarm is DoorAlarm.NORMAL
+
+
+def test_a_door_left_open_by_who_went_out_is_open_too_long() -> None:
+    state, effects = play(shut(), (ExitPressed(), 0), (Opened(), 100))
+    assert effects[-1] == Wake(30_100)
+    assert play(state, (ExitEnded(), 200), (Tick(), 30_100))[0].alarm is DoorAlarm.OPEN_TOO_LONG
+
+
+def test_a_handle_that_is_let_go_twice_begins_nothing_anew() -> None:
+    state = play(shut(), (ExitPressed(), 0), (ExitEnded(), 500))[0]
+    assert play(state, (ExitEnded(), 3_000)) == (state, [])
+
+
+def test_a_button_releases_the_lock_without_waiting_for_its_record() -> None:
+    state, effects = play(shut(BUTTON), (ExitPressed(), 0))
+    assert effects == [
+        Record(DoorModeChanged(door="hall", mode=A, cause=ModeCause.EXIT)),
+        OUT,
+        Wake(5_000),
+    ]
+    state, effects = play(state, (ExitEnded(), 500), (Opened(), 1_000))
+    assert (state.mode, state.alarm) == (L, DoorAlarm.NORMAL)
+    assert Secure() in effects
+
+
+def with_button(mode: DoorMode) -> DoorState:
+    return play(in_mode(mode), (PlanChanged(BUTTON), 0))[0]
+
+
+@pytest.mark.parametrize("mode", [U, O])
+def test_a_button_has_nothing_to_do_at_a_door_that_is_free(mode: DoorMode) -> None:
+    state, effects = play(with_button(mode), (ExitPressed(), 10))
+    assert (state.mode, effects) == (mode, [])
+
+
+def test_a_button_begins_the_release_again_and_keeps_whose_it_was() -> None:
+    state, effects = play(shut(BUTTON), (CODE, 0), (ExitPressed(), 4_000))
+    assert effects == [Wake(9_000)]
+    assert play(state, (Tick(), 9_000))[1][0] == Record(AccessNotUsed(door="hall", grant=GRANT))
+
+
+@pytest.mark.parametrize("mode", [B, D])
+def test_an_exit_passes_through_a_mode_that_forbids_and_leaves_it_in_force(mode: DoorMode) -> None:
+    state, effects = play(with_button(mode), (ExitPressed(), 100))
+    assert state.mode is A
+    assert OUT in effects
+    # pressed twice is pressed once more
+    state = play(state, (ExitPressed(), 200))[0]
+    assert play(state, (CODE, 300)) == (state, [Refuse()])
+    assert play(state, (ask(DoorAction.ACCESS), 300)) == (state, [Refuse()])
+    for way in ((Opened(), 1_000), (Tick(), 5_200)):
+        after, effects = play(state, way)
+        assert after.mode is mode
+        assert Record(DoorModeChanged(door="hall", mode=mode, cause=ModeCause.RELOCK)) in effects
+        assert Secure() in effects
+        assert after.alarm is DoorAlarm.NORMAL
+
+
+def test_a_lock_down_that_an_exit_interrupts_still_knows_what_is_below() -> None:
+    down, back = ask(DoorAction.LOCK_DOWN), ask(DoorAction.LOCK_DOWN_RELEASE)
+    state = play(with_button(U), (down, 0), (ExitPressed(), 10))[0]
+    assert play(state, (ask(DoorAction.UNLOCK), 20)) == (state, [Refuse()])
+    assert play(state, (back, 20))[0].mode is U
+    assert play(state, (down, 20))[0].mode is D
+    assert play(state, (down, 20), (back, 30))[0].mode is U
+    blocked = play(with_button(B), (ExitPressed(), 10), (down, 20), (back, 30))[0]
+    assert blocked.mode is B

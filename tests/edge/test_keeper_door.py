@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pleintemps_contract.agent_messages import AccessGranted, AccessNotUsed, Event, LateCommit
 from pleintemps_contract.onvif import DoorAction, DoorAlarm, DoorMode
 from pleintemps_contract.world import ManualWorld
-from pleintemps_edge.door import Closed, CodeAccepted, Commanded, Opened, Plan
+from pleintemps_edge.door import Closed, CodeAccepted, Commanded, ExitPressed, Opened, Plan, PlanChanged
 from pleintemps_edge.keeper import Keeper
 
 from .actors import until
@@ -111,6 +111,43 @@ def test_a_slow_disk_holds_nobody_and_is_recorded() -> None:
         assert late[0].waited_ms >= 80
 
     play(story)
+
+
+def test_who_wants_out_waits_for_no_disk() -> None:
+    async def story(scene: Scene) -> None:
+        scene.keeper.happen(PlanChanged(Plan(exit_releases=True)))
+        scene.keeper.happen(Closed())
+        scene.keeper.happen(CodeAccepted(GRANT))
+        await scene.world.advance(0)
+        scene.disk.quick = False
+        scene.keeper.happen(Opened())  # its relock waits for the disk
+        await scene.world.advance(0)
+        scene.log.clear()
+        scene.keeper.happen(ExitPressed())
+        assert scene.log == ["release"]
+        scene.disk.finish()
+        await scene.world.advance(0)
+        # the relock came late: the exit has the last word
+        assert [each for each in scene.log if each != "commit"] == ["release", "secure", "release"]
+        assert LateCommit not in scene.disk.kinds()
+        assert scene.keeper.info.mode is DoorMode.ACCESSED
+
+    play(story)
+
+
+def test_an_exit_does_not_end_a_lock_down_across_a_restart() -> None:
+    async def story(scene: Scene) -> None:
+        scene.keeper.happen(PlanChanged(Plan(exit_releases=True)))
+        scene.keeper.happen(ExitPressed())
+        await scene.world.advance(0)
+        assert scene.log[-1] == "release"
+        assert scene.disk.state == {"mode:hall": b"LockedDown"}
+        scene.log.clear()
+        scene.keeper.secure()
+        scene.keeper.happen(ExitPressed())
+        assert scene.log == ["secure"]
+
+    play(story, Scene(kept=b"LockedDown"))
 
 
 def test_time_ends_a_release_in_virtual_time() -> None:

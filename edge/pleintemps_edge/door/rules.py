@@ -2,17 +2,23 @@
 
 Invariants, each of them tested:
 
-1. Release comes out of an accepted code, of AccessDoor, UnlockDoor, LockOpenDoor, or of the end of a lock-
-   down over an unlocked door; never out of time, a contact, a change of plan or a start.
+1. Release comes out of an accepted code, of AccessDoor, UnlockDoor, LockOpenDoor, of the end of a lock-
+   down over an unlocked door, or of a request to exit where the plan says so; never out of time, a contact, a
+   change of plan or a start.
 2. A release by access ends: at the opening (relock "open") or the closing (relock "close"), else when its
-   time runs out, else when the door has stood open too long.
+   time runs out, else when the door has stood open too long. It ends in Locked, or in the Blocked or
+   LockedDown that an exit had interrupted.
 3. The lock is released exactly in the modes Accessed, Unlocked and LockedOpen.
 4. In Blocked, LockedDown (and LockedOpen, which needs its own release) nothing opens the door by code or
-   AccessDoor.
-5. The records of a change come before the movement of the lock that they describe.
+   AccessDoor, not even while somebody goes out.
+5. The records of a change come before the movement of the lock that they describe; a release for an exit
+   waits for none.
 6. DoorForcedOpen needs a change from Closed to Open while the lock holds: a door that is open at start, or
    after its contact was lost, was not forced. Both alarms end when the door closes, and not before.
 7. What is refused changes nothing.
+8. Who wants out is never refused and never an alarm: while the inside handle is held, and once within the
+   release time after it was let go at a door that is not open, an opening is expected, in every mode. Too
+   long is too long.
 
 How modes answer (rows) to what may be asked; ``-`` refuses, ``=`` is carried out and moves nothing:
 
@@ -50,6 +56,8 @@ from .states import (
     DoorEvent,
     DoorState,
     Effect,
+    ExitEnded,
+    ExitPressed,
     Opened,
     Plan,
     PlanChanged,
@@ -68,6 +76,9 @@ SHUNT_MS: Final = 500
 
 FREE: Final = frozenset({DoorMode.ACCESSED, DoorMode.UNLOCKED, DoorMode.LOCKED_OPEN})
 """Modes in which the lock is released."""
+
+FIRM: Final = frozenset({DoorMode.BLOCKED, DoorMode.LOCKED_DOWN})
+"""Modes that keep everybody out, and nobody in."""
 
 _REFUSED: Final = DoorMode.UNKNOWN
 _L, _U, _A = DoorMode.LOCKED, DoorMode.UNLOCKED, DoorMode.ACCESSED
@@ -106,7 +117,7 @@ def initial(door: str, plan: Plan, kept: DoorMode = DoorMode.LOCKED) -> Step:
 
     ``kept`` is the mode before the restart: Blocked and LockedDown come back, no mode that releases does.
     """
-    mode = kept if kept in (DoorMode.BLOCKED, DoorMode.LOCKED_DOWN) else DoorMode.LOCKED
+    mode = kept if kept in FIRM else DoorMode.LOCKED
     state = DoorState(door=door, plan=plan, mode=mode)
     return state, [Record(DoorModeChanged(door=door, mode=mode, cause=ModeCause.START)), Secure()]
 
@@ -135,9 +146,22 @@ def _enter(state: DoorState, mode: DoorMode, cause: ModeCause, reference: str | 
         effects.append(Record(changed))
     free = mode in FREE
     if free is not state.released:
-        effects.append(Release() if free else Secure())
-    after = replace(state, mode=mode, released=free, release_until=None, shunt_until=None, grant=None)
+        effects.append(Release(at_once=cause is ModeCause.EXIT) if free else Secure())
+    after = replace(
+        state,
+        mode=mode,
+        after=DoorMode.LOCKED,
+        released=free,
+        release_until=None,
+        shunt_until=None,
+        grant=None,
+    )
     return after, effects
+
+
+def _relock(state: DoorState) -> Step:
+    """End an access."""
+    return _enter(state, state.after, ModeCause.RELOCK, None)
 
 
 def _watch(state: DoorState, now: int) -> DoorState:
@@ -163,8 +187,15 @@ def _see(state: DoorState, physical: DoorPhysicalState) -> Step:
     return replace(state, physical=physical), [changed]
 
 
-def _access(state: DoorState, now: int, cause: ModeCause, reference: str, grant: str | None) -> Step:
-    """Let one person in: release for the release time, or begin it again."""
+def _expected(state: DoorState, now: int) -> bool:
+    """Whether an opening now is somebody's who may: the lock lets go or just did, or somebody goes out."""
+    just_released = state.shunt_until is not None and now <= state.shunt_until
+    going_out = state.exit_held or (state.exit_until is not None and now <= state.exit_until)
+    return state.released or just_released or going_out
+
+
+def _access(state: DoorState, now: int, cause: ModeCause, reference: str | None, grant: str | None) -> Step:
+    """Let one person through: release for the release time, or begin it again."""
     after, effects = _enter(state, DoorMode.ACCESSED, cause, reference)
     # an access on top of an access: the door was released for somebody else a moment ago
     return replace(after, release_until=now + state.plan.release_ms, grant=grant), effects
@@ -174,7 +205,7 @@ def _access(state: DoorState, now: int, cause: ModeCause, reference: str, grant:
 
 
 def _code_accepted(state: DoorState, event: CodeAccepted, now: int) -> Step:
-    target = TABLE.get((state.mode, DoorAction.ACCESS))
+    target = TABLE.get((state.standing, DoorAction.ACCESS))
     if target is None:
         return state, [Refuse()]
     granted = Record(AccessGranted(door=state.door, grant=event.grant))
@@ -185,7 +216,7 @@ def _code_accepted(state: DoorState, event: CodeAccepted, now: int) -> Step:
 
 
 def _commanded(state: DoorState, event: Commanded, now: int) -> Step:
-    target = TABLE.get((state.mode, event.action))
+    target = TABLE.get((state.standing, event.action))
     if target is None:
         return state, [Refuse()]
     executed = Record(CommandExecuted(door=state.door, command=event.command, action=event.action))
@@ -195,9 +226,9 @@ def _commanded(state: DoorState, event: Commanded, now: int) -> Step:
         return _watch(after, now), [executed, *effects]
     if event.action in (DoorAction.LOCK_DOWN_RELEASE, DoorAction.LOCK_OPEN_RELEASE):
         target = state.below
-    elif target in (DoorMode.LOCKED_DOWN, DoorMode.LOCKED_OPEN) and target is not state.mode:
+    elif target in (DoorMode.LOCKED_DOWN, DoorMode.LOCKED_OPEN) and target is not state.standing:
         # an access does not come back: it has ended when somebody locks down in the middle of it
-        below = DoorMode.LOCKED if state.mode is DoorMode.ACCESSED else state.mode
+        below = DoorMode.LOCKED if state.standing is DoorMode.ACCESSED else state.standing
         state = replace(state, below=below)
     after, effects = _enter(state, target, cause, event.command)
     return _watch(after, now), [executed, *effects]
@@ -212,12 +243,12 @@ def _opened(state: DoorState, event: Opened, now: int) -> Step:
         if after.mode is DoorMode.ACCESSED:
             after = replace(after, release_until=None)
             if after.plan.relock == "open":
-                after, more = _enter(after, DoorMode.LOCKED, ModeCause.RELOCK, None)
+                after, more = _relock(after)
                 effects += more
-        elif not after.released and not (after.shunt_until is not None and now <= after.shunt_until):
+        elif not _expected(after, now):
             after, more = _alarm(after, DoorAlarm.FORCED_OPEN)
             effects += more
-    return _watch(replace(after, shunt_until=None), now), effects
+    return _watch(replace(after, shunt_until=None, exit_until=None), now), effects
 
 
 def _closed(state: DoorState, event: Closed, now: int) -> Step:
@@ -227,7 +258,7 @@ def _closed(state: DoorState, event: Closed, now: int) -> Step:
     after, more = _alarm(after, DoorAlarm.NORMAL)
     effects += more
     if after.mode is DoorMode.ACCESSED and after.release_until is None:
-        after, more = _enter(after, DoorMode.LOCKED, ModeCause.RELOCK, None)
+        after, more = _relock(after)
         effects += more
     return _watch(after, now), effects
 
@@ -238,7 +269,7 @@ def _contact_lost(state: DoorState, event: ContactLost, now: int) -> Step:
     after, effects = _see(state, DoorPhysicalState.FAULT)
     if after.mode is DoorMode.ACCESSED and after.release_until is None:
         # nobody will tell when it closes
-        after, more = _enter(after, DoorMode.LOCKED, ModeCause.RELOCK, None)
+        after, more = _relock(after)
         effects += more
     return _watch(after, now), effects
 
@@ -248,16 +279,33 @@ def _tick(state: DoorState, event: Tick, now: int) -> Step:
     if after.release_until is not None and now >= after.release_until:
         if after.physical is DoorPhysicalState.CLOSED:
             effects.append(Record(AccessNotUsed(door=after.door, grant=after.grant)))
-        after, more = _enter(after, DoorMode.LOCKED, ModeCause.RELOCK, None)
+        after, more = _relock(after)
         after = replace(after, shunt_until=now + SHUNT_MS)
         effects += more
     if after.open_until is not None and now >= after.open_until:
         after, more = _alarm(replace(after, open_until=None), DoorAlarm.OPEN_TOO_LONG)
         effects += more
         if after.mode is DoorMode.ACCESSED and after.release_until is None:
-            after, more = _enter(after, DoorMode.LOCKED, ModeCause.RELOCK, None)
+            after, more = _relock(after)
             effects += more
     return after, effects
+
+
+def _exit_pressed(state: DoorState, event: ExitPressed, now: int) -> Step:
+    after = replace(state, exit_held=True, exit_until=None)
+    if not state.plan.exit_releases or state.mode in (DoorMode.UNLOCKED, DoorMode.LOCKED_OPEN):
+        return after, []
+    interrupted = state.standing if state.standing in FIRM else DoorMode.LOCKED
+    after, effects = _access(after, now, ModeCause.EXIT, None, state.grant)
+    return _watch(replace(after, after=interrupted), now), effects
+
+
+def _exit_ended(state: DoorState, event: ExitEnded, now: int) -> Step:
+    if not state.exit_held:
+        return state, []
+    # an open door: who wanted out is on the way, and nobody else will open it
+    used = state.physical is DoorPhysicalState.OPEN
+    return replace(state, exit_held=False, exit_until=None if used else now + state.plan.release_ms), []
 
 
 def _plan_changed(state: DoorState, event: PlanChanged, now: int) -> Step:
@@ -270,6 +318,8 @@ _RULES: Final[dict[type[DoorEvent], Callable[[DoorState, Any, int], Step]]] = {
     Opened: _opened,
     Closed: _closed,
     ContactLost: _contact_lost,
+    ExitPressed: _exit_pressed,
+    ExitEnded: _exit_ended,
     Tick: _tick,
     PlanChanged: _plan_changed,
 }

@@ -11,34 +11,51 @@ Relock = Literal["open", "close"]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Timings of one door (ONVIF ReleaseTime and OpenTime) and the moment that ends a release."""
+    """Timings of one door (ONVIF ReleaseTime and OpenTime), the moment that ends a release, and whether a
+    request to exit releases the lock: not needed where the inside handle does it by itself.
+    """
 
     release_ms: int = 5_000
     open_ms: int = 30_000
     relock: Relock = "open"
+    exit_releases: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class DoorState:
     """One door.
 
-    ``mode`` is in force; ``below`` is what LockedDown or LockedOpen reveals when it is released.
+    ``mode`` is in force; ``below`` is what LockedDown or LockedOpen reveals when it is released, ``after``
+    what an access ends in: Locked, or the Blocked or LockedDown that an exit interrupted.
     ``released`` says what the lock was last told. ``release_until`` ends an access that nobody has used yet,
     ``open_until`` is when an open door becomes DoorOpenTooLong, ``shunt_until`` is until when an opening is
     still that of an access whose release has just run out (a debounced contact reports late).
+    ``exit_held`` is while the inside handle is pressed, ``exit_until`` until when an opening is that of a
+    handle that was let go.
     """
 
     door: str
     plan: Plan
     mode: DoorMode = DoorMode.LOCKED
     below: DoorMode = DoorMode.LOCKED
+    after: DoorMode = DoorMode.LOCKED
     physical: DoorPhysicalState = DoorPhysicalState.UNKNOWN
     alarm: DoorAlarm = DoorAlarm.NORMAL
     released: bool = False
     release_until: int | None = None
     open_until: int | None = None
     shunt_until: int | None = None
+    exit_held: bool = False
+    exit_until: int | None = None
     grant: str | None = None
+
+    @property
+    def standing(self) -> DoorMode:
+        """The mode that an access ends in, where it is one that forbids; else the mode itself.
+
+        It answers whoever wants in, and outlives a restart: an exit passes through it and leaves it in force.
+        """
+        return self.mode if self.after is DoorMode.LOCKED else self.after
 
 
 # --- events -------------------------------------------------------------------------------------------
@@ -75,6 +92,16 @@ class ContactLost:
 
 
 @dataclass(frozen=True, slots=True)
+class ExitPressed:
+    """Somebody inside presses the handle or the exit button."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExitEnded:
+    """The handle or button was let go, or cannot be believed any more."""
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Time has passed; harmless at any moment."""
 
@@ -86,7 +113,9 @@ class PlanChanged:
     plan: Plan
 
 
-DoorEvent = CodeAccepted | Commanded | Opened | Closed | ContactLost | Tick | PlanChanged
+DoorEvent = (
+    CodeAccepted | Commanded | Opened | Closed | ContactLost | ExitPressed | ExitEnded | Tick | PlanChanged
+)
 
 
 # --- effects, to be carried out in order --------------------------------------------------------------
@@ -94,14 +123,16 @@ DoorEvent = CodeAccepted | Commanded | Opened | Closed | ContactLost | Tick | Pl
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Commit this before what follows is done."""
+    """Commit this before what follows is done, unless that is at once."""
 
     event: Event
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Let the door be opened."""
+    """Let the door be opened; ``at_once``, for who wants out, waits for no record."""
+
+    at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,15 @@ class KeyPressed:
 
 
 @dataclass(frozen=True, slots=True)
+class ExitRequested:
+    """Somebody wants out: the inside handle or exit button is pressed (``held``), or let go again."""
+
+    device: str
+    held: bool
+    monotonic: int
+
+
+@dataclass(frozen=True, slots=True)
 class Unreadable:
     """A reader sent something that is no key: lost or spare edges are refused, never guessed."""
 
@@ -69,7 +78,7 @@ class HealthChanged:
     detail: str
 
 
-Observation = Sampled | ContactChanged | KeyPressed | Unreadable | HealthChanged
+Observation = Sampled | ContactChanged | KeyPressed | ExitRequested | Unreadable | HealthChanged
 Emit = Callable[[Observation], None]
 """Called on the agent's event loop only."""
 

@@ -1,17 +1,17 @@
 """Door contact (reed switch): one pin, debounced."""
 
-import asyncio
-from typing import Annotated, Any
+from typing import Annotated
 
 from msgspec import Meta
 
 from pleintemps_contract.agent_messages import Health
 from pleintemps_contract.identifiers import Slug
 from pleintemps_contract.units import Quantity, SeriesKind
-from pleintemps_edge.sensing.debounce import Changed, ContactState, Flap, step
+from pleintemps_edge.sensing.debounce import Changed, Effect, Flap
 
 from .base import ContactChanged, Emit, Sampled, SeriesSpec
-from .gpio import Level, PinNumber, Pull, edges, open_input
+from .contact import follow
+from .gpio import Level, PinNumber, Pull, open_input
 from .health import HealthReporter
 from .registry import Context, DeviceConfig, driver
 
@@ -29,7 +29,7 @@ class ReedConfig(DeviceConfig, frozen=True, kw_only=True):
         return (self.pin,)
 
 
-@driver("reed", ReedConfig)
+@driver("reed", ReedConfig, serves="contact")
 class Reed:
     """Open and closed after debouncing, and once at start; a flapping contact is an error of the device."""
 
@@ -51,35 +51,13 @@ class Reed:
 
     async def run(self, emit: Emit) -> None:
         health = HealthReporter(self.device, emit)
-        state = ContactState()
-        unsettled = asyncio.Event()
-
-        def advance(level: bool | None) -> None:
-            nonlocal state
-            state, effects = step(state, level, self._world.monotonic())
-            for effect in effects:
-                self._say(effect, emit, health)
-            if state.due is None:
-                unsettled.clear()
-            else:
-                unsettled.set()
-
-        def take(_ticks: Any, level: bool) -> None:
-            advance(level)
-
+        health.report(Health.OK)
         try:
-            with edges(self._input, "both", take):
-                health.report(Health.OK)
-                advance(bool(self._input.pin.state))
-                while True:
-                    await unsettled.wait()
-                    if state.due is not None:  # an edge meanwhile only moves it later
-                        await self._world.sleep_until(state.due)
-                    advance(None)
+            await follow(self._input, self._world, lambda effect: self._say(effect, emit, health))
         finally:
             self._input.close()
 
-    def _say(self, effect: Changed | Flap, emit: Emit, health: HealthReporter) -> None:
+    def _say(self, effect: Effect, emit: Emit, health: HealthReporter) -> None:
         if isinstance(effect, Changed):
             opened = effect.level == self._open_level
             at = self._world.now()

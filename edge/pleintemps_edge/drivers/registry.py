@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Literal, TypeVar
 
 import msgspec
 from gpiozero.pins import Factory
@@ -53,16 +53,20 @@ class Context:
         return self.base / name
 
 
+Serves = Literal["lock", "contact", "readers", "exit"]
+"""The keys of a ``[[doors]]`` table that name devices."""
+
 C = TypeVar("C", bound=DeviceConfig)
 
 
 @dataclass(frozen=True, slots=True)
 class Registration(Generic[C]):
-    """One driver: its name in configurations, its keys, and what makes it."""
+    """One driver: its name in configurations, its keys, what makes it, as what it can serve a door."""
 
     name: str
     config: type[C]
     make: Callable[[C, Context], Driver | Lock]
+    serves: Serves | None = None
 
 
 _DRIVERS: Final[dict[str, Registration[Any]]] = {}
@@ -70,17 +74,18 @@ _DRIVERS: Final[dict[str, Registration[Any]]] = {}
 Make = TypeVar("Make", bound=Callable[..., Driver | Lock])
 
 
-def driver(name: str, config: type[DeviceConfig]) -> Callable[[Make], Make]:
+def driver(name: str, config: type[DeviceConfig], serves: Serves | None = None) -> Callable[[Make], Make]:
     """Register the decorated class or function ``(config, context)`` under ``name``.
 
-    A name that is taken is a mistake of ours: ValueError at import.
+    ``serves`` is the key of a door's table that may name such a device. A name that is taken is a
+    mistake of ours: ValueError at import.
     """
 
     def register(make: Make) -> Make:
         if name in _DRIVERS:
             taken = _DRIVERS[name].make
             raise ValueError(f"driver {name!r} of {make.__module__} is already {taken.__module__}'s")
-        _DRIVERS[name] = Registration(name, config, make)
+        _DRIVERS[name] = Registration(name, config, make, serves)
         return make
 
     return register

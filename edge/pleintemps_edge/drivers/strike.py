@@ -17,7 +17,7 @@ class StrikeConfig(DeviceConfig, frozen=True, kw_only=True):
         return (self.pin,)
 
 
-@driver("strike", StrikeConfig)
+@driver("strike", StrikeConfig, serves="lock")
 class Strike:
     """A lock that a level holds. Made secured: the output goes straight to the level that secures."""
 

@@ -39,7 +39,7 @@ class WiegandConfig(DeviceConfig, frozen=True, kw_only=True):
         return (self.d0, self.d1)
 
 
-@driver("wiegand", WiegandConfig)
+@driver("wiegand", WiegandConfig, serves="readers")
 class Wiegand:
     """Keys, and what came and was none. A key is said 25 ms after its last edge, in real time."""
 

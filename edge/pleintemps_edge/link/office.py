@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final, Protocol
 
 import msgspec
@@ -32,7 +33,6 @@ from pleintemps_edge.access.desk import Desk
 from pleintemps_edge.access.grants import Assembler, GrantTable, is_newer
 from pleintemps_edge.clock import Clock
 from pleintemps_edge.door import Commanded, PlanChanged
-from pleintemps_edge.door.states import Plan
 from pleintemps_edge.journal.events import EventJournal
 from pleintemps_edge.journal.samples import SampleJournal
 from pleintemps_edge.keeper import Keeper
@@ -274,7 +274,7 @@ class Office:
     def _apply(self, config: Config) -> None:
         self._config = config
         for door, timings in config.doors.items():
-            plan = Plan(timings.release_ms, timings.open_ms, self._doors[door].plan.relock)
+            plan = replace(self._doors[door].plan, release_ms=timings.release_ms, open_ms=timings.open_ms)
             self._doors[door].happen(PlanChanged(plan))
 
     # --- restart ------------------------------------------------------------------------------------

@@ -13,10 +13,11 @@ from pleintemps_contract.agent_messages import Health
 from pleintemps_contract.errors import ConfigError
 from pleintemps_contract.units import Quantity, SeriesKind
 from pleintemps_contract.world import ManualWorld
-from pleintemps_edge.drivers.base import ContactChanged, HealthChanged, Sampled, SeriesSpec
+from pleintemps_edge.drivers.base import ContactChanged, ExitRequested, HealthChanged, Sampled, SeriesSpec
 from pleintemps_edge.drivers.pir import Pir
 from pleintemps_edge.drivers.reed import Reed
 from pleintemps_edge.drivers.registry import Context
+from pleintemps_edge.drivers.rex import STUCK_MS, Rex
 from pleintemps_edge.drivers.strike import Strike
 from pleintemps_edge.sensing.debounce import STABLE_MS, STEADY_MS, UNSETTLED_MS
 
@@ -24,6 +25,7 @@ from .running import built, running, settled
 
 PIR: dict[str, Any] = {"device": "hall-pir", "driver": "pir", "space": "hall", "pin": 17}
 REED: dict[str, Any] = {"device": "hall-reed", "driver": "reed", "space": "hall", "pin": 22}
+HANDLE: dict[str, Any] = {"device": "hall-handle", "driver": "rex", "pin": 5}
 STRIKE: dict[str, Any] = {"device": "hall-strike", "driver": "strike", "pin": 27}
 
 
@@ -138,6 +140,94 @@ def test_a_flapping_contact_is_an_error_of_the_device_once(
             await world.advance(STEADY_MS)
         assert seen.health == [Health.OK, Health.ERROR, Health.OK]
         assert len(seen.of(ContactChanged)) == 1
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(("active_when", "pull"), [("low", "up"), ("high", "down")])
+def test_a_handle_is_said_pressed_and_let_go_after_bouncing(
+    context: Context, world: ManualWorld, pins: MockFactory, active_when: str, pull: str
+) -> None:
+    async def main() -> None:
+        pin = pins.pin(5)
+        rex = built(context, Rex, **HANDLE, active_when=active_when, pull=pull)
+        assert rex.series == ()
+        press, let_go = pin.drive_low, pin.drive_high
+        if active_when == "high":
+            press, let_go = let_go, press
+        async with running(rex) as seen:
+            await world.advance(1_000)
+            assert seen.of(ExitRequested) == []
+            for drive in (press, let_go, press):
+                drive()
+                await world.advance(1)
+            await world.advance(499)
+            let_go()
+            await world.advance(500)
+        assert seen.of(ExitRequested) == [
+            ExitRequested("hall-handle", True, 1_002 + STABLE_MS),
+            ExitRequested("hall-handle", False, 1_502 + STABLE_MS),
+        ]
+        assert seen.health == [Health.OK]
+
+    asyncio.run(main())
+
+
+def test_a_handle_that_is_held_at_start_asks_for_nothing_yet(
+    context: Context, world: ManualWorld, pins: MockFactory
+) -> None:
+    async def main() -> None:
+        rex = built(context, Rex, **HANDLE)
+        pins.pin(5).drive_low()
+        async with running(rex) as seen:
+            await world.advance(STABLE_MS)
+            assert seen.of(ExitRequested) == []
+            pins.pin(5).drive_high()
+            await world.advance(STABLE_MS)
+            pins.pin(5).drive_low()
+            await world.advance(STABLE_MS)
+        assert [request.held for request in seen.of(ExitRequested)] == [False, True]
+
+    asyncio.run(main())
+
+
+def test_a_handle_that_is_held_for_a_minute_is_an_error_until_it_is_let_go(
+    context: Context, world: ManualWorld, pins: MockFactory
+) -> None:
+    async def main() -> None:
+        pin = pins.pin(5)
+        async with running(built(context, Rex, **HANDLE)) as seen:
+            await world.advance(STABLE_MS)
+            pin.drive_low()
+            await world.advance(STABLE_MS)
+            await world.advance(STUCK_MS - 1)
+            assert seen.health == [Health.OK]
+            await world.advance(1)
+            assert seen.of(HealthChanged)[-1] == HealthChanged(
+                "hall-handle", Health.ERROR, "held for a minute"
+            )
+            await world.advance(10 * STUCK_MS)
+            pin.drive_high()
+            await world.advance(STABLE_MS)
+        assert seen.health == [Health.OK, Health.ERROR, Health.OK]
+
+    asyncio.run(main())
+
+
+def test_a_flapping_handle_is_an_error_of_the_device_once(
+    context: Context, world: ManualWorld, pins: MockFactory
+) -> None:
+    async def main() -> None:
+        pin = pins.pin(5)
+        async with running(built(context, Rex, **HANDLE)) as seen:
+            await world.advance(STABLE_MS)
+            for n in range(2 * UNSETTLED_MS // 5):
+                (pin.drive_low if n % 2 == 0 else pin.drive_high)()
+                await world.advance(5)
+            assert seen.health == [Health.OK, Health.ERROR]
+            await world.advance(STEADY_MS)
+        assert seen.health == [Health.OK, Health.ERROR, Health.OK]
+        assert seen.of(ExitRequested) == []
 
     asyncio.run(main())
 

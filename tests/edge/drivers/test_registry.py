@@ -49,7 +49,17 @@ def test_a_name_that_is_taken_fails_loudly() -> None:
 
 
 def test_the_drivers_of_the_house_are_registered() -> None:
-    assert sorted(drivers()) == ["ld2410", "modbus_sound", "pir", "reed", "strike", "wiegand"]
+    assert sorted(drivers()) == [
+        "ld2410",
+        "modbus_sound",
+        "pir",
+        "reed",
+        "rex",
+        "strike",
+        "wiegand",
+    ]
+    serve = {name: each.serves for name, each in drivers().items() if each.serves is not None}
+    assert serve == {"reed": "contact", "rex": "exit", "strike": "lock", "wiegand": "readers"}
 
 
 @pytest.mark.parametrize(
@@ -88,6 +98,7 @@ def test_a_wrong_table_names_device_and_key(table: dict[str, Any], words: str, c
         (PIR, (17,), ()),
         (PIR | {"driver": "reed"}, (17,), ()),
         ({"device": "hall-strike", "driver": "strike", "pin": 27}, (27,), ()),
+        ({"device": "hall-handle", "driver": "rex", "pin": 5}, (5,), ()),
         ({"device": "hall-radar", "driver": "ld2410", "space": "hall", "port": "radar"}, (), ("radar",)),
     ],
 )
