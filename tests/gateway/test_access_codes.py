@@ -8,12 +8,13 @@ import msgspec
 import pytest
 from cryptography.exceptions import InvalidTag
 from hypothesis import given
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from pleintemps_contract.credentials import hash_code
 from pleintemps_contract.world import ManualWorld
 from pleintemps_gateway.access.allocator import draw, is_weak
 from pleintemps_gateway.access.delivery import Message, Spool
+from pleintemps_gateway.access.on_door import codes_on_doors
 from pleintemps_gateway.access.service import (
     PAGE_GRANTS,
     REST_MS,
@@ -21,7 +22,6 @@ from pleintemps_gateway.access.service import (
     CodeDesk,
     ensure_salt,
     free_ended,
-    on_door,
     without_code,
 )
 from pleintemps_gateway.access.vault import Vault, decrypt_code, link_hash
@@ -103,6 +103,10 @@ def test_what_is_sealed_opens_only_where_it_belongs() -> None:
     assert vault.uniqueness("a", "1") != other.uniqueness("a", "1") != vault.uniqueness("b", "1")
 
 
+def reasons(conn: Connection, house: House, booking: str, now: int = NOW) -> list[str]:
+    return [report.reason for report in codes_on_doors(conn, house.site, [booking], now)[booking]]
+
+
 def test_a_booking_gets_one_code_that_moves_with_it(house: House) -> None:
     start, end = NOW + HOUR, NOW + 2 * HOUR
     with write_transaction(house.engine, ["ecole"]) as conn:
@@ -127,10 +131,10 @@ def test_a_booking_gets_one_code_that_moves_with_it(house: House) -> None:
         move(conn, house.site, made.booking, start=start + HOUR, end=end + HOUR, now=NOW)
         moved = conn.execute(select(grants)).one()
         assert (moved.grant, moved.start) == (placed.grant, placed.start + HOUR)
-        assert [report.reason for report in on_door(conn, house.site, made.booking)] == ["not-sent"] * 2
+        assert reasons(conn, house, made.booking) == ["not-sent"] * 2
         cancel(conn, house.site, made.booking, NOW)
         assert conn.execute(select(grants)).all() == []
-        assert [report.reason for report in on_door(conn, house.site, made.booking)] == ["cancelled"] * 2
+        assert reasons(conn, house, made.booking) == ["cancelled"] * 2
         with pytest.raises(BookingError, match="already"):
             cancel(conn, house.site, made.booking, NOW)
         with pytest.raises(BookingError, match="no such"):
@@ -171,7 +175,8 @@ def test_codes_of_ended_bookings_are_freed_and_rest(house: House) -> None:
         assert conn.execute(select(grants)).all() == []
         assert conn.execute(select(credentials.c.rests_until)).scalar_one() == closed + REST_MS
         assert without_code(conn, house.site, closed) == []
-        assert on_door(conn, house.site, made.booking)[0].reason == "no-code"
+        assert reasons(conn, house, made.booking, closed) == ["over"] * 2
+        assert reasons(conn, house, made.booking, closed - 1) == ["no-code"] * 2
         free_ended(conn, house.site, closed + REST_MS)
         assert conn.execute(select(credentials)).all() == []
 

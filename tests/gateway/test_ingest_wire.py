@@ -23,9 +23,9 @@ from pleintemps_contract.credentials import hash_code, lookup
 from pleintemps_contract.gateway_messages import Announcement, Command, GrantsPage, Receipt
 from pleintemps_contract.onvif import DoorAction
 from pleintemps_contract.topics import Channel
-from pleintemps_gateway.access.service import on_door
+from pleintemps_gateway.access.on_door import codes_on_doors
 from pleintemps_gateway.bookings.service import cancel, create
-from pleintemps_gateway.store.changes import record_change
+from pleintemps_gateway.store.changes import changes_since, last_change, record_change
 from pleintemps_gateway.store.engine import write_transaction
 from pleintemps_gateway.store.schema import agents, commands, events, journals, refusals
 from tests.support.broker import Mosquitto
@@ -197,12 +197,17 @@ def test_a_code_reaches_the_doors_and_leaves_them(house: House, player: Player, 
 
         def held() -> list[bool]:
             with house.engine.connect() as conn:
-                return [report.held for report in on_door(conn, house.site, made.booking)]
+                found = codes_on_doors(conn, house.site, [made.booking], now)
+                return [report.held for report in found[made.booking]]
 
         assert held() == [False, False]
         result = ManifestResult(epoch=manifest.epoch, revision=manifest.revision, applied=True, grants=1)
+        with house.engine.connect() as conn:
+            before = last_change(conn, "ecole")
         player.say(Channel.RESPONSE, result)
         until(lambda: held() == [True, True])
+        with house.engine.connect() as conn:  # pages that are open follow it
+            assert ("agents", "entrance") in changes_since(conn, "ecole", before, ["agents"])
         with write_transaction(house.engine, ["ecole"]) as conn:
             cancel(conn, house.site, made.booking, now)
         last = player.grants(0)

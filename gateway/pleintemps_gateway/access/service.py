@@ -11,7 +11,7 @@ from pleintemps_contract.world import World
 from pleintemps_gateway.bookings.way import by_agent, doors_on_way, opening
 from pleintemps_gateway.config import SiteConfig
 from pleintemps_gateway.store.changes import record_change
-from pleintemps_gateway.store.schema import agents, bookings, credentials, grants, salts
+from pleintemps_gateway.store.schema import bookings, credentials, grants, salts
 
 from .allocator import draw
 from .delivery import Delivery, Message
@@ -31,14 +31,6 @@ class Issued(NamedTuple):
     grant: str
     code: str
     link: str
-
-
-class DoorReport(NamedTuple):
-    """Whether the agent of ``door`` holds the grant as it is now; if not, ``reason`` says why."""
-
-    door: str
-    held: bool
-    reason: str
 
 
 class CodeDesk:
@@ -229,34 +221,3 @@ def without_code(conn: Connection, site: SiteConfig, now: int, limit: int = 200)
         .limit(limit)
     )
     return [str(booking) for booking in conn.execute(query).scalars()]
-
-
-def on_door(conn: Connection, site: SiteConfig, booking: str) -> list[DoorReport]:
-    """For every door on the booking's way, whether its agent holds the code as it is now, or why not.
-
-    Reasons: ``no-code``, ``cancelled``, ``not-sent``, ``not-confirmed`` (sent, the agent has not said that it
-    applies), ``agent-never-seen``, or empty.
-    """
-    row = _booking(conn, site.site, booking)
-    if row is None:
-        return []
-    doors = doors_on_way(site.doors, row.space)
-    if row.status != "confirmed":
-        return [DoorReport(door.door, False, "cancelled") for door in doors]
-    grant = live_grant(conn, site.site, booking)
-    mine = (grants.c.site == site.site) & (grants.c.grant == (grant or ""))
-    placed = {row.agent: row for row in conn.execute(select(grants).where(mine))}
-    known = {row.agent: row for row in conn.execute(select(agents).where(agents.c.site == site.site))}
-    reports = []
-    for door in doors:
-        wanted, holder = placed.get(door.agent), known.get(door.agent)
-        reason = "" if wanted is not None else "no-code"
-        if wanted is not None:
-            if wanted.epoch == UNPUBLISHED:
-                reason = "not-sent"
-            elif holder is None or holder.boot is None:
-                reason = "agent-never-seen"
-            elif (holder.grants_epoch or 0, holder.grants_revision or 0) < (wanted.epoch, wanted.revision):
-                reason = "not-confirmed"
-        reports.append(DoorReport(door.door, not reason, reason))
-    return reports

@@ -3,10 +3,13 @@
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
+from sqlalchemy import Connection
 
+from pleintemps_gateway.access.on_door import DoorReport, codes_on_doors, is_on_door
 from pleintemps_gateway.store import reading
 
 from .auth import InContext, Reader
+from .context import Context
 from .problems import not_found
 from .schemas import ErrorBody, IdText, Items, SummaryBody, TimeMs
 
@@ -80,16 +83,32 @@ def list_alerts(
 def list_bookings(reader: Reader, context: InContext, since: Since = None, until: Until = None) -> Items:
     start, end = _times(context.world.now(), since, until)
     with context.engine.connect() as conn:
-        return _items(reading.bookings(conn, reader.sites, start, end, 1000))
+        return Items(items=_booked(conn, context, reading.bookings(conn, reader.sites, start, end, 1000)))
 
 
 @router.get("/bookings/{booking}", summary="One booking")
 def get_booking(reader: Reader, context: InContext, booking: IdText) -> dict[str, Any]:
     with context.engine.connect() as conn:
         row = reading.booking(conn, reader.sites, booking)
-    if row is None:
-        raise not_found("booking")
-    return dict(row._mapping)
+        if row is None:
+            raise not_found("booking")
+        return _booked(conn, context, [row])[0]
+
+
+def _booked(conn: Connection, context: Context, rows: reading.Rows) -> list[dict[str, Any]]:
+    """Rows of bookings, each with the doors on its way and whether they hold its code."""
+    reports: dict[str, list[DoorReport]] = {}
+    for site in context.config.sites:
+        here = [row.booking for row in rows if row.site == site.site]
+        reports |= codes_on_doors(conn, site, here, context.world.now())
+    return [
+        {
+            **row._mapping,
+            "code_on_door": is_on_door(doors := reports.get(row.booking, [])),
+            "doors": [door._asdict() for door in doors],
+        }
+        for row in rows
+    ]
 
 
 @router.get("/usage", summary="Bookings beside what was measured")

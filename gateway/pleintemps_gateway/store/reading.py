@@ -152,30 +152,6 @@ def usage(conn: Connection, sites: Collection[str], start: int, end: int, limit:
     return conn.execute(query.order_by(booked.c.start, table.c.booking).limit(limit)).all()
 
 
-def codes_on_door(conn: Connection, sites: Collection[str], booking_ids: Collection[str]) -> dict[str, bool]:
-    """For each booking with a code: does every agent on its way hold the grant as it is?"""
-    if not booking_ids:
-        return {}
-    credential, grant, agent = schema.credentials, schema.grants, schema.agents
-    query = (
-        select(
-            credential.c.booking,
-            grant.c.epoch,
-            grant.c.revision,
-            agent.c.grants_epoch,
-            agent.c.grants_revision,
-        )
-        .join(grant, and_(grant.c.site == credential.c.site, grant.c.grant == credential.c.grant))
-        .outerjoin(agent, and_(agent.c.site == grant.c.site, agent.c.agent == grant.c.agent))
-        .where(credential.c.site.in_(sites), credential.c.booking.in_(booking_ids))
-    )
-    held: dict[str, bool] = {}
-    for booking_id, epoch, revision, agent_epoch, agent_revision in conn.execute(query):
-        on_door = agent_epoch is not None and (agent_epoch, agent_revision) >= (epoch, revision)
-        held[booking_id] = held.get(booking_id, True) and on_door
-    return held
-
-
 def occupancy(conn: Connection, sites: Collection[str], start: int, end: int) -> Rows:
     """Changes of belief between ``start`` and ``end``, and for each space the one in force at ``start``."""
     table = schema.occupancy

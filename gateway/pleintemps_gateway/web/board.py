@@ -21,7 +21,10 @@ Sign = Literal["lit", "half", "free", "book", "stale", "unk"]
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """A booking with what is known of its use; ``state`` is that of its usage record, or empty."""
+    """A booking with what is known of its use; ``state`` is that of its usage record, or empty.
+
+    ``code_lacks`` says why its code is not on its doors yet; empty if it is, None once it is over.
+    """
 
     booking: str
     title: str
@@ -31,7 +34,7 @@ class Booked:
     state: str
     arrived_at: int | None
     left_at: int | None
-    on_door: bool | None = None
+    code_lacks: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +191,7 @@ class Coming:
     what: str
     where: str
     people: int | None
-    on_door: bool | None
+    code_lacks: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -217,6 +217,22 @@ class Sentences:
         }
         return reasons.get(reason, reason or t.gettext("no reason given"))
 
+    def code(self, lacks: str) -> str:
+        """Whether a booking's code is on its doors; ``lacks`` says why not, empty if it is."""
+        t = self._t
+        if not lacks:
+            return t.gettext("code on the door")
+        reasons = {
+            "no-code": t.gettext("not issued"),
+            "not-sent": t.gettext("not sent"),
+            "agent-never-seen": t.gettext("nothing was ever heard of the agent"),
+            "agent-silent": t.gettext("agent silent"),
+            "refused": t.gettext("the agent could not take it"),
+            "not-confirmed": t.gettext("the agent has not answered"),
+            "no-door": t.gettext("no door leads there"),
+        }
+        return t.gettext("code not yet on the door: %(why)s", why=reasons.get(lacks, lacks))
+
     def evidence(self, evidence: str) -> str:
         """``hall-radar moving`` as words; what is not known stays as it came."""
         t = self._t

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
+from pleintemps_gateway.access.on_door import codes_on_doors, first_reason
 from pleintemps_gateway.config import DoorConfig, GatewayConfig, SiteConfig, SpaceConfig
 from pleintemps_gateway.store import reading
 
@@ -155,13 +156,16 @@ class _Loader:
         rows = reading.bookings(conn, self._names, first, last)
         later = reading.next_bookings(conn, self._names, self._now)
         ahead = [row.booking for row in (*rows, *later) if row.end > self._now]
-        on_door = reading.codes_on_door(conn, self._names, ahead)
+        lacks: dict[str, str] = {}
+        for site in self._sites:
+            reports = codes_on_doors(conn, site, ahead, self._now)
+            lacks |= {booking: first_reason(doors) for booking, doors in reports.items()}
         self._bookings: dict[Key, list[Booked]] = defaultdict(list)
         seen = set()
         for row in (*rows, *later):
             if row.status == "confirmed" and (row.site, row.booking) not in seen:
                 seen.add((row.site, row.booking))
-                self._bookings[row.site, row.space].append(booked_view(row, on_door.get(row.booking)))
+                self._bookings[row.site, row.space].append(booked_view(row, lacks.get(row.booking)))
 
     def _load_series(self, conn: Connection) -> None:
         self._last_at: dict[Key, int] = {}
@@ -274,7 +278,7 @@ class _Loader:
         for site in self._sites:
             for space in site.spaces:
                 for booked in self._bookings[site.site, space.space]:
-                    what = (booked.title, space.name, booked.people, booked.on_door)
+                    what = (booked.title, space.name, booked.people, booked.code_lacks)
                     found.append(Coming(booked.start, site.zone, "start", *what))
                     found.append(Coming(booked.end, site.zone, "end", *what))
         first = self._sites[0]
@@ -289,7 +293,7 @@ class _Loader:
         return evening.quiet_spans(start, end, rules.quiet_from, rules.quiet_to, ZoneInfo(site.zone))
 
 
-def booked_view(row: reading.AnyRow, on_door: bool | None = None) -> Booked:
+def booked_view(row: reading.AnyRow, code_lacks: str | None = None) -> Booked:
     return Booked(
         booking=row.booking,
         title=row.title,
@@ -299,7 +303,7 @@ def booked_view(row: reading.AnyRow, on_door: bool | None = None) -> Booked:
         state=row.usage_state or "",
         arrived_at=row.arrived_at,
         left_at=row.left_at,
-        on_door=on_door,
+        code_lacks=code_lacks,
     )
 
 

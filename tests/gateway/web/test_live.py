@@ -33,6 +33,14 @@ def alarm(engine: Engine, alert: str, kind: str = "door-forced-open") -> None:
         record_change(conn, "moulin", "alerts", alert, town.NOW)
 
 
+def held(engine: Engine, revision: int) -> None:
+    """What ingest does when an agent says which grants are in force."""
+    with write_transaction(engine, ["ecole"]) as conn:
+        here = (schema.agents.c.site == "ecole") & (schema.agents.c.agent == "ecole-1")
+        conn.execute(update(schema.agents).where(here).values(grants_revision=revision))
+        record_change(conn, "ecole", "agents", "ecole-1", town.NOW)
+
+
 async def frame_with(events: Events, name: str) -> dict[str, Any]:
     """The next frame that changes the element ``name``; heartbeats in between carry nothing of it."""
     while name not in (frame := await events.frame())["fragments"]:
@@ -65,6 +73,25 @@ def test_the_first_frame_is_the_page_and_the_next_only_what_changed(app: FastAPI
                 assert set(second["fragments"]) == {"tile-moulin-danse", "counts"}
                 assert "Occupé" in second["fragments"]["tile-moulin-danse"]
                 assert 'data-count="occupied">3' in second["fragments"]["counts"]
+
+    asyncio.run(story())
+
+
+def test_a_code_that_comes_to_its_door_or_leaves_it_is_shown(app: FastAPI, engine: Engine) -> None:
+    async def story() -> None:
+        async with browser(app) as client:
+            await log_in(client)
+            async with stream(app, client) as events:
+                await events.frame()
+                held(engine, 8)
+                frame = await frame_with(events, "tile-ecole-preau")
+                assert set(frame["fragments"]) == {"tile-ecole-preau", "coming"}
+                for name in frame["fragments"]:
+                    text = frame["fragments"][name].replace("\u00a0", " ")
+                    assert "code pas encore sur la porte : l’agent n’a pas encore répondu" in text
+                held(engine, 9)
+                frame = await frame_with(events, "tile-ecole-preau")
+                assert "code sur la porte" in frame["fragments"]["tile-ecole-preau"]
 
     asyncio.run(story())
 

@@ -126,6 +126,13 @@ def test_a_page_left_alone_for_four_minutes_is_stale_and_after_a_quarter_unknown
 def test_bookings_come_with_their_code_and_are_never_markup(french: str, english: str) -> None:
     assert "Astronomie, Préau et cour 18 attendus · code sur la porte" in words(french)
     assert "Start Astronomie, Préau et cour 18 expected · code on the door" in words(english)
+    assert "ensuite Astronomie 23:30 · 18 attendus code sur la porte" in words(
+        part(french, "tile-ecole-preau")
+    )
+    without = "code pas encore sur la porte : pas encore créé"
+    assert f"ensuite Pilates demain 08:30 · 9 attendus {without}" in words(part(french, "tile-moulin-danse"))
+    assert f"Début Pilates, Salle de danse 9 attendus · {without}" in words(french)
+    assert "code not yet on the door: no door leads there" in words(part(english, "tile-moulin-theatre"))
     assert "Chorale &lt;b&gt;" in french and "Chorale <b>" not in french
 
 

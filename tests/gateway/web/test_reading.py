@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Connection, update
 
+from pleintemps_gateway.access.on_door import DoorReport, codes_on_doors, first_reason, is_on_door
 from pleintemps_gateway.store import reading, schema
 from pleintemps_gateway.store.changes import record_change
 from pleintemps_gateway.store.engine import open_engine, write_transaction
@@ -55,11 +56,23 @@ def test_bookings_overlap_their_span_and_carry_their_usage(conn: Connection) -> 
 
 def test_codes_are_on_the_door_when_every_agent_holds_them(conn: Connection) -> None:
     booking = "b6" * 16
-    assert reading.codes_on_door(conn, BOTH, [booking, town.BOOKING]) == {booking: True}
-    for held in ({"grants_epoch": 5, "grants_revision": 8}, {"grants_epoch": None, "grants_revision": None}):
-        conn.execute(update(schema.agents).values(**held))
-        assert reading.codes_on_door(conn, BOTH, [booking]) == {booking: False}
-    assert reading.codes_on_door(conn, BOTH, []) == {}
+    school, wanted = town.config().site("ecole"), [booking, town.BOOKING, "0" * 32]
+    assert codes_on_doors(conn, school, wanted, town.NOW) == {booking: [DoorReport("portail", True, "")]}
+    for changes, reason in (
+        ({"grants_epoch": 5, "grants_revision": 8}, "not-confirmed"),
+        ({"grants_epoch": None, "grants_revision": None}, "not-confirmed"),
+        ({"grants_detail": "a page is missing"}, "refused"),
+        ({"presence": "offline"}, "agent-silent"),
+        ({"presence": "never"}, "agent-never-seen"),
+    ):
+        conn.execute(update(schema.agents).values(**changes))
+        found = codes_on_doors(conn, school, wanted, town.NOW)
+        assert found == {booking: [DoorReport("portail", False, reason)]}
+        assert not is_on_door(found[booking]) and first_reason(found[booking]) == reason
+    late = town.at("02:15", 20)
+    assert codes_on_doors(conn, school, wanted, late)[booking][0].reason == "over"
+    assert codes_on_doors(conn, school, [], town.NOW) == {}
+    assert (is_on_door([]), first_reason([])) == (False, "no-door")
 
 
 def test_occupancy_begins_with_what_was_in_force(conn: Connection) -> None:

@@ -97,6 +97,11 @@ def test_lists(app: FastAPI) -> None:
     assert {booking["title"]: booking["usage_state"] for booking in found["bookings"]}[
         "Astronomie"
     ] == "expected"
+    booked = {booking["title"]: booking for booking in found["bookings"]}
+    assert booked["Astronomie"]["code_on_door"] is True
+    assert booked["Astronomie"]["doors"] == [{"door": "portail", "held": True, "reason": ""}]
+    assert (booked["Théâtre"]["code_on_door"], booked["Théâtre"]["doors"]) == (False, [])
+    assert booked["Tournage"]["code_on_door"] is False
     assert {record["title"]: record["state"] for record in found["usage"]}["Tournage"] == "no-show"
     agents = {agent["agent"]: agent for agent in found["agents"]}
     assert agents["ecole-1"]["devices"][0]["health"] == "silent"
@@ -235,7 +240,9 @@ def test_a_booking_is_made_with_its_code_and_cancelled(app: FastAPI, engine: Eng
             assert made.status_code == 201, made.text
             assert len(made.json()["code"]) == 8 and made.json()["code"].isdigit()
             booking = str(made.json()["booking"])
-            assert (await client.get(f"/api/v1/bookings/{booking}")).json()["title"] == "Tango"
+            shown = (await client.get(f"/api/v1/bookings/{booking}")).json()
+            assert (shown["title"], shown["code_on_door"]) == ("Tango", False)
+            assert shown["doors"] == [{"door": "vestiaires", "held": False, "reason": "not-sent"}]
             for change, where in (
                 ({"space": "hall"}, "space"),
                 ({"end": wish["start"]}, "start"),
