@@ -98,7 +98,8 @@ def _demo(options: argparse.Namespace) -> int:
 def _add_orders(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     for name, summary, what in (
         ("press", "press keys at a door of the running demo", ("door", "keys")),
-        ("push", "try the handle of a door", ("door",)),
+        ("push", "try the handle of a door from outside", ("door",)),
+        ("leave", "go out by the inside handle of a door", ("door",)),
         ("force", "break a door open", ("door",)),
         ("noise", "make noise in a room", ("space",)),
         ("unplug", "pull the plug of a serial device", ("device",)),
@@ -123,6 +124,8 @@ def _order(options: argparse.Namespace) -> int:
             order = control.Press(door=options.door, keys=options.keys)
         case "push":
             order = control.PushDoor(door=options.door)
+        case "leave":
+            order = control.Leave(door=options.door)
         case "force":
             order = control.Force(door=options.door)
         case "noise":

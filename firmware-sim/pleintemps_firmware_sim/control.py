@@ -1,5 +1,5 @@
-"""Orders to a running demo over its control socket: press keys, push or force a door, make noise, pull a
-plug.
+"""Orders to a running demo over its control socket: press keys, push, leave by or force a door, make noise,
+pull a plug.
 """
 
 import asyncio
@@ -38,6 +38,12 @@ class PushDoor(msgspec.Struct, frozen=True, kw_only=True, tag="push"):
     door: str
 
 
+class Leave(msgspec.Struct, frozen=True, kw_only=True, tag="leave"):
+    """Out by the inside handle."""
+
+    door: str
+
+
 class Force(msgspec.Struct, frozen=True, kw_only=True, tag="force"):
     door: str
 
@@ -58,7 +64,7 @@ class Plug(msgspec.Struct, frozen=True, kw_only=True, tag="plug"):
     device: str
 
 
-Order = Press | PushDoor | Force | Noise | Unplug | Plug
+Order = Press | PushDoor | Leave | Force | Noise | Unplug | Plug
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,6 +121,10 @@ class ControlServer:
             case PushDoor(door=door):
                 came = self._town.building.door(door).push()
                 self._town.note(_WHO, f"pushes: {came.value}", door)
+                return came.value
+            case Leave(door=door):
+                came = await self._town.building.door(door).leave()
+                self._town.note(_WHO, f"leaves by the handle: {came.value}", door)
                 return came.value
             case Force(door=door):
                 return self._force(door)

@@ -31,8 +31,9 @@ WORDS: Final[dict[str, dict[Language, str]]] = {
         "en": "To try in another terminal:",
     },
     "orders": {
-        "fr": "Aussi : force PORTE, noise SALLE, unplug APPAREIL, plug APPAREIL (appareils : {devices})",
-        "en": "Also: force DOOR, noise ROOM, unplug DEVICE, plug DEVICE (devices: {devices})",
+        "fr": "Aussi : leave PORTE, force PORTE, noise SALLE,"
+        " unplug APPAREIL, plug APPAREIL (appareils : {devices})",
+        "en": "Also: leave DOOR, force DOOR, noise ROOM, unplug DEVICE, plug DEVICE (devices: {devices})",
     },
     "data": {
         "fr": "Journaux et données  {data}",

@@ -89,6 +89,14 @@ lock = "hall-strike"
 contact = "hall-reed"
 readers = ["hall-keypad"]
 """
+HANDLE = """
+exit = "hall-handle"
+[[devices]]
+device = "hall-handle"
+driver = "rex"
+pin = 5
+"""
+"""Behind the configuration: its door has an inside handle as well."""
 
 
 def write_setup(folder: Path, port: int, clock: str = 'source = "system"') -> Path:

@@ -15,7 +15,7 @@ from pleintemps_edge.agent import Agent
 from pleintemps_edge.drivers.base import ContactChanged, ExitRequested, HealthChanged, Unreadable
 from pleintemps_edge.systemd.notify import Notifier
 
-from .actors import mock_pins, running_agent, until, write_setup
+from .actors import HANDLE, mock_pins, running_agent, until, write_setup
 
 
 def physical(agent: Agent) -> DoorPhysicalState:
@@ -56,15 +56,6 @@ def test_an_unreadable_key_refuses_the_entry(tmp_path: Path) -> None:
                 assert agent._dialogues["hall-keypad"].spoiled
 
     asyncio.run(story())
-
-
-HANDLE = """
-exit = "hall-handle"
-[[devices]]
-device = "hall-handle"
-driver = "rex"
-pin = 5
-"""
 
 
 def with_handle(folder: Path) -> Path:

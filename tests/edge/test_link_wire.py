@@ -32,12 +32,14 @@ from pleintemps_contract.topics import Channel
 from pleintemps_contract.wire import encode
 from pleintemps_contract.world import ManualWorld
 from pleintemps_edge.agent import Agent
+from pleintemps_edge.door import Plan
 from pleintemps_edge.drivers.base import KeyPressed
 from pleintemps_edge.link import office
 from tests.support.broker import Mosquitto
 
 from .actors import (
     CODE,
+    HANDLE,
     SIGNER,
     Gateway,
     gateway_on,
@@ -261,9 +263,11 @@ def test_a_restart_without_a_network_keeps_grants_and_throttle(tmp_path: Path, m
             await until(lambda: any(isinstance(each, ConfigResult) for each in gateway.responses))
         mosquitto.stop()
         config = tmp_path / "edge.toml"
+        config.write_text(config.read_text() + "exit_releases = true" + HANDLE)
         with mock_pins() as factory:
             async with running_agent(config, factory) as agent:
-                assert agent._doors["hall"].plan.release_ms == 7_000
+                # the gateway's timings, and the rest as the file says
+                assert agent._doors["hall"].plan == Plan(release_ms=7_000, exit_releases=True)
                 press(agent, CODE + "#")
                 await until(lambda: factory.pin(27).state == 1)
                 for _ in range(5):

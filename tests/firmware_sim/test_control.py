@@ -60,6 +60,16 @@ def test_a_code_counts_by_what_the_lock_did(tmp_path: Path) -> None:
     _in_town(tmp_path, scene)
 
 
+def test_whoever_leaves_needs_no_code_and_alarms_nobody(tmp_path: Path) -> None:
+    async def scene(town: Town, order: Order) -> None:
+        assert await order(control.PushDoor(door="hall")) == "held"
+        assert await order(control.Leave(door="hall")) == "opened"
+        assert not town.ledger.alerts
+        assert (town.ledger.codes_accepted, town.ledger.codes_refused) == (0, 0)
+
+    _in_town(tmp_path, scene)
+
+
 def test_force_is_an_alarm_only_at_a_locked_door(tmp_path: Path) -> None:
     async def scene(town: Town, order: Order) -> None:
         assert await order(control.Force(door="gate")) == "opened"

@@ -15,6 +15,6 @@ def test_the_table_lists_every_pin_of_the_demo_building() -> None:
         listed += [(agent, int(bcm), int(header)) for bcm, header in re.findall(r"(\d+) \((\d+)\)", pins)]
     used = [(room.agent, room.pir_pin) for room in SAINT_AUBIN.rooms]
     for door in SAINT_AUBIN.doors:
-        used += [(door.agent, pin) for pin in (door.d0, door.d1, door.lock_pin, door.reed_pin)]
+        used += [(door.agent, pin) for pin in (door.d0, door.d1, door.lock_pin, door.reed_pin, door.exit_pin)]
     headers = {pin.bcm: pin.header for pin in load("raspberry-pi-40").pins}
     assert sorted(listed) == sorted((agent, pin, headers[pin]) for agent, pin in used)

@@ -1,6 +1,7 @@
 """A door as mechanics know it: a lock that holds or lets go, a leaf, a closer, a reed contact that bounces.
 
-It opens when somebody pushes while the lock lets go, or when it is forced. Times in monotonic milliseconds.
+It opens when somebody pushes while the lock lets go, from inside by its handle, or when it is forced. Times
+in monotonic milliseconds.
 """
 
 from enum import StrEnum
@@ -52,6 +53,16 @@ class DoorMechanics:
             return Push.ALREADY_OPEN
         if not self.released:
             return Push.HELD
+        self._open_at(now)
+        return Push.OPENED
+
+    def leave(self, now: int) -> Push:
+        """Somebody goes out. The inside handle draws the bolt by itself, and the button at a magnet is wired
+        into its supply: neither asks anybody.
+        """
+        if self._open:
+            self._rearm(now)
+            return Push.ALREADY_OPEN
         self._open_at(now)
         return Push.OPENED
 

@@ -132,6 +132,7 @@ def _door_devices(door: DoorPlan) -> list[str]:
                 "open_when": "high",
             },
         ),
+        table("[[devices]]", {"device": f"{name}-handle", "driver": "rex", "pin": door.exit_pin}),
         table(
             "[[devices]]",
             {
@@ -151,6 +152,9 @@ def _door_devices(door: DoorPlan) -> list[str]:
                 "lock": f"{name}-lock",
                 "contact": f"{name}-reed",
                 "readers": [f"{name}-keypad"],
+                "exit": f"{name}-handle",
+                # a handle draws the bolt by itself; a magnet holds until somebody lets go of it
+                "exit_releases": door.lock == "maglock",
                 "release_s": door.release_s,
                 "open_s": door.open_s,
                 "relock": "open",

@@ -1,4 +1,4 @@
-"""A door of the building with its keypad, lock and reed contact on an agent's board."""
+"""A door of the building with its keypad, lock, reed contact and inside handle on an agent's board."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,6 +16,8 @@ Condition = Callable[[], bool]
 
 _KEY_MS: Final = 150
 """From key to key, for a person in a hurry."""
+_HANDLE_MS: Final = 500
+"""How long a person holds the inside handle; half-way the door gives."""
 
 
 class DoorPost:
@@ -32,8 +34,8 @@ class DoorPost:
         self._changed = asyncio.Event()
 
     def wire(self) -> None:
-        """Levels before any agent is there: data lines high, door shut, a magnet holds."""
-        for pin in (self.plan.d0, self.plan.d1):
+        """Levels before any agent is there: data lines and handle high, door shut, a magnet holds."""
+        for pin in (self.plan.d0, self.plan.d1, self.plan.exit_pin):
             self._board.drive(pin, 1)
         self._board.drive(self.plan.reed_pin, 0)
         if self.plan.lock == "maglock":
@@ -73,6 +75,17 @@ class DoorPost:
     def push(self) -> Push:
         """Try the handle."""
         return self._moved(self.mechanics.push(self._world.monotonic()))
+
+    async def leave(self) -> Push:
+        """Press the inside handle, open, let go of it."""
+        self._board.drive(self.plan.exit_pin, 0)
+        try:
+            await self._world.sleep_until(self._world.monotonic() + _HANDLE_MS // 2)
+            came = self._moved(self.mechanics.leave(self._world.monotonic()))
+            await self._world.sleep_until(self._world.monotonic() + _HANDLE_MS // 2)
+        finally:
+            self._board.drive(self.plan.exit_pin, 1)
+        return came
 
     def force(self) -> Push:
         """Break it open."""

@@ -105,6 +105,15 @@ class Town:
         self.ledger.typed(self.world.now(), who, door, valid=valid)
         await self.building.door(door).press(f"{code}#")
 
+    async def leave_by(self, who: str, door: str) -> None:
+        """Wait for one's turn, go out by the inside handle; the door is shut again on return."""
+        post = self.building.door(door)
+        async with post.queue:
+            await post.shut(_SHUT_WAIT_MS)
+            await post.leave()
+            self.note(who, "went out by the handle", door)
+            await post.shut(_SHUT_WAIT_MS)
+
     async def pass_door(self, who: str, door: str, code: str) -> bool:
         """Wait for one's turn, type a valid code, go through; the door is shut again on return."""
         post = self.building.door(door)

@@ -10,7 +10,7 @@ STREET = "street"
 
 @dataclass(frozen=True, slots=True)
 class DoorPlan:
-    """A door with keypad, lock and reed contact; numbers are BCM pins of ``agent``'s board."""
+    """A door with keypad, lock, reed contact and inside handle; numbers are BCM pins of ``agent``'s board."""
 
     door: str
     name: str
@@ -21,6 +21,7 @@ class DoorPlan:
     d1: int
     lock_pin: int
     reed_pin: int
+    exit_pin: int
     bits: Literal[4, 8] = 4
     lock: LockKind = "strike"
     release_s: int = 5
@@ -93,10 +94,12 @@ SAINT_AUBIN = Plan(
     name="Saint-Aubin",
     zone="Europe/Paris",
     doors=(
-        DoorPlan("gate", "Portail", "entrance", STREET, "yard", 5, 6, 12, 13, bits=8),
-        DoorPlan("classroom", "Salle de classe", "entrance", "yard", "classroom", 23, 24, 25, 16),
-        DoorPlan("hall", "Salle des fêtes", "hall", "yard", "hall", 23, 24, 27, 22),
-        DoorPlan("office", "Bureau des associations", "hall", "yard", "office", 5, 6, 12, 13, lock="maglock"),
+        DoorPlan("gate", "Portail", "entrance", STREET, "yard", 5, 6, 12, 13, 19, bits=8),
+        DoorPlan("classroom", "Salle de classe", "entrance", "yard", "classroom", 23, 24, 25, 16, 20),
+        DoorPlan("hall", "Salle des fêtes", "hall", "yard", "hall", 23, 24, 27, 22, 19),
+        DoorPlan(
+            "office", "Bureau des associations", "hall", "yard", "office", 5, 6, 12, 13, 20, lock="maglock"
+        ),
     ),
     rooms=(
         RoomPlan("yard", "Cour", "entrance", 17, bookable=False),

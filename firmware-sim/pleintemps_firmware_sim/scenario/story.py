@@ -62,11 +62,11 @@ async def _choir(town: Town, event: Event) -> None:
         await town.wait_until(event.start + town.between(9_000, 10_000))
         choir.level_db = _TALK_DB
         await town.wait(town.between(1_000, 1_500))
-        # keypads are on both sides: who leaves types the code again
-        left = await town.pass_door("choir", event.space, code)
-    if left:
-        await town.wait(_STROLL_MS)
-        await town.pass_door("choir", "gate", code)
+        await town.leave_by("choir", event.space)
+    for door in reversed(town.plan.way_to(event.space)[:-1]):
+        with town.building.inside(door.to, "choir", Occupant(moving=True)):
+            await town.wait(_STROLL_MS)
+        await town.leave_by("choir", door.door)
     await town.wait_until(event.end)
     town.ledger.booking_over(town.world.now(), "choir", event.space, used=True)
 

@@ -44,6 +44,28 @@ def test_a_shut_door_needs_release_or_force(tmp_path: Path) -> None:
     _in_building(tmp_path, scene)
 
 
+@pytest.mark.parametrize("door", ["gate", "office"])
+def test_one_always_leaves_by_the_handle_which_tells_the_agent_first(tmp_path: Path, door: str) -> None:
+    async def scene(building: Building) -> None:
+        post = building.door(door)
+        reader, writer = await asyncio.open_unix_connection(pins_socket(tmp_path / "s", post.plan.agent))
+        levels = json.loads(await reader.readline())["levels"]
+        assert levels[str(post.plan.exit_pin)] == 1
+        assert await post.leave() is Push.OPENED
+        wires = (post.plan.exit_pin, post.plan.reed_pin)
+        edges: list[tuple[int, int]] = []
+        while len(edges) < 5:  # the reed bounces once
+            edge = json.loads(await reader.readline())
+            if edge["pin"] in wires:
+                edges.append((edge["pin"], edge["level"]))
+        writer.close()
+        handle, reed = wires
+        assert edges == [(handle, 0), (reed, 1), (reed, 0), (reed, 1), (handle, 1)]
+        assert await post.leave() is Push.ALREADY_OPEN
+
+    _in_building(tmp_path, scene)
+
+
 def test_a_magnet_holds_before_any_agent_is_there(tmp_path: Path) -> None:
     async def scene(building: Building) -> None:
         office = building.door("office")
