@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pleintemps_contract import __version__, logs
@@ -141,7 +142,10 @@ def _init(options: argparse.Namespace) -> int:
     for name in options.agent:
         agents[name] = config.site(options.site or config.sites[0].site).site
     purpose = "demo" if options.demo else "production"
-    made = make_keys(Path(config.keys), agents, "demo" if options.demo else "production", SystemWorld())
+    broker = urlsplit(config.mqtt.url).hostname or "localhost"
+    made = make_keys(
+        Path(config.keys), agents, "demo" if options.demo else "production", SystemWorld(), broker
+    )
     for line in made:
         print(line)
     revision = migrate(config.database_url)

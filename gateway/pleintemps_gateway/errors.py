@@ -43,7 +43,7 @@ class CalendarError(OutsideError, ValueError):
 
 class BookingError(OutsideError, ValueError):
     """A booking that cannot be taken: ``reason`` is ``unknown-space``, ``bad-times``, ``unknown-booking``,
-    ``bad-people`` or ``cancelled``."""
+    ``bad-people``, ``cancelled`` or ``key-used``."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)

@@ -3,7 +3,8 @@
     site-ca/ca.key ca.crt                        the site's own authority for TLS to the broker
     gateway/signing.key                          Ed25519, PEM PKCS8: signs every gateway message
     gateway/sealing.key                          32 raw bytes: seals what the store must not show
-    gateway/gateway.key gateway.crt purpose      TLS of the gateway and the broker; ``demo`` or ``production``
+    gateway/gateway.key gateway.crt purpose      TLS of the gateway; ``demo`` or ``production``
+    broker/broker.key broker.crt ca.crt          TLS of the broker, for its host's name and the loopback
     agents/<agent>/                              see pleintemps_contract.keyfiles
 
 Nothing that exists is ever overwritten: losing a signing key means a visit to every door.
@@ -14,6 +15,7 @@ import datetime
 import ipaddress
 import shutil
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, get_args
 
@@ -108,15 +110,18 @@ def load_peppers(keys: Path, site: str) -> dict[str, bytes]:
     return peppers
 
 
-def make_keys(keys: Path, agents: dict[str, str], purpose: Purpose, world: World) -> list[str]:
+def make_keys(
+    keys: Path, agents: dict[str, str], purpose: Purpose, world: World, broker: str = "localhost"
+) -> list[str]:
     """Make what is missing below ``keys`` for ``agents`` (name -> site); returns a line for each thing made.
 
+    ``broker`` is the host under which agents know the broker.
     Raises KeyFileError if there are keys of another purpose or an agent's folder belongs to another site.
     """
     if (keys / "gateway" / "purpose").exists() and (there := load_purpose(keys)) != purpose:
         raise KeyFileError(f"{keys}: these are {there} keys; {purpose} keys need a folder of their own")
     made: list[str] = []
-    for part in ("site-ca", "gateway", "agents"):
+    for part in ("site-ca", "gateway", "broker", "agents"):
         (keys / part).mkdir(mode=0o700, parents=True, exist_ok=True)
     authority = _authority(keys / "site-ca", world, made)
     private = _signing_key(keys / "gateway" / "signing.key", made)
@@ -125,8 +130,12 @@ def make_keys(keys: Path, agents: dict[str, str], purpose: Purpose, world: World
         write_secret(sealing, world.random_bytes(SEALING_BYTES))
         made.append(f"{sealing}: seals codes in the store")
     if not (keys / "gateway" / "gateway.crt").exists():
-        _certificate(keys / "gateway", "gateway", authority, world, server=True)
-        made.append(f"{keys / 'gateway' / 'gateway.crt'}: TLS of gateway and broker")
+        _certificate(keys / "gateway", "gateway", authority, world)
+        made.append(f"{keys / 'gateway' / 'gateway.crt'}: TLS of the gateway")
+    if not (keys / "broker" / "broker.crt").exists():
+        shutil.copyfile(keys / "site-ca" / "ca.crt", keys / "broker" / "ca.crt")
+        _certificate(keys / "broker", "broker", authority, world, hosts=_hosts(broker))
+        made.append(f"{keys / 'broker'}: TLS of the broker at {broker}")
     (keys / "gateway" / "purpose").write_text(purpose + "\n", encoding="ascii")
     for agent, site in sorted(agents.items()):
         unreserved_slug(agent)
@@ -138,7 +147,7 @@ def make_keys(keys: Path, agents: dict[str, str], purpose: Purpose, world: World
                 raise KeyFileError(f"{folder}: belongs to an agent of site {there_site!r}, not {site!r}")
             continue
         folder.mkdir(mode=0o700, exist_ok=True)
-        _certificate(folder, "agent", authority, world, server=False, subject=f"{site}/{agent}")
+        _certificate(folder, "agent", authority, world, subject=f"{site}/{agent}")
         shutil.copyfile(keys / "site-ca" / "ca.crt", folder / "ca.crt")
         pepper = base64.b64encode(world.random_bytes(PEPPER_BYTES)).decode()
         identity = Identity(site=site, agent=agent, purpose=purpose, pepper=pepper)
@@ -219,13 +228,36 @@ def _validity(world: World, days: int) -> tuple[datetime.datetime, datetime.date
     return now - datetime.timedelta(days=1), now + datetime.timedelta(days=days)
 
 
+def _hosts(broker: str) -> list[x509.GeneralName]:
+    """The broker's name or address, this host's name and the loopback."""
+    named = dict.fromkeys((broker, socket.gethostname(), "localhost", "127.0.0.1", "::1"))
+    return [_host(name) for name in named if name]
+
+
+def _host(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        pass
+    try:
+        return x509.DNSName(name.encode("idna").decode())
+    except ValueError as error:
+        raise KeyFileError(f"{name!r} is no host that a certificate can name") from error
+
+
 def _certificate(
-    folder: Path, stem: str, authority: _Authority, world: World, *, server: bool, subject: str = ""
+    folder: Path,
+    stem: str,
+    authority: _Authority,
+    world: World,
+    *,
+    subject: str = "",
+    hosts: Sequence[x509.GeneralName] = (),
 ) -> None:
-    """Key and certificate ``stem``; a server's is good for this host's name and loopback addresses."""
+    """Key and certificate ``stem``: a client's, or with ``hosts`` that of a server which is reached there."""
     key = ec.generate_private_key(ec.SECP256R1())
     start, end = _validity(world, _CERTIFICATE_DAYS)
-    usages = [ExtendedKeyUsageOID.CLIENT_AUTH, *([ExtendedKeyUsageOID.SERVER_AUTH] if server else [])]
+    usage = ExtendedKeyUsageOID.SERVER_AUTH if hosts else ExtendedKeyUsageOID.CLIENT_AUTH
     issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key())
     builder = (
         x509.CertificateBuilder()
@@ -237,16 +269,11 @@ def _certificate(
         .not_valid_after(end)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(authority=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         .add_extension(issuer, critical=False)
     )
-    if server:
-        names: list[x509.GeneralName] = [x509.DNSName("localhost"), x509.DNSName("gateway")]
-        host = socket.gethostname()
-        if host.isascii() and host not in ("localhost", "gateway"):
-            names.append(x509.DNSName(host))
-        names += [x509.IPAddress(ipaddress.ip_address(address)) for address in ("127.0.0.1", "::1")]
-        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    if hosts:
+        builder = builder.add_extension(x509.SubjectAlternativeName(hosts), critical=False)
     write_secret(folder / f"{stem}.key", _pem(key))
     certificate = builder.sign(authority.key, hashes.SHA256())
     (folder / f"{stem}.crt").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))

@@ -1,5 +1,6 @@
 """A test that plays an agent: a real MQTT client, everything it hears proved and kept."""
 
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -57,7 +58,9 @@ def birth(**changes: Any) -> Birth:
 class Player:
     """One agent on the wire. ``wait`` returns what a question about all heard messages yields."""
 
-    def __init__(self, keys: AgentKeys, port: int) -> None:
+    def __init__(
+        self, keys: AgentKeys, port: int, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+    ) -> None:
         self.keys = keys
         self.heard: list[tuple[Topic, GatewayMessage]] = []
         self.cleared: set[str] = set()
@@ -66,7 +69,9 @@ class Player:
         client = Client(CallbackAPIVersion.VERSION2, client_id=f"player-{keys.agent}")
         client.on_message = self._on_message
         client.on_subscribe = lambda *_: self._subscribed.set()
-        client.connect("127.0.0.1", port)
+        if tls is not None:
+            client.tls_set_context(tls)
+        client.connect(host, port)
         client.loop_start()
         client.subscribe([(topic, 1) for topic in agent_reads(keys.site, keys.agent)])
         self._client = client
@@ -127,8 +132,10 @@ class Player:
 
 
 @contextmanager
-def playing(keys: AgentKeys, port: int) -> Iterator[Player]:
-    player = Player(keys, port)
+def playing(
+    keys: AgentKeys, port: int, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+) -> Iterator[Player]:
+    player = Player(keys, port, tls, host)
     try:
         yield player
     finally:

@@ -20,7 +20,7 @@ from pleintemps_contract.agent_messages import (
     Stream,
 )
 from pleintemps_contract.credentials import hash_code, lookup
-from pleintemps_contract.gateway_messages import Announcement, Command, GrantsPage, Receipt
+from pleintemps_contract.gateway_messages import Announcement, Command, GrantsPage, Receipt, RoomState
 from pleintemps_contract.onvif import DoorAction
 from pleintemps_contract.topics import Channel
 from pleintemps_gateway.access.on_door import codes_on_doors
@@ -39,17 +39,15 @@ pytestmark = pytest.mark.serial
 class Ingest:
     """The process under test."""
 
-    def __init__(self, house: House, log: Path) -> None:
-        self._house = house
+    def __init__(self, file: Path, log: Path) -> None:
+        self._file = file
         self._log = log
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         program = [sys.executable, "-m", "pleintemps_gateway.cli", "ingest"]
         with self._log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [*program, "--config", str(self._house.file)], stdout=log, stderr=log
-            )
+            self.process = subprocess.Popen([*program, "--config", str(self._file)], stdout=log, stderr=log)
 
     def end(self, sign: signal.Signals) -> int:
         assert self.process is not None
@@ -59,7 +57,7 @@ class Ingest:
 
 @contextmanager
 def running(house: House, folder: Path) -> Iterator[Ingest]:
-    ingest = Ingest(house, folder / "ingest.log")
+    ingest = Ingest(house.file, folder / "ingest.log")
     ingest.start()
     try:
         yield ingest
@@ -274,3 +272,51 @@ def test_killed_between_batches_nothing_receipted_is_lost(
             player.receipt(last)
             assert stored(house) == list(range(1, last + 1))
     assert all(receipt.stream is Stream.EVENTS for receipt in player.messages(Receipt))
+
+
+def test_what_a_crashed_broker_has_lost_is_published_again(
+    house: House, tmp_path: Path, mosquitto: Mosquitto
+) -> None:
+    now = time.time_ns() // 1_000_000
+    house.world.step_wall(now - house.world.now())
+    entrance = house.agent_keys("entrance")
+    with write_transaction(house.engine, ["ecole"]) as conn:
+        create(conn, house.site, house.desk, space="hall", start=now + HOUR, end=now + 2 * HOUR, title="Yoga")
+    with running(house, tmp_path):
+        with playing(entrance, mosquitto.port) as player:
+            manifest = player.grants(1)
+        mosquitto.kill()
+        for saved in (tmp_path / "mosquitto").glob("mosquitto.db*"):
+            saved.unlink()
+        mosquitto.start()
+        with playing(entrance, mosquitto.port) as first:
+            first.grants(1)
+            rooms = "pleintemps/v1/ecole/state/+"
+            first._client.subscribe(rooms, 1)
+            spaces = {"yard", "hall", "class"}
+            first.wait(
+                lambda: (
+                    True if {t.tail for t, m in first.heard if isinstance(m, RoomState)} == spaces else None
+                )
+            )
+        with playing(entrance, mosquitto.port) as fresh:  # what the broker holds again
+            again = fresh.grants(1)
+            assert (again.epoch, again.revision) == (manifest.epoch, manifest.revision)
+            fresh.wait(lambda: next(iter(fresh.messages(Announcement)), None))
+
+
+def test_a_restarted_gateway_tells_every_room_at_once(house: House, player: Player, tmp_path: Path) -> None:
+    player._client.subscribe("pleintemps/v1/ecole/state/+", 1)
+
+    def heard(epoch: int) -> Callable[[], int | None]:
+        def all_rooms() -> int | None:
+            rooms = {room.space: room.epoch for room in player.messages(RoomState) if room.epoch > epoch}
+            return max(rooms.values()) if len(rooms) == 3 else None
+
+        return all_rooms
+
+    with running(house, tmp_path) as ingest:
+        before = player.wait(heard(0))
+        ingest.end(signal.SIGKILL)
+        ingest.start()
+        assert player.wait(heard(before)) > before

@@ -16,8 +16,8 @@ class DoorReport(NamedTuple):
     """Whether the agent of ``door`` holds the code as it is now.
 
     If not, ``reason`` is ``cancelled``, ``over``, ``no-code``, ``not-sent`` (in no manifest yet),
-    ``agent-never-seen``, ``agent-silent`` (sent, and the agent is away), ``refused`` (sent, and the agent could
-    not apply it) or ``not-confirmed`` (sent, and not answered yet).
+    ``agent-never-seen``, ``agent-silent`` (sent, and the agent is away), ``refused`` (sent, and the agent
+    could not apply it) or ``not-confirmed`` (sent, and not answered yet).
     """
 
     door: str
@@ -76,5 +76,5 @@ def is_on_door(reports: Collection[DoorReport]) -> bool:
 
 
 def first_reason(reports: Collection[DoorReport]) -> str:
-    """Why the code is not on its doors: that of the first door that lacks it, else empty; ``no-door`` without any."""
+    """Why the code is not on its doors: of the first door that lacks it; ``no-door`` if there is none."""
     return next((report.reason for report in reports if not report.held), "" if reports else "no-door")

@@ -1,6 +1,8 @@
 """REST under ``/api/v1``: log-in for programs, and everything that changes something."""
 
-from fastapi import APIRouter, Request, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request, Response
 
 from pleintemps_gateway.bookings import service
 from pleintemps_gateway.errors import BookingError
@@ -62,13 +64,29 @@ def command_door(
     return Accepted(command=command, status_url=status_url)
 
 
-@router.post("/bookings", status_code=201, summary="Book a space; answers with its code, once")
-def create_booking(actor: Actor, context: InContext, body: NewBooking) -> BookingMade:
+Key = Annotated[str | None, Header(alias="Idempotency-Key", pattern=r"^[!-~]{1,200}$")]
+
+
+@router.post(
+    "/bookings",
+    status_code=201,
+    response_model_exclude_none=True,
+    responses={200: {"model": BookingMade, "description": "Made before under this key: no code again"}},
+    summary="Book a space; answers with its code, once",
+)
+def create_booking(
+    actor: Actor, context: InContext, body: NewBooking, response: Response, key: Key = None
+) -> BookingMade:
+    """The same call with the same ``Idempotency-Key`` books once, however often it comes."""
     site = context.site(actor.sites, body.site)
     if context.desk is None:
         raise Problem(503, "This process has no keys to issue codes with.", where="desk")
     try:
         with write_transaction(context.engine, [site.site]) as conn:
+            wish = service.Occurrence(key or "", body.space, body.title, body.start, body.end, body.people)
+            if key is not None and (known := service.repeated(conn, site, wish)) is not None:
+                response.status_code = 200
+                return BookingMade(booking=known)
             made = service.create(
                 conn,
                 site,
@@ -78,8 +96,11 @@ def create_booking(actor: Actor, context: InContext, body: NewBooking) -> Bookin
                 end=body.end,
                 title=body.title,
                 people=body.people,
+                uid=key,
             )
     except BookingError as error:
+        if error.reason == "key-used":
+            raise Problem(409, str(error), where="Idempotency-Key", code=error.reason) from error
         raise Problem(
             422, str(error), where="space" if error.reason == "unknown-space" else "start"
         ) from error

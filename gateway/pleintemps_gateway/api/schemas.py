@@ -56,11 +56,14 @@ class Accepted(_Body):
 
 
 class BookingMade(_Body):
-    """``code`` opens the doors on the way; it is shown this once, and ``link`` is the secret of its page."""
+    """``code`` opens the doors on the way; it is shown this once, and ``link`` is the secret of its page.
+
+    Both are absent when the booking had been made before.
+    """
 
     booking: str
-    code: str
-    link: str
+    code: str | None = None
+    link: str | None = None
 
 
 class Items(_Body):

@@ -46,8 +46,12 @@ def create(
     end: int,
     title: str,
     people: int | None = None,
+    uid: str | None = None,
 ) -> Created:
-    """Take a booking that no feed tells of, with its code. Times are Unix ms; raises BookingError."""
+    """Take a booking that no feed tells of, with its code. Times are Unix ms; raises BookingError.
+
+    ``uid`` is the caller's own name for it, one of our own by default: see :func:`repeated`.
+    """
     now = desk.world.now()
     if space not in {known.space for known in site.spaces if known.bookable}:
         raise BookingError("unknown-space", f"no space called {space!r} can be booked here")
@@ -55,12 +59,26 @@ def create(
         raise BookingError("bad-times", "a booking ends after it starts, within 31 days, and not in the past")
     if people is not None and not 0 <= people <= 100_000:
         raise BookingError("bad-people", "people: 0 to 100000")
-    uid = desk.world.new_id()
-    booking = _insert(conn, site, REST, Occurrence(uid, space, title, start, end, people), now, uid)
+    booking = desk.world.new_id()
+    _insert(conn, site, REST, Occurrence(uid or booking, space, title, start, end, people), now, booking)
     issued = desk.issue(conn, site, booking)
     if issued is None:
         raise StoreError("a booking just made cannot be read")
     return Created(booking, issued)
+
+
+def repeated(conn: Connection, site: SiteConfig, wish: Occurrence) -> str | None:
+    """The booking that was made as ``wish.uid`` before, whatever became of it; None if there is none.
+
+    Raises BookingError if that was another wish.
+    """
+    here = (bookings.c.site == site.site) & (bookings.c.source == REST) & (bookings.c.uid == wish.uid)
+    row = conn.execute(select(bookings).where(here)).first()
+    if row is None:
+        return None
+    if any(row._mapping[name] != value for name, value in wish._asdict().items()):
+        raise BookingError("key-used", "this key was used for another booking")
+    return str(row.booking)
 
 
 def cancel(conn: Connection, site: SiteConfig, booking: str, now: int) -> None:
@@ -141,11 +159,12 @@ def _row(conn: Connection, site: SiteConfig, booking: str) -> Row[Any]:
     return row
 
 
-def _insert(conn: Connection, site: SiteConfig, source: str, item: Occurrence, now: int, booking: str) -> str:
+def _insert(
+    conn: Connection, site: SiteConfig, source: str, item: Occurrence, now: int, booking: str
+) -> None:
     values = item._asdict() | {"site": site.site, "booking": booking, "source": source}
     conn.execute(insert(bookings).values(**values, status="confirmed", updated=now))
     record_change(conn, site.site, "bookings", booking, now)
-    return booking
 
 
 def _set(conn: Connection, site: SiteConfig, booking: str, now: int, values: dict[str, Any]) -> None:

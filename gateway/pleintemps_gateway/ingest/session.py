@@ -31,7 +31,8 @@ _log = logging.getLogger(__name__)
 
 
 class Session:
-    """Subscribes for ``sites``; hands messages to ``take`` and says ``connected`` after each connect."""
+    """Subscribes for ``sites``; hands messages to ``take`` and says ``connected`` after each connect, once
+    the subscriptions stand."""
 
     def __init__(
         self, config: MqttConfig, keys: Path, sites: list[str], take: Taken, connected: Callable[[], None]
@@ -52,6 +53,7 @@ class Session:
         client.reconnect_delay_set(min_delay=1, max_delay=5)
         client.on_socket_open = self._on_socket_open
         client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
         url = urlsplit(config.url)
@@ -105,6 +107,9 @@ class Session:
         # our own retained pages, and those of a gateway before us: to clear what no manifest names
         wanted += [(f"{PREFIX}/{site}/+/grants/page/+", 0) for site in self._sites]
         client.subscribe(wanted)
+
+    def _on_subscribe(self, *_: object) -> None:
+        # not before: paho first sends again what was under way, and an old manifest must not come last
         self._connected()
 
     def _on_disconnect(

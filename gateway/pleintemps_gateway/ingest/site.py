@@ -110,10 +110,11 @@ class SiteMemory:
             self._agents[row.agent] = dict(row._mapping)
         self._series.load(conn)
         self.doors.load(conn)
-        self.engine.restore(read_snapshot(conn, self.config, now))
+        snapshot = read_snapshot(conn, self.config, now)
+        self.engine.restore(snapshot)
         coming = read_bookings(conn, site, now, HORIZON_MS)
         self.engine.on_bookings(coming)
-        self.speaker.reload(conn, coming)
+        self.speaker.reload(conn, coming, snapshot.spaces)
 
     def flush(self, conn: Connection) -> None:
         """Write what is pending, let the rules judge, write what they say."""

@@ -73,8 +73,10 @@ class Speaker:
 
     # --- the store ------------------------------------------------------------------------------------
 
-    def reload(self, conn: Connection, bookings: Iterable[Booking]) -> None:
+    def reload(self, conn: Connection, bookings: Iterable[Booking], rooms: Iterable[SpaceNow]) -> None:
         """Read anew what is under way; every agent's grants will be composed and sent again."""
+        spaces = {space.space for space in self._config.spaces}
+        self._rooms = {room.space: room for room in rooms if room.space in spaces}
         self._commands.load(conn)
         self._dirty = set(self._books)
         self._bookings = {booking.booking: booking for booking in bookings}
@@ -223,7 +225,9 @@ class Speaker:
         return self._seal(Topic.state(self._site, space.space), message)
 
     def everything(self) -> list[Message]:
-        """What the broker must hold after a connect: who rules, every agent's grants, every room."""
+        """What the broker must hold after a connect: who rules, every agent's grants, every room.
+
+        A broker that crashed may have lost any of it, even what it had acknowledged."""
         message = Announcement(epoch=self._epoch, revision=self._next(), started=self._started)
         messages = [self._seal(Topic.announcement(self._site), message)]
         for agent, book in self._books.items():
