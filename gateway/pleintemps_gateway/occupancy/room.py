@@ -4,6 +4,8 @@ Belief is committed up to ``REORDER_MS`` before now; what is younger is replayed
 estimate, so that samples of several agents give the in-order result. What comes later still counts at the
 committed moment, youngest per series only, and not at all once stale."""
 
+from bisect import bisect_left
+from operator import attrgetter
 from typing import NamedTuple
 
 from pleintemps_contract.gateway_messages import Occupancy
@@ -100,38 +102,40 @@ class RoomFilter:
     def estimate(self, now: int) -> Estimate:
         """What is believed at ``now``; ``now`` does not go back."""
         self._pending.sort()
-        self._commit((now - p.REORDER_MS) // p.GRID_MS * p.GRID_MS)
+        self._thin()
+        horizon = (now - p.REORDER_MS) // p.GRID_MS * p.GRID_MS
+        if horizon > self._belief.at:
+            del self._pending[: self._replay(self._belief, horizon)]
+            self._belief.advance(horizon)
         belief = self._belief.copy()
-        for item in self._pending:
-            if item.at > now:
-                break
-            self._apply(belief, item)
+        self._replay(belief, now + 1)
         belief.advance(now)
         return self._decide(belief, now)
 
-    def _commit(self, horizon: int) -> None:
-        belief = self._belief
-        if horizon <= belief.at:
+    def _thin(self) -> None:
+        """Of what came later than the committed moment keep what will count, however much it was."""
+        at = self._belief.at
+        late = bisect_left(self._pending, at, key=attrgetter("at"))
+        if not late:
             return
         newest: dict[str, _Item] = {}
-        count = 0
-        for item in self._pending:
-            if item.at >= horizon:
-                break
-            count += 1
-            if item.at >= belief.at:
-                for late in newest.values():
-                    self._apply(belief, late)
-                newest.clear()
-                self._apply(belief, item)
-            elif item.order == _FAULT:
-                self._apply(belief, item)
-            elif item.order == _DOOR or item.at + belief.sensors[item.key].stale_ms > belief.at:
+        faults: list[_Item] = []
+        for item in self._pending[:late]:
+            if item.order == _FAULT:
+                faults.append(item)
+            elif item.order == _DOOR or item.at + self._belief.sensors[item.key].stale_ms > at:
                 newest[item.key] = item
-        for late in newest.values():
-            self._apply(belief, late)
-        del self._pending[:count]
-        belief.advance(horizon)
+        self._pending[:late] = sorted([*faults, *newest.values()])
+
+    def _replay(self, belief: Belief, end: int) -> int:
+        """Apply what lies before ``end``: first what is late, the faults before the rest; how many."""
+        count = bisect_left(self._pending, end, key=attrgetter("at"))
+        late = bisect_left(self._pending, belief.at, 0, count, key=attrgetter("at"))
+        for item in sorted(self._pending[:late], key=lambda item: item.order != _FAULT):
+            self._apply(belief, item)
+        for item in self._pending[late:count]:
+            self._apply(belief, item)
+        return count
 
     def _apply(self, belief: Belief, item: _Item) -> None:
         if item.order == _SAMPLE and item.value:
