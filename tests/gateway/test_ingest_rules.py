@@ -6,7 +6,7 @@ from hypothesis import given
 
 from pleintemps_gateway.ingest.journals import Accepted, Mark, Refused, advance
 from pleintemps_gateway.ingest.refusals import MAX_ROWS, RefusalCounts, reason_of
-from pleintemps_gateway.ingest.rollup import MINUTE_MS, SeriesRoll, fault
+from pleintemps_gateway.ingest.rollup import MINUTE_MS, SeriesRoll, sound
 
 
 @given(st.lists(st.tuples(st.integers(1, 40), st.integers(1, 12)), max_size=60), st.integers(1, 40))
@@ -95,10 +95,13 @@ def test_levels_add_by_energy() -> None:
         ("level", 60.5, True),
         ("level", 1e308, False),
         ("LAeq", -41, False),
+        ("radar", -1, False),
+        ("motion", float("nan"), False),
+        ("level", float("nan"), False),
     ],
 )
-def test_impossible_values_are_told(quantity: str, value: float, usable: bool) -> None:
-    assert (fault(quantity, value) == "") is usable
+def test_impossible_values_are_left_out(quantity: str, value: float, usable: bool) -> None:
+    assert sound(quantity, [(1, value), (2, value)], 1) == ([(1, value)] if usable else [])
 
 
 @given(st.text(max_size=300))

@@ -1,5 +1,6 @@
 """REST under ``/api/v1``: reading. Lists hold the rows of every site that the reader may see."""
 
+from dataclasses import asdict
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
@@ -157,15 +158,7 @@ def get_command(reader: Reader, context: InContext, command: IdText) -> dict[str
 def get_summary(reader: Reader, context: InContext) -> SummaryBody:
     with context.engine.connect() as conn:
         counts = reading.summary(conn, reader.sites)
-    return SummaryBody(
-        readings=counts.readings,
-        events=counts.events,
-        bookings=counts.bookings,
-        alerts=counts.alerts,
-        codes_accepted=counts.codes_accepted,
-        codes_refused=counts.codes_refused,
-        usage_records=counts.usage_records,
-    )
+    return SummaryBody(**asdict(counts))
 
 
 def _times(now: int, since: int | None, until: int | None) -> tuple[int, int]:

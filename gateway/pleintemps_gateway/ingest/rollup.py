@@ -10,7 +10,7 @@ from pleintemps_contract.units import Quantity, SeriesKind
 MINUTE_MS: Final = 60_000
 FUTURE_MS: Final = 5 * MINUTE_MS
 """A sample further ahead of the gateway's clock has no place in time."""
-_STATES: Final = {Quantity.MOTION: 1.0, Quantity.CONTACT: 1.0, Quantity.RADAR: 3.0}
+_STATES: Final = {Quantity.MOTION: 1, Quantity.CONTACT: 1, Quantity.RADAR: 3}
 _LEVEL_DB: Final = (-40.0, 200.0)
 
 
@@ -26,16 +26,20 @@ class Minute:
 
     def add(self, value: float) -> None:
         self.count += 1
-        self.low = min(self.low, value)
-        self.high = max(self.high, value)
+        if value < self.low:
+            self.low = value
+        if value > self.high:
+            self.high = value
 
 
-def fault(quantity: str, value: float) -> str:
-    """Why ``value`` cannot be one of ``quantity``; empty if it can."""
+def sound(quantity: str, samples: Iterable[tuple[int, float]], latest: int) -> list[tuple[int, float]]:
+    """Those (Unix ms, value) that ``quantity`` can have, not after ``latest``."""
     highest = _STATES.get(Quantity(quantity))
-    if highest is not None:
-        return "" if 0 <= value <= highest and value == int(value) else "no state of this quantity"
-    return "" if _LEVEL_DB[0] <= value <= _LEVEL_DB[1] else "no level that a meter can give"
+    if highest is None:
+        low, high = _LEVEL_DB
+        return [(at, value) for at, value in samples if at <= latest and low <= value <= high]
+    states = range(highest + 1)
+    return [(at, value) for at, value in samples if at <= latest and value in states]
 
 
 class SeriesRoll:
@@ -52,10 +56,14 @@ class SeriesRoll:
 
     def take(self, samples: Iterable[tuple[int, float]]) -> None:
         """(Unix ms, value) in rising order; an older one than the last counts in its own minute."""
+        is_level = self._kind == SeriesKind.LEVEL
+        start, minute = -1, Minute()
         for at, value in samples:
-            minute = self._minute(at)
+            if at - at % MINUTE_MS != start:
+                start = at - at % MINUTE_MS
+                minute = self._minute(at)
             minute.add(value)
-            if self._kind == SeriesKind.LEVEL:
+            if is_level:
                 minute.total += value
                 minute.energy += 10 ** (value / 10)
             elif self.last_at is not None and self.last_value and at > self.last_at:
@@ -74,4 +82,8 @@ class SeriesRoll:
             start = following
 
     def _minute(self, at: int) -> Minute:
-        return self.minutes.setdefault(at - at % MINUTE_MS, Minute())
+        start = at - at % MINUTE_MS
+        found = self.minutes.get(start)
+        if found is None:
+            found = self.minutes[start] = Minute()
+        return found

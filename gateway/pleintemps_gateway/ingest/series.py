@@ -10,7 +10,7 @@ from pleintemps_contract.agent_messages import Birth
 from pleintemps_gateway.store.schema import series
 
 from .pending import Pending
-from .rollup import FUTURE_MS, SeriesRoll, fault
+from .rollup import FUTURE_MS, SeriesRoll, sound
 
 Key = tuple[str, str]
 """Agent, series."""
@@ -47,11 +47,10 @@ class SeriesBook:
         row = self._rows.get((agent, name))
         if row is None:
             return None
-        quantity = row["quantity"]
-        sound = [(at, value) for at, value in samples if at <= now + FUTURE_MS and not fault(quantity, value)]
-        self._rolls[agent, name].take(sound)
+        usable = sound(row["quantity"], samples, now + FUTURE_MS)
+        self._rolls[agent, name].take(usable)
         self._touched.add((agent, name))
-        return row, sound
+        return row, usable
 
     def born(self, conn: Connection, agent: str, birth: Birth, pending: Pending) -> None:
         """Take the complete list of a birth: what it no longer names is gone."""
