@@ -9,9 +9,11 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
 from pleintemps_gateway.errors import SchemaError, SettingsError
-from pleintemps_gateway.store.changes import changes_after, last_change, prune_changes, record_change
+from pleintemps_gateway.store.changes import last_change, prune_changes, record_change
 from pleintemps_gateway.store.engine import migrate, open_engine, write_transaction
 from pleintemps_gateway.store.schema import metadata
+
+from .feed import changes_after
 
 
 def test_the_migrated_store_is_the_schema(store_url: str) -> None:

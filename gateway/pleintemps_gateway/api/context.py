@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 
 from pleintemps_contract.world import World
 from pleintemps_gateway.access.service import CodeDesk
-from pleintemps_gateway.config import DoorConfig, GatewayConfig, SiteConfig, SpaceConfig
+from pleintemps_gateway.config import DoorConfig, GatewayConfig, SiteConfig
 from pleintemps_gateway.web.render import Pages
 
 from .live import Hub
@@ -25,10 +25,14 @@ class Context:
     hub: Hub
     desk: CodeDesk | None
 
+    def sites(self, names: tuple[str, ...]) -> list[SiteConfig]:
+        """Those of the configuration that the reader may see."""
+        return [site for site in self.config.sites if site.site in names]
+
     def site(self, sites: tuple[str, ...], name: str) -> SiteConfig:
         """The configuration of a site that the reader may see; raises Problem 404."""
-        for site in self.config.sites:
-            if site.site == name and name in sites:
+        for site in self.sites(sites):
+            if site.site == name:
                 return site
         raise not_found("site")
 
@@ -39,14 +43,6 @@ def find_door(site: SiteConfig, name: str) -> DoorConfig:
         if door.door == name:
             return door
     raise not_found("door")
-
-
-def find_space(site: SiteConfig, name: str) -> SpaceConfig:
-    """Raises Problem 404."""
-    for space in site.spaces:
-        if space.space == name:
-            return space
-    raise not_found("space")
 
 
 def context_of(request: Request) -> Context:

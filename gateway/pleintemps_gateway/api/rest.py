@@ -33,39 +33,28 @@ def _items(rows: reading.Rows) -> Items:
 def list_spaces(reader: Reader, context: InContext) -> Items:
     with context.engine.connect() as conn:
         rows = {(row.site, row.space): dict(row._mapping) for row in reading.spaces(conn, reader.sites)}
-    items = []
-    for site in context.config.sites:
-        if site.site in reader.sites:
-            for space in site.spaces:
-                name = {
-                    "site": site.site,
-                    "space": space.space,
-                    "name": space.name,
-                    "capacity": space.capacity,
-                }
-                items.append(name | rows.get((site.site, space.space), {"state": "unknown"}))
-    return Items(items=items)
+    return Items(
+        items=[
+            {"site": site.site, "space": space.space, "name": space.name, "capacity": space.capacity}
+            | rows.get((site.site, space.space), {"state": "unknown"})
+            for site in context.sites(reader.sites)
+            for space in site.spaces
+        ]
+    )
 
 
 @router.get("/doors", summary="Doors as they were last heard of")
 def list_doors(reader: Reader, context: InContext) -> Items:
     with context.engine.connect() as conn:
         rows = {(row.site, row.door): dict(row._mapping) for row in reading.doors(conn, reader.sites)}
-    items = []
-    for site in context.config.sites:
-        if site.site in reader.sites:
-            for door in site.doors:
-                name = {
-                    "site": site.site,
-                    "door": door.door,
-                    "name": door.name,
-                    "from": door.from_,
-                    "to": door.to,
-                }
-                items.append(
-                    name | rows.get((site.site, door.door), {"agent": door.agent, "mode": "Unknown"})
-                )
-    return Items(items=items)
+    return Items(
+        items=[
+            {"site": site.site, "door": door.door, "name": door.name, "from": door.from_, "to": door.to}
+            | rows.get((site.site, door.door), {"agent": door.agent, "mode": "Unknown"})
+            for site in context.sites(reader.sites)
+            for door in site.doors
+        ]
+    )
 
 
 @router.get("/alerts", summary="Alerts, youngest first")

@@ -54,6 +54,8 @@ class FeedFollower:
                 found, rejected = await asyncio.to_thread(self._parse, fetched, now)
         except (FeedError, CalendarError) as failure:
             error = str(failure)
+        if found is not None:
+            self._empty = 0 if found else self._empty + 1
         self._log_change(error)
         stored = self._writer.submit(lambda conn: self._store(conn, found, rejected, error, now))
         await asyncio.wrap_future(stored)
@@ -114,6 +116,5 @@ class FeedFollower:
         )
         if conn.execute(ahead.limit(1)).first() is None:
             return True
-        self._empty += 1
         self._data = None  # an empty answer is asked for again, not taken for unchanged
         return self._empty > EMPTY_POLLS

@@ -49,17 +49,6 @@ def last_change(conn: Connection, site: str) -> int:
     return int(conn.execute(highest).scalar_one())
 
 
-def changes_after(conn: Connection, site: str, seq: int, limit: int = 1000) -> list[tuple[int, str, str]]:
-    """(seq, kind, key) of the changes after ``seq``, oldest first."""
-    rows = conn.execute(
-        select(changes.c.seq, changes.c.kind, changes.c.key)
-        .where(changes.c.site == site, changes.c.seq > seq)
-        .order_by(changes.c.seq)
-        .limit(limit)
-    )
-    return [(int(row.seq), str(row.kind), str(row.key)) for row in rows]
-
-
 def changes_since(conn: Connection, site: str, seq: int, kinds: Sequence[str]) -> list[tuple[str, str]]:
     """(kind, key) of the changes after ``seq`` to the tables ``kinds``, oldest first."""
     rows = conn.execute(

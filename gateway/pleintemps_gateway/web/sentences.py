@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from .board import Alert, Asked, Board, Door, Skyline
+from .board import Alert, Asked, Door, Skyline
 from .formats import Formats
 from .i18n import Catalogue
 
@@ -267,8 +267,3 @@ class Sentences:
                 t.gettext("Booked: %(title)s.", title=", ".join(coming)) if coming else "",
             )
         ).strip()
-
-    def page_summary(self, board: Board) -> str:
-        """The counts in one sentence, for the page's title."""
-        waiting = board.counts.alert + board.counts.watch
-        return f"({waiting}) " if waiting else ""

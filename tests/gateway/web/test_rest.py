@@ -10,7 +10,7 @@ from sqlalchemy import Engine, select
 from pleintemps_contract.world import ManualWorld
 from pleintemps_gateway.api.guard import MAX_BODY
 from pleintemps_gateway.store import schema
-from pleintemps_gateway.store.changes import changes_after
+from tests.gateway.feed import changes_after
 
 from . import town
 from .clients import browser, csrf_of, log_in
