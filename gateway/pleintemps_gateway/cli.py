@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pleintemps_contract import __version__, logs
 from pleintemps_contract.errors import ClockError, ContractError
 from pleintemps_contract.world import SystemWorld, World
-from pleintemps_gateway.config import GatewayConfig, load
+from pleintemps_gateway.config import GatewayConfig, SiteConfig, load
 from pleintemps_gateway.errors import GatewayError, OutsideError, SettingsError
 
 if TYPE_CHECKING:
@@ -49,15 +49,21 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="pleintemps-gateway",
         description="The gateway: reconciles bookings with what agents measure, and gives out door codes.",
+        epilog="First init, then user add, then run. COMMAND --help says more; errors are one line.",
     )
     parser.add_argument("--version", action="version", version=f"pleintemps-gateway {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    init = _add(commands, "init", _init, "make keys and store; repeat it for new agents")
+    init = _add(
+        commands,
+        "init",
+        _init,
+        "make the keys and the store that are missing; repeat it after adding an agent",
+    )
     init.add_argument("--demo", action="store_true", help="demo keys, which a simulated clock needs")
     init.add_argument("--agent", action="append", default=[], metavar="NAME", help="an agent without a door")
-    init.add_argument("--site", help="the site of --agent, where there are several")
+    init.add_argument("--site", help="the site of --agent; needed where there are several")
     _add(commands, "migrate", _migrate, "bring the store to this version's schema")
-    _add(commands, "run", _run, "start ingest and web, and start a dead one again")
+    _add(commands, "run", _run, "start ingest and web, start a dead one again, end both on SIGTERM or Ctrl-C")
     _add(commands, "ingest", _ingest, "the process that owns the sites: MQTT, rules, alerts, signing")
     _add(commands, "web", _web, "the process that serves pages and API")
     _user_commands(commands)
@@ -70,8 +76,8 @@ def _user_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser
     user = commands.add_parser("user", help="people who may log in", description="People who may log in.")
     actions = user.add_subparsers(title="commands", metavar="COMMAND", required=True)
     add = _add(actions, "add", _user_add, "add a person or change a password, read from standard input")
-    add.add_argument("name", metavar="NAME")
-    add.add_argument("--role", choices=ROLES, default="caretaker")
+    add.add_argument("name", metavar="NAME", help="as they will log in")
+    add.add_argument("--role", choices=ROLES, default="caretaker", help="viewer changes nothing")
     add.add_argument("--site", default="*", help="one site only; all by default")
     add.add_argument("--generate", action="store_true", help="make a password and print it, this once")
 
@@ -80,16 +86,17 @@ def _booking_commands(commands: "argparse._SubParsersAction[argparse.ArgumentPar
     booking = commands.add_parser("booking", help="bookings of our own", description="Bookings of our own.")
     actions = booking.add_subparsers(title="commands", metavar="COMMAND", required=True)
     add = _add(actions, "add", _booking_add, "take a booking and print it as JSON")
-    add.add_argument("--site", help="where there are several")
-    add.add_argument("--space", required=True)
-    add.add_argument("--start", required=True, type=_moment, help="ISO 8601, with an offset or in local time")
-    add.add_argument("--end", required=True, type=_moment)
-    add.add_argument("--title", required=True)
-    add.add_argument("--people", type=int)
+    add.add_argument("--site", help="needed where there are several")
+    add.add_argument("--space", required=True, help="its slug in the configuration")
+    when = "ISO 8601, with an offset or in the site's time"
+    add.add_argument("--start", required=True, type=_moment, metavar="ISO", help=when)
+    add.add_argument("--end", required=True, type=_moment, metavar="ISO", help="within 31 days of the start")
+    add.add_argument("--title", required=True, help="what pages and alerts call it")
+    add.add_argument("--people", type=int, metavar="N", help="how many are expected")
     add.add_argument("--print-code", action="store_true", help="print code and link too, this once")
     cancel = _add(actions, "cancel", _booking_cancel, "cancel a booking: its code opens nothing any more")
-    cancel.add_argument("--site", help="where there are several")
-    cancel.add_argument("--booking", required=True, metavar="ID")
+    cancel.add_argument("--site", help="needed where there are several")
+    cancel.add_argument("--booking", required=True, metavar="ID", help="as booking add has printed it")
 
 
 def _calendar_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -97,11 +104,15 @@ def _calendar_commands(commands: "argparse._SubParsersAction[argparse.ArgumentPa
     actions = calendar.add_subparsers(title="commands", metavar="COMMAND", required=True)
     text = "say which bookings a calendar holds and what is wrong with the rest"
     check = actions.add_parser("check", help=text, description=text[0].upper() + text[1:] + ".")
-    check.add_argument("file", type=Path, metavar="FILE.ics")
+    check.add_argument("file", type=Path, metavar="FILE.ics", help="an iCalendar file")
     check.add_argument("--zone", default="Europe/Paris", help="IANA zone of times that name none")
-    check.add_argument("--from", required=True, dest="start", type=_moment, metavar="ISO")
-    check.add_argument("--to", required=True, dest="end", type=_moment, metavar="ISO")
-    check.add_argument("--json", action="store_true")
+    check.add_argument(
+        "--from", required=True, dest="start", type=_moment, metavar="ISO", help="bookings from here on"
+    )
+    check.add_argument(
+        "--to", required=True, dest="end", type=_moment, metavar="ISO", help="bookings up to here"
+    )
+    check.add_argument("--json", action="store_true", help="one JSON line with bookings and rejected")
     check.set_defaults(run=_calendar_check)
 
 
@@ -133,6 +144,13 @@ def _config(options: argparse.Namespace) -> GatewayConfig:
     return load(options.config)
 
 
+def _site(config: GatewayConfig, name: str | None) -> SiteConfig:
+    """The site that is named, or the only one."""
+    if name is None and len(config.sites) > 1:
+        raise SettingsError(f"--site: name one of {', '.join(site.site for site in config.sites)}")
+    return config.site(name or config.sites[0].site)
+
+
 def _init(options: argparse.Namespace) -> int:
     from pleintemps_gateway.keys import make_keys
     from pleintemps_gateway.store.engine import migrate
@@ -140,7 +158,7 @@ def _init(options: argparse.Namespace) -> int:
     config = _config(options)
     agents = {door.agent: site.site for site in config.sites for door in site.doors}
     for name in options.agent:
-        agents[name] = config.site(options.site or config.sites[0].site).site
+        agents[name] = _site(config, options.site).site
     purpose = "demo" if options.demo else "production"
     broker = urlsplit(config.mqtt.url).hostname or "localhost"
     made = make_keys(
@@ -213,7 +231,7 @@ def _booking_add(options: argparse.Namespace) -> int:
     from pleintemps_gateway.store.engine import write_transaction
 
     config, engine, world = _open(options)
-    site = config.site(options.site or config.sites[0].site)
+    site = _site(config, options.site)
     desk = CodeDesk(load_gateway_keys(Path(config.keys)).sealing, world, delivery_of(config))
     with write_transaction(engine, [site.site]) as conn:
         made = create(
@@ -238,7 +256,7 @@ def _booking_cancel(options: argparse.Namespace) -> int:
     from pleintemps_gateway.store.engine import write_transaction
 
     config, engine, world = _open(options)
-    site = config.site(options.site or config.sites[0].site)
+    site = _site(config, options.site)
     with write_transaction(engine, [site.site]) as conn:
         cancel(conn, site, options.booking, world.now())
     print(json.dumps({"site": site.site, "booking": options.booking, "status": "cancelled"}))

@@ -138,6 +138,22 @@ def test_a_booking_is_taken_and_cancelled(house: House, capsys: pytest.CaptureFi
     assert "already" in one_line(capsys)
 
 
+def test_where_there_are_several_sites_one_must_be_named(
+    house: House, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with house.file.open("a") as file:
+        file.write('[[sites]]\nsite = "mairie"\nname = "Mairie"\n')
+        file.write('[[sites.spaces]]\nspace = "hall"\nname = "Hall"\n[[sites.doors]]\ndoor = "hall"\n')
+        file.write('name = "Hall"\nagent = "lobby"\nfrom = "street"\nto = "hall"\n')
+    times = ["--start", "2099-07-01T18:00", "--end", "2099-07-01T20:00"]
+    add = ["booking", "add", "--config", str(house.file), "--space", "hall", "--title", "Yoga", *times]
+    assert main(add) == 2
+    assert one_line(capsys).endswith("--site: name one of ecole, mairie")
+    assert main([*add, "--site", "elsewhere"]) == 2
+    assert "elsewhere" in one_line(capsys)
+    assert main([*add, "--site", "ecole"]) == 0
+
+
 @pytest.mark.serial
 def test_run_starts_a_dead_part_again_and_ends_both(
     tmp_path: Path, sqlite_url: str, mosquitto: Mosquitto
