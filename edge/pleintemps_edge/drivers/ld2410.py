@@ -25,7 +25,7 @@ class Ld2410Config(DeviceConfig, frozen=True, kw_only=True):
 
     space: Slug
     port: Annotated[str, Meta(min_length=1)]
-    max_silence_s: Annotated[int, Meta(ge=1, le=86_400)] = 90
+    max_silence_s: Annotated[int, Meta(ge=1, le=86_400)] = 45
 
     def ports(self) -> tuple[str, ...]:
         return (self.port,)

@@ -34,7 +34,7 @@ class ModbusSoundConfig(DeviceConfig, frozen=True, kw_only=True):
     scale: Annotated[float, Meta(gt=0, le=100)] = 0.1
     quantity: Quantity = Quantity.LEVEL
     poll_s: Annotated[float, Meta(ge=0.1, le=3600)] = 1.0
-    max_silence_s: Annotated[int, Meta(ge=1, le=86_400)] = 90
+    max_silence_s: Annotated[int, Meta(ge=1, le=86_400)] = 45
 
     def __post_init__(self) -> None:
         if self.quantity not in _SOUND:

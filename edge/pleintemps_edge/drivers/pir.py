@@ -23,7 +23,7 @@ class PirConfig(DeviceConfig, frozen=True, kw_only=True):
     motion_when: Level = "high"
     pull: Pull = "down"
     warm_up_s: Annotated[float, Meta(ge=0, le=600)] = 60.0
-    max_silence_s: Annotated[int, Meta(ge=1, le=86_400)] = 90
+    max_silence_s: Annotated[int, Meta(ge=1, le=86_400)] = 45
 
     def pins(self) -> tuple[int, ...]:
         return (self.pin,)

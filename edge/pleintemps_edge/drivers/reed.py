@@ -23,7 +23,7 @@ class ReedConfig(DeviceConfig, frozen=True, kw_only=True):
     pin: PinNumber
     open_when: Level = "high"
     pull: Pull = "up"
-    max_silence_s: Annotated[int, Meta(ge=1, le=86_400)] = 90
+    max_silence_s: Annotated[int, Meta(ge=1, le=86_400)] = 45
 
     def pins(self) -> tuple[int, ...]:
         return (self.pin,)

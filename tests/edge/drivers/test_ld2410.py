@@ -32,7 +32,7 @@ def test_the_status_is_said_when_it_changes(context: Context, world: ManualWorld
     async def main() -> None:
         radar = built(context, Ld2410, **RADAR)
         assert radar.series == (
-            SeriesSpec("hall-radar", "hall-radar", "hall", Quantity.RADAR, SeriesKind.STATE, 90),
+            SeriesSpec("hall-radar", "hall-radar", "hall", Quantity.RADAR, SeriesKind.STATE, 45),
         )
         with line(tmp_path / "radar") as device:
             async with running(radar) as seen:

@@ -35,7 +35,7 @@ def test_motion_is_said_at_each_change_with_its_time(
     async def main() -> None:
         pir = built(context, Pir, **PIR, warm_up_s=0)
         assert pir.series == (
-            SeriesSpec("hall-pir", "hall-pir", "hall", Quantity.MOTION, SeriesKind.STATE, 90),
+            SeriesSpec("hall-pir", "hall-pir", "hall", Quantity.MOTION, SeriesKind.STATE, 45),
         )
         start = world.now()
         async with running(pir) as seen:
