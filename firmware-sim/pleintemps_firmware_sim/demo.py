@@ -18,7 +18,7 @@ from pleintemps_contract.world import SystemWorld, World
 from .clock import ClockServer
 from .control import ADDRESS_FILE, Address, ControlServer
 from .errors import DataFolderError, GatewayError
-from .installation import CARETAKER, Installation
+from .installation import CARETAKER, Installation, command
 from .processes import Child, claim_port, end_on_signals
 from .scenario import story
 from .scenario.building import Building
@@ -244,6 +244,12 @@ async def _cancel(task: asyncio.Task[Any]) -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
+def _as_typed(program: str) -> str:
+    """``program`` as somebody in this folder would type it: it need not be in PATH."""
+    path, here = Path(program), Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else program
+
+
 def _introduce(demo: DemoBuilding, say: Say) -> None:
     doors = ", ".join(door.door for door in demo.plan.way_to("office"))
     devices = ", ".join(demo.town.building.serial)
@@ -255,8 +261,9 @@ def _introduce(demo: DemoBuilding, say: Say) -> None:
     say("")
     say(word("people"))
     say(word("try"))
-    say(f"    pleintemps-sim press --data {demo.data} gate {demo.visit_code}#")
-    say(f"    pleintemps-sim push --data {demo.data} gate")
+    program = _as_typed(command("pleintemps-sim"))
+    say(f"    {program} press --data {demo.data} gate {demo.visit_code}#")
+    say(f"    {program} push --data {demo.data} gate")
     say(word("orders", devices=devices))
     say(word("stop"))
 
