@@ -15,6 +15,7 @@ from pleintemps_contract.errors import ClockError, ContractError
 from pleintemps_contract.world import SystemWorld, World
 from pleintemps_gateway.config import GatewayConfig, SiteConfig, load
 from pleintemps_gateway.errors import GatewayError, OutsideError, SettingsError
+from pleintemps_gateway.evaluate import cli as evaluate
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -69,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     _user_commands(commands)
     _booking_commands(commands)
     _calendar_commands(commands)
+    evaluate.register(commands)
     return parser
 
 

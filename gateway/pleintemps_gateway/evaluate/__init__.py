@@ -1,0 +1,1 @@
+"""Recorded rooms replayed through the rules, beside a plain baseline."""

@@ -1,0 +1,91 @@
+"""``pleintemps-gateway evaluate``: recorded rooms through the rules."""
+
+import argparse
+import json
+from pathlib import Path
+
+from pleintemps_gateway.errors import SettingsError
+
+from .occupancy import report
+from .readers import read_csv, read_uci, read_van_kasteren
+from .recording import KINDS, Recording, chosen, with_fault
+
+_FAULTS = ("high", "low", "missing")
+
+
+def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command to the gateway's."""
+    evaluate = commands.add_parser(
+        "evaluate", help="how well the rules do on a recording", description="Recordings through the rules."
+    )
+    actions = evaluate.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    text = "replay a recorded room, compare with its truth and with a plain timeout"
+    parser = actions.add_parser("occupancy", help=text, description=text[0].upper() + text[1:] + ".")
+    parser.add_argument("path", type=Path, metavar="PATH", help="a file; the folder for van-kasteren")
+    parser.add_argument("--format", required=True, choices=("uci-864", "van-kasteren", "csv"))
+    parser.add_argument(
+        "--split",
+        choices=("leave-one-day-out",),
+        help="each day by itself, the baseline's timeout chosen on the other days; in hindsight without",
+    )
+    parser.add_argument(
+        "--unsupervised", action="store_true", help="one room goes through all days in order, without truth"
+    )
+    parser.add_argument(
+        "--series", type=_kinds, default=frozenset(KINDS), metavar="KINDS", help=f"of {', '.join(KINDS)}"
+    )
+    parser.add_argument("--house", metavar="A", help="of van-kasteren: the letter in the files' names")
+    parser.add_argument(
+        "--fault",
+        type=_fault,
+        action="append",
+        default=[],
+        metavar="SERIES=FAULT",
+        help="a series that is high, low or missing all the time, such as pir:S6=high",
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON line with all figures")
+    parser.set_defaults(run=_occupancy)
+
+
+def _kinds(text: str) -> frozenset[str]:
+    kinds = frozenset(text.split(","))
+    if not kinds <= set(KINDS):
+        raise argparse.ArgumentTypeError(f"{text!r} is not some of {','.join(KINDS)}")
+    return kinds
+
+
+def _fault(text: str) -> tuple[str, str]:
+    series, _, fault = text.rpartition("=")
+    if not series or fault not in _FAULTS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not SERIES=high, low or missing")
+    return series, fault
+
+
+def _read(options: argparse.Namespace) -> Recording:
+    if options.format == "van-kasteren":
+        if options.house is None or not options.house.isalnum():
+            raise SettingsError("--house: name the house, such as A")
+        return read_van_kasteren(options.path, options.house)
+    if options.house is not None:
+        raise SettingsError("--house is for van-kasteren")
+    return read_uci(options.path) if options.format == "uci-864" else read_csv(options.path)
+
+
+def _occupancy(options: argparse.Namespace) -> int:
+    recording = chosen(_read(options), options.series)
+    for series, fault in options.fault:
+        known = sorted({sample.series for sample in recording.samples})
+        if series not in known:
+            raise SettingsError(f"--fault: {series!r} is none of {', '.join(known)}")
+        recording = with_fault(recording, series, fault)
+    found = report(
+        recording,
+        leave_one_day_out=options.split is not None,
+        in_order=options.unsupervised or options.split is None,
+    )
+    if options.json:
+        print(json.dumps(found))
+        return 0
+    for name, value in found.items():
+        print(f"{name}: {json.dumps(value)}")
+    return 0

@@ -1,0 +1,151 @@
+"""Readers of recorded rooms. Local times without a zone are taken as they are written.
+
+A file that cannot be used is a SettingsError; in ``csv`` a bad line harms itself only and is counted."""
+
+import csv
+from collections import Counter
+from datetime import UTC, datetime
+from math import isfinite
+from pathlib import Path
+from typing import Final
+
+from pleintemps_gateway.errors import SettingsError
+
+from .recording import KINDS, Recording, Sample, Truth, sampled
+
+_MINUTE_MS: Final = 60_000
+_PULSE_MS: Final = 1_000
+_MICROPHONES: Final = tuple(f"S{number}_Sound" for number in (1, 2, 3, 4))
+_LIMITS: Final = {"pir": 1.0, "radar": 3.0, "door": 1.0}
+
+
+def read_uci(path: Path) -> Recording:
+    """UCI 864: both PIRs and the loudest microphone (volts), truth at each row."""
+    samples, truths = [], []
+    for number, row in enumerate(csv.DictReader(_text(path).splitlines()), start=2):
+        try:
+            at = _local(f"{row['Date']} {row['Time']}", "%Y/%m/%d %H:%M:%S")
+            samples += [Sample(at, f"pir:{name}", float(row[f"{name}_PIR"])) for name in ("S6", "S7")]
+            samples.append(Sample(at, "sound:loudest", max(float(row[name]) for name in _MICROPHONES)))
+            truths.append(Truth(at, int(row["Room_Occupancy_Count"]) > 0))
+        except (KeyError, TypeError, ValueError) as error:
+            raise SettingsError(f"{path}, line {number}: not a row of UCI 864") from error
+    return _checked(path, samples, truths, {})
+
+
+def read_van_kasteren(folder: Path, house: str) -> Recording:
+    """A van Kasteren house: each start of an interior sensor is a pulse of motion, each end of a front door's
+    interval an edge; truth each minute from the first to the last label."""
+    doors = {line[0] for line in _table(folder / f"sensorMap{house}-ids.txt", ",") if _front(line)}
+    away = {
+        line[0]
+        for line in _table(folder / f"actionMap{house}.txt", None)
+        if any("leave" in cell.lower() for cell in line)
+    }
+    samples = []
+    for start, end, key in _intervals(folder / f"house{house}-ss.txt"):
+        if key in doors:
+            samples += [Sample(start, f"door:{key}", 1.0), Sample(end, f"door:{key}", 0.0)]
+        else:
+            samples += [Sample(start, f"pir:{key}", 1.0), Sample(start + _PULSE_MS, f"pir:{key}", 0.0)]
+    labels = _intervals(folder / f"house{house}-as.txt")
+    absences = [(start, end) for start, end, key in labels if key in away]
+    truths = []
+    if labels:
+        first, last = min(label[0] for label in labels), max(label[1] for label in labels)
+        for at in range(first, last + 1, _MINUTE_MS):
+            truths.append(Truth(at, not any(start <= at < end for start, end in absences)))
+    return _checked(folder, samples, truths, {})
+
+
+def read_csv(path: Path) -> Recording:
+    """An owner's own room: columns ``time``, ``series``, ``value``. Judged at the truth's own lines where
+    truth was written at a rhythm, else each minute from its first line to the last line of all."""
+    lines = csv.DictReader(_text(path).splitlines())
+    if not {"time", "series", "value"} <= set(lines.fieldnames or ()):
+        raise SettingsError(f"{path}: needs the columns time, series and value")
+    samples, told = [], []
+    rejected: Counter[str] = Counter()
+    for row in lines:
+        try:
+            at = _moment(row["time"] or "")
+        except ValueError:
+            rejected["time"] += 1
+            continue
+        try:
+            value = float(row["value"] or "")
+        except ValueError:
+            rejected["value"] += 1
+            continue
+        series = row["series"] or ""
+        kind, _, name = series.partition(":")
+        if series == "truth" and isfinite(value):
+            told.append((at, value))
+        elif kind not in KINDS or not name:
+            rejected["series"] += 1
+        elif not isfinite(value) or (kind in _LIMITS and value not in range(int(_LIMITS[kind]) + 1)):
+            rejected["value"] += 1
+        else:
+            samples.append(Sample(at, series, value))
+    told.sort()
+    truths = [Truth(at, value > 0) for at, value in told]
+    if told and not sampled([value for _, value in told]):
+        end = max([told[-1][0], *(sample.at for sample in samples)])
+        truths, place = [], 0
+        for at in range(told[0][0], end + 1, _MINUTE_MS):
+            while place + 1 < len(told) and told[place + 1][0] <= at:
+                place += 1
+            truths.append(Truth(at, told[place][1] > 0))
+    return _checked(path, samples, truths, dict(rejected))
+
+
+def _checked(path: Path, samples: list[Sample], truths: list[Truth], rejected: dict[str, int]) -> Recording:
+    if not samples or not truths:
+        raise SettingsError(f"{path}: no {'truth' if samples else 'samples'} in it")
+    return Recording(sorted(samples), sorted(truths), rejected)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path}: not UTF-8 text") from error
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}") from error
+
+
+def _table(path: Path, separator: str | None) -> list[list[str]]:
+    lines = _text(path).splitlines()
+    if separator is None:
+        lines, separator = [line.replace("\t", ",") for line in lines], ","
+    return [[cell.strip() for cell in line.split(separator)] for line in lines if line.strip()]
+
+
+def _front(line: list[str]) -> bool:
+    return len(line) > 1 and line[1].lower().startswith("front door")
+
+
+def _intervals(path: Path) -> list[tuple[int, int, str]]:
+    found = []
+    for number, line in enumerate(_table(path, "\t"), start=1):
+        try:
+            start, end = (_local(cell, "%d-%b-%Y %H:%M:%S") for cell in line[:2])
+            found.append((start, end, line[2]))
+        except (IndexError, ValueError) as error:
+            raise SettingsError(f"{path}, line {number}: not start, end and number") from error
+    return found
+
+
+def _local(text: str, form: str) -> int:
+    return int(datetime.strptime(text, form).replace(tzinfo=UTC).timestamp() * 1000)
+
+
+def _moment(text: str) -> int:
+    """Unix ms of ISO 8601 with an offset, or of Unix ms; ValueError."""
+    text = text.strip()
+    if text.isdecimal():
+        return int(text)
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a time needs its offset")
+    return round(moment.timestamp() * 1000)

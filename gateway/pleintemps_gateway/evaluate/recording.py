@@ -1,0 +1,75 @@
+"""What every reader gives: samples in order of time and the moments at which truth is known."""
+
+from statistics import median
+from typing import Final, NamedTuple
+import itertools
+
+DAY_MS: Final = 86_400_000
+KINDS: Final = ("pir", "radar", "sound", "door")
+"""Kinds of series: the part of a series' name before the colon."""
+_ON_CHANGE_SILENCE_S: Final = 30 * 86_400
+
+
+class Sample(NamedTuple):
+    """``series`` said ``value`` at ``at`` (Unix ms); ``series`` is ``kind:name``."""
+
+    at: int
+    series: str
+    value: float
+
+
+class Truth(NamedTuple):
+    """Whether somebody was there at ``at``."""
+
+    at: int
+    occupied: bool
+
+    @property
+    def day(self) -> int:
+        """Calendar day of the recording's own time."""
+        return self.at // DAY_MS
+
+
+class Recording(NamedTuple):
+    """One room. ``rejected`` counts lines by what was wrong with them."""
+
+    samples: list[Sample]
+    truths: list[Truth]
+    rejected: dict[str, int]
+
+
+def kind_of(series: str) -> str:
+    """``pir`` of ``pir:hall``."""
+    return series.partition(":")[0]
+
+
+def sampled(values: list[float]) -> bool:
+    """Whether a series was written at a rhythm, not only when it changed: most values repeat the last one."""
+    repeats = sum(value == before for before, value in itertools.pairwise(values))
+    return repeats * 2 > len(values)
+
+
+def silence_s(samples: list[Sample]) -> int:
+    """How long this series may be silent: three times its rhythm, a month if it speaks on change only."""
+    if not sampled([sample.value for sample in samples]):
+        return _ON_CHANGE_SILENCE_S
+    steps = [later.at - sample.at for sample, later in itertools.pairwise(samples)]
+    return max(1, round(3 * median(steps) / 1000))
+
+
+def chosen(recording: Recording, kinds: frozenset[str]) -> Recording:
+    """The recording with series of these kinds only."""
+    return recording._replace(samples=[s for s in recording.samples if kind_of(s.series) in kinds])
+
+
+def with_fault(recording: Recording, series: str, fault: str) -> Recording:
+    """The recording as if ``series`` had been stuck ``high`` or ``low``, or had been ``missing``."""
+    if fault == "missing":
+        return recording._replace(samples=[s for s in recording.samples if s.series != series])
+    own = [s.value for s in recording.samples if s.series == series]
+    value = max(own, default=0.0) if fault == "high" else min(own, default=0.0)
+    if kind_of(series) != "sound":
+        value = float(fault == "high")
+    return recording._replace(
+        samples=[s._replace(value=value) if s.series == series else s for s in recording.samples]
+    )

@@ -1,0 +1,170 @@
+"""``pleintemps-gateway evaluate occupancy``: readers, figures, and the reference rooms."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pleintemps_gateway.cli import main
+from pleintemps_gateway.evaluate.recording import Recording, Sample, Truth, with_fault
+from pleintemps_gateway.evaluate.replay import believed, by_timeout
+from pleintemps_gateway.evaluate.scores import score
+
+MINUTE = 60_000
+UCI = "uci-864-room-occupancy-estimation.csv"
+
+
+def evaluate(capsys: pytest.CaptureFixture[str], path: Path, *options: str) -> dict[str, Any]:
+    assert main(["evaluate", "occupancy", str(path), *options, "--json"]) == 0
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def owners_room(tmp_path: Path, extra: str = "") -> Path:
+    """Two hours; somebody is there, and moves twice a minute, in the second half hour."""
+    lines = ["time,series,value", "2026-11-23T08:00:00+01:00,truth,0"]
+    for half in range(240):
+        at = 1_795_417_200_000 + half * MINUTE // 2
+        lines.append(f"{at},pir:hall,{int(60 <= half < 120 and half % 2 == 0)}")
+    lines += ["2026-11-23T08:30:00+01:00,truth,1", "2026-11-23T09:00:00+01:00,truth,0"]
+    path = tmp_path / "room.csv"
+    path.write_text("\n".join(lines) + "\n" + extra)
+    return path
+
+
+def test_an_owners_room(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = evaluate(capsys, owners_room(tmp_path), "--format", "csv")
+    assert found["moments"] == 120
+    assert (found["arrivals"], found["departures"], found["missed_vacancies"]) == (1, 1, 0)
+    assert found["arrival_s"] == {"median": 0, "max": 0}
+    assert 60 <= found["clear_s"]["max"] <= 360
+    assert {"accuracy", "f1", "arrival_s", "clear_s", "missed_vacancies"} <= set(found["baseline"])
+
+
+def test_a_bad_line_harms_itself_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bad = "soon,pir:hall,1\n2026-11-23T08:00:00,pir:hall,1\n1,co2:hall,1\n1,pir:hall,2\n1,pir:,1\n1,truth,x\n"
+    clean = evaluate(capsys, owners_room(tmp_path), "--format", "csv")
+    found = evaluate(capsys, owners_room(tmp_path, bad), "--format", "csv")
+    assert found.pop("rejected") == {"time": 2, "series": 2, "value": 2}
+    assert clean.pop("rejected") == {}
+    assert found == clean
+
+
+def test_a_missing_sensor_leaves_the_room_unknown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = evaluate(capsys, owners_room(tmp_path), "--format", "csv", "--fault", "pir:hall=missing")
+    assert found["unknown"] == found["moments"]
+    assert (found["accuracy"], found["missed_vacancies"]) == (0, 1)
+    assert found["clear_s"] == {"median": None, "max": None}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--format", "csv", "--fault", "pir:nowhere=high"],
+        ["--format", "csv", "--house", "A"],
+        ["--format", "van-kasteren"],
+        ["--format", "uci-864"],
+    ],
+)
+def test_what_cannot_be_used_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str]
+) -> None:
+    assert main(["evaluate", "occupancy", str(owners_room(tmp_path)), *options]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_files_without_samples_or_columns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for text in ("", "time,series\n", "time,series,value\n1,truth,0\n", "time,series,value\n1,pir:a,0\n"):
+        path = tmp_path / "room.csv"
+        path.write_text(text)
+        assert main(["evaluate", "occupancy", str(path), "--format", "csv"]) == 2
+    assert main(["evaluate", "occupancy", str(tmp_path / "no.csv"), "--format", "csv"]) == 2
+    assert capsys.readouterr().err.count("\n") == 5
+
+
+def test_faults_and_timeouts() -> None:
+    truths = [Truth(minute * MINUTE, minute < 2) for minute in range(4)]
+    room = Recording([Sample(t.at, "pir:a", float(t.occupied)) for t in truths], truths, {})
+    assert [s.value for s in with_fault(room, "pir:a", "high").samples] == [1, 1, 1, 1]
+    assert [s.value for s in with_fault(room, "pir:a", "low").samples] == [0, 0, 0, 0]
+    assert by_timeout(room, 60) == [True, True, True, False]
+    assert by_timeout(with_fault(room, "pir:a", "low"), 60) == [False] * 4
+
+
+def test_a_change_that_is_seen_too_late_is_missed() -> None:
+    truths = [
+        Truth(second * 1000, occupied) for second, occupied in enumerate([False, True, True, False, False])
+    ]
+    found = score(truths, [False, False, True, True, None])
+    assert (found.arrival_s.max, found.missed_arrivals) == (1, 0)
+    assert (found.clear_s.max, found.missed_vacancies) == (None, 1)
+    assert found.unknown == 1
+    assert found.accuracy == pytest.approx(2 / 5)
+    assert found.f1 == pytest.approx(2 / (2 + 3))
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 1)), min_size=2, max_size=60), st.integers(1, 59))
+def test_what_is_said_depends_on_the_past_only(rows: list[tuple[bool, int]], cut: int) -> None:
+    truths = [Truth(place * MINUTE, occupied) for place, (occupied, _) in enumerate(rows)]
+    samples = [Sample(place * MINUTE, "radar:a", float(value)) for place, (_, value) in enumerate(rows)]
+    whole = believed(Recording(samples, truths, {}))
+    later = [s if s.at < cut * MINUTE else s._replace(value=1 - s.value) for s in samples]
+    lied = [t._replace(occupied=not t.occupied) for t in truths]
+    assert believed(Recording(samples, lied, {})) == whole
+    same = [silent for silent in believed(Recording(later, truths, {}))[:cut]]
+    assert same == whole[:cut]
+
+
+# --- reference data ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def uci(data_dir: Path) -> Path:
+    path = data_dir / "occupancy" / UCI
+    if not path.is_file():
+        pytest.skip(f"no reference data: {path} is absent")
+    return path
+
+
+@pytest.mark.parametrize("mode", [["--unsupervised"], []])
+def test_uci_by_motion_alone(uci: Path, capsys: pytest.CaptureFixture[str], mode: list[str]) -> None:
+    found = evaluate(
+        capsys, uci, "--format", "uci-864", "--split", "leave-one-day-out", "--series", "pir", *mode
+    )
+    assert (found["moments"], found["days"], found["arrivals"], found["departures"]) == (10_129, 7, 4, 5)
+    assert found["f1"] >= 0.970
+    assert found["missed_vacancies"] == 0
+    assert found["arrival_s"]["max"] <= 31
+    assert found["clear_s"]["max"] <= 370
+    baseline = found["baseline"]
+    assert (baseline["accuracy"], baseline["f1"]) == (0.9817, 0.9525)
+    assert baseline["clear_s"] == {"median": 276, "max": 367}
+
+
+def test_uci_as_an_owners_file_gives_the_same(
+    uci: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pleintemps_gateway.evaluate.readers import read_uci
+
+    room = read_uci(uci)
+    lines = [f"{s.at},{s.series},{s.value}" for s in room.samples]
+    lines += [f"{t.at},truth,{int(t.occupied)}" for t in room.truths]
+    copy = tmp_path / "copy.csv"
+    copy.write_text("time,series,value\n" + "\n".join(lines))
+    assert evaluate(capsys, copy, "--format", "csv") == evaluate(capsys, uci, "--format", "uci-864")
+
+
+@pytest.mark.parametrize(("house", "moments"), [("A", 37_086), ("C", 26_487)])
+def test_van_kasteren_is_read_to_the_minute(
+    data_dir: Path, capsys: pytest.CaptureFixture[str], house: str, moments: int
+) -> None:
+    folder = data_dir / "occupancy" / "van-kasteren"
+    if not folder.is_dir():
+        pytest.skip(f"no reference data: {folder} is absent")
+    found = evaluate(capsys, folder, "--format", "van-kasteren", "--house", house)
+    assert found["moments"] == moments
+    assert found["departures"] > 20
+    assert sum(name.startswith("door:") for name in found["series"]) == 1
