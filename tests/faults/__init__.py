@@ -1,0 +1,1 @@
+"""What must not harm a door: killed processes, power cuts, full disks, clocks that jump."""

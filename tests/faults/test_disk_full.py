@@ -1,0 +1,100 @@
+"""The disk is full: the door goes on, says so as soon as it can, and forgets nothing meanwhile."""
+
+import asyncio
+import contextlib
+import sqlite3
+import time
+from pathlib import Path
+
+import pytest
+
+from pleintemps_contract.agent_messages import AccessGranted, LateCommit, ManifestResult
+from pleintemps_firmware_sim.clock import ClockServer
+from tests.edge.actors import CODE, grant, until, write_setup
+from tests.support.broker import Mosquitto
+
+from .door import SIMULATED, careful_gateway, door_of
+from .mounts import small_disk
+
+OTHER = "86420975"
+
+
+def fill(ballast: Path) -> None:
+    """Write until nothing more fits."""
+    with ballast.open("ab", buffering=0) as file:
+        for size in (4096, 1):
+            with contextlib.suppress(OSError):
+                while True:
+                    file.write(b"x" * size)
+
+
+def on_disk(database: Path) -> int:
+    """The highest number that was ever committed."""
+    with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()
+    return int(row[0])
+
+
+async def live_through_a_full_disk(folder: Path, state: Path, port: int) -> None:
+    clock = ClockServer(folder / "clock", now=int(time.time() * 1000))
+    await clock.start()
+    try:
+        async with (
+            careful_gateway(port) as (gateway, records),
+            door_of(write_setup(folder, port, SIMULATED)) as door,
+        ):
+            door.start()
+            await until(lambda: gateway.births, 20)
+            await gateway.announce(0)
+            await gateway.give(grant())
+            await door.enter(CODE)
+
+            fill(state / "ballast")
+            full = len(door.releases)
+            while not door.logged("disk-refuses"):  # the WAL may have room for a few more
+                assert len(door.releases) < full + 40, "the disk is never full"
+                await door.enter(CODE)
+            committed = on_disk(state / "events.db")
+
+            refused = len(door.releases)
+            for _ in range(3):
+                await door.enter(CODE)
+            assert len(door.releases) == refused + 3
+
+            digest, body = gateway.page(grant(), grant(OTHER))
+            await gateway.send_page(digest, body)
+            manifest = await gateway.send_manifest(digest)
+            await door.enter(CODE)  # time in which a wrong answer would come
+
+            def answers() -> list[ManifestResult]:
+                return [
+                    told
+                    for told in gateway.responses
+                    if isinstance(told, ManifestResult) and told.revision == manifest.revision
+                ]
+
+            assert not answers(), "grants were confirmed that are on no disk"
+            assert on_disk(state / "events.db") == committed
+            assert max(seq for _, seq in records) <= committed, "records were sent that are on no disk"
+            opened = len(door.releases)
+
+            (state / "ballast").unlink()
+            await until(lambda: len(gateway.events(AccessGranted)) == opened, 20)
+            assert answers() or await until(answers, 10)
+            assert len(gateway.events(LateCommit)) >= 4
+            assert door.logged("disk-works-again")
+            numbers = sorted(seq for _, seq in records)
+            assert numbers == list(range(1, len(numbers) + 1))
+            assert not records.conflicts
+            late = len(gateway.events(LateCommit))
+            await door.enter(OTHER)
+            assert len(gateway.events(LateCommit)) == late
+            await door.stop()
+    finally:
+        await clock.stop()
+
+
+@pytest.mark.serial
+def test_full_disk_holds_no_door(tmp_path: Path, mosquitto: Mosquitto) -> None:
+    with small_disk(tmp_path / "state") as state:
+        asyncio.run(live_through_a_full_disk(tmp_path, state, mosquitto.port))
