@@ -1,8 +1,8 @@
 """What every reader gives: samples in order of time and the moments at which truth is known."""
 
+import itertools
 from statistics import median
 from typing import Final, NamedTuple
-import itertools
 
 DAY_MS: Final = 86_400_000
 KINDS: Final = ("pir", "radar", "sound", "door")

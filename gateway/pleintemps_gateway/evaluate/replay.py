@@ -18,8 +18,8 @@ TIMEOUTS_S: Final = tuple(60 * minutes for minutes in (*range(1, 16), 20, 30, 45
 def believed(recording: Recording) -> list[bool | None]:
     """What the filter says at each true moment, None when unknown.
 
-    One room from beginning to end. Each answer uses what was said up to its moment; only how long a series may
-    be silent, which an agent would announce, is taken from the whole recording."""
+    One room from beginning to end. Each answer uses what was said up to its moment; only how long a series
+    may be silent, which an agent would announce, is taken from the whole recording."""
     samples, truths = recording.samples, recording.truths
     room = RoomFilter(min(samples[0].at if samples else truths[0].at, truths[0].at))
     own: defaultdict[str, list[Sample]] = defaultdict(list)
