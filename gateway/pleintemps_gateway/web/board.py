@@ -262,7 +262,7 @@ class Board:
     @property
     def stale_after_s(self) -> int:
         """The longest silence of all spaces after which a tile turns stale, for the legend."""
-        return max((tile.stale_after_ms for tile in self.tiles), default=180_000) // 1000
+        return max((tile.stale_after_ms for tile in self.tiles), default=90_000) // 1000
 
 
 def freshness(state: str, measured_at: int | None, stale_after_ms: int, now: int) -> Freshness:

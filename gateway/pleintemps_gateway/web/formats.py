@@ -71,6 +71,10 @@ class Formats:
             return f"{int(seconds // 60)}{_NBSP}min"
         return f"{int(seconds // _HOUR_S)}{_NBSP}h"
 
+    def limit(self, seconds: int) -> str:
+        """A limit to the second: 90 s, 15 min"""
+        return self.duration(seconds) if seconds % 60 == 0 else f"{seconds}{_NBSP}s"
+
     def age_element(self, at: int, now: int, zone: str, style: str = "plain", name: str = "") -> Markup:
         """The age as an element that the page's script keeps counting; ``name`` is its id, if any."""
         named = Markup('id="{}" ').format(name) if name else ""

@@ -30,7 +30,7 @@ from .board import (
 )
 
 _PRESENCE: Final = ("motion", "radar")
-_DEFAULT_SILENCE_S: Final = 90
+_DEFAULT_SILENCE_S: Final = 45
 _COMING_MS: Final = 12 * 3_600_000
 _COMING_MOST: Final = 12
 # A remote unlock and how it ended stay on the tile for so long.

@@ -10,6 +10,8 @@ from sqlalchemy import Engine, delete, select, update
 from pleintemps_contract.world import ManualWorld
 from pleintemps_gateway.api.app import create_app
 from pleintemps_gateway.store import schema
+from pleintemps_gateway.store.engine import write_transaction
+from pleintemps_gateway.web.tonight import load_board
 
 from . import town
 from .clients import browser, csrf_of, log_in
@@ -390,3 +392,17 @@ def test_the_pages_work_without_script(french: str) -> None:
     assert form
     assert len(re.findall(r'<input type="hidden" name="csrf" value="[0-9a-f]{64}">', french)) >= 4
     assert 'href="/doors/moulin/studio"' in french
+
+
+def test_the_legend_says_the_limit_to_the_second(engine: Engine, app: FastAPI) -> None:
+    with write_transaction(engine, ["moulin", "ecole"]) as conn:
+        conn.execute(update(schema.series).values(max_silence_s=45))
+    assert "Stale: over 90 s" in words(get(app, "/?lang=en"))
+
+
+def test_a_space_without_sensors_goes_by_the_silence_of_a_driver(engine: Engine) -> None:
+    with write_transaction(engine, ["moulin", "ecole"]) as conn:
+        conn.execute(delete(schema.series))
+    with engine.connect() as conn:
+        board = load_board(conn, town.config(), ("moulin", "ecole"), town.NOW)
+    assert {tile.stale_after_ms for tile in board.tiles} == {90_000}
