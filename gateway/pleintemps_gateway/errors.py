@@ -4,6 +4,7 @@
     ├── OutsideError                          the outside did wrong
     │   ├── SettingsError (ValueError)        a configuration, key folder or command line that cannot be used
     │   ├── SchemaError (RuntimeError)        a store that is newer than this program, or not ours
+    │   ├── DeposedError (RuntimeError)       another gateway process rules the site now
     │   ├── FeedError (OSError)               a calendar that cannot be fetched
     │   ├── CalendarError (ValueError)        bytes that are no calendar at all
     │   ├── BookingError (ValueError)         a booking that cannot be taken; ``reason`` is one of a few words
@@ -31,6 +32,10 @@ class SettingsError(OutsideError, ValueError):
 
 class SchemaError(OutsideError, RuntimeError):
     """A store that cannot be brought to this program's schema: it is newer, or not ours."""
+
+
+class DeposedError(OutsideError, RuntimeError):
+    """Another gateway process has taken a site over: this one must sign and write no more."""
 
 
 class FeedError(OutsideError, OSError):

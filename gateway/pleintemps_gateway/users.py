@@ -2,13 +2,13 @@
 
 from typing import Final
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, delete
 
 from pleintemps_contract.world import World
 from pleintemps_gateway.api.passwords import hash_password
 from pleintemps_gateway.errors import SettingsError
 from pleintemps_gateway.store.engine import write_transaction
-from pleintemps_gateway.store.schema import users
+from pleintemps_gateway.store.schema import sessions, users
 from pleintemps_gateway.store.upsert import upsert
 
 _LETTERS: Final = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -22,7 +22,10 @@ def new_password(world: World) -> str:
 
 
 def put_user(engine: Engine, site: str, name: str, password: str, role: str, now: int) -> None:
-    """Add a person of ``site`` (``*``: every site), or replace password and role; raises SettingsError."""
+    """Add a person of ``site`` (``*``: every site), or replace password and role; raises SettingsError.
+
+    Who was logged in under that name must log in again.
+    """
     if not 1 <= len(name) <= 80 or not name.isprintable():
         raise SettingsError("a user's name has 1 to 80 printable characters")
     try:
@@ -32,3 +35,4 @@ def put_user(engine: Engine, site: str, name: str, password: str, role: str, now
     row = {"site": site, "name": name, "password": encoded, "role": role, "created": now}
     with write_transaction(engine, [site]) as conn:
         upsert(conn, users, [row])
+        conn.execute(delete(sessions).where(sessions.c.site == site, sessions.c.name == name))

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Engine, select
 from pleintemps_contract.errors import IdentifierError, TopicError
 from pleintemps_contract.topics import Topic
 from pleintemps_contract.world import World
+from pleintemps_gateway.errors import DeposedError
 from pleintemps_gateway.store.engine import write_transaction
 from pleintemps_gateway.store.schema import reigns
 from pleintemps_gateway.store.upsert import upsert
@@ -34,7 +35,16 @@ class GatewayMemory:
         self.sites = {site.site: site for site in sites}
         self._publish = publish
 
+    def _check_reign(self, conn: Connection) -> None:
+        """Raises DeposedError unless every site is still ours: what was judged since is worth nothing."""
+        rows = conn.execute(select(reigns.c.site, reigns.c.epoch).where(reigns.c.site.in_(self.sites)))
+        epochs = {row.site: row.epoch for row in rows}
+        for name, site in self.sites.items():
+            if epochs.get(name) != site.speaker.epoch:
+                raise DeposedError(f"another gateway has taken over site {name!r}: run one on a store")
+
     def flush(self, conn: Connection) -> None:
+        self._check_reign(conn)
         for site in self.sites.values():
             site.flush(conn)
 
@@ -44,6 +54,7 @@ class GatewayMemory:
                 self._publish(topic, payload, retained)
 
     def reload(self, conn: Connection) -> None:
+        self._check_reign(conn)
         for site in self.sites.values():
             site.reload(conn)
 

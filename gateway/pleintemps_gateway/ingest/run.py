@@ -8,14 +8,21 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, Engine, delete
+from sqlalchemy import Connection, Engine, delete, or_
+from sqlalchemy.exc import SQLAlchemyError
 
 from pleintemps_contract.logs import line
 from pleintemps_contract.world import World
 from pleintemps_gateway.access.delivery import delivery_of
 from pleintemps_gateway.access.service import CodeDesk, free_ended, without_code
 from pleintemps_gateway.config import FeedConfig, GatewayConfig, SiteConfig
-from pleintemps_gateway.errors import CodesExhaustedError, StoreBusyError, StoreError
+from pleintemps_gateway.errors import (
+    CodesExhaustedError,
+    DeposedError,
+    GatewayError,
+    StoreBusyError,
+    StoreError,
+)
 from pleintemps_gateway.keys import load_gateway_keys, load_peppers
 from pleintemps_gateway.series.writer import SeriesWriter
 from pleintemps_gateway.store.changes import last_change, prune_changes
@@ -72,7 +79,18 @@ class Ingest:
         self._codes = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until ``stop``; raises StoreError when the store has failed: a new process must take over."""
+        """Work until ``stop``; raises StoreError when the store has failed (a new process must take
+        over), DeposedError when another process has taken over."""
+        try:
+            await self._work(stop)
+        except (GatewayError, SQLAlchemyError) as error:
+            if isinstance(failure := self._writer.failure, DeposedError):
+                raise failure from error
+            if isinstance(error, SQLAlchemyError):
+                raise StoreError(f"the store has failed: {type(error).__name__}") from error
+            raise
+
+    async def _work(self, stop: asyncio.Event) -> None:
         await self._do(lambda _conn: None)  # composes the first grants: what is wrong with keys shows here
         self._session.start()
         jobs: list[Awaitable[None]] = [self._ticking(), self._following(), self._issuing()]
@@ -163,9 +181,11 @@ class Ingest:
         now = self._world.now()
         free_ended(conn, site, now)
         prune_changes(conn, site.site)
-        old_batches = (sample_batches.c.site == site.site) & (sample_batches.c.base < now - KEEP_SAMPLES_MS)
-        conn.execute(delete(sample_batches).where(old_batches))
-        conn.execute(delete(events).where(events.c.site == site.site, events.c.at < now - KEEP_EVENTS_MS))
+        base = sample_batches.c.base
+        # stamps are the agents': what is stamped far ahead would never grow old
+        old_batches = or_(base < now - KEEP_SAMPLES_MS, base > now + KEEP_SAMPLES_MS)
+        conn.execute(delete(sample_batches).where(sample_batches.c.site == site.site, old_batches))
+        forget_events(conn, site.site, now - KEEP_EVENTS_MS, now)
 
     async def _following(self) -> None:
         never = asyncio.Event()
@@ -208,3 +228,13 @@ class Ingest:
             if await follower.poll():
                 self._codes.set()
             await self._world.sleep_until(due)
+
+
+def forget_events(conn: Connection, site: str, before: int, now: int) -> int:
+    """Delete what was received before ``before`` (Unix ms), whatever the agent's clock said; how many went.
+
+    A record stamped 1970 by an agent without a clock is as young as its arrival. ``at`` has the index.
+    """
+    stamped = or_(events.c.at < before, events.c.at > now)
+    mine = (events.c.site == site) & stamped & (events.c.received < before)
+    return conn.execute(delete(events).where(mine)).rowcount

@@ -46,7 +46,7 @@ class Speaker:
         self._site = config.site
         self._world = world
         self._signer = signer
-        self._epoch = epoch
+        self.epoch = epoch
         self._revision = 0
         self._started = world.now()
         self._commands = CommandDesk(config.site)
@@ -94,7 +94,7 @@ class Speaker:
     def flush(self, conn: Connection, holders: dict[str, dict[str, Any]], pending: Pending, now: int) -> None:
         """Prepare what must be said after this commit."""
         if self._commands.wanted:
-            reign = Reign(self._epoch, self._next())
+            reign = Reign(self.epoch, self._next())
             for agent, command in self._commands.prepare(conn, reign, holders, pending, now):
                 topic = Topic.of_agent(self._site, agent, Channel.COMMAND)
                 pending.messages.append(self._seal(topic, command))
@@ -107,13 +107,13 @@ class Speaker:
         book, revision = self._books[agent], self._next()
         hashes = ensure_salt(conn, self._config, self._world)
         try:
-            published = book.compose(conn, hashes, self._epoch, revision)
+            published = book.compose(conn, hashes, self.epoch, revision)
         except ValueError as error:
             _log.error(line("grants-not-published", site=self._site, agent=agent, reason=error))
             return
         mine = (grants.c.site == self._site) & (grants.c.agent == agent)
         fresh = update(grants).where(mine, grants.c.epoch == UNPUBLISHED)
-        conn.execute(fresh.values(epoch=self._epoch, revision=revision))
+        conn.execute(fresh.values(epoch=self.epoch, revision=revision))
         reign = update(reigns).where(reigns.c.site == self._site)
         conn.execute(reign.values(revision=revision))
         book.published = published
@@ -127,6 +127,8 @@ class Speaker:
 
     def page_seen(self, agent: str, digest: str, there: bool) -> None:
         """The broker holds (or has lost) a page, perhaps one of an earlier gateway."""
+        if agent not in self._books:
+            return
         pages = self._pages.setdefault(agent, set())
         (pages.add if there else pages.discard)(digest)
 
@@ -179,7 +181,7 @@ class Speaker:
         """A receipt; with the gateway's time for ``nonce``."""
         time = None if nonce is None else GatewayTime(nonce=nonce, now=self._world.now())
         message = Receipt(
-            epoch=self._epoch,
+            epoch=self.epoch,
             revision=self._next(),
             journal=key.journal,
             stream=key.stream,
@@ -211,7 +213,7 @@ class Speaker:
 
     def _room(self, space: SpaceNow, next_start: int | None) -> Message:
         message = RoomState(
-            epoch=self._epoch,
+            epoch=self.epoch,
             revision=self._next(),
             space=space.space,
             state=space.state,
@@ -228,7 +230,7 @@ class Speaker:
         """What the broker must hold after a connect: who rules, every agent's grants, every room.
 
         A broker that crashed may have lost any of it, even what it had acknowledged."""
-        message = Announcement(epoch=self._epoch, revision=self._next(), started=self._started)
+        message = Announcement(epoch=self.epoch, revision=self._next(), started=self._started)
         messages = [self._seal(Topic.announcement(self._site), message)]
         for agent, book in self._books.items():
             if book.published is not None:

@@ -20,6 +20,7 @@ _WRITE: Final = "pleintemps_write"
 def open_engine(url: str) -> Engine:
     """A pool of connections to the store at SQLAlchemy's ``url``; raises SettingsError for an unusable one.
 
+    Errors of its statements hold no values: those may be names, hashes, sealed codes.
     On SQLite a transaction is deferred, so it sees one snapshot; write through :func:`write_transaction`.
     """
     try:
@@ -29,13 +30,13 @@ def open_engine(url: str) -> Engine:
     if parsed.get_backend_name() == "postgresql":
         if parsed.drivername == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
-        return create_engine(parsed, pool_pre_ping=True)
+        return create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
     if parsed.get_backend_name() != "sqlite":
         kind = parsed.get_backend_name()
         raise SettingsError(f"database_url: {kind} is not supported, use sqlite or postgresql")
     if parsed.database and parsed.database != ":memory:":
         Path(parsed.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    engine = create_engine(parsed, connect_args={"timeout": BUSY_MS / 1000})
+    engine = create_engine(parsed, connect_args={"timeout": BUSY_MS / 1000}, hide_parameters=True)
     event.listen(engine, "connect", _sqlite_connect)
     event.listen(engine, "begin", _sqlite_begin)
     return engine

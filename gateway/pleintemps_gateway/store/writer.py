@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pleintemps_contract.errors import ContractError
 from pleintemps_contract.logs import line
-from pleintemps_gateway.errors import GatewayError, StoreBusyError, StoreError
+from pleintemps_gateway.errors import DeposedError, GatewayError, StoreBusyError, StoreError
 
 from .engine import write_transaction
 
@@ -51,7 +51,7 @@ class Memory(Protocol):
         """The group is on disk."""
 
     def reload(self, conn: Connection) -> None:
-        """The group is undone: forget what is not stored."""
+        """The group is undone: forget what is not stored. DeposedError if the rows are not ours now."""
 
 
 class _Job(NamedTuple):
@@ -69,14 +69,14 @@ class Writer:
         self._sites = tuple(sites)
         self._memory = memory
         self._queue: queue.Queue[_Job | None] = queue.Queue(capacity)
-        self._failure: StoreError | None = None
+        self._failure: StoreError | DeposedError | None = None
         self._group: list[_Job] = []
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
         self._thread.start()
 
     @property
-    def failure(self) -> StoreError | None:
+    def failure(self) -> StoreError | DeposedError | None:
         """What ended the writer, if something did: the process must then be started anew."""
         return self._failure if self._ended.is_set() else None
 
@@ -113,7 +113,7 @@ class Writer:
                 self._group = group
                 self._run_group(group)
             self._failure = None
-        except StoreError as error:
+        except (StoreError, DeposedError) as error:
             self._failure = error
             _log.error(line("writer-ended", detail=error))
         finally:
