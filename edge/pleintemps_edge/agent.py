@@ -8,6 +8,7 @@ and ``link``.
 import asyncio
 import contextlib
 import logging
+from dataclasses import replace
 from typing import Any, Final, TypeGuard
 
 from pleintemps_contract.agent_messages import (
@@ -26,7 +27,7 @@ from pleintemps_contract.world import SystemWorld, World
 from . import __version__
 from .access.desk import Desk
 from .access.dialogue import Dialogue, Entered, press, spoil
-from .clock import Clock, ntp_synchronised
+from .clock import Clock, Reading, ntp_synchronised
 from .config import Setup
 from .door import Closed, CodeAccepted, ContactLost, ExitEnded, ExitPressed, Opened
 from .drivers import registry
@@ -43,6 +44,7 @@ from .drivers.base import (
     Unreadable,
 )
 from .errors import StateError
+from .journal.claim import claim
 from .journal.collector import Collector
 from .journal.events import EventJournal, Stamp
 from .journal.samples import SampleJournal
@@ -56,6 +58,8 @@ from .waiting import wait_until
 HOUSE_MS: Final = 60_000
 KEEP_FLOOR_MS: Final = 600_000
 STOP_S: Final = 0.5
+STEP_MS: Final = 1_000
+"""A clock that is off by more than before has stepped."""
 _FLOOR: Final = "floor"
 _LOG: Final = logging.getLogger("agent")
 
@@ -85,6 +89,7 @@ class Agent:
             setup.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise StateError(f"{setup.state}: {error.strerror or error}") from error
+        self._alone = claim(setup.state)
         self._events = EventJournal.open(setup.state, world, self._stamp)
         floor = self._events.state(_FLOOR)
         self._clock = Clock(
@@ -126,6 +131,8 @@ class Agent:
         self._specs: list[SeriesSpec] = [spec for device in self._observers for spec in device.series]
         self._collector = Collector.of(self._specs)
         self._collected = asyncio.Event()
+        self._time = self._clock.read()
+        self._offset = self._time.at - world.monotonic()
         self._desk = Desk(self._doors, keys.pepper, world, self._events, self._trusted_now, self._open_door)
         folder = setup.key_folder if config.mqtt.tls else None
         broker = Broker(config.mqtt.host, config.mqtt.port, folder)
@@ -185,9 +192,11 @@ class Agent:
             lock.close()
         self._desk.close()
         self._collect()
+        self._own_up()
         self._keep_floor()
         self._samples.close()
         self._events.close()
+        self._alone.close()
         _LOG.info(line("agent-stopped", site=self._config.site, agent=self._config.agent))
 
     # --- what devices observe -----------------------------------------------------------------------
@@ -195,7 +204,10 @@ class Agent:
     def observe(self, seen: Observation) -> None:
         """Take one observation of a driver."""
         if isinstance(seen, Sampled):
-            self._collector.add(seen, self._world.monotonic())
+            # drivers stamp with the machine's clock: what we believe instead may be the gateway's
+            reading = self._read_for_samples()
+            at = max(0, seen.at + reading.at - self._world.now())
+            self._collector.add(replace(seen, at=at), self._world.monotonic())
             self._collected.set()
         elif isinstance(seen, ContactChanged):
             self._open[seen.device] = seen.open
@@ -252,18 +264,25 @@ class Agent:
         while True:
             self._collected.clear()
             now = self._world.monotonic()
-            self._collector.beat(self._clock.read().at, now)
+            self._collector.beat(self._read_for_samples().at, now)
             if self._collector.is_due(now):
                 self._collect()
             await wait_until(self._world, self._collected, self._collector.next_due())
 
+    def _read_for_samples(self) -> Reading:
+        """The time now. A batch is of one time: what was collected leaves at a step or a change of trust."""
+        reading = self._clock.read()
+        offset = reading.at - self._world.monotonic()
+        if reading.trusted is not self._time.trusted or abs(offset - self._offset) > STEP_MS:
+            self._collect()
+            self._offset = offset
+        self._time = reading
+        return reading
+
     def _collect(self) -> None:
         base, columns = self._collector.take()
         if columns:
-            # drivers stamp with the machine's clock: what we believe instead may be the gateway's
-            reading = self._clock.read()
-            base = max(0, base + reading.at - self._world.now())
-            self._samples.append(self.boot, base, reading.trusted, columns)
+            self._samples.append(self.boot, base, self._time.trusted, columns)
 
     def _samples_dropped(self, batches: int) -> None:
         self._dropped += batches
@@ -285,14 +304,17 @@ class Agent:
         """Once a minute: own up to dropped samples, keep the time that is never gone below."""
         kept = 0
         while True:
-            if self._dropped:
-                self._events.append([SamplesDropped(batches=self._dropped)])
-                self._dropped = 0
+            self._own_up()
             self._clock.read()
             if abs(self._clock.floor - kept) >= KEEP_FLOOR_MS:
                 kept = self._clock.floor
                 self._keep_floor()
             await self._line_world.sleep_until(self._line_world.monotonic() + HOUSE_MS)
+
+    def _own_up(self) -> None:
+        if self._dropped:
+            self._events.append([SamplesDropped(batches=self._dropped)])
+            self._dropped = 0
 
     def _keep_floor(self) -> None:
         self._events.append([], {_FLOOR: b"%d" % self._clock.floor})

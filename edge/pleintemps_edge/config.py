@@ -41,6 +41,10 @@ class MqttConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 "url: no user or password here; mqtts:// identifies the agent by its certificate"
             )
         _ = parts.port  # raises ValueError when it is no port
+        try:
+            parts.hostname.encode("idna")
+        except UnicodeError as error:
+            raise ValueError("url: that is no name of a host") from error
 
     @property
     def tls(self) -> bool:
@@ -195,7 +199,7 @@ def _twice(uses: list[PinUse | PortUse]) -> Iterator[str]:
 
 
 def _door_problems(config: EdgeConfig) -> Iterator[str]:
-    drivers = {table.get("device"): table.get("driver") for table in config.devices}
+    drivers = {str(table.get("device")): table.get("driver") for table in config.devices}
     known = registry.drivers().values()
     doors: set[str] = set()
     users: dict[str, str] = {}

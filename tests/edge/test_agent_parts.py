@@ -8,11 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from pleintemps_contract.agent_messages import ClockSource, DeviceHealth, Health, SamplesDropped
+from pleintemps_contract.agent_messages import (
+    ClockSource,
+    DeviceHealth,
+    Health,
+    SamplesBatch,
+    SamplesDropped,
+)
 from pleintemps_contract.onvif import DoorAlarm, DoorPhysicalState
 from pleintemps_contract.world import SystemWorld
 from pleintemps_edge.agent import Agent
-from pleintemps_edge.drivers.base import ContactChanged, ExitRequested, HealthChanged, Unreadable
+from pleintemps_edge.drivers.base import ContactChanged, ExitRequested, HealthChanged, Sampled, Unreadable
 from pleintemps_edge.systemd.notify import Notifier
 
 from .actors import HANDLE, mock_pins, running_agent, until, write_setup
@@ -164,7 +170,52 @@ def test_the_unit_file_runs_the_command_and_expects_its_notifications() -> None:
     unit.read_string(text)
     assert unit["Service"]["Type"] == "notify"
     assert int(unit["Service"]["WatchdogSec"]) <= 15
+    # lgpio cannot be imported where it may not make its pipes
+    assert unit["Service"]["WorkingDirectory"] == "/var/lib/" + unit["Service"]["StateDirectory"]
     assert "pleintemps-edge run --config /etc/pleintemps/edge.toml" in unit["Service"]["ExecStart"]
+
+
+class OldClock(SystemWorld):
+    """A machine without a battery: its wall clock begins in 1970."""
+
+    def now(self) -> int:
+        return self.monotonic()
+
+
+def test_measurements_bear_the_time_that_is_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pleintemps_edge.agent.ntp_synchronised", lambda: False)
+    gateway_now = 1_790_000_000_000
+
+    async def story() -> None:
+        with mock_pins() as factory:
+            async with running_agent(write_setup(tmp_path, 9), factory, OldClock()) as agent:
+                world = agent._world
+                agent.observe(Sampled("hall-pir", world.now(), 1.0))
+                agent._clock.answer(agent._clock.ask(), gateway_now)
+                agent.observe(Sampled("hall-pir", world.now(), 0.0))
+                state = agent._collector._states["hall-pir"]
+                state.said -= state.every_ms
+                agent._collected.set()
+                await until(lambda: state.said > world.monotonic() - state.every_ms)
+                agent._collect()
+                batches: list[SamplesBatch] = []
+                while (batch := await agent._samples.batch(len(batches))) is not None:
+                    batches.append(batch)
+                # one batch has one time: what came before the answer is not passed off as of now
+                mine = [
+                    (batch.trusted, batch.base + dt)
+                    for batch in batches
+                    if (column := batch.series.get("hall-pir")) is not None
+                    for dt in column.dt
+                ]
+                assert [trusted for trusted, _ in mine] == [False, True, True]
+                assert mine[0][1] < 10**12
+                assert all(0 <= at - gateway_now < 60_000 for _, at in mine[1:])
+                assert all(
+                    dt < 60_000 for batch in batches for each in batch.series.values() for dt in each.dt
+                )
+
+    asyncio.run(story())
 
 
 def test_dropped_samples_are_owned_up_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

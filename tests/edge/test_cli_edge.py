@@ -16,6 +16,7 @@ from pleintemps_contract.agent_messages import CommandExecuted
 from pleintemps_contract.onvif import DoorAction
 from pleintemps_contract.topics import Channel
 from pleintemps_edge.cli import main
+from pleintemps_edge.journal.claim import claim
 from tests.support.broker import Mosquitto
 
 from .actors import gateway_on, until, write_setup
@@ -72,6 +73,24 @@ def test_a_state_folder_that_cannot_be_used_is_one_line(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert str(tmp_path / "state") in done.stderr
+
+
+def test_a_second_agent_on_one_state_folder_is_one_line(tmp_path: Path) -> None:
+    config = write_setup(tmp_path, 9)
+    (tmp_path / "state").mkdir()
+    held = claim(tmp_path / "state")
+    done = subprocess.run(
+        [*PROGRAM, "run", "--config", str(config)],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    held.close()
+    assert done.returncode == 1
+    assert "another agent uses this state folder" in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

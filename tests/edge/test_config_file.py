@@ -86,6 +86,10 @@ def test_tls_has_its_own_port_and_needs_its_files(tmp_path: Path) -> None:
         ('contact = "hall-reed"', "", "without a contact and exit_releases it has nothing to do"),
         ("pin = 5 ", "pin = 27 ", "pin 27 (header 13) is already taken by hall-strike"),
         ("[[doors]]", "[[doors", "not TOML"),
+        ("[[doors]]", "x = " + "[" * 5000 + "]" * 5000 + "\n[[doors]]", "not TOML"),
+        ('device = "hall-pir"', 'device = ["hall-pir"]', "a device without a name"),
+        ("mqtt://127.0.0.1:1883", "mqtt://broker..example", "no name of a host"),
+        ("mqtt://127.0.0.1:1883", "mqtt://" + "b" * 64, "no name of a host"),
     ],
 )
 def test_mistakes_are_named(tmp_path: Path, old: str, new: str, says: str) -> None:

@@ -136,6 +136,28 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
         events_in(tmp_path)
 
 
+def test_an_unreadable_record_holds_nobody_up(tmp_path: Path) -> None:
+    async def story() -> None:
+        journal = events_in(tmp_path)
+        await journal.append([event(number) for number in range(4)])
+        journal.close()
+        disk = sqlite3.connect(tmp_path / "events.db")
+        # of a later version, and damaged
+        disk.execute("UPDATE events SET body = ? WHERE seq = 2", (b'{"event":{"type":"later"}}',))
+        disk.execute("UPDATE events SET body = ? WHERE seq = 3", (b'"\xff',))
+        disk.commit()
+        disk.close()
+        again = events_in(tmp_path)
+        batch = await again.batch(0)
+        assert batch is not None and [each.seq for each in batch.records] == [1]
+        await again.forget(1)
+        batch = await again.batch(1)
+        assert batch is not None and (batch.first, [each.seq for each in batch.records]) == (4, [4])
+        again.close()
+
+    run(story)
+
+
 # --- samples ------------------------------------------------------------------------------------------
 
 
@@ -209,6 +231,61 @@ def test_after_a_crash_no_number_is_used_twice(tmp_path: Path) -> None:
         assert [(batch.first, batch.seq) for batch in await drain(again)] == [(1 + RESERVE, 1 + RESERVE)]
         again.close()
         journal.close()
+
+    run(story)
+
+
+def test_numbers_are_reserved_on_disk_before_the_first_is_used(tmp_path: Path) -> None:
+    async def story() -> None:
+        journal = samples_in(tmp_path)
+        reader = sqlite3.connect(tmp_path / "samples.db")
+        assert reader.execute("SELECT reserved FROM journal").fetchone()[0] == 1 + RESERVE
+        for _ in range(5):
+            put(journal, RESERVE // 2)
+            await journal._writer.submit(lambda connection: None)
+            kept = reader.execute("SELECT reserved FROM journal").fetchone()[0]
+            assert RESERVE // 2 <= kept - journal.position.next <= RESERVE
+        reader.close()
+        journal.close()
+
+    run(story)
+
+
+def test_a_damaged_file_of_samples_keeps_nobody_from_starting(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story() -> None:
+        journal = samples_in(tmp_path)
+        put(journal, 3)
+        journal.close()
+        whole = (tmp_path / "samples.db").read_bytes()
+        for damaged in (whole[:5000], b"no database at all, of some length" * 100):
+            (tmp_path / "samples.db").write_bytes(damaged)
+            again = samples_in(tmp_path)
+            put(again)
+            assert [batch.first for batch in await drain(again)] == [1]
+            again.close()
+            assert (tmp_path / "samples.db.damaged").read_bytes() == damaged
+
+    run(story)
+    assert "samples-set-aside" in caplog.text
+
+
+def test_unreadable_samples_hold_nobody_up(tmp_path: Path) -> None:
+    async def story() -> None:
+        journal = samples_in(tmp_path)
+        put(journal, 4)
+        journal.close()
+        disk = sqlite3.connect(tmp_path / "samples.db")
+        disk.execute("UPDATE batches SET body = ? WHERE seq IN (2, 3)", (b'"\xff',))
+        disk.commit()
+        disk.close()
+        again = samples_in(tmp_path)
+        assert [batch.seq for batch in await drain(again)] == [1, 4]
+        again.forget(1)
+        batch = await again.batch(0)
+        assert batch is not None and (batch.first, batch.seq) == (4, 4)
+        again.close()
 
     run(story)
 

@@ -6,6 +6,7 @@ its file, numbers never repeat in its life.
 """
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from pleintemps_contract.agent_messages import Event, EventRecord, EventsBatch, JournalPosition, Stream
+from pleintemps_contract.logs import line
 from pleintemps_contract.world import World
 from pleintemps_edge.errors import StateError
 
@@ -27,6 +29,7 @@ CREATE TABLE IF NOT EXISTS pages (digest TEXT PRIMARY KEY, body BLOB NOT NULL) S
 """
 MAX_RECORDS: Final = 64
 MAX_BYTES: Final = 32_768
+_LOG: Final = logging.getLogger("journal")
 
 
 class Stamp(NamedTuple):
@@ -147,13 +150,19 @@ class EventJournal:
             return int(low or 0), rows
 
         first, rows = await self._writer.submit(work)
+        while rows and _readable(*rows[0]) is None:
+            # damaged, or of another version: the gateway counts it as lost, the others go on
+            await self._drop(rows[0][0])
+            first, rows = await self._writer.submit(work)
         records: list[EventRecord] = []
         size = 0
         for seq, body in rows:
             size += len(body)
             if records and size > MAX_BYTES:
                 break
-            kept = _decoder.decode(body)
+            kept = _readable(seq, body)
+            if kept is None:  # it is lost only once it is the oldest, so that it is counted
+                break
             records.append(
                 EventRecord(
                     seq=seq,
@@ -178,6 +187,12 @@ class EventJournal:
         future.add_done_callback(self._forgotten)
         return future
 
+    def _drop(self, seq: int) -> "asyncio.Future[None]":
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute("DELETE FROM events WHERE seq = ?", (seq,))
+
+        return self._writer.submit(work)
+
     def close(self) -> None:
         """Write what waits and close the file."""
         self._writer.close()
@@ -190,6 +205,14 @@ class EventJournal:
     def _forgotten(self, done: "asyncio.Future[int]") -> None:
         if not done.cancelled() and done.exception() is None:
             self._first = max(self._first, done.result() or self._next)
+
+
+def _readable(seq: int, body: bytes) -> _Body | None:
+    try:
+        return _decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        _LOG.error(line("record-unreadable", seq=seq, error=error))
+        return None
 
 
 def _put_state(connection: sqlite3.Connection, values: Mapping[str, bytes]) -> None:

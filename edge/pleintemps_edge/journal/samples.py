@@ -11,12 +11,14 @@ import logging
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from pleintemps_contract.agent_messages import Column, JournalPosition, SamplesBatch, Stream
+from pleintemps_contract.logs import line
 from pleintemps_contract.world import World
 from pleintemps_edge.errors import StateError
 
@@ -66,9 +68,13 @@ class SampleJournal:
             self.journal = str(row[0])
             self._next = int(row[1])
             sizes = connection.execute("SELECT seq, length(body) FROM batches ORDER BY seq").fetchall()
+            self._reserved = self._next + RESERVE
+            # the first block is synced to the disk before a number of it can be used
+            connection.execute("PRAGMA synchronous=FULL")
+            _set_reserved(connection, self._reserved)
+            connection.execute("PRAGMA synchronous=NORMAL")
         except sqlite3.Error as error:
             raise StateError(f"{folder / 'samples.db'}: {error}") from error
-        self._reserved = self._next
         self._written = self._next - 1
         self._held: OrderedDict[int, int] = OrderedDict((int(seq), int(size)) for seq, size in sizes)
         self._bytes = sum(self._held.values())
@@ -83,8 +89,25 @@ class SampleJournal:
     @classmethod
     def open(cls, folder: Path, world: World, budget: int, dropped: Callable[[int], None]) -> "SampleJournal":
         """Open or make ``samples.db`` in ``folder``; raises StateError."""
-        connection = open_database(folder / "samples.db", "NORMAL", _SCHEMA)
-        return cls(folder, world, budget, dropped, connection)
+        path = folder / "samples.db"
+        try:
+            return cls._open(path, world, budget, dropped)
+        except StateError as error:
+            if not _is_damage(error.__cause__):
+                raise
+            # no door stays shut for the sake of measurements
+            _LOG.error(line("samples-set-aside", error=error))
+            _set_aside(path)
+        return cls._open(path, world, budget, dropped)
+
+    @classmethod
+    def _open(cls, path: Path, world: World, budget: int, dropped: Callable[[int], None]) -> "SampleJournal":
+        connection = open_database(path, "NORMAL", _SCHEMA)
+        try:
+            return cls(path.parent, world, budget, dropped, connection)
+        except StateError:
+            connection.close()
+            raise
 
     @property
     def position(self) -> JournalPosition:
@@ -101,8 +124,8 @@ class SampleJournal:
         body = _encoder.encode(_Body(boot=boot, base=base, trusted=trusted, series=series))
         seq = self._next
         self._next += 1
-        if seq >= self._reserved:
-            self._reserve()
+        if self._reserved - self._next < RESERVE // 2:
+            self._reserve()  # long before they are used: nothing syncs this one
         self._held[seq] = len(body)
         self._young[seq] = body
         self._bytes += len(body)
@@ -113,15 +136,23 @@ class SampleJournal:
 
     async def batch(self, after: int) -> SamplesBatch | None:
         """The oldest batch with a number above ``after``; None if there is none."""
-        seq = next((seq for seq in self._held if seq > after), None)
-        if seq is None:
-            return None
-        body = self._young.get(seq)
-        if body is None:
-            body = await self._writer.submit(lambda connection: _read(connection, seq))
-        if body is None:  # receipted or dropped meanwhile
-            return None
-        kept = _decoder.decode(body)
+        while True:
+            seq = next((seq for seq in self._held if seq > after), None)
+            if seq is None:
+                return None
+            body = self._young.get(seq)
+            if body is None:
+                body = await self._writer.submit(partial(_read, seq=seq))
+            if body is None:  # receipted or dropped meanwhile
+                return None
+            try:
+                kept = _decoder.decode(body)
+                break
+            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                # damaged, or of another version: the gateway counts it as lost, the others go on
+                _LOG.error(line("samples-unreadable", seq=seq, error=error))
+                self._bytes -= self._held.pop(seq, 0)
+                self._writer.submit(partial(_delete_one, seq=seq))
         return SamplesBatch(
             journal=self.journal,
             first=min(self._first, seq),
@@ -173,7 +204,7 @@ class SampleJournal:
             self._young.pop(seq, None)
 
     def _reserve(self) -> None:
-        self._reserved += RESERVE
+        self._reserved += RESERVE // 2
         reserved = self._reserved
         self._writer.submit(lambda connection: _set_reserved(connection, reserved))
 
@@ -207,6 +238,24 @@ def _read(connection: sqlite3.Connection, seq: int) -> bytes | None:
 
 def _delete(connection: sqlite3.Connection, through: int) -> None:
     connection.execute("DELETE FROM batches WHERE seq <= ?", (through,))
+
+
+def _delete_one(connection: sqlite3.Connection, seq: int) -> None:
+    connection.execute("DELETE FROM batches WHERE seq = ?", (seq,))
+
+
+def _is_damage(error: BaseException | None) -> bool:
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _set_aside(path: Path) -> None:
+    try:
+        path.replace(path.with_name(f"{path.name}.damaged"))
+        for tail in ("-wal", "-shm"):
+            path.with_name(path.name + tail).unlink(missing_ok=True)
+    except OSError as error:
+        raise StateError(f"{path}: {error.strerror or error}") from error
 
 
 def _set_reserved(connection: sqlite3.Connection, reserved: int) -> None:

@@ -290,6 +290,6 @@ class Office:
                 config = msgspec.json.decode(body, type=Config)
                 if config.doors.keys() <= self._doors.keys():
                     self._apply(config)
-        except (msgspec.MsgspecError, DecodeError, KeyError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, DecodeError, KeyError) as error:
             # the gateway's retained messages bring both back
             _LOG.error(line("kept-state-unusable", error=error))

@@ -181,9 +181,10 @@ class Link:
         birth: Callable[[str], Birth],
     ) -> None:
         await client.subscribe([(topic, 1) for topic in agent_reads(self._site, self._agent)])
+        # from here on there is something to take back: an end now takes the last will with it
+        self._client = client
         await self._publish(client, Channel.AVAILABILITY, self._availability(Presence.ONLINE))
         await self._publish(client, Channel.BIRTH, birth(self._clock.ask()))
-        self._client = client
         self._pause_ms = FIRST_PAUSE_MS
         self._down = False
         _LOG.info(line("line-up", broker=self._broker.host, port=self._broker.port))
@@ -237,8 +238,10 @@ class Link:
             await self._responded.wait()
             self._responded.clear()
             while self._responses:
-                await self._publish(client, Channel.RESPONSE, self._responses[0])
-                self._responses.popleft()
+                response = self._responses[0]
+                await self._publish(client, Channel.RESPONSE, response)
+                if self._responses[0] is response:  # a full line may have let go of it meanwhile
+                    self._responses.popleft()
 
     async def _ask_time(self) -> None:
         while True:
