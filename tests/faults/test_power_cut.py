@@ -126,6 +126,18 @@ def control_loses(tmp_path: Path, cuts: int, enough: int | None = None) -> None:
 
 
 @pytest.mark.serial
+def test_nothing_stays_mounted_when_a_test_fails(tmp_path: Path) -> None:
+    image, folder = tmp_path / "disk", tmp_path / "mounted"
+    make_image(image, 4)
+    with pytest.raises(KeyError), mounted_image(image, folder):
+        assert folder.is_mount()
+        raise KeyError("a test that fails")
+    assert not folder.is_mount()
+    attached = subprocess.run(["losetup", "-j", str(image)], check=True, capture_output=True)
+    assert not attached.stdout
+
+
+@pytest.mark.serial
 def test_power_cuts_lose_nothing(tmp_path: Path) -> None:
     nothing_acknowledged_is_lost(tmp_path, 5)
 

@@ -18,7 +18,7 @@ from tests.e2e.running import Witness
 from tests.edge.actors import CODE, grant, until, write_setup
 from tests.support.broker import Mosquitto
 
-from .door import SIMULATED, CarefulGateway, Door, Once, careful_gateway, door_of
+from .door import SIMULATED, STRIKE, CarefulGateway, Door, Once, careful_gateway, door_of
 
 
 def new_journal(folder: Path) -> Witness:
@@ -105,6 +105,7 @@ async def kill_again_and_again(folder: Path, port: int, times: int, seed: int) -
             await gateway.announce(1)  # what went out without a receipt is asked for again
             await until(lambda: last_boot(witness) == gateway.births[-1].boot not in boots, 20)
             await until(lambda: not held(witness), 60)
+            assert not door.board.level(STRIKE), "a killed agent left its door released"
             await door.stop()
             check(witness, gateway, records)
             written = committed(witness)
