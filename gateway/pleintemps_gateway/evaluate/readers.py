@@ -1,6 +1,6 @@
 """Readers of recorded rooms. Local times without a zone are taken as they are written.
 
-A file that cannot be used is a SettingsError; in ``csv`` a bad line harms itself only and is counted."""
+A file that cannot be used is a SettingsError; a bad row of a CSV file harms itself only and is counted."""
 
 import csv
 from collections import Counter
@@ -11,10 +11,11 @@ from typing import Final
 
 from pleintemps_gateway.errors import SettingsError
 
-from .recording import KINDS, Recording, Sample, Truth, sampled
+from .recording import DAY_MS, KINDS, Recording, Sample, Truth, sampled
 
 _MINUTE_MS: Final = 60_000
 _PULSE_MS: Final = 1_000
+_LONGEST_MS: Final = 400 * DAY_MS
 _MICROPHONES: Final = tuple(f"S{number}_Sound" for number in (1, 2, 3, 4))
 _LIMITS: Final = {"pir": 1.0, "radar": 3.0, "door": 1.0}
 
@@ -22,15 +23,22 @@ _LIMITS: Final = {"pir": 1.0, "radar": 3.0, "door": 1.0}
 def read_uci(path: Path) -> Recording:
     """UCI 864: both PIRs and the loudest microphone (volts), truth at each row."""
     samples, truths = [], []
-    for number, row in enumerate(csv.DictReader(_text(path).splitlines()), start=2):
+    rejected: Counter[str] = Counter()
+    for row in _rows(path):
         try:
             at = _local(f"{row['Date']} {row['Time']}", "%Y/%m/%d %H:%M:%S")
-            samples += [Sample(at, f"pir:{name}", float(row[f"{name}_PIR"])) for name in ("S6", "S7")]
-            samples.append(Sample(at, "sound:loudest", max(float(row[name]) for name in _MICROPHONES)))
-            truths.append(Truth(at, int(row["Room_Occupancy_Count"]) > 0))
-        except (KeyError, TypeError, ValueError) as error:
-            raise SettingsError(f"{path}, line {number}: not a row of UCI 864") from error
-    return _checked(path, samples, truths, {})
+            s6, s7, people = (int(row[name]) for name in ("S6_PIR", "S7_PIR", "Room_Occupancy_Count"))
+            volts = max(float(row[name]) for name in _MICROPHONES)
+        except (KeyError, TypeError, ValueError):
+            rejected["row"] += 1
+            continue
+        if {s6, s7} <= {0, 1} and isfinite(volts):
+            samples += [Sample(at, "pir:S6", float(s6)), Sample(at, "pir:S7", float(s7))]
+            samples.append(Sample(at, "sound:loudest", volts))
+            truths.append(Truth(at, people > 0))
+        else:
+            rejected["value"] += 1
+    return _checked(path, samples, truths, dict(rejected))
 
 
 def read_van_kasteren(folder: Path, house: str) -> Recording:
@@ -61,23 +69,23 @@ def read_van_kasteren(folder: Path, house: str) -> Recording:
 def read_csv(path: Path) -> Recording:
     """An owner's own room: columns ``time``, ``series``, ``value``. Judged at the truth's own lines where
     truth was written at a rhythm, else each minute from its first line to the last line of all."""
-    lines = csv.DictReader(_text(path).splitlines())
-    if not {"time", "series", "value"} <= set(lines.fieldnames or ()):
-        raise SettingsError(f"{path}: needs the columns time, series and value")
+    rows = _rows(path)
+    if not rows or not {"time", "series", "value"} <= set(rows[0]):
+        raise SettingsError(f"{path}: needs lines with the columns time, series and value")
     samples, told = [], []
     rejected: Counter[str] = Counter()
-    for row in lines:
+    for row in rows:
         try:
-            at = _moment(row["time"] or "")
-        except ValueError:
+            at = _moment(row["time"])
+        except (ValueError, OverflowError):
             rejected["time"] += 1
             continue
         try:
-            value = float(row["value"] or "")
+            value = float(row["value"])
         except ValueError:
             rejected["value"] += 1
             continue
-        series = row["series"] or ""
+        series = row["series"].strip()
         kind, _, name = series.partition(":")
         if series == "truth" and isfinite(value):
             told.append((at, value))
@@ -91,6 +99,8 @@ def read_csv(path: Path) -> Recording:
     truths = [Truth(at, value > 0) for at, value in told]
     if told and not sampled([value for _, value in told]):
         end = max([told[-1][0], *(sample.at for sample in samples)])
+        if end - told[0][0] > _LONGEST_MS:
+            raise SettingsError(f"{path}: its times lie more than {_LONGEST_MS // DAY_MS} days apart")
         truths, place = [], 0
         for at in range(told[0][0], end + 1, _MINUTE_MS):
             while place + 1 < len(told) and told[place + 1][0] <= at:
@@ -112,6 +122,14 @@ def _text(path: Path) -> str:
         raise SettingsError(f"{path}: not UTF-8 text") from error
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror}") from error
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    """Lines by column; a cell that a short line lacks is empty."""
+    try:
+        return list(csv.DictReader(_text(path).splitlines(), restkey="", restval=""))
+    except csv.Error as error:
+        raise SettingsError(f"{path}: not CSV: {error}") from error
 
 
 def _table(path: Path, separator: str | None) -> list[list[str]]:

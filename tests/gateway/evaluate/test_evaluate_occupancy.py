@@ -53,6 +53,23 @@ def test_a_bad_line_harms_itself_only(tmp_path: Path, capsys: pytest.CaptureFixt
     assert found == clean
 
 
+def test_a_bad_row_of_uci_harms_itself_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sounds = ",".join(f"S{number}_Sound" for number in (1, 2, 3, 4))
+    lines = [f"Date,Time,{sounds},S6_PIR,S7_PIR,Room_Occupancy_Count"]
+    lines += [f"2017/12/22,10:00:{second},.1,.1,.1,.2,0,0,0" for second in (10, 40)]
+    lines += ["2017/12/22,10:00:50,.1,.1,,.2,0,0,0", "2017/12/22,10:00:55,.1,.1,inf,.2,0,0,0", "2017/12/22"]
+    path = tmp_path / "uci.csv"
+    path.write_text("\n".join(lines))
+    found = evaluate(capsys, path, "--format", "uci-864")
+    assert (found["moments"], found["rejected"]) == (2, {"row": 2, "value": 1})
+
+
+def test_one_line_in_another_century_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = owners_room(tmp_path, "9795417200000,pir:hall,0\n")
+    assert main(["evaluate", "occupancy", str(path), "--format", "csv"]) == 2
+    assert "400 days apart" in capsys.readouterr().err
+
+
 def test_a_missing_sensor_leaves_the_room_unknown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = evaluate(capsys, owners_room(tmp_path), "--format", "csv", "--fault", "pir:hall=missing")
     assert found["unknown"] == found["moments"]
