@@ -46,6 +46,10 @@ class HashSet(Struct, frozen=True, kw_only=True):
     iterations: Annotated[int, Meta(ge=1, le=64)]
     lanes: Annotated[int, Meta(ge=1, le=8)]
 
+    def __post_init__(self) -> None:
+        if self.memory_kib < 8 * self.lanes:
+            raise ValueError("argon2id needs 8 KiB a lane")
+
 
 class Window(Struct, frozen=True, kw_only=True):
     """Valid from ``start`` (included) to ``end`` (excluded)."""

@@ -52,7 +52,10 @@ class Keeper:
         self._world = world
         self._journal = journal
         known = {mode.value.encode(): mode for mode in DoorMode}
-        self._state, effects = initial(door, plan, known.get(kept or b"", DoorMode.LOCKED))
+        standing, _, below = (kept or b"").partition(b"/")
+        self._state, effects = initial(
+            door, plan, known.get(standing, DoorMode.LOCKED), known.get(below, DoorMode.LOCKED)
+        )
         self._acts: asyncio.Queue[_Act] = asyncio.Queue()
         self._due: int | None = None
         self._timer = asyncio.Event()
@@ -134,8 +137,7 @@ class Keeper:
     async def _commit(self, act: _Act) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
-        mode = {self.state_key(self.door): self._state.standing.value.encode()}
-        future = self._journal.append(act.records, mode)
+        future = self._journal.append(act.records, {self.state_key(self.door): self._kept()})
         if not act.moves or Release(at_once=True) in act.moves:
             return  # nothing moves on the strength of these
         await asyncio.wait({future}, timeout=MAX_COMMIT_WAIT_S)
@@ -143,6 +145,13 @@ class Keeper:
             waited = round((loop.time() - began) * 1000)
             _LOG.warning(line("late-commit", door=self.door, waited_ms=waited))
             self._journal.append([LateCommit(door=self.door, waited_ms=waited)])
+
+    def _kept(self) -> bytes:
+        """The mode for after a restart, with Blocked where that stands below it."""
+        state = self._state
+        covers = state.standing in (DoorMode.LOCKED_DOWN, DoorMode.LOCKED_OPEN)
+        below = f"/{state.below.value}" if covers and state.below is DoorMode.BLOCKED else ""
+        return f"{state.standing.value}{below}".encode()
 
     async def _keep_time(self) -> None:
         while True:

@@ -49,6 +49,13 @@ def _port(text: str) -> int:
     return port
 
 
+def _distance(text: str) -> int:
+    distance = int(text)
+    if not 0 <= distance <= 1_000:
+        raise argparse.ArgumentTypeError("0 to 1000")
+    return distance
+
+
 def _positive(text: str) -> float:
     number = float(text)
     if not 0 < number <= 1_000_000:
@@ -142,7 +149,9 @@ def _add_device(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     device = commands.add_parser("device", help="run one serial device alone on a pseudo-terminal")
     device.add_argument("kind", choices=("ld2410", "modbus-sound"))
     device.add_argument("--link", type=Path, required=True, metavar="PATH", help="symbolic link to make")
-    device.add_argument("--distance", type=int, metavar="CM", help="ld2410: somebody still at this distance")
+    device.add_argument(
+        "--distance", type=_distance, metavar="CM", help="ld2410: somebody still at this distance"
+    )
     device.add_argument("--moving", action="store_true", help="ld2410: who is there moves")
     device.add_argument("--level", type=float, default=45.0, metavar="DB", help="modbus-sound: level (45)")
     device.set_defaults(run=_device)
@@ -188,9 +197,12 @@ def _day(text: str) -> date:
 
 def _clock_time(text: str) -> time:
     try:
-        return time.fromisoformat(text)
+        clock_time = time.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError("HH:MM") from None
+    if clock_time.tzinfo is not None:
+        raise argparse.ArgumentTypeError("HH:MM, without a zone")
+    return clock_time
 
 
 def _add_replay(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pleintemps_contract.errors import ContractError, DecodeError, IdentifierError, TopicError
+from pleintemps_contract.gateway_messages import HashSet
 from pleintemps_contract.identifiers import slug, unreserved_slug
 from pleintemps_contract.topics import PREFIX, TABLE, Channel, Topic, agent_reads, gateway_reads
 from pleintemps_contract.wire import decode_agent, decode_gateway_body
@@ -167,3 +168,10 @@ def test_subscriptions() -> None:
     assert gateway_reads("s") == [
         f"pleintemps/v1/s/+/{name}" for name in ("availability", "birth", "events", "samples", "response")
     ]
+
+
+def test_code_hashing_that_argon2_would_refuse_is_refused_first() -> None:
+    known: dict[str, Any] = {"salt_id": "s1", "salt": "ab" * 16, "iterations": 1}
+    assert msgspec.convert(known | {"memory_kib": 64, "lanes": 8}, HashSet).lanes == 8
+    with pytest.raises(msgspec.ValidationError, match="8 KiB a lane"):
+        msgspec.convert(known | {"memory_kib": 63, "lanes": 8}, HashSet)

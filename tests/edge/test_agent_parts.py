@@ -175,6 +175,21 @@ def test_the_unit_file_runs_the_command_and_expects_its_notifications() -> None:
     assert "pleintemps-edge run --config /etc/pleintemps/edge.toml" in unit["Service"]["ExecStart"]
 
 
+def test_a_kept_state_that_is_damaged_keeps_no_agent_from_starting(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story() -> None:
+        config = write_setup(tmp_path, 9)
+        with mock_pins() as factory:
+            async with running_agent(config, factory) as agent:
+                await agent._events.append([], {"manifest": b'"\xff'})
+            async with running_agent(config, factory) as agent:
+                assert agent._office.held is None
+
+    asyncio.run(story())
+    assert "kept-state-unusable" in caplog.text
+
+
 class OldClock(SystemWorld):
     """A machine without a battery: its wall clock begins in 1970."""
 

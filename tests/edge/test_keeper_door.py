@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+import pytest
+
 from pleintemps_contract.agent_messages import AccessGranted, AccessNotUsed, Event, LateCommit
 from pleintemps_contract.onvif import DoorAction, DoorAlarm, DoorMode
 from pleintemps_contract.world import ManualWorld
@@ -148,6 +150,27 @@ def test_an_exit_does_not_end_a_lock_down_across_a_restart() -> None:
         assert scene.log == ["secure"]
 
     play(story, Scene(kept=b"LockedDown"))
+
+
+@pytest.mark.parametrize(
+    ("cover", "after_restart"),
+    [(DoorAction.LOCK_DOWN, DoorMode.LOCKED_DOWN), (DoorAction.LOCK_OPEN, DoorMode.BLOCKED)],
+)
+def test_what_was_blocked_is_blocked_below_another_mode_and_a_restart(
+    cover: DoorAction, after_restart: DoorMode
+) -> None:
+    async def story(scene: Scene) -> None:
+        for action in (DoorAction.BLOCK, cover):
+            assert scene.keeper.happen(Commanded(action, "c" * 32))
+        await scene.world.advance(0)
+        again = Scene(kept=scene.disk.state["mode:hall"]).keeper
+        assert again.info.mode is after_restart
+        if cover is DoorAction.LOCK_DOWN:
+            assert again.happen(Commanded(DoorAction.LOCK_DOWN_RELEASE, "d" * 32))
+        assert again.info.mode is DoorMode.BLOCKED
+        assert not again.happen(CodeAccepted("e" * 32))
+
+    play(story)
 
 
 def test_time_ends_a_release_in_virtual_time() -> None:

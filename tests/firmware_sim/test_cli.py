@@ -22,6 +22,8 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
     "arguments",
     [
         [],
+        ["device", "ld2410", "--link", "radar", "--distance", "-5"],
+        ["replay", "dataset", "uci-864", "--day", "2017-12-22", "--from", "10:00Z"],
         ["demo", "--port", "0"],
         ["demo", "--speed", "1000"],
         ["demo", "--for", "-1"],

@@ -112,13 +112,18 @@ TABLE: Final[dict[tuple[DoorMode, DoorAction], DoorMode]] = {
 """The mode that follows; a pair that is absent is refused."""
 
 
-def initial(door: str, plan: Plan, kept: DoorMode = DoorMode.LOCKED) -> Step:
+def initial(
+    door: str, plan: Plan, kept: DoorMode = DoorMode.LOCKED, below: DoorMode = DoorMode.LOCKED
+) -> Step:
     """A door at the start of the agent: held shut, whatever it was.
 
-    ``kept`` is the mode before the restart: Blocked and LockedDown come back, no mode that releases does.
+    ``kept`` is the mode before the restart, ``below`` what it would have revealed: Blocked and LockedDown
+    come back, no mode that releases does.
     """
-    mode = kept if kept in FIRM else DoorMode.LOCKED
-    state = DoorState(door=door, plan=plan, mode=mode)
+    below = below if below in FIRM else DoorMode.LOCKED
+    mode = below if kept is DoorMode.LOCKED_OPEN else kept if kept in FIRM else DoorMode.LOCKED
+    revealed = below if mode is DoorMode.LOCKED_DOWN else DoorMode.LOCKED
+    state = DoorState(door=door, plan=plan, mode=mode, below=revealed)
     return state, [Record(DoorModeChanged(door=door, mode=mode, cause=ModeCause.START)), Secure()]
 
 
