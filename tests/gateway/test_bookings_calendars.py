@@ -47,6 +47,55 @@ GOOD = event("good", "DTSTART:20260301T180000Z", "DTEND:20260301T190000Z")
 
 
 @pytest.mark.parametrize(
+    "rule",
+    [
+        "FREQ=SECONDLY",
+        "FREQ=MINUTELY;COUNT=9",
+        "FREQ=DAILY;BYHOUR=" + ",".join(map(str, range(24))) + ";BYMINUTE=0,7,14,21,28",
+        "FREQ=NEVER",
+    ],
+)
+def test_a_rule_that_never_ends_is_refused_before_it_is_followed(rule: str) -> None:
+    bomb = event("bomb", "DTSTART:20200101T180000Z", "DURATION:PT1S", f"RRULE:{rule}")
+    parsed = year(calendar(bomb, GOOD))
+    assert [item.event for item in parsed.bookings] == ["good"]
+    assert {item.uid for item in parsed.rejected} == {"bomb"}
+
+
+def test_many_long_rules_are_no_calendar() -> None:
+    long = [event(f"e{n}", "DTSTART:20100101T180000Z", "RRULE:FREQ=HOURLY") for n in range(30)]
+    with pytest.raises(CalendarError, match="too often"):
+        year(calendar(*long))
+
+
+def test_an_ordinary_rule_may_be_old() -> None:
+    old = event("old", "DTSTART:19700101T180000Z", "DURATION:PT1H", "RRULE:FREQ=DAILY;BYHOUR=9,18")
+    assert len(year(calendar(old)).bookings) == 2 * 365
+
+
+def test_a_title_with_a_nul_reaches_the_store(tmp_path: Path, store_url: str) -> None:
+    house = build(tmp_path, store_url)
+    odd = event("o\0dd", "DTSTART:20260301T180000Z", "DURATION:PT1H", "SUMMARY:Chor\0ale")
+    found, _ = to_occurrences(year(calendar(odd)), house.site.spaces, "hall")
+    with write_transaction(house.engine, ["ecole"]) as conn:
+        follow_feed(conn, house.site, "f", found, ms("2026-02-01"), house.world)
+        assert conn.scalars(select(bookings.c.title)).all() == ["Chorale"]
+    house.engine.dispose()
+
+
+def test_what_cannot_be_read_keeps_its_bookings_whatever_its_uid(tmp_path: Path, store_url: str) -> None:
+    house = build(tmp_path, store_url)
+    start = NOW + HOUR
+    known = [Occurrence(uid, "hall", "t", start, start + HOUR) for uid in ("a#b", "s#1", "s#2", "gone")]
+    with write_transaction(house.engine, ["ecole"]) as conn:
+        follow_feed(conn, house.site, "f", known, NOW, house.world)
+        follow_feed(conn, house.site, "f", [], NOW, house.world, frozenset({"a#b", "s#1", "s"}))
+        left = select(bookings.c.uid).where(bookings.c.status == "confirmed").order_by(bookings.c.uid)
+        assert conn.scalars(left).all() == ["a#b", "s#1", "s#2"]
+    house.engine.dispose()
+
+
+@pytest.mark.parametrize(
     "bad",
     [
         event("bad", "SUMMARY:no start"),

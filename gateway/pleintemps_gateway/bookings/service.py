@@ -119,7 +119,8 @@ def follow_feed(
     """Make the feed's bookings what it says from ``now`` to the horizon; codes of new ones are issued apart.
 
     What it no longer names and is not over is cancelled; what is over stays, and so does what the feed still
-    names but nobody can read (``unreadable``, UIDs of events). An empty answer is the caller's affair.
+    names but nobody can read (``unreadable``, UIDs of events or occurrences). An empty one is the
+    caller's affair.
     """
     here = (bookings.c.site == site.site) & (bookings.c.source == feed)
     stored = {row.uid: row for row in conn.execute(select(bookings).where(here, bookings.c.end > now))}
@@ -143,7 +144,7 @@ def follow_feed(
             place(conn, site, row.booking, now)
             changed += 1
     for uid, row in stored.items():
-        if uid in named or uid.partition("#")[0] in unreadable:
+        if uid in named or uid in unreadable or uid.rpartition("#")[0] in unreadable:
             continue
         if row.status == "confirmed" and row.start < now + HORIZON_MS:
             cancel(conn, site, row.booking, now)

@@ -23,6 +23,21 @@ from pleintemps_gateway.errors import CalendarError
 
 MAX_BYTES: Final = 16 * 1024 * 1024
 MAX_OCCURRENCES: Final = 20_000
+MAX_STEPS: Final = 200_000
+"""Steps from its first day to the horizon that one rule may take: 22 years by the hour, 547 by the day."""
+MAX_ALL_STEPS: Final = 2_000_000
+"""Steps of all rules of one calendar: some fifteen seconds."""
+MAX_TIMES: Final = 96
+"""Times of a day in one rule, a quarter of an hour apart."""
+_STEP_S: Final = {
+    "SECONDLY": 1,
+    "MINUTELY": 60,
+    "HOURLY": 3_600,
+    "DAILY": 86_400,
+    "WEEKLY": 604_800,
+    "MONTHLY": 2_419_200,
+    "YEARLY": 31_536_000,
+}
 _PEOPLE: Final = re.compile(r"(?<!\d)(\d{1,5})\s+(?:personnes?|people|pers\.)", re.IGNORECASE)
 # what icalendar and recurring-ical-events raise on broken properties, as public test corpora show
 _EVENT_FAULTS: Final = (ValueError, TypeError, KeyError, AttributeError, IndexError, ArithmeticError)
@@ -75,21 +90,33 @@ def parse(data: bytes, zone: str, start: int, end: int) -> Parsed:
 
 
 def _parse(data: bytes, zone: ZoneInfo, start: int, end: int) -> Parsed:
+    data = data.replace(b"\0", b"")  # RFC 5545 allows none, and PostgreSQL takes no text with one
     first = datetime.fromtimestamp(start / 1000, UTC)
     last = datetime.fromtimestamp(end / 1000, UTC)
     found: list[Timed] = []
     rejected: list[Rejected] = []
+    groups: list[tuple[Component, str, list[Component]]] = []
+    steps = 0
     for calendar in _calendars(data, rejected):
         for uid, group in _groups(calendar).items():
             healthy = _healthy(uid, group, zone, rejected)
-            if not healthy:
-                continue
             try:
-                found += _occurrences(calendar, uid, healthy, zone, (first, last), rejected)
+                steps += sum(_steps(event, zone, end) for event in healthy)
             except _EVENT_FAULTS as error:
                 rejected.append(Rejected(uid, _reason(error)))
-            if len(found) > MAX_OCCURRENCES:
-                raise CalendarError(f"more than {MAX_OCCURRENCES} occurrences")
+                continue
+            groups.append((calendar, uid, healthy))
+    if steps > MAX_ALL_STEPS:
+        raise CalendarError("its events repeat too often, all in all")
+    for calendar, uid, healthy in groups:
+        if not healthy:
+            continue
+        try:
+            found += _occurrences(calendar, uid, healthy, zone, (first, last), rejected)
+        except _EVENT_FAULTS as error:
+            rejected.append(Rejected(uid, _reason(error)))
+        if len(found) > MAX_OCCURRENCES:
+            raise CalendarError(f"more than {MAX_OCCURRENCES} occurrences")
     return Parsed(sorted(found, key=lambda item: (item.start, item.uid)), rejected)
 
 
@@ -159,6 +186,25 @@ def _healthy(
         else:
             healthy.append(event)
     return healthy
+
+
+def _steps(event: Any, zone: ZoneInfo, end: int) -> int:
+    """How far the rules of ``event`` must be followed to ``end`` (Unix ms); ValueError if that is too far.
+
+    A rule is followed from its first day on, step by step, however little of it is asked for.
+    """
+    rules = event.get("RRULE", [])
+    steps = 0
+    for rule in rules if isinstance(rules, list) else [rules]:
+        step_s = _STEP_S[str(rule["FREQ"][0]).upper()] * max(1, int(rule.get("INTERVAL", [1])[0]))
+        times = 1
+        for name in ("BYHOUR", "BYMINUTE", "BYSECOND"):
+            times *= max(1, len(rule.get(name, [])))
+        own = max(0, end - _utc(event["DTSTART"].dt, zone)) // (1000 * step_s)
+        if times > MAX_TIMES or own > MAX_STEPS:
+            raise ValueError("it repeats too often")
+        steps += own * times
+    return steps
 
 
 def _occurrences(
