@@ -182,7 +182,7 @@ def test_a_kept_state_that_is_damaged_keeps_no_agent_from_starting(
         config = write_setup(tmp_path, 9)
         with mock_pins() as factory:
             async with running_agent(config, factory) as agent:
-                await agent._events.append([], {"manifest": b'"\xff'})
+                await agent._events.append([], {"manifest": b'{"denied_offline":["\xff"]}'})
             async with running_agent(config, factory) as agent:
                 assert agent._office.held is None
 

@@ -144,7 +144,7 @@ def test_an_unreadable_record_holds_nobody_up(tmp_path: Path) -> None:
         disk = sqlite3.connect(tmp_path / "events.db")
         # of a later version, and damaged
         disk.execute("UPDATE events SET body = ? WHERE seq = 2", (b'{"event":{"type":"later"}}',))
-        disk.execute("UPDATE events SET body = ? WHERE seq = 3", (b'"\xff',))
+        disk.execute("UPDATE events SET body = ? WHERE seq = 3", (b'{"boot":"\xff"}',))
         disk.commit()
         disk.close()
         again = events_in(tmp_path)
@@ -277,7 +277,7 @@ def test_unreadable_samples_hold_nobody_up(tmp_path: Path) -> None:
         put(journal, 4)
         journal.close()
         disk = sqlite3.connect(tmp_path / "samples.db")
-        disk.execute("UPDATE batches SET body = ? WHERE seq IN (2, 3)", (b'"\xff',))
+        disk.execute("UPDATE batches SET body = ? WHERE seq IN (2, 3)", (b'{"boot":"\xff"}',))
         disk.commit()
         disk.close()
         again = samples_in(tmp_path)
