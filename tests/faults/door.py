@@ -5,7 +5,7 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import aiomqtt
@@ -34,12 +34,16 @@ class Once(dict[tuple[str, int], EventRecord]):
 
 
 class CarefulGateway(Gateway):
-    """Knows what it was told twice, and how far it has ever receipted a journal."""
+    """Knows how far it has ever receipted the events; may receipt a part of what it was sent."""
 
     receipted: int = 0
+    keep_back: Callable[[], int] | None = None
+    """How many of the newest records it leaves out of the next receipt."""
 
     async def receipt(self, journal: str, stream: Stream, through: int) -> None:
         if stream is Stream.EVENTS:
+            if self.keep_back is not None:
+                through = max(0, through - self.keep_back())
             self.receipted = max(self.receipted, through)
         await super().receipt(journal, stream, through)
 
