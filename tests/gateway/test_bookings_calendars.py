@@ -3,14 +3,17 @@
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
+import httpx
 import pytest
 from sqlalchemy import select
 
 from pleintemps_gateway.bookings.service import Occurrence, follow_feed
+from pleintemps_gateway.bookings.sources import fetch as fetching
 from pleintemps_gateway.bookings.sources.fetch import fetch
 from pleintemps_gateway.bookings.sources.ical import Parsed, parse, to_occurrences
 from pleintemps_gateway.cli import main
@@ -336,3 +339,43 @@ def test_a_file_is_read_when_it_changes(tmp_path: Path) -> None:
     assert fetch(str(file), first.etag).data is None
     file.write_bytes(b"two!")
     assert fetch(str(file), first.etag).data == b"two!"
+
+
+def test_a_server_that_drips_for_ever_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetching, "ALL_S", 0.3)
+    gone = Event()
+
+    class Drip(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            try:
+                while not gone.wait(0.02):
+                    self.wfile.write(b"x")
+            except OSError:
+                gone.set()
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Drip) as http:
+        Thread(target=http.serve_forever, daemon=True).start()
+        with pytest.raises(FeedError, match="within"):
+            fetch(f"http://127.0.0.1:{http.server_port}/", None)
+        assert gone.wait(10)
+        http.shutdown()
+
+
+def test_a_redirect_must_not_leave_https(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url))
+        return httpx.Response(302, headers={"Location": "http://192.168.1.1/admin"})
+
+    client = httpx.AsyncClient
+    transport = httpx.MockTransport(answer)
+    monkeypatch.setattr(httpx, "AsyncClient", partial(client, transport=transport))
+    with pytest.raises(FeedError, match="https"):
+        fetch("https://town.example/secret", None)
+    assert asked == ["https://town.example/secret"]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Table, insert, select
+from sqlalchemy.exc import DataError
 
 from pleintemps_contract.agent_messages import (
     AccessGranted,
@@ -30,6 +31,7 @@ from pleintemps_contract.topics import Channel, Topic
 from pleintemps_contract.units import Quantity, SeriesKind
 from pleintemps_contract.wire import AgentMessage, encode, open_gateway
 from pleintemps_gateway.config import FeedConfig
+from pleintemps_gateway.ingest import feeds as feeding
 from pleintemps_gateway.ingest.feeds import EMPTY_POLLS, FeedFollower
 from pleintemps_gateway.ingest.memory import GatewayMemory, take_over
 from pleintemps_gateway.ingest.site import SiteMemory
@@ -341,4 +343,24 @@ def test_a_feed_is_followed_and_its_illness_shown(site: Site, tmp_path: Path) ->
         poll(head + end)
     assert states() == ["confirmed"]
     site.house.world.move(HOUR)
+    writer.close()
+
+
+def test_a_calendar_that_the_store_does_not_take_harms_itself_only(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "town.ics"
+    file.write_text("BEGIN:VCALENDAR\r\nVERSION:2.0\r\nEND:VCALENDAR\r\n")
+
+    def fail(*_: object) -> None:
+        raise DataError("insert", None, ValueError("no"))
+
+    monkeypatch.setattr(feeding, "follow_feed", fail)
+    writer = Writer(site.house.engine, ["ecole"], memory=site.all)
+    follower = FeedFollower(
+        FeedConfig(feed="town", url=str(file), space="hall"), site.memory, writer, site.house.world
+    )
+    assert asyncio.run(follower.poll()) is False
+    assert [row["error"] for row in site.rows(feeds)] == ["the store does not take it"]
+    assert writer.failure is None
     writer.close()

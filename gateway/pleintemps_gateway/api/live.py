@@ -192,16 +192,13 @@ class Hub:
         self, views: Collection[View], tokens: Collection[str]
     ) -> tuple[dict[View, str], Collection[str]]:
         now = self._world.now()
-        boards: dict[tuple[str, ...], Board] = {}
-        frames = {}
-        for view in views:
-            if view.sites not in boards:
-                boards[view.sites] = self._load(view.sites, now)
-            frames[view] = self._frame(view, boards[view.sites])
+        # everything is read first: a frame that is made counts as shown, so none may be lost on the way
+        boards = {sites: self._load(sites, now) for sites in {view.sites for view in views}}
+        with self._engine.connect() as conn:
+            ended = set(tokens) - reading.live_sessions(conn, tokens, now)
         for view in set(self._shown) - set(views):
             del self._shown[view]
-        with self._engine.connect() as conn:
-            return frames, set(tokens) - reading.live_sessions(conn, tokens, now)
+        return {view: self._frame(view, boards[view.sites]) for view in views}, ended
 
     def _frame(self, view: View, board: Board) -> str:
         """One rendering for all viewers of a view: only what differs from what they have."""

@@ -28,7 +28,7 @@ from .auth import (
 from .context import Context, find_door
 from .language import LANGUAGE_COOKIE, language_of
 from .problems import Problem, not_found
-from .schemas import IdText, SlugText
+from .schemas import NO_NUL, IdText, SlugText
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 Csrf = Annotated[str, Form(max_length=128)]
@@ -111,7 +111,7 @@ def do_login(
     request: Request,
     context: InContext,
     csrf: Csrf = "",
-    name: Annotated[str, Form(max_length=80)] = "",
+    name: Annotated[str, Form(max_length=80, pattern=NO_NUL)] = "",
     password: Annotated[str, Form(max_length=1000)] = "",
     next: Annotated[str, Form(max_length=500)] = "/",
 ) -> Any:
@@ -212,7 +212,7 @@ def take(
     site: SlugText,
     alert: IdText,
     csrf: Csrf = "",
-    comment: Annotated[str, Form(max_length=500)] = "",
+    comment: Annotated[str, Form(max_length=500, pattern=NO_NUL)] = "",
     back: Annotated[str, Form(max_length=200)] = "/",
 ) -> Any:
     check_csrf(account.csrf, csrf)

@@ -15,12 +15,16 @@ IdText = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 TimeMs = Annotated[int, Field(ge=0, le=253_402_300_799_999, strict=True)]
 
 
+NO_NUL = r"^[^\x00]*$"
+"""PostgreSQL takes no text with one."""
+
+
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
 class LogIn(_Body):
-    name: Annotated[str, Field(min_length=1, max_length=80)]
+    name: Annotated[str, Field(min_length=1, max_length=80, pattern=NO_NUL)]
     password: Annotated[str, Field(min_length=1, max_length=MAX_LENGTH)]
 
 
@@ -32,7 +36,7 @@ class Token(_Body):
 
 
 class Acknowledgement(_Body):
-    comment: Annotated[str, Field(max_length=500)] = ""
+    comment: Annotated[str, Field(max_length=500, pattern=NO_NUL)] = ""
 
 
 class DoorCommand(_Body):
@@ -44,7 +48,7 @@ class NewBooking(_Body):
     space: SlugText
     start: TimeMs
     end: TimeMs
-    title: Annotated[str, Field(min_length=1, max_length=200)]
+    title: Annotated[str, Field(min_length=1, max_length=200, pattern=NO_NUL)]
     people: Annotated[int | None, Field(ge=0, le=100_000)] = None
 
 

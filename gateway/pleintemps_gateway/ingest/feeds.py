@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from sqlalchemy import Connection, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from pleintemps_contract.logs import line
 from pleintemps_contract.world import World
@@ -24,6 +26,10 @@ EMPTY_POLLS: Final = 2
 """So many empty answers in a row are not believed while bookings are ahead."""
 _AGAIN_MS: Final = 3_600_000
 """An unchanged calendar is parsed again after this time, because its series run on."""
+
+_NOT_STORED: Final = "the store does not take it"
+# apart from the threads that look for commands: slow calendars must not hold an unlock
+_threads: Final = ThreadPoolExecutor(4, "calendars")
 
 _log = logging.getLogger(__name__)
 
@@ -49,16 +55,26 @@ class FeedFollower:
         found: list[Occurrence] | None = None
         rejected: list[Rejected] = []
         try:
-            fetched = await asyncio.to_thread(fetch, self._config.url, self._etag if self._data else None)
+            tag = self._etag if self._data else None
+            loop = asyncio.get_running_loop()
+            fetched = await loop.run_in_executor(_threads, fetch, self._config.url, tag)
             if fetched.data is not None or now >= self._parsed_at + _AGAIN_MS:
-                found, rejected = await asyncio.to_thread(self._parse, fetched, now)
+                found, rejected = await loop.run_in_executor(_threads, self._parse, fetched, now)
         except (FeedError, CalendarError) as failure:
             error = str(failure)
         if found is not None:
             self._empty = 0 if found else self._empty + 1
         self._log_change(error)
         stored = self._writer.submit(lambda conn: self._store(conn, found, rejected, error, now))
-        await asyncio.wrap_future(stored)
+        try:
+            await asyncio.wrap_future(stored)
+        except SQLAlchemyError:
+            # one calendar with what no column takes must not end the process, now and after each start
+            self._data = None
+            self._log_change(_NOT_STORED)
+            again = self._writer.submit(lambda conn: self._store(conn, None, [], _NOT_STORED, now))
+            await asyncio.wrap_future(again)
+            return False
         return found is not None
 
     def _log_change(self, error: str | None) -> None:

@@ -5,14 +5,17 @@ import json
 from typing import Any
 
 import httpx
+import pytest
 from fastapi import FastAPI
 from sqlalchemy import Engine, update
+from sqlalchemy.exc import OperationalError
 
 from pleintemps_contract.world import ManualWorld
 from pleintemps_gateway.api.live import FRAME_S, Hub
-from pleintemps_gateway.store import schema
+from pleintemps_gateway.store import reading, schema
 from pleintemps_gateway.store.changes import record_change
 from pleintemps_gateway.store.engine import write_transaction
+from pleintemps_gateway.web.render import View
 
 from . import town
 from .clients import Events, browser, csrf_of, log_in, stream
@@ -239,3 +242,21 @@ def test_a_store_that_is_away_stalls_the_stream_and_it_goes_on(app: FastAPI, eng
                 )
 
     asyncio.run(story())
+
+
+def test_a_frame_that_could_not_be_sent_is_not_taken_for_shown(
+    app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub: Hub = app.state.context.hub
+    view = View("en", ("moulin",), may_act=False)
+
+    def down(*_: object) -> set[str]:
+        raise OperationalError("select", None, OSError("away"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reading, "live_sessions", down)
+        with pytest.raises(OperationalError):
+            hub._make_frames([view], ["t"])
+    frames, ended = hub._make_frames([view], ["t"])
+    assert "tile-moulin-theatre" in json.loads(frames[view])["fragments"]
+    assert ended == {"t"}

@@ -345,3 +345,15 @@ def test_healthz_answers_without_a_log_in(app: FastAPI) -> None:
             assert (await client.get("/healthz")).text == "ok\n"
 
     asyncio.run(story())
+
+
+def test_text_with_a_nul_is_refused_before_the_store(app: FastAPI) -> None:
+    async def story() -> None:
+        async with browser(app) as client:
+            wrong = {"name": "ca\0mille", "password": "x"}
+            assert refused(await client.post("/api/v1/sessions", json=wrong)) == (422, "invalid", "name")
+            await program(client)
+            path = f"/api/v1/alerts/{town.NOISE}/acknowledge"
+            assert refused(await client.post(path, json={"comment": "a\0"})) == (422, "invalid", "comment")
+
+    asyncio.run(story())

@@ -1,5 +1,6 @@
 """Getting a calendar's bytes, from a file or over HTTPS. Blocking: call it in a thread."""
 
+import asyncio
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -10,6 +11,8 @@ from pleintemps_gateway.errors import FeedError
 from .ical import MAX_BYTES
 
 _TIMEOUT_S: Final = 20.0
+ALL_S: Final = 60.0
+"""For the whole answer, however steadily it drips."""
 
 
 class Fetched(NamedTuple):
@@ -23,23 +26,40 @@ def fetch(url: str, etag: str | None) -> Fetched:
     """Read ``url``, a path or an http(s) address; raises FeedError, one line without the address."""
     if not url.startswith(("https://", "http://")):
         return _read_file(Path(url), etag)
-    headers = {"Accept": "text/calendar"} | ({"If-None-Match": etag} if etag else {})
     try:
-        wait = httpx.Timeout(_TIMEOUT_S)
-        with httpx.stream("GET", url, headers=headers, timeout=wait, follow_redirects=True) as answer:
-            if answer.status_code == httpx.codes.NOT_MODIFIED:
-                return Fetched(None, etag)
-            if answer.status_code != httpx.codes.OK:
-                raise FeedError(f"the server answers {answer.status_code}")
-            data = bytearray()
-            for chunk in answer.iter_bytes():
-                data += chunk
-                if len(data) > MAX_BYTES:
-                    raise FeedError(f"larger than {MAX_BYTES} bytes")
-            tag = answer.headers.get("ETag")
+        return asyncio.run(_get(url, etag))
+    except TimeoutError as error:
+        raise FeedError(f"cannot be fetched within {ALL_S:g} s") from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         # the sentence of an HTTP error may hold the address, and an address may hold a secret
         raise FeedError(f"cannot be fetched ({type(error).__name__})") from error
+
+
+async def _get(url: str, etag: str | None) -> Fetched:
+    secure = url.startswith("https://")
+
+    async def check(request: httpx.Request) -> None:
+        if secure and request.url.scheme != "https":
+            raise FeedError("the server leads away from https")
+
+    headers = {"Accept": "text/calendar"} | ({"If-None-Match": etag} if etag else {})
+    wait = httpx.Timeout(_TIMEOUT_S)
+    # a server that says a byte now and then never runs into a timeout of its socket
+    async with (
+        asyncio.timeout(ALL_S),
+        httpx.AsyncClient(timeout=wait, follow_redirects=True, event_hooks={"request": [check]}) as client,
+        client.stream("GET", url, headers=headers) as answer,
+    ):
+        if answer.status_code == httpx.codes.NOT_MODIFIED:
+            return Fetched(None, etag)
+        if answer.status_code != httpx.codes.OK:
+            raise FeedError(f"the server answers {answer.status_code}")
+        data = bytearray()
+        async for chunk in answer.aiter_bytes():
+            data += chunk
+            if len(data) > MAX_BYTES:
+                raise FeedError(f"larger than {MAX_BYTES} bytes")
+        tag = answer.headers.get("ETag")
     return Fetched(bytes(data), tag[:200] if tag else None)
 
 
