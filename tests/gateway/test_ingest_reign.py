@@ -8,7 +8,7 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from pleintemps_contract.world import ManualWorld
-from pleintemps_gateway.errors import DeposedError
+from pleintemps_gateway.errors import DeposedError, SettingsError
 from pleintemps_gateway.ingest.memory import take_over
 from pleintemps_gateway.ingest.run import KEEP_EVENTS_MS, Ingest, forget_events
 from pleintemps_gateway.store.engine import migrate, open_engine, write_transaction
@@ -93,3 +93,9 @@ def test_an_error_of_the_store_says_no_value(store_url: str) -> None:
         conn.execute(insert(sessions).values(**row))
     assert "Madame Martin" not in str(raised.value)
     engine.dispose()
+
+
+def test_a_port_that_is_no_number_is_said_without_the_password() -> None:
+    with pytest.raises(SettingsError, match="port") as raised:
+        open_engine("postgresql://gateway:hush@host:port/name")
+    assert "hush" not in str(raised.value)

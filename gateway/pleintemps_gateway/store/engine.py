@@ -27,6 +27,8 @@ def open_engine(url: str) -> Engine:
         parsed = make_url(url)
     except ArgumentError as error:
         raise SettingsError(f"database_url: {error}") from error
+    except ValueError as error:  # of the port
+        raise SettingsError("database_url: the port is no number") from error
     if parsed.get_backend_name() == "postgresql":
         if parsed.drivername == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
