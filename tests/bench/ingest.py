@@ -20,8 +20,13 @@ from .fleet import Fleet, names
 
 SITE = "bench"
 BIN = Path(sys.executable).parent
-BROKER = "autosave_on_changes false\nautosave_interval 60\nmax_queued_messages 100000\nmax_inflight_messages 1000"
-"""As the demo runs it; docs/decisions.md 10 says what saving at every change costs."""
+BROKER = """
+autosave_on_changes false
+autosave_interval 60
+max_queued_messages 100000
+max_inflight_messages 1000
+"""
+"""As the demo runs it; docs/decisions.md, 10 and 14, says why."""
 
 
 def gateway_config(port: int, agents: int) -> str:
