@@ -21,6 +21,8 @@ from pleintemps_contract.world import World
 MAX_ROUND_TRIP_MS: Final = 2_000
 """A signed time that took longer is too vague: its error is up to half the round trip."""
 FLOOR_SLACK_MS: Final = 3_600_000
+STEP_MS: Final = 1_000
+"""More than NTP ever slews between two looks: somebody has set the clock, and what NTP said is old."""
 
 # linux/timex.h
 _STA_UNSYNC: Final = 0x0040
@@ -114,7 +116,7 @@ def ntp_synchronised() -> bool:
 
 
 class Clock:
-    """The trusted clock of one agent; asks the kernel at most every ten seconds."""
+    """The trusted clock of one agent; asks the kernel every ten seconds, and at once after a leap of time."""
 
     def __init__(self, world: World, floor: int, ntp: Callable[[], bool]) -> None:
         self._world = world
@@ -123,6 +125,7 @@ class Clock:
         self._asked: dict[str, int] = {}
         self._ntp_known = False
         self._ntp_next = world.monotonic()
+        self._offset = world.now() - world.monotonic()
 
     @property
     def floor(self) -> int:
@@ -132,7 +135,9 @@ class Clock:
         """The time now; also raises the floor."""
         now, monotonic = self._world.now(), self._world.monotonic()
         simulated = self._world.source == "simulated"
-        if not simulated and monotonic >= self._ntp_next:
+        stepped = abs(now - monotonic - self._offset) > STEP_MS
+        self._offset = now - monotonic
+        if not simulated and (stepped or monotonic >= self._ntp_next):
             self._ntp_known = self._ntp()
             self._ntp_next = monotonic + 10_000
         reading = read(self._state, now, monotonic, simulated=simulated, ntp=self._ntp_known)

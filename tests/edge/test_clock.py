@@ -103,5 +103,15 @@ def test_the_kernel_is_asked_every_ten_seconds() -> None:
     assert asked == [0, 10_000, 20_000]
 
 
+def test_a_clock_that_was_set_is_not_believed_on_an_old_word_of_ntp() -> None:
+    world, disciplined = ManualWorld(), [True]
+    clock = Clock(world, 0, lambda: disciplined[0])
+    assert clock.read().trusted
+    world.move(1_000)
+    world.step_wall(10 * 365 * 24 * 3_600_000)
+    disciplined[0] = False
+    assert not clock.read().trusted
+
+
 def test_the_kernel_answers() -> None:
     assert ntp_synchronised() in (True, False)
