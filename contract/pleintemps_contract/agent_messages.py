@@ -5,7 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from .identifiers import DriverName, HexId, Slug
+from .identifiers import DriverName, HexId, KeyId, Slug
 from .onvif import DoorAction, DoorAlarm, DoorMode, DoorPhysicalState, LockPhysicalState
 from .units import Epoch, MonotonicMs, Quantity, Revision, Seq, SeriesKind, Text, UnixMs
 
@@ -45,14 +45,17 @@ class DeviceInfo(Struct, frozen=True, kw_only=True):
     detail: Text = ""
 
 
-class DoorInfo(Struct, frozen=True, kw_only=True):
-    """A door as it stands at the birth."""
+class DoorInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A door as it stands at the birth. ``fire``: nothing is energised, for the panel or for want of a
+    person's confirmation after it.
+    """
 
     door: Slug
     mode: DoorMode
     physical: DoorPhysicalState
     lock: LockPhysicalState
     alarm: DoorAlarm
+    fire: bool = False
 
 
 class SeriesInfo(Struct, frozen=True, kw_only=True):
@@ -71,6 +74,29 @@ class Stream(StrEnum):
     SAMPLES = "samples"
 
 
+class StorageInfo(Struct, frozen=True, kw_only=True):
+    """How the files of one stream are: in trouble the journal itself cannot tell it, so the birth does."""
+
+    stream: Stream
+    health: Health
+    detail: Text = ""
+
+
+class PanelState(StrEnum):
+    """The building's own intrusion alarm."""
+
+    UNKNOWN = "unknown"
+    SET = "set"
+    UNSET = "unset"
+    ALARM = "alarm"
+
+
+class PanelInfo(Struct, frozen=True, kw_only=True):
+    panel: Slug
+    state: PanelState
+    ready: bool
+
+
 class JournalPosition(Struct, frozen=True, kw_only=True):
     """``first`` is the oldest sequence still held, ``next`` the one that the next record gets."""
 
@@ -86,8 +112,11 @@ class GrantsHeld(Struct, frozen=True, kw_only=True):
     grants: Annotated[int, Meta(ge=0)]
 
 
-class Birth(Struct, frozen=True, kw_only=True):
-    """What the agent is and holds; sent retained at every connect. ``nonce`` asks for the gateway's time."""
+class Birth(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the agent is and holds; sent retained at every connect, and again when ``storage`` or ``keys``
+    change. ``nonce`` asks for the gateway's time. ``keys`` are those that may sign for the gateway,
+    ``certificate_until`` is the end of the agent's own certificate.
+    """
 
     boot: HexId
     version: Text
@@ -100,6 +129,10 @@ class Birth(Struct, frozen=True, kw_only=True):
     series: Annotated[list[SeriesInfo], Meta(max_length=256)]
     journals: Annotated[list[JournalPosition], Meta(max_length=4)]
     grants: GrantsHeld | None = None
+    storage: Annotated[list[StorageInfo], Meta(max_length=4)] = []
+    panels: Annotated[list[PanelInfo], Meta(max_length=16)] = []
+    keys: Annotated[list[KeyId], Meta(max_length=2)] = []
+    certificate_until: UnixMs | None = None
 
 
 # --- events: each is one record of the journal ------------------------------------------------------
@@ -117,6 +150,7 @@ class ModeCause(StrEnum):
     EXIT = "exit"
     FIRE = "fire"
     SCHEDULE = "schedule"
+    BUTTON = "button"
 
 
 class DoorModeChanged(Struct, frozen=True, kw_only=True, tag="door-mode"):
@@ -143,11 +177,16 @@ class DoorAlarmChanged(Struct, frozen=True, kw_only=True, tag="door-alarm"):
     alarm: DoorAlarm
 
 
-class AccessGranted(Struct, frozen=True, kw_only=True, tag="access-granted"):
-    """A credential opened a door; committed before the lock moves."""
+class AccessGranted(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="access-granted"):
+    """A credential opened a door; committed before the lock moves. ``duress``: typed under threat, and
+    nothing at the door may show it. ``offline``: ``grant`` is the name of a computed code, ``space`` whose.
+    """
 
     door: Slug
     grant: HexId
+    duress: bool = False
+    offline: bool = False
+    space: Slug | None = None
 
 
 class AccessNotUsed(Struct, frozen=True, kw_only=True, tag="access-not-used"):
@@ -166,6 +205,11 @@ class RefusalReason(StrEnum):
     NO_TRUSTED_TIME = "no-trusted-time"
     DOOR_MODE = "door-mode"
     UNREADABLE = "unreadable"
+    USED = "already-used"
+    INTERLOCK = "interlock"
+    FIRE = "fire"
+    DENIED = "denied"
+    BAD_TOKEN = "bad-token"
 
 
 class AccessRefused(Struct, frozen=True, kw_only=True, tag="access-refused"):
@@ -180,6 +224,57 @@ class CommandExecuted(Struct, frozen=True, kw_only=True, tag="command-executed")
     door: Slug
     command: HexId
     action: DoorAction
+
+
+class DoorFireChanged(Struct, frozen=True, kw_only=True, tag="door-fire"):
+    """``active``: by a panel or a cut loop nothing is energised any more. It ends by a person's word after
+    the panel was reset: ``reference`` is the command or the staff grant that gave it.
+    """
+
+    door: Slug
+    active: bool
+    reference: HexId | None = None
+
+
+class FireInputChanged(Struct, frozen=True, kw_only=True, tag="fire-input"):
+    device: Slug
+    active: bool
+
+
+class TamperChanged(Struct, frozen=True, kw_only=True, tag="tamper"):
+    device: Slug
+    active: bool
+
+
+class FreeOpeningChanged(Struct, frozen=True, kw_only=True, tag="free-opening"):
+    """A scheduled free opening began (after the first person, where one is asked for) or ended."""
+
+    door: Slug
+    active: bool
+    reference: HexId | None = None
+
+
+class PanelChanged(Struct, frozen=True, kw_only=True, tag="panel"):
+    """The intrusion panel as it reports itself; ``reference`` is the grant or command that asked for it."""
+
+    panel: Slug
+    state: PanelState
+    reference: HexId | None = None
+
+
+class PanelRefused(Struct, frozen=True, kw_only=True, tag="panel-refused"):
+    """The panel was not set, or did not obey; ``reason`` is for the person who can mend it."""
+
+    panel: Slug
+    reason: Text
+    reference: HexId | None = None
+
+
+class JournalReplaced(Struct, frozen=True, kw_only=True, tag="journal-replaced"):
+    """First record of a journal that was begun because the one before could not be used."""
+
+    stream: Stream
+    reason: Text
 
 
 class DeviceHealth(Struct, frozen=True, kw_only=True, tag="device-health"):
@@ -217,6 +312,13 @@ Event = (
     | AccessNotUsed
     | AccessRefused
     | CommandExecuted
+    | DoorFireChanged
+    | FireInputChanged
+    | TamperChanged
+    | FreeOpeningChanged
+    | PanelChanged
+    | PanelRefused
+    | JournalReplaced
     | DeviceHealth
     | LateCommit
     | SamplesDropped
@@ -277,6 +379,10 @@ class CommandRefusal(StrEnum):
     OLD_EPOCH = "old-epoch"
     UNKNOWN_DOOR = "unknown-door"
     DOOR_MODE = "door-mode"
+    INTERLOCK = "interlock"
+    FIRE = "fire"
+    DOORS_OPEN = "doors-open"
+    NOT_READY = "not-ready"
 
 
 class CommandResult(Struct, frozen=True, kw_only=True, tag="command"):

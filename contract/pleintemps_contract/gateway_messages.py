@@ -10,13 +10,21 @@ from .identifiers import Digest, HexId, Slug
 from .onvif import DoorAction
 from .units import Epoch, Probability, Revision, Text, Through, UnixMs
 
+PublicKey = Annotated[str, Meta(pattern=r"^[A-Za-z0-9+/]{43}=\Z")]
+"""An Ed25519 public key: base64 of its 32 raw bytes."""
 
-class Announcement(Struct, frozen=True, kw_only=True):
-    """Retained on ``<site>/gateway``: who rules, since when."""
+
+class Announcement(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Retained on ``<site>/gateway``: who rules, since when.
+
+    ``keys``, where given, are all that may sign from now on; the one that signs this is among them. So a new
+    key is introduced by the old one, and retires it.
+    """
 
     epoch: Epoch
     revision: Revision
     started: UnixMs
+    keys: Annotated[list[PublicKey], Meta(max_length=2)] = []
 
 
 class GatewayTime(Struct, frozen=True, kw_only=True):
@@ -63,30 +71,84 @@ class Window(Struct, frozen=True, kw_only=True):
 
 
 class CredentialKind(StrEnum):
+    """A staff credential confirms the end of a fire as well; a card is read, and never throttled."""
+
     CODE = "code"
     STAFF_CODE = "staff-code"
+    CARD = "card"
+    STAFF_CARD = "staff-card"
 
 
-class Grant(Struct, frozen=True, kw_only=True):
-    """The right of one credential at doors in windows; ``lookup`` is HMAC(agent pepper, argon2id(code))."""
+class Grant(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The right of one credential at doors in windows; ``lookup`` is HMAC(agent pepper, argon2id(code)).
+
+    ``windows`` and the windows of ``schedules`` count alike. ``once``: worthless after its first use at each
+    door. ``duress``: opens like any other and tells the gateway alone. ``extended``: the door's longer times,
+    for people who need them.
+    """
 
     id: HexId
     kind: CredentialKind
     salt_id: Slug
     lookup: Digest
     doors: Annotated[list[Slug], Meta(min_length=1, max_length=64)]
-    windows: Annotated[list[Window], Meta(min_length=1, max_length=256)]
+    windows: Annotated[list[Window], Meta(max_length=256)] = []
+    schedules: Annotated[list[Slug], Meta(max_length=16)] = []
+    once: bool = False
+    duress: bool = False
+    extended: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.windows and not self.schedules:
+            raise ValueError("a grant without windows or schedules")
 
 
-class GrantsPage(Struct, frozen=True, kw_only=True):
-    """Some grants of one agent; its topic ends with the SHA-256 of this very body."""
+class Schedule(Struct, frozen=True, kw_only=True):
+    """A recurring right, already put into the calendar: its windows for the next 45 days."""
+
+    schedule: Slug
+    windows: Annotated[list[Window], Meta(max_length=512)]
+
+
+class FreeOpening(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A door that stands unlocked in the windows of ``schedule``; with ``first_person`` only once somebody
+    has come in by a credential.
+    """
+
+    door: Slug
+    schedule: Slug
+    first_person: bool = False
+
+
+class OfflineKeys(Struct, frozen=True, kw_only=True):
+    """The daily keys of one space for codes of ``digits`` digits at the ``doors`` that lead to it.
+
+    ``sealed`` is base64 of as many 32-byte keys as there are days from ``first_day`` (days since 1970, UTC),
+    sealed for one agent (:mod:`pleintemps_contract.offline`).
+    """
+
+    space: Slug
+    doors: Annotated[list[Slug], Meta(min_length=1, max_length=64)]
+    digits: Annotated[int, Meta(ge=10, le=12)]
+    first_day: Annotated[int, Meta(ge=0, le=2_932_896)]
+    sealed: Annotated[str, Meta(max_length=4_096)]
+
+
+class GrantsPage(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Some grants of one agent; its topic ends with the SHA-256 of this very body.
+
+    A schedule may stand on any page of the manifest.
+    """
 
     epoch: Epoch
     revision: Revision
     grants: Annotated[list[Grant], Meta(max_length=512)]
+    schedules: Annotated[list[Schedule], Meta(max_length=64)] = []
+    free_openings: Annotated[list[FreeOpening], Meta(max_length=64)] = []
+    offline: Annotated[list[OfflineKeys], Meta(max_length=64)] = []
 
 
-class GrantsManifest(Struct, frozen=True, kw_only=True):
+class GrantsManifest(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The complete set of grants of one agent; applied when every page is there, all at once."""
 
     epoch: Epoch
@@ -94,10 +156,13 @@ class GrantsManifest(Struct, frozen=True, kw_only=True):
     hashes: Annotated[list[HashSet], Meta(min_length=1, max_length=2)]
     pages: Annotated[list[Digest], Meta(max_length=512)]
     denied_offline: Annotated[list[HexId], Meta(max_length=256)] = []
+    denied_tokens: Annotated[list[HexId], Meta(max_length=256)] = []
 
 
 class Command(Struct, frozen=True, kw_only=True):
-    """One act at one door. ``boot`` and ``counter`` make it work once without any clock."""
+    """One act at one door (or intrusion panel). ``boot`` and ``counter`` make it work once without any
+    clock.
+    """
 
     epoch: Epoch
     revision: Revision
@@ -111,10 +176,22 @@ class Command(Struct, frozen=True, kw_only=True):
 
 
 class DoorTimings(Struct, frozen=True, kw_only=True):
-    """ONVIF timings in milliseconds."""
+    """ONVIF timings in milliseconds: ReleaseTime, OpenTime, the two for people who need longer,
+    DelayTimeBeforeRelock, and PreAlarmTime, which runs at the end of OpenTime.
+    """
 
     release_ms: Annotated[int, Meta(ge=1_000, le=600_000)] = 5_000
     open_ms: Annotated[int, Meta(ge=1_000, le=3_600_000)] = 30_000
+    extended_release_ms: Annotated[int, Meta(ge=1_000, le=600_000)] = 15_000
+    extended_open_ms: Annotated[int, Meta(ge=1_000, le=3_600_000)] = 60_000
+    relock_delay_ms: Annotated[int, Meta(ge=0, le=60_000)] = 0
+    pre_alarm_ms: Annotated[int, Meta(ge=0, le=3_600_000)] = 5_000
+
+    def __post_init__(self) -> None:
+        if self.extended_release_ms < self.release_ms or self.extended_open_ms < self.open_ms:
+            raise ValueError("extended times are not shorter than the others")
+        if self.pre_alarm_ms >= self.open_ms:
+            raise ValueError("pre_alarm_ms is shorter than open_ms")
 
 
 class Config(Struct, frozen=True, kw_only=True):

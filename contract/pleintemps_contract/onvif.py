@@ -34,7 +34,11 @@ class DoorAlarm(StrEnum):
 
 
 class DoorAction(StrEnum):
-    """What a command may ask of a door."""
+    """What a command may ask of a door; the last three are not ONVIF's.
+
+    ConfirmFireReset is the person's word after a fire alarm, once the panel is reset. The two of the
+    intrusion panel name a panel in the place of the door.
+    """
 
     ACCESS = "AccessDoor"
     UNLOCK = "UnlockDoor"
@@ -44,3 +48,6 @@ class DoorAction(StrEnum):
     LOCK_DOWN_RELEASE = "LockDownReleaseDoor"
     LOCK_OPEN = "LockOpenDoor"
     LOCK_OPEN_RELEASE = "LockOpenReleaseDoor"
+    CONFIRM_FIRE_RESET = "ConfirmFireReset"
+    SET_PANEL = "SetIntrusionPanel"
+    UNSET_PANEL = "UnsetIntrusionPanel"

@@ -43,6 +43,7 @@ from .drivers.base import (
     SeriesSpec,
     Unreadable,
 )
+from .drivers.registry import Made
 from .errors import StateError
 from .journal.claim import claim
 from .journal.collector import Collector
@@ -64,11 +65,11 @@ _FLOOR: Final = "floor"
 _LOG: Final = logging.getLogger("agent")
 
 
-def _is_lock(device: Driver | Lock) -> TypeGuard[Lock]:
+def _is_lock(device: Made) -> TypeGuard[Lock]:
     return hasattr(device, "release")
 
 
-def _is_driver(device: Driver | Lock) -> TypeGuard[Driver]:
+def _is_driver(device: Made) -> TypeGuard[Driver]:
     return hasattr(device, "run")
 
 
@@ -222,7 +223,7 @@ class Agent:
                 self._doors[door].happen(ExitPressed() if seen.held else ExitEnded(), seen.monotonic)
         elif isinstance(seen, Unreadable):
             self._dialogues[seen.device] = spoil(self._dialogue(seen.device), seen.monotonic)
-        else:
+        elif isinstance(seen, HealthChanged):
             self._health_changed(seen)
 
     def _dialogue(self, reader: str) -> Dialogue:

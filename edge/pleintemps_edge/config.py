@@ -59,6 +59,32 @@ class MqttConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return urlsplit(self.url).port or (8883 if self.tls else 1883)
 
 
+class BuildingConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The building's own broker, beside the agent, for locks that speak MQTT: ``mqtt://host[:port]``.
+
+    ``password_file`` holds the password alone, readable by its owner only.
+    """
+
+    url: str
+    user: str = ""
+    password_file: str = ""
+
+    def __post_init__(self) -> None:
+        MqttConfig(url=self.url)
+        if urlsplit(self.url).scheme != "mqtt":
+            raise ValueError("url: want mqtt://host:port")
+        if bool(self.user) != bool(self.password_file):
+            raise ValueError("user and password_file go together")
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def port(self) -> int:
+        return urlsplit(self.url).port or 1883
+
+
 class SamplesConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``budget_mib``: how much the samples that wait for the gateway may take on disk."""
 
@@ -66,7 +92,11 @@ class SamplesConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class DoorConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One door, from the space or street ``from`` into the space ``to``."""
+    """One door, from the space or street ``from`` into the space ``to``.
+
+    ``interlock`` names a door of this agent: while one of the two is open or released, nobody enters by the
+    other. ``fire`` and ``lockdown`` may serve many doors.
+    """
 
     door: Slug
     from_: Slug = field(name="from")
@@ -76,9 +106,16 @@ class DoorConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     readers: list[Slug] = field(default_factory=list)
     exit: Slug | None = None
     exit_releases: bool = False
+    fire: Slug | None = None
+    lockdown: Slug | None = None
+    interlock: Slug | None = None
     release_s: Annotated[float, Meta(ge=1, le=600)] = 5
     open_s: Seconds = 30
+    extended_release_s: Annotated[float, Meta(ge=1, le=600)] = 15
+    extended_open_s: Seconds = 60
     relock: Relock = "open"
+    relock_delay_s: Annotated[float, Meta(ge=0, le=60)] = 0
+    pre_alarm_s: Annotated[float, Meta(ge=0, le=3_600)] = 5
 
     def __post_init__(self) -> None:
         if self.contact is None and self.relock == "close":
@@ -87,15 +124,35 @@ class DoorConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise ValueError("exit_releases needs an exit")
         if self.exit is not None and self.contact is None and not self.exit_releases:
             raise ValueError("exit: without a contact and exit_releases it has nothing to do")
+        if self.extended_release_s < self.release_s or self.extended_open_s < self.open_s:
+            raise ValueError("extended_release_s and extended_open_s are not shorter than the others")
+        if self.pre_alarm_s >= self.open_s:
+            raise ValueError("pre_alarm_s is shorter than open_s")
+        if self.interlock == self.door:
+            raise ValueError("interlock: names another door")
 
     @property
     def plan(self) -> Plan:
         return Plan(
             release_ms=round(self.release_s * 1000),
             open_ms=round(self.open_s * 1000),
+            extended_release_ms=round(self.extended_release_s * 1000),
+            extended_open_ms=round(self.extended_open_s * 1000),
+            relock_delay_ms=round(self.relock_delay_s * 1000),
+            pre_alarm_ms=round(self.pre_alarm_s * 1000),
             relock=self.relock,
             exit_releases=self.exit_releases,
         )
+
+
+class PanelConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The building's intrusion alarm behind ``device``: unset by the first accepted entry at one of
+    ``doors``, set only while all of them are closed.
+    """
+
+    panel: Slug
+    device: Slug
+    doors: Annotated[list[Slug], Meta(min_length=1, max_length=64)]
 
 
 class EdgeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -111,6 +168,8 @@ class EdgeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     samples: SamplesConfig = field(default_factory=SamplesConfig)
     devices: Annotated[list[dict[str, Any]], Meta(max_length=256)] = field(default_factory=list)
     doors: Annotated[list[DoorConfig], Meta(max_length=64)] = field(default_factory=list)
+    building: BuildingConfig | None = None
+    panels: Annotated[list[PanelConfig], Meta(max_length=16)] = field(default_factory=list)
 
 
 class Setup(NamedTuple):
@@ -177,6 +236,8 @@ def _device_problems(config: EdgeConfig) -> Iterator[str]:
         if device.device in names:
             yield f"devices: {device.device!r} is there twice"
         names.add(device.device)
+        if device.needs_building() and config.building is None:
+            yield f"device {device.device}: a {device.driver} needs the building's broker: set [building]"
         uses += [PinUse(device.device, pin) for pin in device.pins()]
         uses += [PortUse(device.device, port) for port in device.ports()]
     if config.board is None:
@@ -199,25 +260,58 @@ def _twice(uses: list[PinUse | PortUse]) -> Iterator[str]:
 
 
 def _door_problems(config: EdgeConfig) -> Iterator[str]:
-    drivers = {str(table.get("device")): table.get("driver") for table in config.devices}
-    known = registry.drivers().values()
     doors: set[str] = set()
     users: dict[str, str] = {}
     for door in config.doors:
         if door.door in doors:
             yield f"doors: {door.door!r} is there twice"
         doors.add(door.door)
-        uses = [("lock", door.lock), *(("readers", reader) for reader in door.readers)]
-        if door.contact is not None:
-            uses.append(("contact", door.contact))
-        if door.exit is not None:
-            uses.append(("exit", door.exit))
-        for key, device in uses:
-            if device not in drivers:
-                yield f"door {door.door}: {key}: there is no device {device!r}"
-            elif drivers[device] not in (fit := [each.name for each in known if each.serves == key]):
-                wanted = " or ".join(sorted(fit))
-                yield f"door {door.door}: {key}: {device!r} is a {drivers[device]}, want a {wanted}"
-            if device in users:
-                yield f"door {door.door}: {key}: {device!r} already serves {users[device]!r}"
-            users.setdefault(device, door.door)
+        own: list[Use] = [("lock", door.lock), ("contact", door.contact), ("exit", door.exit)]
+        own += [("readers", reader) for reader in door.readers]
+        shared: list[Use] = [("fire", door.fire), ("lockdown", door.lockdown)]
+        yield from _served(config, f"door {door.door}", [*own, *shared])
+        yield from _taken(f"door {door.door}", door.door, own, users)
+    yield from _interlock_problems(config)
+    for panel in config.panels:
+        where = f"panel {panel.panel}"
+        if panel.panel in doors:
+            yield f"panels: {panel.panel!r} is the name of a door or of another panel"
+        doors.add(panel.panel)
+        panels: list[Use] = [("panel", panel.device)]
+        yield from _served(config, where, panels)
+        yield from _taken(where, panel.panel, panels, users)
+        for name in panel.doors:
+            if name not in {door.door for door in config.doors}:
+                yield f"{where}: doors: there is no door {name!r}"
+
+
+Use = tuple[registry.Serves, str | None]
+
+
+def _served(config: EdgeConfig, where: str, uses: list[Use]) -> Iterator[str]:
+    """Devices that are not there, or cannot do what they are named for."""
+    drivers = {str(table.get("device")): table.get("driver") for table in config.devices}
+    known = registry.drivers().values()
+    for key, device in uses:
+        if device is None:
+            continue
+        if device not in drivers:
+            yield f"{where}: {key}: there is no device {device!r}"
+        elif drivers[device] not in (fit := [each.name for each in known if each.serves == key]):
+            yield f"{where}: {key}: {device!r} is a {drivers[device]}, want a {' or '.join(sorted(fit))}"
+
+
+def _taken(where: str, name: str, uses: list[Use], users: dict[str, str]) -> Iterator[str]:
+    """Devices that serve something else already; notes in ``users`` whose they are."""
+    for key, device in uses:
+        if device is not None and device in users:
+            yield f"{where}: {key}: {device!r} already serves {users[device]!r}"
+        if device is not None:
+            users.setdefault(device, name)
+
+
+def _interlock_problems(config: EdgeConfig) -> Iterator[str]:
+    interlocks = {door.door: door.interlock for door in config.doors}
+    for door, other in interlocks.items():
+        if other is not None and interlocks.get(other) != door:
+            yield f"door {door}: interlock: {other!r} has to be a door here that names {door!r} in turn"

@@ -4,6 +4,7 @@ A golden file is what goes over the wire: the topic on the first line, then the 
 speak what stands there: a change here is a change of the wire.
 """
 
+import base64
 from pathlib import Path
 from typing import Final
 
@@ -43,6 +44,15 @@ EVENTS: Final[list[a.Event]] = [
     a.AccessNotUsed(door="gate", grant=GRANT),
     a.AccessRefused(door="gate", reason=a.RefusalReason.UNKNOWN),
     a.CommandExecuted(door="gate", command=COMMAND, action=DoorAction.ACCESS),
+    a.AccessGranted(door="gate", grant=GRANT, duress=True),
+    a.AccessGranted(door="gate", grant=GRANT, offline=True, space="hall"),
+    a.DoorFireChanged(door="gate", active=True),
+    a.FireInputChanged(device="fire-panel", active=True),
+    a.TamperChanged(device="gate-housing", active=True),
+    a.FreeOpeningChanged(door="gate", active=True, reference=GRANT),
+    a.PanelChanged(panel="alarm", state=a.PanelState.UNSET, reference=GRANT),
+    a.PanelRefused(panel="alarm", reason="the gate is open", reference=COMMAND),
+    a.JournalReplaced(stream=a.Stream.EVENTS, reason="file is not a database"),
     a.DeviceHealth(device="hall-radar", health=a.Health.ERROR, detail="port vanished"),
     a.LateCommit(door="gate", waited_ms=80),
     a.SamplesDropped(batches=3),
@@ -92,6 +102,34 @@ AGENT: Final[dict[str, tuple[Topic, AgentMessage]]] = {
             grants=a.GrantsHeld(epoch=7, revision=3, grants=12),
         ),
     ),
+    "birth-in-trouble": (
+        _of(Channel.BIRTH),
+        a.Birth(
+            boot=BOOT,
+            version="0.1.0",
+            at=T,
+            clock=a.ClockSource.NONE,
+            clock_trusted=False,
+            nonce=NONCE,
+            devices=[],
+            doors=[
+                a.DoorInfo(
+                    door="gate",
+                    mode=DoorMode.LOCKED_OPEN,
+                    physical=DoorPhysicalState.OPEN,
+                    lock=LockPhysicalState.FAULT,
+                    alarm=DoorAlarm.NORMAL,
+                    fire=True,
+                )
+            ],
+            series=[],
+            journals=[],
+            storage=[a.StorageInfo(stream=a.Stream.EVENTS, health=a.Health.ERROR, detail="disk is full")],
+            panels=[a.PanelInfo(panel="alarm", state=a.PanelState.SET, ready=True)],
+            keys=[SIGNER.kid],
+            certificate_until=T + 86_400_000,
+        ),
+    ),
     "events": (
         _of(Channel.EVENTS),
         a.EventsBatch(
@@ -123,6 +161,15 @@ AGENT: Final[dict[str, tuple[Topic, AgentMessage]]] = {
 
 GATEWAY: Final[dict[str, tuple[Topic, GatewayMessage]]] = {
     "announcement": (Topic.announcement("saint-aubin"), g.Announcement(epoch=7, revision=1, started=T)),
+    "announcement-with-keys": (
+        Topic.announcement("saint-aubin"),
+        g.Announcement(
+            epoch=7,
+            revision=6,
+            started=T,
+            keys=[base64.b64encode(SIGNER.public.public_bytes_raw()).decode()],
+        ),
+    ),
     "receipt": (
         _of(Channel.RECEIPT),
         g.Receipt(epoch=7, revision=2, journal=JOURNAL, stream=a.Stream.EVENTS, through=13),
@@ -162,6 +209,29 @@ GATEWAY: Final[dict[str, tuple[Topic, GatewayMessage]]] = {
                     windows=[g.Window(start=T, end=T + 7_200_000)],
                 )
             ],
+        ),
+    ),
+    "page-of-everything": (
+        _of(Channel.PAGE, DIGEST),
+        g.GrantsPage(
+            epoch=7,
+            revision=3,
+            grants=[
+                g.Grant(
+                    id=GRANT,
+                    kind=g.CredentialKind.STAFF_CARD,
+                    salt_id="s1",
+                    lookup=DIGEST,
+                    doors=["gate"],
+                    schedules=["mornings"],
+                    once=True,
+                    duress=True,
+                    extended=True,
+                )
+            ],
+            schedules=[g.Schedule(schedule="mornings", windows=[g.Window(start=T, end=T + 3_600_000)])],
+            free_openings=[g.FreeOpening(door="gate", schedule="mornings", first_person=True)],
+            offline=[g.OfflineKeys(space="hall", doors=["gate"], digits=11, first_day=20_775, sealed="AAAA")],
         ),
     ),
     "command": (

@@ -49,6 +49,8 @@ class Disk:
 
 class Bolt:
     device = "strike"
+    confirms = False
+    frees_when_idle = False
 
     def __init__(self, log: list[str]) -> None:
         self.log = log
@@ -58,6 +60,9 @@ class Bolt:
 
     def secure(self) -> None:
         self.log.append("secure")
+
+    def idle(self) -> None:
+        self.log.append("idle")
 
     def close(self) -> None:
         self.log.append("close")

@@ -69,4 +69,5 @@ def test_retained_messages_and_wills(
         finally:
             await child.stop(world)
 
-    assert asyncio.run(scene()) == [("kept", b"here"), ("will", b"gone")]
+    # who subscribes at the moment of a message may get it live and as retained: QoS 1 is at least once
+    assert list(dict.fromkeys(asyncio.run(scene()))) == [("kept", b"here"), ("will", b"gone")]

@@ -17,6 +17,10 @@ class Plan:
 
     release_ms: int = 5_000
     open_ms: int = 30_000
+    extended_release_ms: int = 15_000
+    extended_open_ms: int = 60_000
+    relock_delay_ms: int = 0
+    pre_alarm_ms: int = 5_000
     relock: Relock = "open"
     exit_releases: bool = False
 

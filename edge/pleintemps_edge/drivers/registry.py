@@ -16,7 +16,7 @@ from pleintemps_contract.errors import ConfigError
 from pleintemps_contract.identifiers import Slug
 from pleintemps_contract.world import SystemWorld, World
 
-from .base import Driver, Lock
+from .base import Building, Driver, Lock, Panel
 
 
 class DeviceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -33,10 +33,17 @@ class DeviceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         """Serial ports that the device takes, as configured."""
         return ()
 
+    def needs_building(self) -> bool:
+        """Whether the device is reached over the building's own broker."""
+        return False
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
     """What a driver may use. ``base`` is the folder of the configuration: relative ports start there.
+
+    ``idle`` makes locks idle instead of secured: a fire is not confirmed as over. ``building`` is the
+    building's own broker where one is configured.
 
     ``line`` is the machine's own clock, for what happens on wires: pulses and bytes keep real time even
     where ``world`` is a simulated clock that runs faster. ``pin_factory`` None is gpiozero's default, which
@@ -47,14 +54,18 @@ class Context:
     base: Path
     line: World = field(default_factory=SystemWorld)
     pin_factory: Factory | None = None
+    idle: bool = False
+    building: Building | None = None
 
     def port(self, name: str) -> Path:
         """The path of a configured serial port."""
         return self.base / name
 
 
-Serves = Literal["lock", "contact", "readers", "exit"]
-"""The keys of a ``[[doors]]`` table that name devices."""
+Serves = Literal["lock", "contact", "readers", "exit", "fire", "lockdown", "panel"]
+"""The keys of a ``[[doors]]`` or ``[[panels]]`` table that name devices."""
+
+Made = Driver | Lock | Panel
 
 C = TypeVar("C", bound=DeviceConfig)
 
@@ -65,13 +76,13 @@ class Registration(Generic[C]):
 
     name: str
     config: type[C]
-    make: Callable[[C, Context], Driver | Lock]
+    make: Callable[[C, Context], Made]
     serves: Serves | None = None
 
 
 _DRIVERS: Final[dict[str, Registration[Any]]] = {}
 
-Make = TypeVar("Make", bound=Callable[..., Driver | Lock])
+Make = TypeVar("Make", bound=Callable[..., Made])
 
 
 def driver(name: str, config: type[DeviceConfig], serves: Serves | None = None) -> Callable[[Make], Make]:
@@ -127,11 +138,11 @@ def config_ports(config: DeviceConfig) -> tuple[str, ...]:
     return config.ports()
 
 
-def build(table: Mapping[str, object], context: Context) -> Driver | Lock:
+def build(table: Mapping[str, object], context: Context) -> Made:
     """Make the device of one ``[[devices]]`` table; takes its pins, opens no port yet.
 
     Raises ConfigError that names device and key, also for a pin that cannot be had.
     """
     config = read(table)
-    made: Driver | Lock = drivers()[config.driver].make(config, context)
+    made: Made = drivers()[config.driver].make(config, context)
     return made

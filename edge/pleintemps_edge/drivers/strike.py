@@ -21,12 +21,20 @@ class StrikeConfig(DeviceConfig, frozen=True, kw_only=True):
 class Strike:
     """A lock that a level holds. Made secured: the output goes straight to the level that secures."""
 
+    confirms = False
+
     def __init__(self, config: StrikeConfig, context: Context) -> None:
         self.device = config.device
         self._locks_on = config.wiring == "energise-to-lock"
+        self._resting = self._locks_on and not context.idle
         self._output = open_output(
-            config.device, config.pin, config.energise, self._locks_on, context.pin_factory
+            config.device, config.pin, config.energise, self._resting, context.pin_factory
         )
+
+    @property
+    def frees_when_idle(self) -> bool:
+        """A magnet that holds by current lets go without it."""
+        return self._locks_on
 
     def release(self) -> None:
         """Let the door be opened."""
@@ -34,9 +42,15 @@ class Strike:
 
     def secure(self) -> None:
         """Keep the door shut."""
+        self._resting = self._locks_on
         self._output.value = self._locks_on
 
+    def idle(self) -> None:
+        """Energise nothing."""
+        self._resting = False
+        self._output.value = False
+
     def close(self) -> None:
-        """Give the pin back, secured; from then on the board's own resistor holds the level."""
-        self.secure()
+        """Give the pin back at rest; from then on the board's own resistor holds the level."""
+        self._output.value = self._resting
         self._output.close()

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from pleintemps_contract.agent_messages import Health
-from pleintemps_edge.drivers.base import Driver, HealthChanged, Lock, Observation, Sampled
-from pleintemps_edge.drivers.registry import Context, build
+from pleintemps_edge.drivers.base import Driver, HealthChanged, Observation, Sampled
+from pleintemps_edge.drivers.registry import Context, Made, build
 
 _DEADLINE_S = 10.0
 T = TypeVar("T")
@@ -51,7 +51,7 @@ async def settled() -> None:
 
 def built(context: Context, kind: type[T], **table: Any) -> T:
     """The device of ``table``, which is a ``kind``."""
-    made: Driver | Lock = build(table, context)
+    made: Made = build(table, context)
     assert isinstance(made, kind)
     return made
 
