@@ -33,14 +33,14 @@ def test_a_contact_that_fails_is_a_fault_of_the_door_until_it_works_again(tmp_pa
         with mock_pins() as factory:
             async with running_agent(write_setup(tmp_path, 9), factory) as agent:
                 await until(lambda: physical(agent) is DoorPhysicalState.CLOSED)
-                agent.observe(HealthChanged("hall-reed", Health.ERROR, "contact flapping"))
+                agent._router.observe(HealthChanged("hall-reed", Health.ERROR, "contact flapping"))
                 assert physical(agent) is DoorPhysicalState.FAULT
                 birth = agent._birth("0" * 32)
                 reed = next(device for device in birth.devices if device.device == "hall-reed")
                 assert (reed.health, reed.detail) == (Health.ERROR, "contact flapping")
-                agent.observe(HealthChanged("hall-reed", Health.OK, ""))
+                agent._router.observe(HealthChanged("hall-reed", Health.OK, ""))
                 assert physical(agent) is DoorPhysicalState.CLOSED
-                agent.observe(HealthChanged("hall-reed", Health.OK, ""))
+                agent._router.observe(HealthChanged("hall-reed", Health.OK, ""))
                 batch = await agent._events.batch(0)
                 assert batch is not None
                 told = [
@@ -58,8 +58,8 @@ def test_an_unreadable_key_refuses_the_entry(tmp_path: Path) -> None:
         with mock_pins() as factory:
             async with running_agent(write_setup(tmp_path, 9), factory) as agent:
                 now = agent._world.monotonic()
-                agent.observe(Unreadable("hall-keypad", "3 bits", now))
-                assert agent._dialogues["hall-keypad"].spoiled
+                agent._router.observe(Unreadable("hall-keypad", "3 bits", now))
+                assert agent._router.dialogues["hall-keypad"].spoiled
 
     asyncio.run(story())
 
@@ -81,7 +81,7 @@ def test_who_leaves_by_the_handle_forces_no_door(tmp_path: Path) -> None:
             async with running_agent(with_handle(tmp_path), factory) as agent:
                 # the handle's first reading has settled as the contact's has: both since the start
                 await until(lambda: physical(agent) is DoorPhysicalState.CLOSED)
-                await until(lambda: agent._health["hall-handle"].health is Health.OK)
+                await until(lambda: agent._router.health["hall-handle"].health is Health.OK)
                 factory.pin(5).drive_low()
                 await until(lambda: agent._doors["hall"]._state.exit_held)
                 factory.pin(22).drive_high()
@@ -104,11 +104,13 @@ def test_a_handle_that_is_stuck_hides_no_break_in_for_long(tmp_path: Path) -> No
             async with running_agent(with_handle(tmp_path), factory) as agent:
                 await until(lambda: physical(agent) is DoorPhysicalState.CLOSED)
                 now = agent._world.monotonic()
-                agent.observe(ExitRequested("hall-handle", True, now))
-                agent.observe(ExitRequested("other-handle", True, now))
-                agent.observe(HealthChanged("hall-handle", Health.ERROR, "held for a minute"))
+                agent._router.observe(ExitRequested("hall-handle", True, now))
+                agent._router.observe(ExitRequested("other-handle", True, now))
+                agent._router.observe(HealthChanged("hall-handle", Health.ERROR, "held for a minute"))
                 release = agent._doors["hall"].plan.release_ms
-                agent.observe(ContactChanged("hall-reed", True, 0, agent._world.monotonic() + release + 1))
+                agent._router.observe(
+                    ContactChanged("hall-reed", True, 0, agent._world.monotonic() + release + 1)
+                )
                 assert alarm(agent) is DoorAlarm.FORCED_OPEN
 
     asyncio.run(story())
@@ -121,7 +123,7 @@ def test_a_contact_without_a_door_is_only_a_series(tmp_path: Path) -> None:
     async def story() -> None:
         with mock_pins() as factory:
             async with running_agent(config, factory) as agent:
-                agent.observe(ContactChanged("hall-reed", True, 0, agent._world.monotonic()))
+                agent._router.observe(ContactChanged("hall-reed", True, 0, agent._world.monotonic()))
                 assert physical(agent) is DoorPhysicalState.UNKNOWN
                 birth = agent._birth("0" * 32)
                 assert birth.clock is ClockSource.SIMULATED
@@ -205,14 +207,14 @@ def test_measurements_bear_the_time_that_is_believed(tmp_path: Path, monkeypatch
         with mock_pins() as factory:
             async with running_agent(write_setup(tmp_path, 9), factory, OldClock()) as agent:
                 world = agent._world
-                agent.observe(Sampled("hall-pir", world.now(), 1.0))
+                agent._router.observe(Sampled("hall-pir", world.now(), 1.0))
                 agent._clock.answer(agent._clock.ask(), gateway_now)
-                agent.observe(Sampled("hall-pir", world.now(), 0.0))
-                state = agent._collector._states["hall-pir"]
+                agent._router.observe(Sampled("hall-pir", world.now(), 0.0))
+                state = agent._metering._collector._states["hall-pir"]
                 state.said -= state.every_ms
-                agent._collected.set()
+                agent._metering._collected.set()
                 await until(lambda: state.said > world.monotonic() - state.every_ms)
-                agent._collect()
+                agent._metering.flush()
                 batches: list[SamplesBatch] = []
                 while (batch := await agent._samples.batch(len(batches))) is not None:
                     batches.append(batch)

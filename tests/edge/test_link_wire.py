@@ -69,7 +69,7 @@ async def stage(
 def press(agent: Agent, keys: str) -> None:
     """Keys as the keypad's driver reports them."""
     for key in keys:
-        agent.observe(KeyPressed("hall-keypad", key, agent._world.monotonic()))
+        agent._router.observe(KeyPressed("hall-keypad", key, agent._world.monotonic()))
 
 
 def refusals(gateway: Gateway) -> dict[tuple[str, str], int]:
@@ -276,7 +276,7 @@ def test_a_restart_without_a_network_keeps_grants_and_throttle(tmp_path: Path, m
         with mock_pins() as factory:
             async with running_agent(config, factory) as agent:
                 press(agent, CODE + "#")
-                await until(lambda: not agent._attempts)
+                await until(lambda: not agent._router.attempts)
                 assert factory.pin(27).state == 0
         mosquitto.start()
         async with stage(tmp_path, mosquitto) as (gateway, _, _):
@@ -300,7 +300,7 @@ def test_a_broker_that_dies_costs_no_record(tmp_path: Path, mosquitto: Mosquitto
         async def outlive_a_death(agent: Agent, wanted: int) -> None:
             mosquitto.kill()
             press(agent, "0#0#")
-            await until(lambda: not agent._attempts)
+            await until(lambda: not agent._router.attempts)
             mosquitto.start()
             async with gateway_on(mosquitto.port) as gateway:
                 gateway.records = stored
