@@ -15,6 +15,7 @@ from pleintemps_gateway.errors import SchemaError, SettingsError, StoreError
 BUSY_MS: Final = 20_000
 """How long a writer waits for another process's commit before it gives up."""
 _WRITE: Final = "pleintemps_write"
+_SWITCHES: Final = 20
 
 
 def open_engine(url: str) -> Engine:
@@ -46,9 +47,9 @@ def open_engine(url: str) -> Engine:
 
 def _sqlite_connect(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # the driver's own BEGIN comes too late; _sqlite_begin says it
+    connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+    _use_wal(connection)
     for pragma in (
-        f"busy_timeout={BUSY_MS}",
-        "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
         "cache_size=-65536",
@@ -56,6 +57,18 @@ def _sqlite_connect(connection: sqlite3.Connection, _record: object) -> None:
         "temp_store=MEMORY",
     ):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Two who switch a new file at once do not wait for each other by themselves; raises OperationalError."""
+    for _ in range(_SWITCHES):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:
+            connection.execute("BEGIN IMMEDIATE")  # this does wait
+            connection.execute("ROLLBACK")
+    connection.execute("PRAGMA journal_mode=WAL")
 
 
 def _sqlite_begin(connection: Connection) -> None:

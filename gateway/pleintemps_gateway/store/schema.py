@@ -19,6 +19,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
 )
 
 metadata: Final = MetaData()
@@ -53,6 +54,15 @@ changes = Table(
     PrimaryKeyConstraint("site", "seq"),
 )
 
+# When house-keeping last believed its clock: a clock that leaps must not make anything old.
+housekeeping = Table(
+    "housekeeping",
+    metadata,
+    _site(),
+    Column("at", _Ms, nullable=False),
+    PrimaryKeyConstraint("site"),
+)
+
 agents = Table(
     "agents",
     metadata,
@@ -69,6 +79,15 @@ agents = Table(
     Column("grants_revision", BigInteger),
     Column("grants_detail", String(200)),
     Column("command_counter", BigInteger, nullable=False, server_default="0"),
+    Column("storage", Text),  # JSON list of the birth's StorageInfo
+    Column("keys", Text),  # JSON list of the key ids that the agent believes
+    Column("certificate_until", _Ms),
+    # remote configuration: what was published last (JSON; NULL: never anything), what the agent said of it
+    Column("config", Text),
+    Column("config_epoch", BigInteger),
+    Column("config_revision", BigInteger),
+    Column("config_applied", Boolean),
+    Column("config_detail", String(200)),
     PrimaryKeyConstraint("site", "agent"),
 )
 
@@ -95,9 +114,24 @@ doors = Table(
     Column("physical", String(12), nullable=False),
     Column("lock", String(12), nullable=False),
     Column("alarm", String(20), nullable=False),
+    Column("fire", Boolean, nullable=False, server_default=false()),
     Column("since", _Ms),  # of the present physical state
     Column("at", _Ms),  # youngest record about this door
     PrimaryKeyConstraint("site", "door"),
+)
+
+# The building's own intrusion alarms, as their agents tell of them.
+panels = Table(
+    "panels",
+    metadata,
+    _site(),
+    Column("panel", String(40), nullable=False),
+    Column("agent", String(40), nullable=False),
+    Column("state", String(8), nullable=False),  # unknown, set, unset, alarm
+    Column("ready", Boolean),
+    Column("at", _Ms, nullable=False),
+    Column("asked", _Ms),  # when the rule asked for it to be set last
+    PrimaryKeyConstraint("site", "panel"),
 )
 
 series = Table(
@@ -147,6 +181,7 @@ events = Table(
     Column("body", Text, nullable=False),  # the event as JSON of the contract
     PrimaryKeyConstraint("site", "journal", "seq"),
     Index("events_by_time", "site", "at"),
+    Index("events_by_door", "site", "door", "at"),
 )
 
 # Raw samples as received columns: append only, deduplicated by the journal's ``through``.
