@@ -16,8 +16,13 @@ HASH_BYTES: Final = 32
 PEPPER_BYTES: Final = 32
 
 
+def card_text(card: str) -> str:
+    """What is hashed for a card in canonical text (``w26:FACILITY:NUMBER``). No typed code can equal it."""
+    return f"card:{card}"
+
+
 def hash_code(code: str, parameters: HashSet) -> bytes:
-    """32 bytes for a typed code; digits are a string, leading zeros count. Slow on purpose."""
+    """32 bytes for a typed code or a :func:`card_text`; leading zeros count. Slow on purpose."""
     kdf = Argon2id(
         salt=bytes.fromhex(parameters.salt),
         length=HASH_BYTES,
