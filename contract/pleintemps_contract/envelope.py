@@ -75,8 +75,17 @@ class TrustedKeys:
     def kids(self) -> frozenset[str]:
         return frozenset(self._keys)
 
+    @property
+    def public(self) -> dict[str, Ed25519PublicKey]:
+        """The keys by their ids."""
+        return dict(self._keys)
+
     def open(self, topic: str, payload: bytes) -> bytes:
         """The body, once its signature for ``topic`` is proved; raises EnvelopeError (an EnvelopeFault)."""
+        return self.prove(topic, payload)[1]
+
+    def prove(self, topic: str, payload: bytes) -> tuple[str, bytes]:
+        """As :meth:`open`, with the id of the key that has signed."""
         line_feed = payload.find(b"\n", 0, _MAX_HEADER)
         if line_feed < 0:
             raise EnvelopeError(topic, EnvelopeFault.NO_HEADER)
@@ -85,6 +94,8 @@ class TrustedKeys:
             signature = base64.b64decode(header.sig, validate=True)
         except (msgspec.MsgspecError, binascii.Error, UnicodeDecodeError, ValueError) as error:
             raise EnvelopeError(topic, EnvelopeFault.BAD_HEADER) from error
+        if base64.b64encode(signature).decode() != header.sig:  # a signature has one spelling
+            raise EnvelopeError(topic, EnvelopeFault.BAD_HEADER)
         key = self._keys.get(header.kid)
         if key is None:
             raise EnvelopeError(topic, EnvelopeFault.UNKNOWN_KEY)
@@ -93,4 +104,4 @@ class TrustedKeys:
             key.verify(signature, signed_bytes(topic, body))
         except InvalidSignature as error:
             raise EnvelopeError(topic, EnvelopeFault.BAD_SIGNATURE) from error
-        return body
+        return header.kid, body

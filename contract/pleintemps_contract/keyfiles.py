@@ -90,6 +90,9 @@ def load_agent_keys(folder: Path) -> AgentKeys:
             Ed25519PublicKey.from_public_bytes(base64.b64decode(entry.public, validate=True))
             for entry in file.keys
         ]
+        for entry, key in zip(file.keys, keys, strict=True):
+            if entry.kid != key_id(key):
+                raise KeyFileError(f"{path}: kid {entry.kid} is not that of its key, {key_id(key)}")
         trusted = TrustedKeys(keys)
     except OSError as error:
         raise KeyFileError(f"{path}: {error.strerror or error}") from error

@@ -49,6 +49,11 @@ def test_key_files_that_cannot_be_used_are_named(tmp_path: Path) -> None:
     with pytest.raises(KeyFileError, match=r"gateway-keys\.json.*0 keys"):
         load_agent_keys(tmp_path)
     save(tmp_path)
+    file = tmp_path / "gateway-keys.json"
+    file.write_text(file.read_text().replace(SIGNER.kid, "0" * 16))
+    with pytest.raises(KeyFileError, match=f"kid {'0' * 16} is not that of its key, {SIGNER.kid}"):
+        load_agent_keys(tmp_path)
+    save(tmp_path)
     (tmp_path / "identity.json").chmod(0o644)
     with pytest.raises(KeyFileError, match="others may read it"):
         load_agent_keys(tmp_path)

@@ -34,7 +34,7 @@ from pleintemps_contract.world import ManualWorld
 from pleintemps_edge.agent import Agent
 from pleintemps_edge.door import Plan
 from pleintemps_edge.drivers.base import KeyPressed
-from pleintemps_edge.link import office
+from pleintemps_edge.link import delivery
 from tests.support.broker import Mosquitto
 
 from .actors import (
@@ -214,7 +214,7 @@ def test_a_door_that_refuses_says_so(tmp_path: Path, mosquitto: Mosquitto) -> No
 def test_grants_apply_all_at_once_and_not_before(
     tmp_path: Path, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(office, "PAGE_GRACE_MS", 200)
+    monkeypatch.setattr(delivery, "PAGE_GRACE_MS", 200)
 
     async def story() -> None:
         async with stage(tmp_path, mosquitto) as (gateway, agent, factory):

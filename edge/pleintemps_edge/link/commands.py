@@ -1,18 +1,24 @@
 """Whether a command may be carried out: once, at this boot, in time. Pure.
 
 ``boot`` is new at every start of the agent and counters only rise within it, so a command that was ever
-seen, or that was meant for an earlier boot, can never work again, whatever the clock says.
+seen, or that was meant for an earlier boot, can never work again, whatever the clock says. Counters may
+have gaps. Only what is proved, of this reign and of this boot moves the counter: nothing else can spoil the
+number of a command that is still to come.
 """
 
 from collections.abc import Container
 from dataclasses import dataclass
+from typing import Final
 
 from pleintemps_contract.agent_messages import CommandRefusal
 from pleintemps_contract.gateway_messages import Command
+from pleintemps_contract.onvif import DoorAction
 
 from .inbox import Reason
 
-_FAULTS = {Reason.RETAINED: CommandRefusal.RETAINED, Reason.OLD_EPOCH: CommandRefusal.OLD_EPOCH}
+PANEL_ACTIONS: Final = frozenset({DoorAction.SET_PANEL, DoorAction.UNSET_PANEL})
+"""Those that name a panel in the place of the door."""
+_FAULTS: Final = {Reason.RETAINED: CommandRefusal.RETAINED, Reason.OLD_EPOCH: CommandRefusal.OLD_EPOCH}
 
 
 @dataclass(slots=True)
@@ -21,6 +27,7 @@ class CommandGuard:
 
     boot: str
     doors: Container[str]
+    panels: Container[str] = ()
     counter: int = 0
 
     def judge(self, command: Command, fault: Reason | None, now: int | None) -> CommandRefusal | None:
@@ -32,7 +39,7 @@ class CommandGuard:
         if command.counter <= self.counter:
             return CommandRefusal.REPEATED
         self.counter = command.counter
-        if command.door not in self.doors:
+        if command.door not in (self.panels if command.action in PANEL_ACTIONS else self.doors):
             return CommandRefusal.UNKNOWN_DOOR
         if now is not None and now >= command.expires:
             return CommandRefusal.EXPIRED

@@ -4,11 +4,15 @@ epoch.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+import msgspec
 
 from pleintemps_contract.envelope import TrustedKeys
 from pleintemps_contract.errors import DecodeError, EnvelopeError, IdentifierError, TopicError
 from pleintemps_contract.gateway_messages import GrantsPage
 from pleintemps_contract.topics import Channel, Topic
+from pleintemps_contract.units import Epoch, Revision
 from pleintemps_contract.wire import MAX_PAYLOAD, GatewayMessage, decode_gateway_body
 from pleintemps_edge.access.grants import page_digest
 
@@ -25,28 +29,47 @@ class Reason(StrEnum):
     OLD_REVISION = "old-revision"
     FOREIGN_JOURNAL = "foreign-journal"
     BEYOND_JOURNAL = "beyond-journal"
+    BEYOND_SENT = "beyond-sent"
     FOREIGN_BOOT = "foreign-boot"
     REPEATED = "repeated"
+    KEYS = "keys"
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A proved message and the exact bytes of its body. ``fault`` is set if it must not be followed all the
-    same.
+    """A proved message, the exact bytes of its body and the id of the key that signed it. ``fault`` is set
+    if it must not be followed all the same.
     """
 
     topic: Topic
     message: GatewayMessage
     body: bytes
+    signer: str
     fault: Reason | None = None
+
+
+class _Version(msgspec.Struct, frozen=True, kw_only=True):
+    """What every body carries, and what an answer to it has to name."""
+
+    epoch: Epoch
+    revision: Revision
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """``channel`` and ``reason`` for the record; nothing else of the message is kept."""
+    """``channel`` and ``reason`` for the record; nothing else of the message is kept.
+
+    ``version`` is that of a message that the gateway of this reign has signed but that does not decode,
+    ``detail`` says where it fails: the gateway hears of it where the channel has an answer.
+    """
 
     channel: str
     reason: str
+    version: tuple[int, int] | None = None
+    detail: str = ""
+
+
+_version: Final = msgspec.json.Decoder(_Version)
 
 
 @dataclass(slots=True)
@@ -72,19 +95,28 @@ class Inbox:
         if len(payload) > MAX_PAYLOAD:
             return Refused(channel, Reason.TOO_LARGE)
         try:
-            body = self.keys.open(text, payload)
-            message = decode_gateway_body(topic, body)
+            signer, body = self.keys.prove(text, payload)
         except EnvelopeError as error:
             return Refused(channel, error.reason)
-        except DecodeError:
-            return Refused(channel, Reason.UNDECODABLE)
+        try:
+            message = decode_gateway_body(topic, body)
+        except DecodeError as error:
+            version = self._version_of(body)
+            return Refused(channel, Reason.UNDECODABLE, version, error.reason[:200] if version else "")
         if topic.channel is Channel.PAGE and page_digest(body) != topic.tail:
             return Refused(channel, Reason.DIGEST)
         if retained and not topic.row.retained:
-            return Opened(topic, message, body, Reason.RETAINED)
+            return Opened(topic, message, body, signer, Reason.RETAINED)
         # an unchanged page keeps its epoch: what vouches for it is the manifest that names its digest
         if not isinstance(message, GrantsPage):
             if message.epoch < self.epoch:
-                return Opened(topic, message, body, Reason.OLD_EPOCH)
+                return Opened(topic, message, body, signer, Reason.OLD_EPOCH)
             self.epoch = message.epoch
-        return Opened(topic, message, body)
+        return Opened(topic, message, body, signer)
+
+    def _version_of(self, body: bytes) -> tuple[int, int] | None:
+        try:
+            version = _version.decode(body)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return None
+        return (version.epoch, version.revision) if version.epoch >= self.epoch else None

@@ -1,24 +1,18 @@
 """What the gateway's messages do at the agent, one method for each kind; answers go to ``respond``."""
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from types import MappingProxyType
 from typing import Final, Protocol
-
-import msgspec
 
 from pleintemps_contract.agent_messages import (
     CommandRefusal,
     CommandResult,
-    ConfigResult,
     Event,
     GrantsHeld,
-    ManifestResult,
     Response,
     Stream,
 )
-from pleintemps_contract.errors import DecodeError
 from pleintemps_contract.gateway_messages import (
     Announcement,
     Command,
@@ -28,25 +22,25 @@ from pleintemps_contract.gateway_messages import (
     Receipt,
 )
 from pleintemps_contract.logs import line
+from pleintemps_contract.topics import Channel
 from pleintemps_contract.world import World
 from pleintemps_edge.access.desk import Desk
-from pleintemps_edge.access.grants import Assembler, GrantTable, is_newer
 from pleintemps_edge.clock import Clock
-from pleintemps_edge.door import Commanded, PlanChanged
+from pleintemps_edge.door import Commanded
 from pleintemps_edge.journal.events import EventJournal
 from pleintemps_edge.journal.samples import SampleJournal
 from pleintemps_edge.keeper import Keeper
 
-from .commands import CommandGuard
+from .commands import PANEL_ACTIONS, CommandGuard
+from .delivery import Delivery
 from .inbox import Inbox, Opened, Reason, Refused
+from .keyring import KeyRing
 from .outbox import Outbox
 from .refusals import Refusals
+from .settings import Settings
 
-PAGE_GRACE_MS: Final = 5_000
-"""Pages are published before their manifest, but retained messages arrive in any order."""
 _EPOCH: Final = "epoch"
-_MANIFEST: Final = "manifest"
-_CONFIG: Final = "config"
+_KEYS: Final = "keys"
 _LOG: Final = logging.getLogger("link")
 
 
@@ -58,6 +52,16 @@ class Streams(Protocol):
 
     def wake(self) -> None:
         """There may be something to send."""
+
+    def rebirth(self) -> None:
+        """Something that the birth tells has changed."""
+
+
+class Panels(Protocol):
+    """What carries out the commands of one intrusion panel."""
+
+    def command(self, command: Command, then: Callable[[], None]) -> CommandRefusal | None:
+        """Why not, or None; ``then`` is called when it is done."""
 
 
 class Office:
@@ -76,33 +80,45 @@ class Office:
         samples: SampleJournal,
         streams: Streams,
         respond: Callable[[Response], None],
+        panels: Mapping[str, Panels] = MappingProxyType({}),
+        receipted: Callable[[], None] = lambda: None,
     ) -> None:
+        """``inbox`` comes with the keys of the key folder; ``receipted`` hears of every new receipt."""
         self._inbox = inbox
         self._world = world
         self._clock = clock
         self._doors = doors
-        self._desk = desk
+        self._panels = panels
         self._events = events
         self._samples = samples
         self._streams = streams
         self._respond = respond
-        self._guard = CommandGuard(boot, doors)
+        self._receipted = receipted
+        self._guard = CommandGuard(boot, doors, panels)
         self._refusals = Refusals()
         self._gateway: tuple[int, int] | None = None
-        self._config: Config | None = None
-        self._assembler = Assembler(dict(events.pages()))
-        self._grace_until: int | None = None
+        self._announced_at = (-1, -1)
+        self._receipt_at = (-1, -1)
         kept = events.state(_EPOCH)
         inbox.epoch = int(kept) if kept is not None and kept.isdigit() else 0
-        self._restore()
+        self._ring = KeyRing(inbox.keys, events.state(_KEYS))
+        if self._ring.unusable:
+            _LOG.error(line("kept-keys-unusable"))
+        inbox.keys = self._ring.trusted
+        streams.events.reached = events.position.next - 1
+        streams.samples.reached = samples.position.next - 1
+        self._grants = Delivery(world, desk, events, respond, self._refuse)
+        self._settings = Settings(doors, events, respond, self._refuse)
 
     @property
     def held(self) -> GrantsHeld | None:
         """The grants in force, for the birth."""
-        manifest = self._desk.table.manifest
-        if manifest is None:
-            return None
-        return GrantsHeld(epoch=manifest.epoch, revision=manifest.revision, grants=self._desk.table.count)
+        return self._grants.held
+
+    @property
+    def keys(self) -> list[str]:
+        """The ids of the keys that may sign for the gateway, for the birth."""
+        return self._ring.kids
 
     def receive(self, topic: str, payload: bytes, retained: bool) -> None:
         """Take one message off the line; whatever it is, it harms itself only."""
@@ -112,26 +128,21 @@ class Office:
             self._events.append([], {_EPOCH: b"%d" % self._inbox.epoch})
         if isinstance(found, Refused):
             self._refuse(found.channel, found.reason)
+            self._explain(found)
         elif found is not None:
             self._take(found)
 
     def next_due(self) -> int | None:
         """When :meth:`tick` has something to do next, monotonic ms of the network's world."""
-        times = (self._refusals.next_due(), self._grace_until)
+        times = (self._refusals.next_due(), self._grants.next_due())
         return min((at for at in times if at is not None), default=None)
 
     def tick(self) -> None:
         """Report refusals of minutes that are over, and a manifest whose pages did not come."""
-        now = self._world.monotonic()
-        records: list[Event] = list(self._refusals.due(now))
+        records: list[Event] = list(self._refusals.due(self._world.monotonic()))
         if records:
             self._events.append(records)
-        if self._grace_until is not None and now >= self._grace_until:
-            self._grace_until = None
-            missing = self._assembler.missing()
-            if self._assembler.wanted is not None and missing:
-                detail = f"{len(missing)} pages missing: {', '.join(digest[:8] for digest in missing[:8])}"
-                self._answer(self._assembler.wanted, False, detail)
+        self._grants.tick()
 
     def _refuse(self, channel: str, reason: str) -> None:
         record = self._refusals.refuse(channel, reason, self._world.monotonic())
@@ -139,41 +150,66 @@ class Office:
             _LOG.warning(line("message-refused", channel=channel, reason=reason))
             self._events.append([record])
 
+    def _explain(self, found: Refused) -> None:
+        """Answer what the gateway has signed and nobody can read."""
+        if found.version is None:
+            return
+        if found.channel == Channel.CONFIG:
+            self._settings.undecodable(found.version, found.detail)
+        elif found.channel == Channel.MANIFEST:
+            self._grants.undecodable(found.version, found.detail)
+
     def _take(self, found: Opened) -> None:
         message = found.message
         if isinstance(message, Command):
             self._command(message, found.fault)
-        elif found.fault is Reason.OLD_EPOCH and message in (self._desk.table.manifest, self._config):
+        elif found.fault is Reason.OLD_EPOCH and self._is_held(found):
             return  # left on the broker by an earlier reign, and long in force here
         elif found.fault is not None:
             self._refuse(found.topic.channel.value, found.fault)
         elif isinstance(message, Receipt):
             self._receipt(message)
         elif isinstance(message, GrantsPage):
-            self._assembler.add_page(found.topic.tail, found.body)
-            self._assemble()
+            self._grants.page(found.topic.tail, found.body)
         elif isinstance(message, GrantsManifest):
-            self._manifest(message)
+            self._grants.manifest(message)
         elif isinstance(message, Config):
-            self._configure(message, found.body)
+            self._settings.configure(message, found.body)
         elif isinstance(message, Announcement):
-            self._announced(message)
+            self._announced(message, found.signer)
+
+    def _is_held(self, found: Opened) -> bool:
+        message = found.message
+        if isinstance(message, GrantsManifest):
+            return self._grants.is_held(message)
+        return isinstance(message, Config) and self._settings.is_held(message)
 
     # --- commands -----------------------------------------------------------------------------------
 
     def _command(self, command: Command, fault: Reason | None) -> None:
         reading = self._clock.read()
         refusal = self._guard.judge(command, fault, reading.at if reading.trusted else None)
+        if refusal is None:
+            refusal = self._carry_out(command)
+            _LOG.info(
+                line(
+                    "command",
+                    door=command.door,
+                    action=command.action.value,
+                    refusal=refusal.value if refusal else "none",
+                )
+            )
         if refusal is not None:
             self._refuse("command", refusal.value)
-        else:
-            event = Commanded(command.action, command.id)
-            done = CommandResult(id=command.id)
-            if not self._doors[command.door].happen(event, then=lambda: self._respond(done)):
-                refusal = CommandRefusal.DOOR_MODE
-        if refusal is not None:
             self._respond(CommandResult(id=command.id, refusal=refusal))
-        _LOG.info(line("command", door=command.door, action=command.action.value, refusal=refusal or "none"))
+
+    def _carry_out(self, command: Command) -> CommandRefusal | None:
+        done = CommandResult(id=command.id)
+        if command.action in PANEL_ACTIONS:
+            return self._panels[command.door].command(command, lambda: self._respond(done))
+        event = Commanded(command.action, command.id)
+        done_so = self._doors[command.door].happen(event, then=lambda: self._respond(done))
+        return None if done_so else CommandRefusal.DOOR_MODE
 
     # --- receipts and the gateway itself ------------------------------------------------------------
 
@@ -182,114 +218,53 @@ class Office:
             self._clock.answer(receipt.time.nonce, receipt.time.now)
         events = receipt.stream is Stream.EVENTS
         position = self._events.position if events else self._samples.position
+        outbox = self._streams.events if events else self._streams.samples
         if receipt.journal != position.journal:
             self._refuse("receipt", Reason.FOREIGN_JOURNAL)
-            return
-        if receipt.through >= position.next:
+        elif receipt.through >= position.next:
             self._refuse("receipt", Reason.BEYOND_JOURNAL)
+        elif receipt.through > outbox.reached:
+            self._refuse("receipt", Reason.BEYOND_SENT)
+        else:
+            self._heard_of(receipt, position.first)
+            if outbox.on_receipt(receipt.through, self._world.monotonic()):
+                if events:
+                    self._events.forget(receipt.through)
+                else:
+                    self._samples.forget(receipt.through)
+                self._streams.wake()
+
+    def _heard_of(self, receipt: Receipt, first: int) -> None:
+        """The gateway is there, unless this is an old receipt that somebody plays again."""
+        at = (receipt.epoch, receipt.revision)
+        if at > self._receipt_at and receipt.through + 1 >= first:
+            self._receipt_at = at
+            self._receipted()
+
+    def _announced(self, announcement: Announcement, signer: str) -> None:
+        at = (announcement.epoch, announcement.revision)
+        if at < self._announced_at:
+            self._refuse("gateway", Reason.OLD_REVISION)
             return
-        outbox = self._streams.events if events else self._streams.samples
-        if outbox.on_receipt(receipt.through, self._world.monotonic()):
-            if events:
-                self._events.forget(receipt.through)
-            else:
-                self._samples.forget(receipt.through)
+        try:
+            kept = self._ring.introduce(announcement, signer)
+        except ValueError:
+            self._refuse("gateway", Reason.KEYS)
+            return
+        self._announced_at = at
+        if kept is not None:
+            self._events.append([], {_KEYS: kept})
+            self._use_keys()
+        gateway = (announcement.epoch, announcement.started)
+        if gateway != self._gateway:
+            self._gateway = gateway
+            self._streams.events.restart()
+            self._streams.samples.restart()
             self._streams.wake()
 
-    def _announced(self, announcement: Announcement) -> None:
-        gateway = (announcement.epoch, announcement.started)
-        if gateway == self._gateway:
-            return
-        self._gateway = gateway
-        self._streams.events.restart()
-        self._streams.samples.restart()
-        self._streams.wake()
-
-    # --- grants -------------------------------------------------------------------------------------
-
-    def _manifest(self, manifest: GrantsManifest) -> None:
-        held = self._desk.table.manifest
-        if held is not None and not is_newer(manifest, held):
-            if manifest == held:
-                self._answer(manifest, True)
-            else:
-                self._refuse("grants/manifest", Reason.OLD_REVISION)
-            return
-        if not is_newer(manifest, self._assembler.wanted):
-            return
-        self._assembler.wanted = manifest
-        self._grace_until = self._world.monotonic() + PAGE_GRACE_MS
-        self._assemble()
-
-    def _assemble(self) -> None:
-        manifest = self._assembler.ready()
-        if manifest is None:
-            return
-        self._grace_until = None
-        try:
-            table = GrantTable.build(manifest, (self._assembler.pages[digest] for digest in manifest.pages))
-        except DecodeError as error:
-            self._assembler.wanted = None
-            self._answer(manifest, False, error.reason)
-            return
-        pages = self._assembler.complete(manifest)
-        self._desk.table = table
-        kept = self._events.keep_grants({_MANIFEST: msgspec.json.encode(manifest)}, pages)
-        # the code is on the door once it would survive a restart
-        kept.add_done_callback(lambda done: self._kept(done, manifest))
-        _LOG.info(line("grants", epoch=manifest.epoch, revision=manifest.revision, grants=table.count))
-
-    def _kept(self, done: "asyncio.Future[None]", manifest: GrantsManifest) -> None:
-        if not done.cancelled() and done.exception() is None:
-            self._answer(manifest, True)
-
-    def _answer(self, manifest: GrantsManifest, applied: bool, detail: str = "") -> None:
-        self._respond(
-            ManifestResult(
-                epoch=manifest.epoch,
-                revision=manifest.revision,
-                applied=applied,
-                grants=self._desk.table.count,
-                detail=detail[:200],
-            )
-        )
-
-    # --- configuration ------------------------------------------------------------------------------
-
-    def _configure(self, config: Config, body: bytes) -> None:
-        held = self._config
-        if held is not None and (config.epoch, config.revision) < (held.epoch, held.revision):
-            self._refuse("config", Reason.OLD_REVISION)
-            return
-        unknown = sorted(config.doors.keys() - self._doors.keys())
-        if not unknown:
-            self._apply(config)
-            self._events.append([], {_CONFIG: body})
-        detail = f"no such door: {', '.join(unknown)}"[:200] if unknown else ""
-        result = ConfigResult(
-            epoch=config.epoch, revision=config.revision, applied=not unknown, detail=detail
-        )
-        self._respond(result)
-
-    def _apply(self, config: Config) -> None:
-        self._config = config
-        for door, timings in config.doors.items():
-            plan = replace(self._doors[door].plan, release_ms=timings.release_ms, open_ms=timings.open_ms)
-            self._doors[door].happen(PlanChanged(plan))
-
-    # --- restart ------------------------------------------------------------------------------------
-
-    def _restore(self) -> None:
-        """Take up what was in force before the restart."""
-        try:
-            if (body := self._events.state(_MANIFEST)) is not None:
-                manifest = msgspec.json.decode(body, type=GrantsManifest)
-                pages = self._events.pages()
-                self._desk.table = GrantTable.build(manifest, (pages[digest] for digest in manifest.pages))
-            if (body := self._events.state(_CONFIG)) is not None:
-                config = msgspec.json.decode(body, type=Config)
-                if config.doors.keys() <= self._doors.keys():
-                    self._apply(config)
-        except (msgspec.MsgspecError, UnicodeDecodeError, DecodeError, KeyError) as error:
-            # the gateway's retained messages bring both back
-            _LOG.error(line("kept-state-unusable", error=error))
+    def _use_keys(self) -> None:
+        changed = self._inbox.keys.kids != self._ring.trusted.kids
+        self._inbox.keys = self._ring.trusted
+        if changed:
+            _LOG.info(line("keys-changed", keys=",".join(self._ring.kids)))
+            self._streams.rebirth()

@@ -13,8 +13,13 @@ WINDOW: Final = 8
 
 @dataclass(slots=True)
 class Outbox:
-    """One stream. Numbers are those of the journal, times monotonic ms."""
+    """One stream. Numbers are those of the journal, times monotonic ms.
 
+    ``reached`` is the highest number that a gateway may know: what was ever sent, and what was there when
+    the agent started, for nobody remembers what was sent before.
+    """
+
+    reached: int = 0
     receipted: int = 0
     sent: int = 0
     _flying: deque[int] = field(default_factory=deque)
@@ -26,6 +31,7 @@ class Outbox:
     def on_sent(self, last: int, now: int) -> None:
         """A batch up to ``last`` has gone out."""
         self.sent = max(self.sent, last)
+        self.reached = max(self.reached, last)
         self._flying.append(last)
         if self._waiting_since is None:
             self._waiting_since = now

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 import socket
+import ssl
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from pleintemps_contract.agent_messages import (
     Availability,
     Birth,
     ClockSource,
+    CommandResult,
     Presence,
     Response,
     TimeRequest,
@@ -32,6 +34,7 @@ from pleintemps_edge.journal.events import EventJournal
 from pleintemps_edge.journal.samples import SampleJournal
 from pleintemps_edge.waiting import wait_until
 
+from .client import Client, tls_context
 from .office import Office
 from .outbox import Outbox
 
@@ -42,7 +45,13 @@ ASK_TIME_MS: Final = 30_000
 RENEW_TIME_MS: Final = 3_600_000
 """Between two requests while the gateway's time is what we trust: a crystal strays some 50 ms an hour."""
 MAX_RESPONSES: Final = 256
-KEEPALIVE_S: Final = 15
+MAX_REFUSALS: Final = 64
+"""Answers that refuse a command wait only while the line of answers is shorter than this."""
+KEEPALIVE_S: Final = 10
+"""An idle line that swallows bytes is given up after twice this, and a broker gives us up after 15 s."""
+REBIRTH_MS: Final = 1_000
+"""Between two births on one line, so that many changes at a time make one."""
+MAX_TOLD: Final = 8
 _LOG: Final = logging.getLogger("link")
 
 
@@ -54,14 +63,9 @@ class Broker:
     port: int
     key_folder: Path | None = None
 
-    def tls(self) -> aiomqtt.TLSParameters | None:
-        if self.key_folder is None:
-            return None
-        return aiomqtt.TLSParameters(
-            ca_certs=str(self.key_folder / "ca.crt"),
-            certfile=str(self.key_folder / "agent.crt"),
-            keyfile=str(self.key_folder / "agent.key"),
-        )
+    def tls(self) -> ssl.SSLContext | None:
+        """Made anew for every connection, so new certificates need no restart; raises OSError."""
+        return None if self.key_folder is None else tls_context(self.key_folder)
 
 
 class Link:
@@ -81,17 +85,29 @@ class Link:
         self._responses: deque[Response] = deque(maxlen=MAX_RESPONSES)
         self._responded = asyncio.Event()
         self._office_changed = asyncio.Event()
+        self._birth_changed = asyncio.Event()
         self._client: aiomqtt.Client | None = None
         self._pause_ms = FIRST_PAUSE_MS
-        self._down = False
+        self._told: set[str] = set()
 
     def wake(self) -> None:
         """There may be something to send."""
         self._events_changed.set()
         self._samples_changed.set()
 
+    def rebirth(self) -> None:
+        """Something that the birth tells has changed: say it again, once for all changes of a moment."""
+        self._birth_changed.set()
+
     def respond(self, response: Response) -> None:
-        """Send ``response`` as soon as there is a line; the oldest go if nobody takes them."""
+        """Send ``response`` as soon as there is a line; the oldest go if nobody takes them.
+
+        Who plays old messages again must not push other answers out: what is waiting already does not wait
+        twice, and refusals of commands, which are counted elsewhere too, wait in a short line only.
+        """
+        refusal = isinstance(response, CommandResult) and response.refusal is not None
+        if response in self._responses or (refusal and len(self._responses) >= MAX_REFUSALS):
+            return
         self._responses.append(response)
         self._responded.set()
 
@@ -122,16 +138,16 @@ class Link:
 
     # --- connection ---------------------------------------------------------------------------------
 
-    def _connection(self) -> aiomqtt.Client:
+    def _connection(self) -> Client:
         will = self._availability(Presence.OFFLINE)
-        return aiomqtt.Client(
+        return Client(
             self._broker.host,
             self._broker.port,
             identifier=f"pleintemps-{self._site}-{self._agent}",
             clean_session=True,
             keepalive=KEEPALIVE_S,
             timeout=10,
-            tls_params=self._broker.tls(),
+            tls_context=self._broker.tls(),
             will=aiomqtt.Will(str(self._topic(Channel.AVAILABILITY)), encode(will), qos=1, retain=True),
             # an answer right behind a PUBACK must not wait for the broker's delayed acknowledgement
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
@@ -156,8 +172,10 @@ class Link:
         self._client = None
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
-        if not self._down:
-            self._down = True
+        # once for each kind of trouble: a broker that comes back with a bad certificate is another one
+        kind = f"{type(error).__name__} {error}"
+        if kind not in self._told and len(self._told) < MAX_TOLD:
+            self._told.add(kind)
             _LOG.warning(line("line-down", broker=self._broker.host, port=self._broker.port, error=error))
 
     def _next_pause(self) -> int:
@@ -174,7 +192,7 @@ class Link:
 
     async def _serve(
         self,
-        client: aiomqtt.Client,
+        client: Client,
         office: Office,
         events: EventJournal,
         samples: SampleJournal,
@@ -184,9 +202,10 @@ class Link:
         # from here on there is something to take back: an end now takes the last will with it
         self._client = client
         await self._publish(client, Channel.AVAILABILITY, self._availability(Presence.ONLINE))
+        self._birth_changed.clear()
         await self._publish(client, Channel.BIRTH, birth(self._clock.ask()))
         self._pause_ms = FIRST_PAUSE_MS
-        self._down = False
+        self._told.clear()
         _LOG.info(line("line-up", broker=self._broker.host, port=self._broker.port))
         async with asyncio.TaskGroup() as group:
             group.create_task(self._receive(client, office))
@@ -194,11 +213,13 @@ class Link:
             group.create_task(self._send_samples(client, samples))
             group.create_task(self._send_responses(client))
             group.create_task(self._ask_time())
+            group.create_task(self._be_born_again(client, birth))
 
     # --- what runs while there is a line ------------------------------------------------------------
 
-    async def _receive(self, client: aiomqtt.Client, office: Office) -> None:
-        async for message in client.messages:
+    async def _receive(self, client: Client, office: Office) -> None:
+        while True:
+            message = await client.next_message()
             office.receive(str(message.topic), message.payload, bool(message.retain))
             self._office_changed.set()
 
@@ -242,6 +263,13 @@ class Link:
                 await self._publish(client, Channel.RESPONSE, response)
                 if self._responses[0] is response:  # a full line may have let go of it meanwhile
                     self._responses.popleft()
+
+    async def _be_born_again(self, client: aiomqtt.Client, birth: Callable[[str], Birth]) -> None:
+        while True:
+            await self._world.sleep_until(self._world.monotonic() + REBIRTH_MS)
+            await self._birth_changed.wait()
+            self._birth_changed.clear()
+            await self._publish(client, Channel.BIRTH, birth(self._clock.ask()))
 
     async def _ask_time(self) -> None:
         while True:
