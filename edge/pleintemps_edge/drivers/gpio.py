@@ -15,7 +15,7 @@ _PIN_ERRORS: tuple[type[Exception], ...] = (GPIOZeroError, OSError)
 try:
     import lgpio
     from gpiozero.pins.lgpio import LGPIOFactory, LGPIOPin
-except ImportError:  # only a Pi has it
+except (ImportError, OSError):  # only a Pi has it; the module may be there without its shared object
     LGPIOFactory = None
 else:
     _PIN_ERRORS = (*_PIN_ERRORS, lgpio.error)

@@ -2,10 +2,12 @@
 
 import importlib.util
 import sys
+from importlib.abc import MetaPathFinder
 from types import ModuleType
 from typing import Any
 
 import pytest
+from gpiozero.pins.mock import MockFactory
 
 from pleintemps_edge.drivers import gpio
 
@@ -52,15 +54,38 @@ def chip(monkeypatch: pytest.MonkeyPatch) -> Chip:
     return chip
 
 
-@pytest.fixture
-def gpio_on_a_pi(chip: Chip) -> Any:
-    """The module as it is where lgpio can be imported."""
+def gpio_anew() -> Any:
+    """The module as it is where it is imported now."""
     assert gpio.__file__
     spec = importlib.util.spec_from_file_location(gpio.__name__, gpio.__file__)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture
+def gpio_on_a_pi(chip: Chip) -> Any:
+    """The module as it is where lgpio can be imported."""
+    return gpio_anew()
+
+
+class Broken(MetaPathFinder):
+    """An ``lgpio`` that is installed and cannot be loaded."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
+        if name == "lgpio":
+            raise OSError("liblgpio.so.1: cannot open shared object file")
+
+
+def test_a_library_that_cannot_be_loaded_leaves_the_other_pins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "lgpio", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
+    factory = MockFactory()
+    output = gpio_anew().open_output("hall-strike", 27, "high", True, factory)
+    assert factory.pin(27).state
+    output.close()
+    factory.close()
 
 
 @pytest.mark.parametrize("active", ["high", "low"])
