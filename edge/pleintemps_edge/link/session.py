@@ -34,6 +34,7 @@ from pleintemps_edge.journal.events import EventJournal
 from pleintemps_edge.journal.samples import SampleJournal
 from pleintemps_edge.waiting import wait_until
 
+from .birth import fit
 from .client import Client, tls_context
 from .office import Office
 from .outbox import Outbox
@@ -203,7 +204,7 @@ class Link:
         self._client = client
         await self._publish(client, Channel.AVAILABILITY, self._availability(Presence.ONLINE))
         self._birth_changed.clear()
-        await self._publish(client, Channel.BIRTH, birth(self._clock.ask()))
+        await self._publish(client, Channel.BIRTH, fit(birth(self._clock.ask())))
         self._pause_ms = FIRST_PAUSE_MS
         self._told.clear()
         _LOG.info(line("line-up", broker=self._broker.host, port=self._broker.port))
@@ -269,7 +270,7 @@ class Link:
             await self._world.sleep_until(self._world.monotonic() + REBIRTH_MS)
             await self._birth_changed.wait()
             self._birth_changed.clear()
-            await self._publish(client, Channel.BIRTH, birth(self._clock.ask()))
+            await self._publish(client, Channel.BIRTH, fit(birth(self._clock.ask())))
 
     async def _ask_time(self) -> None:
         while True:
