@@ -7,6 +7,7 @@ decides: the rules are in ``door``, ``access``, ``journal`` and ``link``.
 import asyncio
 import contextlib
 import logging
+from collections.abc import Mapping
 from typing import Any, Final, TypeGuard
 
 from pleintemps_contract.agent_messages import (
@@ -14,6 +15,7 @@ from pleintemps_contract.agent_messages import (
     Birth,
     DeviceInfo,
     Health,
+    RefusalReason,
     SamplesDropped,
     SeriesInfo,
 )
@@ -107,7 +109,14 @@ class Agent:
         }
         self._specs: list[SeriesSpec] = [spec for device in self._observers for spec in device.series]
         self._metering = Metering(self._specs, self._samples, world, self._clock.read, self.boot)
-        self._desk = Desk(self._doors, keys.pepper, world, self._events, self._trusted_now, self._open_door)
+        self._desk = Desk(
+            self._doors,
+            keys.pepper,
+            world,
+            self._events,
+            self._trusted_now,
+            lambda door, grant: self._open_door(door, CodeAccepted(grant), {}) is None,
+        )
         self._router = Router(
             config.doors, self._doors, self._observers, self._desk, self._metering, self._events, world
         )
@@ -187,8 +196,10 @@ class Agent:
     def _samples_dropped(self, batches: int) -> None:
         self._dropped += batches
 
-    def _open_door(self, door: str, grant: str) -> bool:
-        return self._doors[door].happen(CodeAccepted(grant))
+    def _open_door(
+        self, door: str, accepted: CodeAccepted, keep: Mapping[str, bytes]
+    ) -> RefusalReason | None:
+        return self._doors[door].happen(accepted, keep=keep)
 
     async def _keep_house(self) -> None:
         """Once a minute: own up to dropped samples, keep the time that is never gone below."""

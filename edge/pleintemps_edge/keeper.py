@@ -3,16 +3,31 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
-from pleintemps_contract.agent_messages import DoorInfo, Event, LateCommit
+from pleintemps_contract.agent_messages import DoorInfo, Event, LateCommit, RefusalReason
 from pleintemps_contract.logs import line
-from pleintemps_contract.onvif import DoorMode, LockPhysicalState
+from pleintemps_contract.onvif import DoorPhysicalState
 from pleintemps_contract.world import World
 
-from .door import DoorEvent, Effect, Plan, Record, Refuse, Release, Secure, Tick, Wake, initial, transition
-from .drivers.base import Lock
+from .door import (
+    DoorEvent,
+    Effect,
+    Idle,
+    Plan,
+    Record,
+    Refuse,
+    Release,
+    Secure,
+    Show,
+    Tick,
+    Wake,
+    holds_fire,
+    initial,
+    transition,
+)
+from .drivers.base import Feedback, Lock
 from .waiting import wait_until
 
 MAX_COMMIT_WAIT_S: Final = 0.08
@@ -31,12 +46,16 @@ class Commits(Protocol):
         """Keep them in one transaction; the future is done when they are safe."""
 
 
+Move = Release | Secure | Idle
+
+
 @dataclass(frozen=True, slots=True)
 class _Act:
     """What one event of the door wants done: commit, then move."""
 
     records: tuple[Event, ...]
-    moves: tuple[Release | Secure, ...]
+    state: Mapping[str, bytes]
+    moves: tuple[Move, ...]
     then: Callable[[], None] | None
 
 
@@ -44,27 +63,40 @@ class Keeper:
     """One door with its lock. ``run`` until the end, ``close`` after it."""
 
     def __init__(
-        self, door: str, plan: Plan, lock: Lock, world: World, journal: Commits, kept: bytes | None
+        self,
+        door: str,
+        plan: Plan,
+        lock: Lock,
+        world: World,
+        journal: Commits,
+        kept: bytes | None,
+        show: Callable[[str, Feedback], None] = lambda door, feedback: None,
     ) -> None:
-        """``kept`` is the mode as it was persisted under :attr:`state_key`."""
+        """``kept`` is what was persisted under :attr:`state_key`. What the lock is like goes into ``plan``
+        here. ``show(door, feedback)`` is called for what the door's readers should show by themselves.
+        """
         self.door = door
         self._lock = lock
         self._world = world
         self._journal = journal
-        known = {mode.value.encode(): mode for mode in DoorMode}
-        standing, _, below = (kept or b"").partition(b"/")
-        self._state, effects = initial(
-            door, plan, known.get(standing, DoorMode.LOCKED), known.get(below, DoorMode.LOCKED)
-        )
+        self._show = show
+        plan = self._with_lock(plan)
+        self._state, effects = initial(door, plan, (kept or b"").decode(errors="replace"), world.monotonic())
         self._acts: asyncio.Queue[_Act] = asyncio.Queue()
         self._due: int | None = None
         self._timer = asyncio.Event()
         self._ended = False
+        self._watchers: list[Callable[[Keeper], None]] = []
         self._perform(effects)
 
     @staticmethod
     def state_key(door: str) -> str:
         return f"mode:{door}"
+
+    @staticmethod
+    def holds_fire(kept: bytes | None) -> bool:
+        """Whether the lock of a door that kept this has to be made idle."""
+        return holds_fire((kept or b"").decode(errors="replace"))
 
     @property
     def plan(self) -> Plan:
@@ -72,42 +104,83 @@ class Keeper:
 
     @property
     def info(self) -> DoorInfo:
-        """The door as it stands. A strike has no monitor, so where its bolt is nobody knows."""
+        """The door as it stands. Where the bolt is comes from reports only."""
         state = self._state
         return DoorInfo(
             door=self.door,
             mode=state.mode,
             physical=state.physical,
-            lock=LockPhysicalState.UNKNOWN,
+            lock=state.lock,
             alarm=state.alarm,
+            fire=state.fire,
         )
 
-    def happen(
-        self, event: DoorEvent, monotonic: int | None = None, then: Callable[[], None] | None = None
-    ) -> bool:
-        """Tell the door what happened at ``monotonic`` (now by default); False if its mode refuses.
+    @property
+    def busy(self) -> bool:
+        """Whether the door is open or can be opened from outside: its neighbour of an interlock waits."""
+        return self._state.busy
 
-        ``then`` is called when all that it wants is done.
+    @property
+    def closed(self) -> bool:
+        """Whether the contact says so."""
+        return self._state.physical is DoorPhysicalState.CLOSED
+
+    def watch(self, changed: Callable[["Keeper"], None]) -> None:
+        """Call ``changed(self)`` after each change of the door, and once now."""
+        self._watchers.append(changed)
+        changed(self)
+
+    def happen(
+        self,
+        event: DoorEvent,
+        monotonic: int | None = None,
+        then: Callable[[], None] | None = None,
+        keep: Mapping[str, bytes] | None = None,
+    ) -> RefusalReason | None:
+        """Tell the door what happened at ``monotonic`` (now by default); None, or why it may not be.
+
+        ``keep`` are state entries that are committed in the same transaction as the records. ``then`` is
+        called when all that the event wants is done.
         """
         now = self._world.monotonic() if monotonic is None else monotonic
-        self._state, effects = transition(self._state, event, now)
-        if any(isinstance(effect, Refuse) for effect in effects):
-            return False
-        self._perform(effects, then)
-        return True
+        before = self._state
+        self._state, effects = transition(before, event, now)
+        for effect in effects:
+            if isinstance(effect, Refuse):
+                return effect.reason
+        self._perform(effects, then, keep)
+        if self._state is not before:
+            for changed in self._watchers:
+                changed(self)
+        return None
 
-    def _perform(self, effects: Sequence[Effect], then: Callable[[], None] | None = None) -> None:
+    def _with_lock(self, plan: Plan) -> Plan:
+        return replace(plan, confirms=self._lock.confirms, frees_when_idle=self._lock.frees_when_idle)
+
+    def _perform(
+        self,
+        effects: Sequence[Effect],
+        then: Callable[[], None] | None = None,
+        keep: Mapping[str, bytes] | None = None,
+    ) -> None:
         records = tuple(effect.event for effect in effects if isinstance(effect, Record))
-        moves = tuple(effect for effect in effects if isinstance(effect, Release | Secure))
+        moves = tuple(effect for effect in effects if isinstance(effect, Release | Secure | Idle))
         for effect in effects:
             if isinstance(effect, Wake):
                 self._due = effect.at
                 self._timer.set()
-        if Release(at_once=True) in moves and not self._ended:
-            # and once more in its turn: a movement that waits for its record may still be to come
+            elif isinstance(effect, Show):
+                self._show(self.door, Feedback(effect.signal.value))
+        # at once, and once more in its turn: a movement that waits for its record may still be to come
+        if Idle() in moves:
+            self._lock.idle()
+        elif Release(at_once=True) in moves and not self._ended:
             self._lock.release()
-        if records or moves or then is not None:
-            self._acts.put_nowait(_Act(records, moves, then))
+        state = dict(keep or {})
+        if records:
+            state[self.state_key(self.door)] = self._state.kept.encode()
+        if state or moves or then is not None:
+            self._acts.put_nowait(_Act(records, state, moves, then))
 
     async def run(self) -> None:
         """Carry out and keep time until cancelled."""
@@ -116,42 +189,45 @@ class Keeper:
             group.create_task(self._keep_time())
 
     def secure(self) -> None:
-        """Hold the door shut from now on, whatever its mode: the agent ends."""
+        """Hold the door shut from now on, whatever its mode: the agent ends. A fire is stronger still."""
         self._ended = True
-        self._lock.secure()
+        if self._state.fire:
+            self._lock.idle()
+        else:
+            self._lock.secure()
 
     async def _carry_out(self) -> None:
         while True:
             act = await self._acts.get()
-            if act.records:
+            if act.state:
                 await self._commit(act)
-            for move in () if self._ended else act.moves:
-                if isinstance(move, Release):
-                    self._lock.release()
-                else:
-                    self._lock.secure()
-                _LOG.info(line("lock", door=self.door, move=type(move).__name__.lower()))
+            for move in act.moves:
+                self._move(move)
             if act.then is not None:
                 act.then()
+
+    def _move(self, move: Move) -> None:
+        if isinstance(move, Idle):
+            self._lock.idle()
+        elif self._ended or self._state.fire:
+            return  # what was on its way before must not energise anything any more
+        elif isinstance(move, Release):
+            self._lock.release()
+        else:
+            self._lock.secure()
+        _LOG.info(line("lock", door=self.door, move=type(move).__name__.lower()))
 
     async def _commit(self, act: _Act) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
-        future = self._journal.append(act.records, {self.state_key(self.door): self._kept()})
-        if not act.moves or Release(at_once=True) in act.moves:
+        future = self._journal.append(act.records, act.state)
+        if not act.moves or Release(at_once=True) in act.moves or Idle() in act.moves:
             return  # nothing moves on the strength of these
         await asyncio.wait({future}, timeout=MAX_COMMIT_WAIT_S)
         if not future.done() or future.exception() is not None:
             waited = round((loop.time() - began) * 1000)
             _LOG.warning(line("late-commit", door=self.door, waited_ms=waited))
             self._journal.append([LateCommit(door=self.door, waited_ms=waited)])
-
-    def _kept(self) -> bytes:
-        """The mode for after a restart, with Blocked where that stands below it."""
-        state = self._state
-        covers = state.standing in (DoorMode.LOCKED_DOWN, DoorMode.LOCKED_OPEN)
-        below = f"/{state.below.value}" if covers and state.below is DoorMode.BLOCKED else ""
-        return f"{state.standing.value}{below}".encode()
 
     async def _keep_time(self) -> None:
         while True:

@@ -189,7 +189,7 @@ def test_a_kept_state_that_is_damaged_keeps_no_agent_from_starting(
                 assert agent._office.held is None
 
     asyncio.run(story())
-    assert "kept-state-unusable" in caplog.text
+    assert "kept-grants-unusable" in caplog.text
 
 
 class OldClock(SystemWorld):

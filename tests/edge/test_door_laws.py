@@ -2,43 +2,144 @@
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from pleintemps_contract.agent_messages import DoorAlarmChanged, DoorModeChanged
-from pleintemps_contract.onvif import DoorAction, DoorAlarm, DoorMode, DoorPhysicalState
+from pleintemps_contract.agent_messages import (
+    DoorAlarmChanged,
+    DoorFireChanged,
+    DoorModeChanged,
+    LockPhysicalChanged,
+    RefusalReason,
+)
+from pleintemps_contract.onvif import DoorAction, DoorAlarm, DoorMode, DoorPhysicalState, LockPhysicalState
 from pleintemps_edge.door import (
     Closed,
     CodeAccepted,
     Commanded,
     ContactLost,
     DoorEvent,
+    DoorState,
     Effect,
     ExitEnded,
     ExitPressed,
+    FireInput,
+    FreeOpening,
+    Idle,
+    LockdownButton,
+    LockReported,
+    Neighbour,
     Opened,
+    Output,
     Plan,
     PlanChanged,
     Record,
     Refuse,
     Release,
     Secure,
+    Show,
+    Signal,
     Tick,
     Wake,
     initial,
     transition,
 )
 
-COMMAND = "2" * 32
-FREE = {DoorMode.ACCESSED, DoorMode.UNLOCKED, DoorMode.LOCKED_OPEN}
-FIRM = {DoorMode.BLOCKED, DoorMode.LOCKED_DOWN}
-RELEASING = {DoorAction.ACCESS, DoorAction.UNLOCK, DoorAction.LOCK_OPEN, DoorAction.LOCK_DOWN_RELEASE}
+GRANT, COMMAND = "1" * 32, "2" * 32
+L, U, A = DoorMode.LOCKED, DoorMode.UNLOCKED, DoorMode.ACCESSED
+B, D, O = DoorMode.BLOCKED, DoorMode.LOCKED_DOWN, DoorMode.LOCKED_OPEN  # noqa: E741
+NO = Refuse(RefusalReason.DOOR_MODE)
+FIRE = Refuse(RefusalReason.FIRE)
+CONFIRM = Commanded(DoorAction.CONFIRM_FIRE_RESET, COMMAND)
+ENTRY = Commanded(DoorAction.ACCESS, COMMAND)
+RELEASING = {
+    DoorAction.ACCESS,
+    DoorAction.UNLOCK,
+    DoorAction.LOCK_OPEN,
+    DoorAction.LOCK_DOWN_RELEASE,
+    DoorAction.CONFIRM_FIRE_RESET,
+}
+LATE_MS = 2_000
+LONGEST_MS = 20_000 + 90_000 + 5_000
 PLANS = st.builds(
     Plan,
     release_ms=st.integers(1_000, 10_000),
     open_ms=st.integers(1_000, 60_000),
+    extended_release_ms=st.integers(10_000, 20_000),
+    extended_open_ms=st.integers(60_000, 90_000),
+    relock_delay_ms=st.integers(0, 5_000),
+    pre_alarm_ms=st.integers(0, 61_000),
     relock=st.sampled_from(["open", "close"]),
     exit_releases=st.booleans(),
+    frees_when_idle=st.booleans(),
+    confirms=st.booleans(),
+    confirm_ms=st.integers(500, 5_000),
 )
+MOVES = (Release, Secure, Idle)
+
+
+class Layers:
+    """What a door should be in, told by the words of the rules: the test's own account."""
+
+    def __init__(self) -> None:
+        self.fire = self.panel = self.lockdown = self.open = self.busy = False
+        self.operator = L
+        self.until: int | None = None
+        self.on = self.dismissed = False
+
+    def mode(self, state: DoorState) -> DoorMode:
+        if self.fire:
+            return O if state.plan.frees_when_idle else B
+        if self.lockdown:
+            return D
+        if self.open:
+            return O
+        if self.operator is not L:
+            return self.operator
+        if self.on and not self.busy:
+            return U
+        return A if state.access is not None else L
+
+    def lapse(self, now: int) -> None:
+        if self.until is not None and now >= self.until:
+            self.until, self.on, self.dismissed = None, False, False
+
+    def take(self, event: DoorEvent, now: int) -> None:
+        """An event that was not refused."""
+        self.lapse(now)
+        if isinstance(event, CodeAccepted):
+            if self.fire:
+                assert event.staff, "only a person of the house confirms"
+                self.fire = False
+            elif self.until is not None and not self.dismissed:
+                self.on = True
+        elif isinstance(event, Commanded):
+            self.command(event.action)
+        elif isinstance(event, LockdownButton):
+            self.lockdown = True
+        elif isinstance(event, FireInput):
+            self.panel = event.active
+            self.fire = self.fire or event.active
+        elif isinstance(event, Neighbour):
+            self.busy = event.busy
+        elif isinstance(event, FreeOpening):
+            if event.until is None or event.until <= now:
+                self.until, self.on, self.dismissed = None, False, False
+            else:
+                self.until = event.until
+                self.on = self.on or not (event.first_person or self.dismissed)
+
+    def command(self, action: DoorAction) -> None:
+        if action is DoorAction.CONFIRM_FIRE_RESET:
+            assert self.fire and not self.panel, "first the panel, then a person"
+            self.fire = False
+        elif action in (DoorAction.UNLOCK, DoorAction.LOCK, DoorAction.BLOCK):
+            self.operator = {DoorAction.UNLOCK: U, DoorAction.LOCK: L, DoorAction.BLOCK: B}[action]
+            if action is DoorAction.LOCK and self.until is not None:
+                self.on, self.dismissed = False, True
+        elif action in (DoorAction.LOCK_DOWN, DoorAction.LOCK_DOWN_RELEASE):
+            self.lockdown = action is DoorAction.LOCK_DOWN
+        elif action in (DoorAction.LOCK_OPEN, DoorAction.LOCK_OPEN_RELEASE):
+            self.open = action is DoorAction.LOCK_OPEN
 
 
 class DoorMachine(RuleBasedStateMachine):
@@ -47,94 +148,135 @@ class DoorMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = 0
-        self.state, effects = initial("hall", Plan())
-        self.released = False
-        assert effects[-1] == Secure()
+        self.layers = Layers()
         self.held = False
-        self.forbids: DoorMode | None = None
+        self.alerting = False
         self.wake: int | None = None
         self.accessed_since = 0
-        self.longest = Plan()
+        self.expected_since = 0
+
+    @initialize(plan=PLANS)
+    def start(self, plan: Plan) -> None:
+        self.begin(plan, "")
+
+    def begin(self, plan: Plan, kept: str) -> None:
+        self.state, effects = initial("hall", plan, kept, self.now)
+        moves = [effect for effect in effects if isinstance(effect, MOVES)]
+        assert moves == [Idle() if self.layers.fire else Secure()], "at start no output pulses"
+        self.output = Output.IDLE if self.layers.fire else Output.HELD
+        self.wake, self.alerting, self.expected_since = None, False, self.now
+        self.follow(effects, self.state)
 
     def happen(self, event: DoorEvent) -> None:
-        before = self.state
+        before, burning = self.state, self.layers.fire
         self.state, effects = transition(before, event, self.now)
-        moves = [place for place, effect in enumerate(effects) if isinstance(effect, Release | Secure)]
-        notes = [place for place, effect in enumerate(effects) if isinstance(effect, Record)]
-        if releases := [effect for effect in effects if isinstance(effect, Release)]:
-            going_out = isinstance(event, ExitPressed) and before.plan.exit_releases
-            caused = isinstance(event, CodeAccepted) or (
-                isinstance(event, Commanded) and event.action in RELEASING
+        refused = any(isinstance(effect, Refuse) for effect in effects)
+        if refused:
+            assert len(effects) == 1 and self.state == before, "what is refused changes nothing"
+        else:
+            self.layers.take(event, self.now)
+        self.check_refusals(before, event, effects)
+        self.check_order(effects)
+        self.check_releases(before, event, effects)
+        if burning:
+            confirmed = not self.layers.fire
+            energising = any(isinstance(effect, Release | Secure) for effect in effects)
+            assert confirmed or not energising, "in fire nothing is energised"
+            assert confirmed is any(
+                isinstance(effect, Record) and isinstance(effect.event, DoorFireChanged) for effect in effects
             )
-            assert caused or going_out, "no release without a cause"
-            assert releases == [Release(at_once=going_out)], "only who wants out waits for no record"
-            assert notes, "no release without a record"
-        if Refuse() in effects:
-            assert effects == (Refuse(),)
-            assert self.state == before
         if isinstance(event, ExitPressed):
-            assert Refuse() not in effects
-            assert self.state.released or not before.plan.exit_releases, "a button always lets out"
-        self.check_what_forbids(before.mode, event, effects)
+            free = self.state.released or not before.plan.exit_releases or self.layers.fire
+            assert free, "a button always lets out"
+        if isinstance(event, Tick | Opened | Closed | ContactLost | LockReported | PlanChanged):
+            assert not any(isinstance(effect, Release | Idle) for effect in effects), "no release of itself"
+        self.follow(effects, before)
+        if self.state.mode is A and isinstance(event, CodeAccepted | Commanded | ExitPressed):
+            self.accessed_since = self.now
+        if not isinstance(event, Tick | LockReported):
+            self.expected_since = self.now
+
+    def check_refusals(self, before: DoorState, event: DoorEvent, effects: tuple[Effect, ...]) -> None:
+        entering = isinstance(event, CodeAccepted) or event == ENTRY
+        if not isinstance(event, CodeAccepted | Commanded):
+            assert not any(isinstance(effect, Refuse) for effect in effects), "only who asks is refused"
+        elif before.fire:
+            by_staff = event == CONFIRM or (isinstance(event, CodeAccepted) and event.staff)
+            assert (effects == (FIRE,)) is not (by_staff and not before.fire_input)
+        elif event == CONFIRM:
+            assert effects == (NO,)
+        elif entering and before.standing in (B, D):
+            assert effects == (NO,), "not even behind the back of who goes out"
+        elif entering and self.layers.busy and self.layers.mode(before) in (L, A):
+            assert effects == (Refuse(RefusalReason.INTERLOCK),)
+
+    def check_order(self, effects: tuple[Effect, ...]) -> None:
+        notes = [place for place, effect in enumerate(effects) if isinstance(effect, Record)]
+        moves = [place for place, effect in enumerate(effects) if isinstance(effect, MOVES)]
         assert len(moves) <= 1
         assert all(note < move for note in notes for move in moves), "records come first"
+
+    def check_releases(self, before: DoorState, event: DoorEvent, effects: tuple[Effect, ...]) -> None:
+        releases = [effect for effect in effects if isinstance(effect, Release)]
+        if not releases:
+            return
+        going_out = isinstance(event, ExitPressed) and before.plan.exit_releases
+        scheduled = isinstance(event, FreeOpening) and event.until is not None and event.until > self.now
+        caused = (
+            isinstance(event, CodeAccepted)
+            or (isinstance(event, Commanded) and event.action in RELEASING)
+            or scheduled
+            or (event == Neighbour(False) and self.layers.on)
+        )
+        assert caused or going_out, "no release without a cause"
+        assert releases == [Release(at_once=going_out)], "only who wants out waits for no record"
+        assert any(isinstance(effect, Record) for effect in effects), "no release without a record"
+
+    def follow(self, effects: tuple[Effect, ...], before: DoorState) -> None:
+        """Do what the effects say, as a keeper would."""
         for effect in effects:
-            if isinstance(effect, Release | Secure):
-                assert isinstance(effect, Release) is not self.released, "a lock is not told twice"
-                self.released = isinstance(effect, Release)
-            if isinstance(effect, Wake):
+            if isinstance(effect, Release | Secure | Idle):
+                told = {Release: Output.RELEASED, Secure: Output.HELD, Idle: Output.IDLE}[type(effect)]
+                assert told is not self.output or before is self.state, "a lock is not told twice"
+                self.output = told
+            elif isinstance(effect, Wake):
                 assert effect.at > self.now
                 self.wake = effect.at
-            if isinstance(effect, Record):
-                self.check_record(effect, before.physical)
-        if self.state.mode is DoorMode.ACCESSED and isinstance(event, CodeAccepted | Commanded | ExitPressed):
-            self.accessed_since = self.now
+            elif isinstance(effect, Show):
+                assert self.alerting is (effect.signal is Signal.QUIET)
+                self.alerting = effect.signal is Signal.PRE_ALARM
+            elif isinstance(effect, Record):
+                self.check_record(effect, before)
 
-    def check_what_forbids(self, before: DoorMode, event: DoorEvent, effects: tuple[Effect, ...]) -> None:
-        """Blocked and LockedDown keep people out, also behind the back of who goes out, until a command ends
-        them.
-        """
-        if before in FIRM:
-            self.forbids = before
-        if self.forbids is None:
-            return
-        entering = isinstance(event, CodeAccepted) or event == Commanded(DoorAction.ACCESS, COMMAND)
-        if entering:
-            assert effects == (Refuse(),)
-        elif isinstance(event, Commanded):
-            if Refuse() not in effects:
-                self.forbids = None
-        else:
-            assert self.state.mode in (self.forbids, DoorMode.ACCESSED)
-            assert self.state.standing is self.forbids
-
-    def check_record(self, effect: Record, physical: DoorPhysicalState) -> None:
-        if isinstance(effect.event, DoorModeChanged):
-            assert effect.event.mode is self.state.mode
-        if isinstance(effect.event, DoorAlarmChanged):
-            assert effect.event.alarm is self.state.alarm
-            if effect.event.alarm is DoorAlarm.FORCED_OPEN:
-                assert physical is DoorPhysicalState.CLOSED
-                assert not self.released
+    def check_record(self, effect: Record, before: DoorState) -> None:
+        event = effect.event
+        if isinstance(event, DoorModeChanged):
+            assert event.mode is self.state.mode
+        elif isinstance(event, DoorAlarmChanged):
+            assert event.alarm is self.state.alarm
+            assert event.alarm is DoorAlarm.NORMAL or not self.layers.fire, "no alarm begins in fire"
+            if event.alarm is DoorAlarm.FORCED_OPEN:
+                assert before.physical is DoorPhysicalState.CLOSED
+                assert self.output is Output.HELD
                 assert not self.held, "who holds the inside handle forces nothing"
-            if effect.event.alarm is DoorAlarm.NORMAL:
-                assert self.state.physical is DoorPhysicalState.CLOSED
+            if event.alarm is DoorAlarm.NORMAL:
+                assert self.state.physical is DoorPhysicalState.CLOSED or self.layers.fire
+        elif isinstance(event, LockPhysicalChanged) and event.state is LockPhysicalState.FAULT:
+            assert before.lock is not LockPhysicalState.FAULT, "a fault is told once"
 
-    @rule()
-    def code(self) -> None:
-        self.happen(CodeAccepted("1" * 32))
+    # --- what happens -------------------------------------------------------------------------------
+
+    @rule(staff=st.booleans(), extended=st.booleans())
+    def code(self, staff: bool, extended: bool) -> None:
+        self.happen(CodeAccepted(GRANT, staff=staff, extended=extended))
 
     @rule(action=st.sampled_from(list(DoorAction)))
     def command(self, action: DoorAction) -> None:
         self.happen(Commanded(action, COMMAND))
 
-    @rule()
-    def opened(self) -> None:
-        self.happen(Opened())
-
-    @rule()
-    def closed(self) -> None:
-        self.happen(Closed())
+    @rule(event=st.sampled_from([Opened(), Closed(), ContactLost(), LockdownButton()]))
+    def something(self, event: DoorEvent) -> None:
+        self.happen(event)
 
     @rule()
     def pressed(self) -> None:
@@ -146,43 +288,105 @@ class DoorMachine(RuleBasedStateMachine):
         self.held = False
         self.happen(ExitEnded())
 
-    @rule()
-    def lost(self) -> None:
-        self.happen(ContactLost())
+    @rule(active=st.booleans())
+    def panel(self, active: bool) -> None:
+        self.happen(FireInput(active))
+
+    @rule(busy=st.booleans())
+    def neighbour(self, busy: bool) -> None:
+        self.happen(Neighbour(busy))
+
+    @rule(left=st.none() | st.integers(-5_000, 60_000), first_person=st.booleans())
+    def schedule(self, left: int | None, first_person: bool) -> None:
+        self.happen(FreeOpening(None if left is None else self.now + left, first_person))
+
+    @rule(said=st.sampled_from(list(LockPhysicalState)))
+    def report(self, said: LockPhysicalState) -> None:
+        self.happen(LockReported(said))
+        assert self.state.lock is said, "truthfully, whatever was wanted"
 
     @rule(plan=PLANS)
     def planned(self, plan: Plan) -> None:
-        self.longest = Plan(
-            max(plan.release_ms, self.longest.release_ms), max(plan.open_ms, self.longest.open_ms)
-        )
         self.happen(PlanChanged(plan))
 
-    @rule(passed=st.integers(0, 40_000))
-    def time(self, passed: int) -> None:
+    @rule(passed=st.integers(0, 40_000), late=st.integers(0, LATE_MS))
+    def time(self, passed: int, late: int) -> None:
         end = self.now + passed
         while self.wake is not None and self.wake <= end:
-            self.now, self.wake = max(self.now, self.wake), None
+            self.now, self.wake = max(self.now, self.wake + late), None
+            lock, due = self.state.lock, self.expected_since + self.state.plan.confirm_ms
             self.happen(Tick())
-        self.now = end
+            if self.state.lock is not lock:
+                assert self.state.lock is LockPhysicalState.FAULT
+                assert self.state.wanted is not None and self.now >= min(due, self.now)
+        self.now = max(self.now, end)
+
+    @rule(now=st.integers(-(10**13), 10**13))
+    def a_clock_leaps(self, now: int) -> None:
+        """A tick at any moment; the door is not led astray by it, and goes on from where it was."""
+        after, effects = transition(self.state, Tick(), now)
+        assert not any(isinstance(effect, Release | Idle | Refuse) for effect in effects)
+        assert after.released <= self.state.released
+        before = self.state
+        assert (after.fire, after.lockdown, after.locked_open, after.operator) == (
+            before.fire,
+            before.lockdown,
+            before.locked_open,
+            before.operator,
+        )
+
+    @rule()
+    def restart(self) -> None:
+        """What forbids comes back, what releases does not; a panel that has not spoken is not reset."""
+        plan, kept = self.state.plan, self.state.kept
+        before, self.layers = self.layers, Layers()
+        self.layers.fire = self.layers.panel = before.fire
+        self.layers.lockdown = before.lockdown
+        self.layers.operator = B if before.operator is B else L
+        self.held = False
+        self.begin(plan, kept)
+
+    # --- what holds between -------------------------------------------------------------------------
+
+    @invariant()
+    def mode_follows_layers(self) -> None:
+        self.layers.lapse(self.now)
+        due = self.state.free is not None and self.now >= self.state.free.until
+        if not due:  # else its Tick comes next
+            assert self.state.standing is self.layers.mode(self.state)
+        assert self.state.free_open is (self.layers.on or (due and self.state.free_open))
 
     @invariant()
     def lock_follows_mode(self) -> None:
-        assert self.released is self.state.released
-        assert self.released is (self.state.mode in FREE)
+        assert self.output is self.state.output
+        assert (self.output is Output.IDLE) is self.layers.fire
+        if not self.layers.fire:
+            assert (self.output is Output.RELEASED) is (self.state.mode in (A, U, O))
 
     @invariant()
     def access_ends(self) -> None:
-        if self.state.mode is DoorMode.ACCESSED:
-            # the release time, and then at most the time that a door may stand open
-            longest = self.longest.release_ms + self.longest.open_ms
-            assert self.now - self.accessed_since <= longest, "always relocked after a release"
+        if self.state.access is not None:
+            assert self.now - self.accessed_since <= LONGEST_MS + 2 * LATE_MS, "always relocked"
 
     @invariant()
     def wishes_are_kept(self) -> None:
-        due = [at for at in (self.state.release_until, self.state.open_until) if at is not None]
+        access, free = self.state.access, self.state.free
+        times = (
+            access.until if access is not None else None,
+            free.until if free is not None else None,
+            self.state.open_until,
+            self.state.pre_alarm_at,
+            self.state.lock_due,
+        )
+        due = [at for at in times if at is not None]
         if due:
             assert self.wake is not None
             assert self.wake <= min(due)
+
+    @invariant()
+    def a_pre_alarm_goes_before_an_alarm(self) -> None:
+        assert self.alerting is self.state.pre_alarm
+        assert not self.alerting or self.state.open_until is not None
 
 
 DoorMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import pytest
 
-from pleintemps_contract.agent_messages import AccessGranted, AccessNotUsed, Event, LateCommit
+from pleintemps_contract.agent_messages import AccessGranted, AccessNotUsed, Event, LateCommit, RefusalReason
 from pleintemps_contract.onvif import DoorAction, DoorAlarm, DoorMode
 from pleintemps_contract.world import ManualWorld
 from pleintemps_edge.door import Closed, CodeAccepted, Commanded, ExitPressed, Opened, Plan, PlanChanged
@@ -93,7 +93,7 @@ def test_a_record_is_committed_before_the_lock_moves() -> None:
     async def story(scene: Scene) -> None:
         scene.log.clear()
         scene.disk.quick = False
-        assert scene.keeper.happen(CodeAccepted(GRANT))
+        assert scene.keeper.happen(CodeAccepted(GRANT)) is None
         await scene.world.advance(0)
         assert scene.log == []
         scene.disk.finish()
@@ -166,14 +166,14 @@ def test_what_was_blocked_is_blocked_below_another_mode_and_a_restart(
 ) -> None:
     async def story(scene: Scene) -> None:
         for action in (DoorAction.BLOCK, cover):
-            assert scene.keeper.happen(Commanded(action, "c" * 32))
+            assert scene.keeper.happen(Commanded(action, "c" * 32)) is None
         await scene.world.advance(0)
         again = Scene(kept=scene.disk.state["mode:hall"]).keeper
         assert again.info.mode is after_restart
         if cover is DoorAction.LOCK_DOWN:
-            assert again.happen(Commanded(DoorAction.LOCK_DOWN_RELEASE, "d" * 32))
+            assert again.happen(Commanded(DoorAction.LOCK_DOWN_RELEASE, "d" * 32)) is None
         assert again.info.mode is DoorMode.BLOCKED
-        assert not again.happen(CodeAccepted("e" * 32))
+        assert again.happen(CodeAccepted("e" * 32)) is RefusalReason.DOOR_MODE
 
     play(story)
 
@@ -210,11 +210,11 @@ def test_what_is_asked_for_after_the_act_comes_after_it() -> None:
     async def story(scene: Scene) -> None:
         answers: list[str] = []
         unlock = Commanded(DoorAction.UNLOCK, "2" * 32)
-        assert scene.keeper.happen(unlock, then=lambda: answers.append(scene.log[-1]))
+        assert scene.keeper.happen(unlock, then=lambda: answers.append(scene.log[-1])) is None
         assert answers == []
         await scene.world.advance(0)
         assert answers == ["release"]
-        assert scene.disk.state == {"mode:hall": b"Unlocked"}
+        assert scene.disk.state == {"mode:hall": b"Locked"}
 
     play(story)
 
@@ -222,7 +222,7 @@ def test_what_is_asked_for_after_the_act_comes_after_it() -> None:
 def test_a_refusal_moves_and_records_nothing() -> None:
     async def story(scene: Scene) -> None:
         before = list(scene.log), list(scene.disk.events)
-        assert not scene.keeper.happen(CodeAccepted(GRANT))
+        assert scene.keeper.happen(CodeAccepted(GRANT)) is RefusalReason.DOOR_MODE
         await scene.world.advance(0)
         assert (scene.log, scene.disk.events) == before
 

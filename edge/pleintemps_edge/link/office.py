@@ -208,8 +208,8 @@ class Office:
         if command.action in PANEL_ACTIONS:
             return self._panels[command.door].command(command, lambda: self._respond(done))
         event = Commanded(command.action, command.id)
-        done_so = self._doors[command.door].happen(event, then=lambda: self._respond(done))
-        return None if done_so else CommandRefusal.DOOR_MODE
+        reason = self._doors[command.door].happen(event, then=lambda: self._respond(done))
+        return None if reason is None else CommandRefusal(reason.value)
 
     # --- receipts and the gateway itself ------------------------------------------------------------
 
