@@ -7,7 +7,8 @@
     settled again       steady: said once
 
 So a bouncing reed gives one change, and a broken one a bounded number: nobody's journal fills up.
-Bounce of a reed is about 1 ms; 30 ms is the middle of the usual 20 to 50.
+Bounce of a reed is about 1 ms; 30 ms is the middle of the usual 20 to 50. Contacts with other wishes bring
+their own 30 ms, one for each direction, and their own second (:class:`Timing`).
 """
 
 from dataclasses import dataclass, replace
@@ -39,9 +40,19 @@ Effect = Changed | Flap
 
 
 @dataclass(frozen=True, slots=True)
+class Timing:
+    """How long a level must last to be believed, and how long unrest is none yet. All in ms."""
+
+    low_ms: int = STABLE_MS
+    high_ms: int = STABLE_MS
+    unsettled_ms: int = UNSETTLED_MS
+
+
+@dataclass(frozen=True, slots=True)
 class ContactState:
     """``believed`` is the settled level, None before the first. All times are monotonic ms."""
 
+    timing: Timing = Timing()
     believed: bool | None = None
     level: bool = False
     edge_at: int | None = None
@@ -54,7 +65,8 @@ class ContactState:
         """When to call :func:`step` again if no edge comes; None while settled."""
         if self.edge_at is None:
             return None
-        return self.edge_at + (STEADY_MS if self.flapping else STABLE_MS)
+        stable_ms = self.timing.high_ms if self.level else self.timing.low_ms
+        return self.edge_at + (STEADY_MS if self.flapping else stable_ms)
 
 
 def step(state: ContactState, level: bool | None, now: int) -> tuple[ContactState, tuple[Effect, ...]]:
@@ -65,7 +77,7 @@ def step(state: ContactState, level: bool | None, now: int) -> tuple[ContactStat
     if level is not None:
         since = now if state.edge_at is None else state.unsettled_since
         state = replace(state, level=level, edge_at=now, unsettled_since=since)
-        if not state.flapping and now - since >= UNSETTLED_MS:
+        if not state.flapping and now - since >= state.timing.unsettled_ms:
             state = replace(state, flapping=True)
             effects.append(Flap.FLAPPING)
     return state, tuple(effects)

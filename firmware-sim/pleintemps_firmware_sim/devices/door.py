@@ -42,6 +42,11 @@ class DoorMechanics:
         """The lock lets go now."""
         return self._energised == (self._lock == "strike")
 
+    @property
+    def bolted(self) -> bool:
+        """What a bolt contact, or the armature sense of a magnet, reads: held, and shut."""
+        return not self.released and not self._open
+
     def energise(self, on: bool) -> None:
         """The agent's output changed."""
         self._energised = on

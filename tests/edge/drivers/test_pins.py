@@ -14,10 +14,11 @@ from pleintemps_contract.errors import ConfigError
 from pleintemps_contract.units import Quantity, SeriesKind
 from pleintemps_contract.world import ManualWorld
 from pleintemps_edge.drivers.base import ContactChanged, ExitRequested, HealthChanged, Sampled, SeriesSpec
+from pleintemps_edge.drivers.contact import STUCK_MS
 from pleintemps_edge.drivers.pir import Pir
 from pleintemps_edge.drivers.reed import Reed
 from pleintemps_edge.drivers.registry import Context
-from pleintemps_edge.drivers.rex import STUCK_MS, Rex
+from pleintemps_edge.drivers.rex import Rex
 from pleintemps_edge.drivers.strike import Strike
 from pleintemps_edge.sensing.debounce import STABLE_MS, STEADY_MS, UNSETTLED_MS
 

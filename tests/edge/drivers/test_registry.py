@@ -49,17 +49,18 @@ def test_a_name_that_is_taken_fails_loudly() -> None:
 
 
 def test_the_drivers_of_the_house_are_registered() -> None:
-    assert sorted(drivers()) == [
-        "ld2410",
-        "modbus_sound",
-        "pir",
-        "reed",
-        "rex",
-        "strike",
-        "wiegand",
-    ]
-    serve = {name: each.serves for name, each in drivers().items() if each.serves is not None}
-    assert serve == {"reed": "contact", "rex": "exit", "strike": "lock", "wiegand": "readers"}
+    assert {name: each.serves for name, each in drivers().items()} == {
+        "fire": "fire",
+        "ld2410": None,
+        "lockdown_button": "lockdown",
+        "modbus_sound": None,
+        "pir": None,
+        "reed": "contact",
+        "rex": "exit",
+        "strike": "lock",
+        "tamper": None,
+        "wiegand": "readers",
+    }
 
 
 @pytest.mark.parametrize(
@@ -67,7 +68,7 @@ def test_the_drivers_of_the_house_are_registered() -> None:
     [
         ({}, "set `device`"),
         ({"device": 5}, "set `device`"),
-        ({"device": "hall-pir"}, "device hall-pir: no driver None - at `driver`; there are ld2410, "),
+        ({"device": "hall-pir"}, "device hall-pir: no driver None - at `driver`; there are fire, "),
         ({"device": "hall-pir", "driver": "pyr"}, "device hall-pir: no driver 'pyr' - at `driver`"),
         ({"device": "hall-pir", "driver": ["pir"]}, "device hall-pir: no driver"),
         (PIR | {"pni": 17}, "device hall-pir: .* unknown field `pni`"),
@@ -98,7 +99,10 @@ def test_a_wrong_table_names_device_and_key(table: dict[str, Any], words: str, c
         (PIR, (17,), ()),
         (PIR | {"driver": "reed"}, (17,), ()),
         ({"device": "hall-strike", "driver": "strike", "pin": 27}, (27,), ()),
+        ({"device": "hall-lock", "driver": "strike", "pin": 27, "bolt_pin": 22}, (27, 22), ()),
+        (KEYPAD | {"led": 5, "buzzer": 6}, (23, 24, 5, 6), ()),
         ({"device": "hall-handle", "driver": "rex", "pin": 5}, (5,), ()),
+        ({"device": "fire-panel", "driver": "fire", "pin": 5}, (5,), ()),
         ({"device": "hall-radar", "driver": "ld2410", "space": "hall", "port": "radar"}, (), ("radar",)),
     ],
 )

@@ -22,6 +22,18 @@ def test_a_magnet_lets_go_without_current() -> None:
     assert door.push(0) is Push.OPENED
 
 
+def test_the_bolt_is_home_while_the_lock_holds_a_shut_door() -> None:
+    for door in (DoorMechanics("strike"), DoorMechanics("maglock")):
+        assert door.bolted
+        door.force(0)
+        assert not door.bolted
+        door.advance(CLOSER_MS)
+        assert door.bolted
+    magnet = DoorMechanics("maglock")
+    magnet.energise(False)
+    assert not magnet.bolted
+
+
 def test_the_closer_shuts_it_unless_it_is_held() -> None:
     door = DoorMechanics("strike")
     door.force(0)
