@@ -2,17 +2,21 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from msgspec import Meta
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from pleintemps_contract.clockconfig import ClockConfig
 from pleintemps_contract.configfile import load_toml
 from pleintemps_contract.errors import ConfigError
+from pleintemps_contract.gateway_messages import DoorTimings
 from pleintemps_contract.identifiers import RESERVED, Slug
+
+from .bookings.sources.base import SourceConfig
+from .bookings.sources.registry import read_config
 
 STREET: Final = "street"
 """Where every way begins; not a space."""
@@ -58,6 +62,10 @@ class SpaceConfig(_Table, frozen=True, kw_only=True):
     noise: NoiseConfig = NoiseConfig()
 
 
+class TimingsConfig(DoorTimings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Timings that the gateway sets for a door, in milliseconds; the agent's own file does not count then."""
+
+
 class DoorConfig(_Table, frozen=True, kw_only=True):
     """A controlled opening; ``from`` and ``to`` are spaces or ``street``."""
 
@@ -66,16 +74,27 @@ class DoorConfig(_Table, frozen=True, kw_only=True):
     agent: Slug
     from_: Slug = msgspec.field(name="from")
     to: Slug
+    timings: TimingsConfig | None = None
 
 
-class FeedConfig(_Table, frozen=True, kw_only=True):
-    """Bookings of one space (or of the spaces named by LOCATION) from a file path or an https URL."""
+class PanelConfig(_Table, frozen=True, kw_only=True):
+    """The building's own intrusion alarm, reached by ``agent``, which guards ``spaces``.
 
-    feed: Slug
-    kind: Literal["ical"] = "ical"
-    url: str
-    space: Slug | None = None
-    poll_s: Annotated[float, Meta(ge=1, le=86_400)] = 300
+    It is set once these have been vacant for ``vacant_s`` after their last booking, with no other one in the
+    next ``ahead_s``.
+    """
+
+    panel: Slug
+    agent: Slug
+    spaces: Annotated[list[Slug], Meta(min_length=1)]
+    vacant_s: Annotated[float, Meta(ge=60, le=43_200)] = 900
+    ahead_s: Annotated[float, Meta(ge=0, le=86_400)] = 7_200
+
+
+class PrivacyConfig(_Table, frozen=True, kw_only=True):
+    """How long it is known who opened what, and who had booked."""
+
+    access_days: Annotated[int, Meta(ge=1, le=90)] = 90
 
 
 class RulesConfig(_Table, frozen=True, kw_only=True):
@@ -101,14 +120,23 @@ class CodesConfig(_Table, frozen=True, kw_only=True):
 
 
 class SiteConfig(_Table, frozen=True, kw_only=True):
+    """``feeds`` stay tables here: :attr:`sources` reads each as the record of its kind."""
+
     site: Slug
     name: str
     zone: str = "Europe/Paris"
     spaces: list[SpaceConfig]
     doors: list[DoorConfig]
-    feeds: list[FeedConfig] = []
+    panels: list[PanelConfig] = []
+    feeds: list[dict[str, Any]] = []
     rules: RulesConfig = RulesConfig()
     codes: CodesConfig = CodesConfig()
+    privacy: PrivacyConfig = PrivacyConfig()
+
+    @property
+    def sources(self) -> list[SourceConfig]:
+        """Where bookings come from; raises ConfigError that names feed and key."""
+        return [read_config(table) for table in self.feeds]
 
 
 class DeliveryConfig(_Table, frozen=True, kw_only=True):
@@ -186,8 +214,7 @@ def _database_url(url: str, base: Path) -> str:
 
 
 def _with_feed_paths(site: SiteConfig, base: Path) -> SiteConfig:
-    feeds = [feed if "://" in feed.url else replace(feed, url=str(base / feed.url)) for feed in site.feeds]
-    return replace(site, feeds=feeds)
+    return replace(site, feeds=[asdict(feed.located(base)) for feed in site.sources])
 
 
 def _check_site(path: Path, site: SiteConfig) -> None:
@@ -196,7 +223,11 @@ def _check_site(path: Path, site: SiteConfig) -> None:
         raise ConfigError(f"{where}: this name is reserved on the wire")
     _unique(where, "space", (space.space for space in site.spaces))
     _unique(where, "door", (door.door for door in site.doors))
-    _unique(where, "feed", (feed.feed for feed in site.feeds))
+    try:
+        feeds = site.sources
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from error
+    _unique(where, "feed", (feed.feed for feed in feeds))
     try:
         ZoneInfo(site.zone)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
@@ -210,7 +241,14 @@ def _check_site(path: Path, site: SiteConfig) -> None:
         for end in (door.from_, door.to):
             if end != STREET and end not in places:
                 raise ConfigError(f"{where}: door {door.door!r}: no space is called {end!r}")
-    for feed in site.feeds:
+    _unique(where, "panel", (panel.panel for panel in site.panels))
+    for panel in site.panels:
+        if panel.agent in RESERVED:
+            raise ConfigError(f"{where}: panel {panel.panel!r}: the agent name {panel.agent!r} is reserved")
+        for space in panel.spaces:
+            if space not in places:
+                raise ConfigError(f"{where}: panel {panel.panel!r}: no space is called {space!r}")
+    for feed in feeds:
         if feed.feed == "rest":
             raise ConfigError(f"{where}: no feed may be called 'rest'")
         if feed.space is not None and feed.space not in places:

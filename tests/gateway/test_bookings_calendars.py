@@ -12,10 +12,12 @@ import httpx
 import pytest
 from sqlalchemy import select
 
+from pleintemps_gateway.bookings.places import to_occurrences
 from pleintemps_gateway.bookings.service import Occurrence, follow_feed
-from pleintemps_gateway.bookings.sources import fetch as fetching
+from pleintemps_gateway.bookings.sources import web as fetching
+from pleintemps_gateway.bookings.sources.base import Parsed
 from pleintemps_gateway.bookings.sources.fetch import fetch
-from pleintemps_gateway.bookings.sources.ical import Parsed, parse, to_occurrences
+from pleintemps_gateway.bookings.sources.ical import parse
 from pleintemps_gateway.cli import main
 from pleintemps_gateway.config import SpaceConfig
 from pleintemps_gateway.errors import CalendarError, FeedError

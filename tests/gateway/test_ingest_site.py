@@ -30,7 +30,7 @@ from pleintemps_contract.onvif import DoorAlarm, DoorMode, DoorPhysicalState, Lo
 from pleintemps_contract.topics import Channel, Topic
 from pleintemps_contract.units import Quantity, SeriesKind
 from pleintemps_contract.wire import AgentMessage, encode, open_gateway
-from pleintemps_gateway.config import FeedConfig
+from pleintemps_gateway.bookings.sources.ical import IcalConfig
 from pleintemps_gateway.ingest import feeds as feeding
 from pleintemps_gateway.ingest.feeds import EMPTY_POLLS, FeedFollower
 from pleintemps_gateway.ingest.memory import GatewayMemory, take_over
@@ -83,7 +83,7 @@ class Site:
         self.memory = SiteMemory(
             house.site,
             house.world,
-            keys.signer,
+            keys.signing,
             house.desk.vault,
             load_peppers(Path(house.config.keys), "ecole"),
             take_over(house.engine, "ecole", house.world),
@@ -310,7 +310,7 @@ def test_a_feed_is_followed_and_its_illness_shown(site: Site, tmp_path: Path) ->
     event = f"BEGIN:VEVENT\r\nUID:a\r\nSUMMARY:Yoga\r\n{times}END:VEVENT\r\n"
     broken = "BEGIN:VEVENT\r\nUID:b\r\nEND:VEVENT\r\n"
     writer = Writer(site.house.engine, ["ecole"], memory=site.all)
-    config = FeedConfig(feed="town", url=str(file), space="hall")
+    config = IcalConfig(feed="town", url=str(file), space="hall")
     follower = FeedFollower(config, site.memory, writer, site.house.world)
 
     def poll(text: str | None) -> dict[str, Any]:
@@ -358,7 +358,7 @@ def test_a_calendar_that_the_store_does_not_take_harms_itself_only(
     monkeypatch.setattr(feeding, "follow_feed", fail)
     writer = Writer(site.house.engine, ["ecole"], memory=site.all)
     follower = FeedFollower(
-        FeedConfig(feed="town", url=str(file), space="hall"), site.memory, writer, site.house.world
+        IcalConfig(feed="town", url=str(file), space="hall"), site.memory, writer, site.house.world
     )
     assert asyncio.run(follower.poll()) is False
     assert [row["error"] for row in site.rows(feeds)] == ["the store does not take it"]

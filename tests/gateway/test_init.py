@@ -105,5 +105,5 @@ def test_a_key_that_others_may_read_is_refused(file: Path) -> None:
 def test_the_example_is_complete_and_its_paths_are_found(file: Path) -> None:
     config = load(file)
     assert config.database_url == f"sqlite:///{file.parent}/state/gateway.db"
-    assert config.sites[0].feeds[0].url == str(file.parent / "bookings.ics")
+    assert config.sites[0].feeds[0]["url"] == str(file.parent / "bookings.ics")
     assert Path(config.keys) == file.parent / "keys"

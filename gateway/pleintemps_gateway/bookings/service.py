@@ -12,8 +12,8 @@ from pleintemps_gateway.errors import BookingError, StoreError
 from pleintemps_gateway.store.changes import record_change
 from pleintemps_gateway.store.schema import bookings
 
-HORIZON_MS: Final = 45 * 86_400_000
-"""How far ahead a feed is followed and codes are on the doors."""
+from .sources.registry import HORIZON_MS
+
 MAX_LENGTH_MS: Final = 31 * 86_400_000
 REST: Final = "rest"
 

@@ -10,10 +10,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pleintemps_contract.logs import line
 from pleintemps_contract.world import World
-from pleintemps_gateway.bookings.service import HORIZON_MS, Occurrence, follow_feed
-from pleintemps_gateway.bookings.sources.fetch import Fetched, fetch
-from pleintemps_gateway.bookings.sources.ical import Rejected, parse, to_occurrences
-from pleintemps_gateway.config import FeedConfig
+from pleintemps_gateway.bookings.places import to_occurrences
+from pleintemps_gateway.bookings.service import Occurrence, follow_feed
+from pleintemps_gateway.bookings.sources import registry
+from pleintemps_gateway.bookings.sources.base import Rejected, SourceConfig
 from pleintemps_gateway.errors import CalendarError, FeedError
 from pleintemps_gateway.store.schema import bookings, feeds
 from pleintemps_gateway.store.upsert import upsert
@@ -24,9 +24,6 @@ from .site import SiteMemory
 
 EMPTY_POLLS: Final = 2
 """So many empty answers in a row are not believed while bookings are ahead."""
-_AGAIN_MS: Final = 3_600_000
-"""An unchanged calendar is parsed again after this time, because its series run on."""
-
 _NOT_STORED: Final = "the store does not take it"
 # apart from the threads that look for commands: slow calendars must not hold an unlock
 _threads: Final = ThreadPoolExecutor(4, "calendars")
@@ -37,14 +34,12 @@ _log = logging.getLogger(__name__)
 class FeedFollower:
     """One feed of one site."""
 
-    def __init__(self, config: FeedConfig, memory: SiteMemory, writer: Writer, world: World) -> None:
+    def __init__(self, config: SourceConfig, memory: SiteMemory, writer: Writer, world: World) -> None:
         self._config = config
         self._memory = memory
         self._writer = writer
         self._world = world
-        self._data: bytes | None = None
-        self._etag: str | None = None
-        self._parsed_at = 0
+        self._source = registry.build(config, memory.config.zone)
         self._empty = 0
         self._ill = False
 
@@ -55,11 +50,10 @@ class FeedFollower:
         found: list[Occurrence] | None = None
         rejected: list[Rejected] = []
         try:
-            tag = self._etag if self._data else None
             loop = asyncio.get_running_loop()
-            fetched = await loop.run_in_executor(_threads, fetch, self._config.url, tag)
-            if fetched.data is not None or now >= self._parsed_at + _AGAIN_MS:
-                found, rejected = await loop.run_in_executor(_threads, self._parse, fetched, now)
+            parsed = await loop.run_in_executor(_threads, self._source.read, now)
+            if parsed is not None:
+                found, rejected = to_occurrences(parsed, self._memory.config.spaces, self._config.space)
         except (FeedError, CalendarError) as failure:
             error = str(failure)
         if found is not None:
@@ -70,7 +64,7 @@ class FeedFollower:
             await asyncio.wrap_future(stored)
         except SQLAlchemyError:
             # one calendar with what no column takes must not end the process, now and after each start
-            self._data = None
+            self._source.forget()
             self._log_change(_NOT_STORED)
             again = self._writer.submit(lambda conn: self._store(conn, None, [], _NOT_STORED, now))
             await asyncio.wrap_future(again)
@@ -82,17 +76,6 @@ class FeedFollower:
             self._ill = error is not None
             event = "feed-down" if self._ill else "feed-up"
             _log.warning(line(event, site=self._memory.site, feed=self._config.feed, error=error or ""))
-
-    def _parse(self, fetched: Fetched, now: int) -> tuple[list[Occurrence], list[Rejected]]:
-        data = fetched.data if fetched.data is not None else self._data
-        if data is None:
-            return [], []
-        site = self._memory.config
-        # from a day ago: a booking that runs now must keep its uid and its code
-        parsed = parse(data, site.zone, now - 86_400_000, now + HORIZON_MS)
-        result = to_occurrences(parsed, site.spaces, self._config.space)
-        self._data, self._etag, self._parsed_at = data, fetched.etag, now
-        return result
 
     def _store(
         self,
@@ -109,7 +92,7 @@ class FeedFollower:
             row = dict(old._mapping)
         row |= {"site": site, "feed": feed, "tried": now, "error": error[:200] if error else None}
         if error is None:
-            row |= {"good": now, "etag": self._etag}
+            row["good"] = now
         if found is not None:
             if found or self._may_be_empty(conn, now):
                 unreadable = frozenset(item.uid for item in rejected)
@@ -132,5 +115,5 @@ class FeedFollower:
         )
         if conn.execute(ahead.limit(1)).first() is None:
             return True
-        self._data = None  # an empty answer is asked for again, not taken for unchanged
+        self._source.forget()  # an empty answer is asked for again, not taken for unchanged
         return self._empty > EMPTY_POLLS

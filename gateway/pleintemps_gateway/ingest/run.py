@@ -15,7 +15,8 @@ from pleintemps_contract.logs import line
 from pleintemps_contract.world import World
 from pleintemps_gateway.access.delivery import delivery_of
 from pleintemps_gateway.access.service import CodeDesk, free_ended, without_code
-from pleintemps_gateway.config import FeedConfig, GatewayConfig, SiteConfig
+from pleintemps_gateway.bookings.sources.base import SourceConfig
+from pleintemps_gateway.config import GatewayConfig, SiteConfig
 from pleintemps_gateway.errors import (
     CodesExhaustedError,
     DeposedError,
@@ -62,7 +63,7 @@ class Ingest:
             SiteMemory(
                 site,
                 world,
-                keys.signer,
+                keys.signing,
                 self._desk.vault,
                 load_peppers(Path(config.keys), site.site),
                 take_over(self._engine, site.site, world),
@@ -96,7 +97,7 @@ class Ingest:
         jobs: list[Awaitable[None]] = [self._ticking(), self._following(), self._issuing()]
         jobs.append(self._watching(stop))
         for site in self._config.sites:
-            jobs += [self._feeding(feed, self._memory.sites[site.site]) for feed in site.feeds]
+            jobs += [self._feeding(feed, self._memory.sites[site.site]) for feed in site.sources]
         if self._series:
             jobs.append(self._series.run())
         tasks = [asyncio.ensure_future(job) for job in jobs]
@@ -221,7 +222,7 @@ class Ingest:
         with self._engine.connect() as conn:
             return without_code(conn, site, self._world.now())
 
-    async def _feeding(self, feed: FeedConfig, memory: SiteMemory) -> None:
+    async def _feeding(self, feed: SourceConfig, memory: SiteMemory) -> None:
         follower = FeedFollower(feed, memory, self._writer, self._world)
         while True:
             due = self._world.monotonic() + round(feed.poll_s * 1000)

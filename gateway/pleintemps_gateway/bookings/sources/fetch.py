@@ -1,18 +1,14 @@
-"""Getting a calendar's bytes, from a file or over HTTPS. Blocking: call it in a thread."""
+"""Getting a document's bytes, from a file or over HTTPS. Blocking: call it in a thread."""
 
-import asyncio
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import httpx
-
 from pleintemps_gateway.errors import FeedError
 
-from .ical import MAX_BYTES
+from .web import MAX_BYTES, Browser, exchange
 
-_TIMEOUT_S: Final = 20.0
-ALL_S: Final = 60.0
-"""For the whole answer, however steadily it drips."""
+_OK: Final = frozenset({200, 304})
+_NOT_MODIFIED: Final = 304
 
 
 class Fetched(NamedTuple):
@@ -22,45 +18,20 @@ class Fetched(NamedTuple):
     etag: str | None
 
 
-def fetch(url: str, etag: str | None) -> Fetched:
+def fetch(url: str, etag: str | None, accept: str = "text/calendar") -> Fetched:
     """Read ``url``, a path or an http(s) address; raises FeedError, one line without the address."""
     if not url.startswith(("https://", "http://")):
         return _read_file(Path(url), etag)
-    try:
-        return asyncio.run(_get(url, etag))
-    except TimeoutError as error:
-        raise FeedError(f"cannot be fetched within {ALL_S:g} s") from error
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        # the sentence of an HTTP error may hold the address, and an address may hold a secret
-        raise FeedError(f"cannot be fetched ({type(error).__name__})") from error
 
-
-async def _get(url: str, etag: str | None) -> Fetched:
-    secure = url.startswith("https://")
-
-    async def check(request: httpx.Request) -> None:
-        if secure and request.url.scheme != "https":
-            raise FeedError("the server leads away from https")
-
-    headers = {"Accept": "text/calendar"} | ({"If-None-Match": etag} if etag else {})
-    wait = httpx.Timeout(_TIMEOUT_S)
-    # a server that says a byte now and then never runs into a timeout of its socket
-    async with (
-        asyncio.timeout(ALL_S),
-        httpx.AsyncClient(timeout=wait, follow_redirects=True, event_hooks={"request": [check]}) as client,
-        client.stream("GET", url, headers=headers) as answer,
-    ):
-        if answer.status_code == httpx.codes.NOT_MODIFIED:
+    async def work(browser: Browser) -> Fetched:
+        headers = {"Accept": accept} | ({"If-None-Match": etag} if etag else {})
+        reply = await browser.ask("GET", url, headers=headers, good=_OK)
+        if reply.status == _NOT_MODIFIED:
             return Fetched(None, etag)
-        if answer.status_code != httpx.codes.OK:
-            raise FeedError(f"the server answers {answer.status_code}")
-        data = bytearray()
-        async for chunk in answer.aiter_bytes():
-            data += chunk
-            if len(data) > MAX_BYTES:
-                raise FeedError(f"larger than {MAX_BYTES} bytes")
-        tag = answer.headers.get("ETag")
-    return Fetched(bytes(data), tag[:200] if tag else None)
+        tag = reply.headers.get("ETag")
+        return Fetched(reply.body, tag[:200] if tag else None)
+
+    return exchange(url, work)
 
 
 def _read_file(path: Path, etag: str | None) -> Fetched:

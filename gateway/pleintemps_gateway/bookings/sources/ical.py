@@ -9,19 +9,26 @@ import threading
 import warnings
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final, NamedTuple
+from pathlib import Path
+from typing import Any, Final, Self
 from zoneinfo import ZoneInfo
 
 import recurring_ical_events
 import x_wr_timezone
 from icalendar import Calendar, Component
 from icalendar.timezone import tzp
+from msgspec.structs import replace
 
-from pleintemps_gateway.bookings.service import Occurrence
-from pleintemps_gateway.config import SpaceConfig
 from pleintemps_gateway.errors import CalendarError
 
-MAX_BYTES: Final = 16 * 1024 * 1024
+from .base import Contact, Parsed, Rejected, SourceConfig, Timed
+from .fetch import fetch
+from .registry import HORIZON_MS, source
+from .web import MAX_BYTES
+
+DAY_MS: Final = 86_400_000
+AGAIN_MS: Final = 3_600_000
+"""An unchanged calendar is parsed again after this time, because its series run on."""
 MAX_OCCURRENCES: Final = 20_000
 MAX_STEPS: Final = 200_000
 """Steps from its first day to the horizon that one rule may take: 22 years by the hour, 547 by the day."""
@@ -48,28 +55,6 @@ _END: Final = re.compile(rb"^END:VCALENDAR", re.MULTILINE | re.IGNORECASE)
 _BACKWARDS: Final = "it does not end after it starts"
 _UID: Final = re.compile(rb"^UID[^:\r\n]*:([^\r\n]*)", re.MULTILINE | re.IGNORECASE)
 _lock: Final = threading.Lock()
-
-
-class Timed(NamedTuple):
-    """One occurrence in UTC, with what the event says of itself. Times are Unix ms, end > start."""
-
-    uid: str  # of the occurrence: the event's, with the instance's own time where it is one of a series
-    event: str  # UID of the event
-    start: int
-    end: int
-    title: str
-    location: str
-    people: int | None
-
-
-class Rejected(NamedTuple):
-    uid: str
-    reason: str
-
-
-class Parsed(NamedTuple):
-    bookings: list[Timed]
-    rejected: list[Rejected]
 
 
 def parse(data: bytes, zone: str, start: int, end: int) -> Parsed:
@@ -245,6 +230,8 @@ def _timed(uid: str, event: Any, zone: ZoneInfo, *, series: bool) -> Timed:
         title=" ".join(str(event.get("SUMMARY", "")).split())[:200],
         location=" ".join(str(event.get("LOCATION", "")).split())[:200],
         people=_people(event),
+        contact=_contact(event),
+        group=" ".join(str(event.get("X-PLEINTEMPS-GROUP", "")).split())[:200],
     )
 
 
@@ -268,21 +255,70 @@ def _people(event: Any) -> int | None:
     return int(said.group(1)) if said else None
 
 
+def _contact(event: Any) -> Contact:
+    """The organiser: whom the calendar names as the one who booked."""
+    organiser = event.get("ORGANIZER")
+    if organiser is None or isinstance(organiser, list):
+        return Contact()
+    address = str(organiser)
+    scheme, _, mail = address.partition(":")
+    parameters = getattr(organiser, "params", {})
+    return Contact(
+        name=" ".join(str(parameters.get("CN", "")).split())[:200],
+        mail=mail[:254] if scheme.lower() == "mailto" and mail.count("@") == 1 else "",
+        language=str(parameters.get("LANGUAGE", ""))[:2].lower(),
+    )
+
+
 def _reason(error: Exception) -> str:
     return (" ".join(str(error).split()) or type(error).__name__)[:200]
 
 
-def to_occurrences(
-    parsed: Parsed, spaces: list[SpaceConfig], space: str | None
-) -> tuple[list[Occurrence], list[Rejected]]:
-    """Give every booking its space: the feed's, or the one whose slug or name LOCATION says."""
-    named = {key.casefold(): known.space for known in spaces for key in (known.name, known.space)}
-    found: list[Occurrence] = []
-    rejected = list(parsed.rejected)
-    for item in parsed.bookings:
-        place = space or named.get(item.location.casefold())
-        if place is None:
-            rejected.append(Rejected(item.uid, "LOCATION names no space of this site"))
-            continue
-        found.append(Occurrence(item.uid, place, item.title, item.start, item.end, item.people))
-    return found, rejected
+class IcalConfig(SourceConfig, frozen=True, kw_only=True):
+    """``url`` is a path or an http(s) address; it may hold the calendar's own secret."""
+
+    url: str
+
+    def located(self, base: Path) -> Self:
+        return self if "://" in self.url else replace(self, url=str(base / self.url))
+
+
+class IcalReader:
+    """A calendar that is fetched whole: the last good one is kept, an unchanged one not parsed again soon."""
+
+    def __init__(self, zone: str) -> None:
+        self._zone = zone
+        self._data: bytes | None = None
+        self._etag: str | None = None
+        self._parsed_at = 0
+
+    def read(self, url: str, now: int) -> Parsed | None:
+        """The bookings of the calendar at ``url``, None if it has not changed; raises as a Source does."""
+        fetched = fetch(url, self._etag if self._data else None)
+        if fetched.data is None and now < self._parsed_at + AGAIN_MS:
+            return None
+        data = fetched.data if fetched.data is not None else self._data
+        if data is None:
+            return None
+        # from a day ago: a booking that runs now must keep its uid and its code
+        parsed = parse(data, self._zone, now - DAY_MS, now + HORIZON_MS)
+        self._data, self._etag, self._parsed_at = data, fetched.etag, now
+        return parsed
+
+    def forget(self) -> None:
+        self._data = None
+
+
+@source("ical", IcalConfig)
+class Ical:
+    """iCalendar from a file or over HTTPS."""
+
+    def __init__(self, config: IcalConfig, zone: str) -> None:
+        self._url = config.url
+        self._reader = IcalReader(zone)
+
+    def read(self, now: int) -> Parsed | None:
+        return self._reader.read(self._url, now)
+
+    def forget(self) -> None:
+        self._reader.forget()

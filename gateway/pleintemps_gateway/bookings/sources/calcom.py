@@ -1,0 +1,300 @@
+"""Cal.com: webhooks tell at once, polling the API (v2) makes sure.
+
+A reschedule is a new uid that names the one before (``rescheduleUid`` in a webhook, ``rescheduledFromUid`` in
+the API); the old one may arrive as cancelled, before or after. A booking here is therefore the whole chain,
+named by its first uid, so that it keeps its code when it moves. What counts within a chain is the link that
+nobody has replaced.
+"""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+from urllib.parse import urlencode
+
+import msgspec
+from msgspec import Meta
+from msgspec.structs import replace
+
+from pleintemps_gateway.errors import CalendarError
+
+from .base import Contact, Parsed, Rejected, SourceConfig, Timed
+from .registry import HORIZON_MS, source
+from .secret import read_secret
+from .web import Browser, exchange
+
+SIGNATURE: Final = "x-cal-signature-256"
+_VERSION: Final = "2024-08-13"
+_PAGE: Final = 100
+_MAX_PAGES: Final = 200
+_DAY_MS: Final = 86_400_000
+_LIVE: Final = {"accepted", "confirmed"}
+_TRIGGERS: Final = {
+    "BOOKING_CREATED",
+    "BOOKING_RESCHEDULED",
+    "BOOKING_REQUESTED",
+    "BOOKING_CANCELLED",
+    "BOOKING_REJECTED",
+}
+
+
+class CalcomConfig(SourceConfig, frozen=True, kw_only=True):
+    """``secret_file`` signs webhooks, ``api_key_file`` is for polling: at least one of the two.
+
+    ``room`` says what tells the room: the slug of the event type, or its location.
+    """
+
+    url: Annotated[str, Meta(pattern=r"^https?://[^\s?#]+\Z")] = "https://api.cal.com/v2"
+    secret_file: str = ""
+    api_key_file: str = ""
+    room: Literal["type", "location"] = "type"
+
+    def __post_init__(self) -> None:
+        if not self.secret_file and not self.api_key_file:
+            raise ValueError("set secret_file (webhooks), api_key_file (polling), or both")
+
+    def located(self, base: Path) -> Self:
+        return replace(
+            self,
+            secret_file=str(base / self.secret_file) if self.secret_file else "",
+            api_key_file=str(base / self.api_key_file) if self.api_key_file else "",
+        )
+
+
+class Link(msgspec.Struct, frozen=True, kw_only=True):
+    """One uid of a chain as it was last told. Times are Unix ms; ``told`` is when Cal.com said so."""
+
+    uid: str
+    before: str = ""
+    live: bool = True
+    start: int
+    end: int
+    told: int
+    title: str = ""
+    kind: str = ""
+    location: str = ""
+    people: int | None = None
+    name: str = ""
+    mail: str = ""
+    phone: str = ""
+    language: str = ""
+
+
+def is_signed(secret: str, body: bytes, signature: str) -> bool:
+    """Whether ``signature`` is the hexadecimal HMAC-SHA256 of the raw ``body``."""
+    made = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    return hmac.compare_digest(made.encode(), signature.strip().lower().encode(errors="replace"))
+
+
+def hear(body: bytes) -> Link | None:
+    """What a webhook tells of a booking; None for a trigger that tells of none.
+
+    Raises CalendarError for a body that has not the documented shape: a custom payload template.
+    """
+    try:
+        message = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise CalendarError("the webhook is no JSON") from error
+    trigger = message.get("triggerEvent") if isinstance(message, dict) else None
+    payload = message.get("payload") if isinstance(message, dict) else None
+    if not isinstance(trigger, str) or not isinstance(payload, dict):
+        raise CalendarError("the webhook has not Cal.com's own shape: use no custom payload template")
+    if trigger not in _TRIGGERS:
+        return None
+    status = str(payload.get("status") or "ACCEPTED").casefold()
+    attendees = _items(payload.get("attendees"))
+    try:
+        return Link(
+            uid=_uid(payload.get("uid")),
+            before=str(payload.get("rescheduleUid") or "")[:200],
+            live=trigger in ("BOOKING_CREATED", "BOOKING_RESCHEDULED") and status in _LIVE,
+            start=_time(payload.get("startTime")),
+            end=_time(payload.get("endTime")),
+            told=_time(message.get("createdAt")),
+            title=_text(payload.get("title")),
+            kind=_text(payload.get("type")),
+            location=_text(payload.get("location")),
+            **_person(attendees),
+        )
+    except ValueError as error:
+        raise CalendarError(f"the webhook cannot be used: {error}") from error
+
+
+def translate(pages: Sequence[bytes]) -> tuple[list[Link], list[Rejected]]:
+    """Links that the API lists; raises CalendarError if a page is no list of bookings."""
+    links: list[Link] = []
+    rejected: list[Rejected] = []
+    for page in pages:
+        for item in _listed(page)[0]:
+            try:
+                links.append(_polled(item))
+            except ValueError as error:
+                rejected.append(Rejected(str(item.get("uid") or "booking")[:200], str(error)[:200]))
+    return links, rejected
+
+
+def _polled(item: Mapping[str, Any]) -> Link:
+    kind = item.get("eventType")
+    return Link(
+        uid=_uid(item.get("uid")),
+        before=str(item.get("rescheduledFromUid") or "")[:200],
+        live=str(item.get("status") or "").casefold() in _LIVE,
+        start=_time(item.get("start")),
+        end=_time(item.get("end")),
+        told=_time(item.get("updatedAt") or item.get("createdAt")),
+        title=_text(item.get("title")),
+        kind=_text(kind.get("slug")) if isinstance(kind, dict) else "",
+        location=_text(item.get("location")),
+        **_person(_items(item.get("attendees"))),
+    )
+
+
+def chains(links: Iterable[Link], room: Literal["type", "location"]) -> Parsed:
+    """One booking a chain, named by its first uid; of one uid the youngest word counts."""
+    latest: dict[str, Link] = {}
+    before: dict[str, str] = {}
+    for link in links:
+        if link.uid not in latest or latest[link.uid].told <= link.told:
+            latest[link.uid] = link
+        if link.before and link.before != link.uid:
+            before.setdefault(link.uid, link.before)
+    replaced = set(before.values())
+    found: list[Timed] = []
+    rejected: list[Rejected] = []
+    named: set[str] = set()
+    for link in sorted(latest.values(), key=lambda item: (item.told, item.uid)):
+        if not link.live or link.uid in replaced:
+            continue
+        root = _root(link.uid, before)
+        if link.end <= link.start:
+            rejected.append(Rejected(root, "it does not end after it starts"))
+        elif root not in named:
+            named.add(root)
+            found.append(_timed(root, link, room))
+    return Parsed(sorted(found, key=lambda item: (item.start, item.uid)), rejected)
+
+
+def _root(uid: str, before: Mapping[str, str]) -> str:
+    seen = {uid}
+    while uid in before and before[uid] not in seen:
+        uid = before[uid]
+        seen.add(uid)
+    return uid
+
+
+def _timed(root: str, link: Link, room: Literal["type", "location"]) -> Timed:
+    return Timed(
+        uid=root,
+        event=root,
+        start=link.start,
+        end=link.end,
+        title=link.title,
+        location=link.kind if room == "type" else link.location,
+        people=link.people,
+        contact=Contact(link.name, link.mail, link.phone, link.language),
+    )
+
+
+def _items(value: object) -> list[Mapping[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _listed(page: bytes) -> tuple[list[Mapping[str, Any]], bool]:
+    """The bookings of one page, and whether there is another."""
+    try:
+        answer = json.loads(page)
+    except (ValueError, RecursionError) as error:
+        raise CalendarError("no list of bookings") from error
+    if not isinstance(answer, dict) or not isinstance(answer.get("data"), list):
+        raise CalendarError("no list of bookings")
+    pagination = answer.get("pagination")
+    more = isinstance(pagination, dict) and pagination.get("hasNextPage") is True
+    return _items(answer["data"]), more
+
+
+def _person(attendees: list[Mapping[str, Any]]) -> dict[str, Any]:
+    if not attendees:
+        return {}
+    first = attendees[0]
+    language = first.get("language")
+    if isinstance(language, dict):
+        language = language.get("locale")
+    return {
+        "people": len(attendees),
+        "name": _text(first.get("name")),
+        "mail": _text(first.get("email"), 254),
+        "phone": _text(first.get("phoneNumber"), 40),
+        "language": _text(language, 2).lower(),
+    }
+
+
+def _uid(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError("uid is missing")
+    return value[:200]
+
+
+def _text(value: object, length: int = 200) -> str:
+    return " ".join(str(value or "").replace("\0", "").split())[:length]
+
+
+def _time(value: object) -> int:
+    text = value if isinstance(value, str) else ""
+    try:
+        when = datetime.fromisoformat(text)
+        if when.tzinfo is None:
+            raise ValueError("no zone")
+        return max(0, round(when.timestamp() * 1000))
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{text[:40]!r} is no time") from error
+
+
+@source("calcom", CalcomConfig)
+class Calcom:
+    """What webhooks told (:meth:`tell`) and, with an API key, what polling finds."""
+
+    def __init__(self, config: CalcomConfig, zone: str) -> None:
+        self._config = config
+        self._told: tuple[Link, ...] = ()
+
+    def tell(self, told: Iterable[bytes]) -> None:
+        """Every link that webhooks have told and the store has kept, as :class:`Link` in JSON."""
+        self._told = tuple(msgspec.json.decode(body, type=Link) for body in told)
+
+    def read(self, now: int) -> Parsed | None:
+        links: list[Link] = []
+        rejected: list[Rejected] = []
+        if self._config.api_key_file:
+            links, rejected = translate(self._poll(now))
+        parsed = chains([*self._told, *links], self._config.room)
+        return Parsed(parsed.bookings, [*rejected, *parsed.rejected])
+
+    def forget(self) -> None:
+        """Nothing is remembered between two reads."""
+
+    def _poll(self, now: int) -> list[bytes]:
+        url = self._config.url.rstrip("/")
+        headers = {
+            "Authorization": f"Bearer {read_secret(self._config.api_key_file)}",
+            "cal-api-version": _VERSION,
+        }
+        span = {"afterStart": _iso(now - _DAY_MS), "beforeEnd": _iso(now + HORIZON_MS)}
+
+        async def work(browser: Browser) -> list[bytes]:
+            pages: list[bytes] = []
+            while len(pages) < _MAX_PAGES:
+                query = span | {"take": str(_PAGE), "skip": str(len(pages) * _PAGE)}
+                reply = await browser.ask("GET", f"{url}/bookings?{urlencode(query)}", headers=headers)
+                pages.append(reply.body)
+                if not _listed(reply.body)[1]:
+                    return pages
+            raise CalendarError(f"more than {_MAX_PAGES * _PAGE} bookings")
+
+        return exchange(url, work)
+
+
+def _iso(at: int) -> str:
+    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
