@@ -37,6 +37,14 @@ def small_disk(folder: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
+def read_only(folder: Path) -> Iterator[Path]:
+    """``folder`` over itself, read-only."""
+    with _mounted(["--bind", str(folder)], folder):
+        subprocess.run(["mount", "-o", "remount,bind,ro", str(folder)], check=True, capture_output=True)
+        yield folder
+
+
+@contextlib.contextmanager
 def _mounted(arguments: list[str], folder: Path) -> Iterator[None]:
     folder.mkdir(exist_ok=True)
     done = subprocess.run(["mount", *arguments, str(folder)], check=False, capture_output=True, text=True)

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from pleintemps_contract.agent_messages import AccessGranted
 from pleintemps_contract.world import SystemWorld
-from pleintemps_edge.journal.events import _SCHEMA, EventJournal, Stamp
-from pleintemps_edge.journal.writer import open_database
+from pleintemps_edge.journal.events import EventJournal, Stamp
 
 SIDE_BY_SIDE = 3
 
@@ -23,10 +22,12 @@ def open_journal(folder: Path, synchronous: str) -> EventJournal:
     def stamp() -> Stamp:
         return Stamp(world.now(), True, world.monotonic(), "b" * 32)
 
-    if synchronous == "FULL":
-        return EventJournal.open(folder, world, stamp)
-    connection = open_database(folder / "events.db", "NORMAL", _SCHEMA)
-    return EventJournal(folder, world, stamp, connection)
+    journal = EventJournal.open(folder, world, stamp)
+    if synchronous == "NORMAL":
+        connection = journal._writer._connection
+        assert connection is not None
+        connection.execute("PRAGMA synchronous=NORMAL")
+    return journal
 
 
 async def write(journal: EventJournal, token: str) -> None:

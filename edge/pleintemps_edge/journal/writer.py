@@ -1,8 +1,9 @@
 """One SQLite file, one thread that writes it, group commit.
 
 Jobs run in order. All jobs that wait are done in one transaction, so one sync to disk serves them together.
-When the disk refuses, the file is closed, opened again and the jobs are run again, with growing pauses;
-nobody waits on this but those who want to.
+When the disk refuses, the connection is given up: the file is opened again, what it has is written out and
+synced anew, and only if the group is not in it are its jobs run again, with growing pauses. Nobody waits on
+this but those who want to.
 """
 
 import asyncio
@@ -11,69 +12,107 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from pleintemps_contract.logs import line
 from pleintemps_edge.errors import StateError
 
+from .files import FAULTS, close_quietly, mark_of, write_out
+
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], Any]
-Job = tuple[Work, asyncio.Future[Any]]
 
 MAX_WAITING: Final = 20_000
-"""Jobs kept in memory while the disk refuses; what comes then is lost and logged."""
+"""Jobs kept in memory while the disk refuses; what comes then is lost, counted and logged."""
 _GROUP: Final = 512
 _CLOSE_S: Final = 0.5
 _PAUSES_S: Final = (0.05, 0.2, 1.0, 5.0)
 _LOG: Final = logging.getLogger("journal")
 
 
-def open_database(path: Path, synchronous: Literal["FULL", "NORMAL"], schema: str) -> sqlite3.Connection:
-    """Open or make a database in WAL mode; raises StateError that names the file."""
-    try:
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=1.0)
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute(f"PRAGMA synchronous={synchronous}")
-        connection.executescript(schema)
-    except sqlite3.Error as error:
-        raise StateError(f"{path}: {error}") from error
-    return connection
+class Opened(NamedTuple):
+    """A connection; ``told`` is called in the event loop before anything that was done with it is."""
+
+    connection: sqlite3.Connection
+    told: Callable[[], None] | None = None
+
+
+Reopen = Callable[[Exception, int], Opened]
+"""Opens the file after an error, for the n-th time from 1; raises StateError."""
+
+
+class Moved(NamedTuple):
+    """Where to go on writing, and how that is opened again."""
+
+    opened: Opened
+    reopen: Reopen | None
+
+
+class _Move(NamedTuple):
+    make: Callable[[sqlite3.Connection], Moved]
+    future: "asyncio.Future[None]"
+
+
+class _Job(NamedTuple):
+    work: Work
+    future: "asyncio.Future[Any]"
 
 
 class Writer:
-    """The thread that owns one database. ``start`` first, ``close`` last."""
+    """The thread that owns one database. ``start`` first, ``close`` last.
 
-    def __init__(self, path: Path, synchronous: Literal["FULL", "NORMAL"], schema: str) -> None:
-        self._path = path
-        self._open: Callable[[], sqlite3.Connection] = lambda: open_database(path, synchronous, schema)
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+    ``trouble`` is called in the event loop with what is wrong with the disk, and with nothing when it works
+    again. After :meth:`start` with ``reopen`` None the database is in memory and is never given up.
+    """
+
+    def __init__(self, name: str, trouble: Callable[[str], None]) -> None:
+        self._name = name
+        self._trouble = trouble
+        self._jobs: queue.SimpleQueue[_Job | _Move | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"writer-{path.stem}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"writer-{name}", daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._ill = False
         self._full = False
+        self._mark = 0
+        self.lost = 0
+        """Jobs that found the waiting line full."""
 
-    def start(self, connection: sqlite3.Connection) -> None:
+    def start(self, connection: sqlite3.Connection, reopen: Reopen | None) -> None:
         """Take ``connection`` over; the caller must not touch it any more."""
         self._connection: sqlite3.Connection | None = connection
+        self._reopen = reopen
+        self._mark = mark_of(connection)
         self._thread.start()
 
-    def submit(self, work: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
+    def submit(self, work: Callable[[sqlite3.Connection], T]) -> "asyncio.Future[T]":
         """Run ``work`` in the next transaction; the future is done when that is committed.
 
         The future fails with StateError only if the agent ends or the waiting line is full.
         """
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        # whoever does not wait for it must not be told that nobody did
-        future.add_done_callback(lambda done: done.cancelled() or done.exception())
+        future: asyncio.Future[T] = self._future()
         full = self._jobs.qsize() >= MAX_WAITING
         if full != self._full:
             self._full = full
             _LOG.log(logging.ERROR if full else logging.INFO, line("journal-line-full", now=full))
         if full:
-            future.set_exception(StateError(f"{self._path}: {MAX_WAITING} writes are waiting"))
+            self.lost += 1
+            future.set_exception(StateError(f"{self._name}: {MAX_WAITING} writes are waiting"))
         else:
-            self._jobs.put((work, future))
+            self._jobs.put(_Job(work, future))
+        return future
+
+    def move(self, make: Callable[[sqlite3.Connection], Moved]) -> "asyncio.Future[None]":
+        """Go on elsewhere after all that was submitted; fails with StateError, and then nothing changes."""
+        future: asyncio.Future[None] = self._future()
+        self._jobs.put(_Move(make, future))
+        return future
+
+    def _future(self) -> "asyncio.Future[Any]":
+        self._loop = asyncio.get_running_loop()
+        future: asyncio.Future[Any] = self._loop.create_future()
+        # whoever does not wait for it must not be told that nobody did
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())
         return future
 
     def close(self) -> None:
@@ -85,58 +124,107 @@ class Writer:
     def _run(self) -> None:
         while True:
             job = self._jobs.get()
-            group: list[Job] = []
-            while job is not None:
+            group: list[_Job] = []
+            while isinstance(job, _Job):
                 group.append(job)
                 if len(group) >= _GROUP or self._jobs.empty():
                     break
                 job = self._jobs.get()
             if group:
                 self._commit(group)
+            if isinstance(job, _Move):
+                self._go(job)
             if job is None:
                 if self._connection is not None:
                     self._connection.close()
                 return
 
-    def _commit(self, group: list[Job]) -> None:
+    def _commit(self, group: list[_Job]) -> None:
         attempt = 0
+        results: list[Any] | None = None
+        error: Exception | None = None
         while True:
             try:
-                if self._connection is None:
-                    self._connection = self._open()
+                if self._connection is None and error is not None and self._reopen is not None:
+                    self._open_again(error, attempt, strict=results is not None)
+                assert self._connection is not None
+                if results is not None and mark_of(self._connection) == self._mark:
+                    break  # it had been written, and now it is on the disk
+                results = None
+                self._mark += 1
                 self._connection.execute("BEGIN IMMEDIATE")
-                results = [work(self._connection) for work, _ in group]
+                done = [job.work(self._connection) for job in group]
+                self._connection.execute("UPDATE writer SET mark = ?", (self._mark,))
+                results = done
                 self._connection.execute("COMMIT")
-            except (sqlite3.Error, StateError) as error:
-                if not self._ill:
-                    self._ill = True
-                    _LOG.error(line("disk-refuses", file=self._path.name, error=error))
-                self._reopen_later()
+                break
+            except (*FAULTS, StateError) as caught:
+                error = caught
+                self._ail(error)
+                self._give_up()
                 if self._stopping.wait(_PAUSES_S[min(attempt, len(_PAUSES_S) - 1)]):
-                    failure = StateError(f"{self._path}: {error}")
-                    self._tell([(future, failure) for _, future in group])
+                    failure = StateError(f"{self._name}: {error}")
+                    self._tell([(job.future, failure) for job in group])
                     return
                 attempt += 1
-            else:
-                break
         if self._ill:
             self._ill = False
-            _LOG.info(line("disk-works-again", file=self._path.name))
-        self._tell([(future, result) for (_, future), result in zip(group, results, strict=True)])
+            _LOG.info(line("disk-works-again", file=self._name))
+            self._call(lambda: self._trouble(""))
+        self._tell([(job.future, result) for job, result in zip(group, results, strict=True)])
 
-    def _reopen_later(self) -> None:
-        """After an error nothing that this connection says is believed: the file is read again from the
-        start.
-        """
-        if self._connection is not None:
-            try:
-                self._connection.close()
-            except sqlite3.Error as error:
-                _LOG.debug(line("close-failed", error=error))
+    def _go(self, move: _Move) -> None:
+        connection = self._connection
+        try:
+            if connection is None:
+                raise StateError(f"{self._name}: closed")
+            moved = move.make(connection)
+        except (*FAULTS, StateError) as error:
+            self._tell([(move.future, StateError(f"{self._name}: {error}"))])
+            return
+        close_quietly(connection)
+        self._connection, self._reopen = moved.opened.connection, moved.reopen
+        self._mark = mark_of(self._connection)
+        if moved.opened.told is not None:
+            self._call(moved.opened.told)
+        self._tell([(move.future, None)])
+
+    def _open_again(self, error: Exception, attempt: int, *, strict: bool) -> None:
+        """``strict`` after a failed commit: whether the file has it must be known for certain."""
+        assert self._reopen is not None
+        opened = self._reopen(error, attempt)
+        self._connection = opened.connection
+        if opened.told is not None:
+            self._call(opened.told)
+        if strict and not write_out(self._connection):
+            raise StateError(f"{self._name}: a reader is in the way")
+
+    def _ail(self, error: Exception) -> None:
+        if not self._ill:
+            self._ill = True
+            text = str(error)
+            _LOG.error(line("disk-refuses", file=self._name, error=text))
+            self._call(lambda: self._trouble(text))
+
+    def _give_up(self) -> None:
+        """After an error nothing that a connection says is believed; one in memory is all there is."""
+        if self._connection is None:
+            return
+        if self._reopen is not None:
+            close_quietly(self._connection)
             self._connection = None
+        elif self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+    def _call(self, told: Callable[[], None]) -> None:
+        try:
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(told)
+        except RuntimeError:  # that loop has ended; nobody listens any more
+            _LOG.debug(line("nobody-listens"))
 
     @staticmethod
-    def _tell(outcomes: list[tuple[asyncio.Future[Any], Any]]) -> None:
+    def _tell(outcomes: list[tuple["asyncio.Future[Any]", Any]]) -> None:
         loops: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any]]] = {}
         for future, outcome in outcomes:
             loops.setdefault(future.get_loop(), []).append((future, outcome))
@@ -147,7 +235,7 @@ class Writer:
                 _LOG.debug(line("nobody-waits"))
 
 
-def _resolve(outcomes: list[tuple[asyncio.Future[Any], Any]]) -> None:
+def _resolve(outcomes: list[tuple["asyncio.Future[Any]", Any]]) -> None:
     for future, outcome in outcomes:
         if future.done():
             continue
