@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Final
 
-from msgspec import Struct
-
 from pleintemps_contract.agent_messages import (
     AccessRefused,
     DeviceHealth,
@@ -19,7 +17,11 @@ from pleintemps_contract.agent_messages import (
     DoorPhysicalChanged,
     EventRecord,
     Health,
+    JournalReplaced,
     MessageRefused,
+    PanelChanged,
+    PanelInfo,
+    PanelState,
     SeriesInfo,
 )
 from pleintemps_contract.gateway_messages import Occupancy
@@ -28,13 +30,17 @@ from .alerts.book import AlertBook
 from .alerts.doors import DoorAlerts
 from .alerts.health import HealthAlerts
 from .alerts.records import Alert, AlertKind, AlertOpened, AlertResolved, AlertState, AlertUpdated
+from .alerts.safety import SafetyAlerts
+from .alerts.upkeep import Upkeep, UpkeepAlerts
 from .config import SiteConfig, SpaceConfig
+from .engine_records import Ignored, Output, RecentSeries, Snapshot
 from .noise.alarm import NoiseAlarm
 from .noise.monitor import Limits
 from .noise.quiet import Period, QuietHours
 from .occupancy.records import OccupancyChanged, SpaceNow
 from .occupancy.space import SpaceRuntime
 from .reconcile.ledger import Ledger
+from .reconcile.panels import PanelRule, PanelWanted
 from .reconcile.records import Booking, UsageChanged, UsageState
 from .reconcile.unexpected import Unexpected
 from .reconcile.usage import Margins, Observed
@@ -50,53 +56,18 @@ __all__ = [
     "Ignored",
     "OccupancyChanged",
     "Output",
+    "PanelWanted",
     "RecentSeries",
     "SiteEngine",
     "Snapshot",
     "SpaceNow",
+    "Upkeep",
     "UsageChanged",
     "UsageState",
 ]
 
 FUTURE_MS: Final = 5 * 60_000
 """A sample this far ahead of the gateway's clock comes from a wrong clock and is no evidence."""
-
-
-class Ignored(Struct, frozen=True, kw_only=True):
-    """``count`` values of a series (``source`` is ``agent/series``) could not be used since the last tick: a
-    refusal."""
-
-    source: str
-    reason: str
-    count: int
-    at: int
-
-
-Output = SpaceNow | OccupancyChanged | UsageChanged | AlertOpened | AlertUpdated | AlertResolved | Ignored
-
-
-class RecentSeries(Struct, frozen=True, kw_only=True):
-    """A series as it was announced, with its samples (Unix ms, value) of the last half hour or noise
-    window."""
-
-    agent: str
-    info: SeriesInfo
-    samples: Sequence[tuple[int, float]] = ()
-
-
-class Snapshot(Struct, frozen=True, kw_only=True):
-    """What a predecessor left in the store.
-
-    ``spaces`` all rows; ``usage`` rows without ``closed_at`` and those closed within the last days;
-    ``alerts`` all that are not resolved; ``occupancy`` the changes since the start (less lead) of the oldest
-    open booking, with the one before; ``heard`` each agent's ``last_seen``."""
-
-    spaces: Sequence[SpaceNow] = ()
-    usage: Sequence[UsageChanged] = ()
-    alerts: Sequence[Alert] = ()
-    occupancy: Sequence[OccupancyChanged] = ()
-    series: Sequence[RecentSeries] = ()
-    heard: Mapping[str, int] = {}
 
 
 class _Space:
@@ -127,6 +98,7 @@ class SiteEngine:
     def __init__(self, site_config: SiteConfig, now: int, new_id: Callable[[], str]) -> None:
         rules = site_config.rules
         self._now = now
+        self._new_id = new_id
         self._alerts = AlertBook(new_id)
         self._quiet = QuietHours(site_config.zone, rules.quiet_from, rules.quiet_to)
         unexpected_after_ms = round(rules.unexpected_after_s * 1000)
@@ -136,6 +108,9 @@ class SiteEngine:
         }
         self._sides = {door.door: (door.from_, door.to) for door in site_config.doors}
         self._doors = DoorAlerts(self._alerts)
+        self._safety = SafetyAlerts(self._alerts)
+        self._upkeep = UpkeepAlerts(self._alerts)
+        self._panels = {panel.panel: PanelRule(panel) for panel in site_config.panels}
         self._health = HealthAlerts(self._alerts, round(rules.agent_silent_after_s * 1000), now)
         for door in site_config.doors:
             self._health.expect(door.agent)
@@ -227,6 +202,28 @@ class SiteEngine:
         for door in doors:
             self._doors.alarm(door.door, agent, door.alarm, at)
             self._doors.physical(door.door, door.physical, at)
+            self._safety.door(door, agent, at)
+
+    def on_panel(self, agent: str, info: PanelInfo, asked: int | None, at: int) -> None:
+        """A panel as it stands now; ``asked`` is when the rule asked for it to be set last."""
+        self._safety.panel(info.panel, agent, info.state, at)
+        self._panel_told(info.panel, info.state, asked)
+
+    def _panel_told(self, panel: str, state: PanelState, asked: int | None) -> None:
+        if (rule := self._panels.get(panel)) is not None:
+            rule.told(state, asked)
+
+    def on_panel_refused(self, panel: str, agent: str, reason: str, at: int) -> None:
+        """The rule's command was refused, or nobody answered; ``reason`` is that of the command."""
+        self._safety.panel_refused(panel, agent, reason, at)
+
+    def on_upkeep(self, agent: str, upkeep: Upkeep, at: int) -> None:
+        """What an agent's birth, or its stored row, says of its disk, keys and certificate."""
+        self._upkeep.told(agent, upkeep, at)
+
+    def on_key(self, key: str, changing: bool) -> None:
+        """The key id that agents should believe; ``changing`` while another one may sign as well."""
+        self._upkeep.wanted(key, changing)
 
     def on_samples(self, agent: str, samples: Mapping[str, Sequence[tuple[int, float]]]) -> None:
         """Values by series name, (Unix ms, value) in any order of time; a value that cannot be used is
@@ -254,6 +251,7 @@ class SiteEngine:
         """One record of an agent's journal, once."""
         self._health.heard(agent, self._now)
         event, at = record.event, record.at
+        self._safety.event(agent, event, at)
         if isinstance(event, DoorAlarmChanged):
             self._doors.alarm(event.door, agent, event.alarm, at)
         elif isinstance(event, DoorPhysicalChanged):
@@ -265,6 +263,10 @@ class SiteEngine:
             self._doors.refused(event.door, agent, event.reason, at, self._now)
         elif isinstance(event, DeviceHealth):
             self._device(agent, event.device, event.health, event.detail, at)
+        elif isinstance(event, PanelChanged):
+            self._panel_told(event.panel, event.state, None)
+        elif isinstance(event, JournalReplaced):
+            self._upkeep.journal_replaced(agent, event.stream, event.reason, at)
         elif isinstance(event, MessageRefused):
             source = f"{agent}/{event.channel}"
             count = self._refused.get((source, event.reason), 0) + event.count
@@ -292,6 +294,8 @@ class SiteEngine:
         """New and changed bookings; those not named stay as they are. One that vanishes comes as
         cancelled."""
         self._ledger.bookings(bookings, self._now)
+        for rule in self._panels.values():
+            rule.bookings(bookings)
 
     def on_code_used(self, booking: str) -> None:
         """The booking's code opened a door: from its lead on, presence is this booking's and not its
@@ -335,7 +339,13 @@ class SiteEngine:
                 if space.runtime.estimate.state is Occupancy.VACANT:
                     self._watched.discard(name)
         self._doors.tick(now)
+        self._safety.tick(now)
+        self._upkeep.tick(now)
         self._health.tick(now)
+        for name, rule in self._panels.items():
+            if rule.wants({space: self._spaces[space].runtime.estimate for space in rule.config.spaces}, now):
+                agent = rule.config.agent
+                outputs.append(PanelWanted(command=self._new_id(), panel=name, agent=agent, at=now))
         outputs += self._ledger.take()
         outputs += self._alerts.take()
         for (source, reason), count in sorted(self._ignored.items()):

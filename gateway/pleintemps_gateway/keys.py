@@ -1,7 +1,7 @@
 """The key folder ``keys/{site-ca,gateway,agents}``: made once by ``init``, read at every start.
 
     site-ca/ca.key ca.crt                        the site's own authority for TLS to the broker
-    gateway/signing.key                          Ed25519, PEM PKCS8: signs every gateway message
+    gateway/signing.key                          signs every gateway message; its change: see signing.py
     gateway/sealing.key                          32 raw bytes: seals what the store must not show
     gateway/gateway.key gateway.crt purpose      TLS of the gateway; ``demo`` or ``production``
     broker/broker.key broker.crt ca.crt          TLS of the broker, for its host's name and the loopback
@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Final, NamedTuple, get_args
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -39,6 +38,7 @@ from pleintemps_contract.keyfiles import (
     write_secret,
 )
 from pleintemps_contract.world import World
+from pleintemps_gateway.signing import CURRENT, Signing, load_signing, pem
 
 SEALING_BYTES: Final = 32
 _CA_DAYS: Final = 20 * 365
@@ -48,37 +48,29 @@ _CERTIFICATE_DAYS: Final = 10 * 365
 class GatewayKeys(NamedTuple):
     """What a gateway process holds."""
 
-    signer: Signer
+    signing: Signing
     sealing: bytes
     purpose: Purpose
+
+    @property
+    def signer(self) -> Signer:
+        return self.signing.signer
 
 
 def load_gateway_keys(keys: Path) -> GatewayKeys:
     """Read ``keys/gateway``; raises KeyFileError that names the file and what to do."""
-    folder = keys / "gateway"
-    path = folder / "signing.key"
+    signing = load_signing(keys)
+    path = keys / "gateway" / "sealing.key"
     try:
         refuse_if_open(path)
-        private = serialization.load_pem_private_key(path.read_bytes(), password=None)
-        if not isinstance(private, Ed25519PrivateKey):
-            raise KeyFileError(f"{path}: not an Ed25519 key")
-        path = folder / "sealing.key"
-        refuse_if_open(path)
         sealing = path.read_bytes()
-        if len(sealing) != SEALING_BYTES:
-            raise KeyFileError(f"{path}: {len(sealing)} bytes, {SEALING_BYTES} wanted")
-        purpose = load_purpose(keys)
     except FileNotFoundError as error:
         raise KeyFileError(f"{path} is missing: run `pleintemps-gateway init --config FILE`") from error
     except OSError as error:
         raise KeyFileError(f"{path}: {error.strerror or error}") from error
-    except (UnsupportedAlgorithm, TypeError) as error:
-        raise KeyFileError(f"{path}: {error}") from error
-    except KeyFileError:
-        raise
-    except ValueError as error:
-        raise KeyFileError(f"{path}: not a private key in PEM") from error
-    return GatewayKeys(Signer(private), sealing, purpose)
+    if len(sealing) != SEALING_BYTES:
+        raise KeyFileError(f"{path}: {len(sealing)} bytes, {SEALING_BYTES} wanted")
+    return GatewayKeys(signing, sealing, load_purpose(keys))
 
 
 def load_purpose(keys: Path) -> Purpose:
@@ -124,7 +116,7 @@ def make_keys(
     for part in ("site-ca", "gateway", "broker", "agents"):
         (keys / part).mkdir(mode=0o700, parents=True, exist_ok=True)
     authority = _authority(keys / "site-ca", world, made)
-    private = _signing_key(keys / "gateway" / "signing.key", made)
+    signing = _signing(keys, made)
     sealing = keys / "gateway" / "sealing.key"
     if not sealing.exists():
         write_secret(sealing, world.random_bytes(SEALING_BYTES))
@@ -152,24 +144,20 @@ def make_keys(
         pepper = base64.b64encode(world.random_bytes(PEPPER_BYTES)).decode()
         identity = Identity(site=site, agent=agent, purpose=purpose, pepper=pepper)
         # the identity last: its presence says that the folder is complete
-        save_agent_keys(folder, identity, [private.public_key()])
+        save_agent_keys(folder, identity, list(signing.lasting))
         made.append(f"{folder}: take this folder to agent {agent!r} of site {site!r}")
     return made
 
 
-def _signing_key(path: Path, made: list[str]) -> Ed25519PrivateKey:
-    if path.exists():
-        private = serialization.load_pem_private_key(path.read_bytes(), password=None)
-        if not isinstance(private, Ed25519PrivateKey):
-            raise KeyFileError(f"{path}: not an Ed25519 key")
-        return private
-    private = Ed25519PrivateKey.generate()
-    write_secret(path, _pem(private))
-    made.append(f"{path}: signs every message to the agents")
-    return private
+def _signing(keys: Path, made: list[str]) -> Signing:
+    path = keys / "gateway" / CURRENT
+    if not path.exists():
+        write_secret(path, pem(Ed25519PrivateKey.generate()))
+        made.append(f"{path}: signs every message to the agents")
+    return load_signing(keys)
 
 
-def _pem(private: Ed25519PrivateKey | ec.EllipticCurvePrivateKey) -> bytes:
+def _pem(private: ec.EllipticCurvePrivateKey) -> bytes:
     return private.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )

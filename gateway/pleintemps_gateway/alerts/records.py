@@ -21,6 +21,17 @@ class AlertKind(StrEnum):
     CODE_ATTEMPTS = "code-attempts"
     BAD_MESSAGES = "bad-messages"
     FEED_FAULT = "feed-fault"
+    DURESS = "duress"
+    FIRE = "fire"
+    FIRE_INPUT = "fire-input"
+    TAMPER = "tamper"
+    LOCK_FAULT = "lock-fault"
+    PANEL_ALARM = "panel-alarm"
+    PANEL_REFUSED = "panel-refused"
+    STORAGE_FAULT = "storage-fault"
+    JOURNAL_REPLACED = "journal-replaced"
+    KEY_NOT_HELD = "key-not-held"
+    CERTIFICATE_ENDS = "certificate-ends"
 
 
 class Rank(StrEnum):
@@ -42,6 +53,17 @@ RANKS: Final[Mapping[AlertKind, Rank]] = {
     AlertKind.CODE_ATTEMPTS: Rank.WATCH,
     AlertKind.BAD_MESSAGES: Rank.WATCH,
     AlertKind.FEED_FAULT: Rank.WATCH,
+    AlertKind.DURESS: Rank.ALERT,
+    AlertKind.FIRE: Rank.ALERT,
+    AlertKind.FIRE_INPUT: Rank.ALERT,
+    AlertKind.TAMPER: Rank.ALERT,
+    AlertKind.LOCK_FAULT: Rank.ALERT,
+    AlertKind.PANEL_ALARM: Rank.ALERT,
+    AlertKind.PANEL_REFUSED: Rank.WATCH,
+    AlertKind.STORAGE_FAULT: Rank.WATCH,
+    AlertKind.JOURNAL_REPLACED: Rank.WATCH,
+    AlertKind.KEY_NOT_HELD: Rank.WATCH,
+    AlertKind.CERTIFICATE_ENDS: Rank.WATCH,
 }
 
 

@@ -2,17 +2,21 @@
 
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from pleintemps_contract.agent_messages import CommandResult
 from pleintemps_contract.gateway_messages import Command
 from pleintemps_contract.onvif import DoorAction
+from pleintemps_gateway.reconcile.panels import PanelWanted
 from pleintemps_gateway.store.schema import commands
 
 from .pending import Pending
 
 ANSWER_MS: Final = 10_000
 """An agent that has not answered by then has not heard."""
+LIFE_MS: Final = 30_000
+OURS: Final = ""
+"""The user of a command that a rule asked for."""
 
 
 class Reign(NamedTuple):
@@ -22,19 +26,55 @@ class Reign(NamedTuple):
     revision: int
 
 
+class Failed(NamedTuple):
+    """A rule's command to a panel that was not carried out, and why."""
+
+    panel: str
+    agent: str
+    reason: str
+
+
 class CommandDesk:
     """The commands of one site that are under way."""
 
     def __init__(self, site: str) -> None:
         self._site = site
         self._sent: dict[str, int] = {}
+        self._ours: dict[str, tuple[str, str]] = {}
+        self._failed: list[Failed] = []
         self.wanted = True
 
     def load(self, conn: Connection) -> None:
         """Read what is under way."""
-        under_way = select(commands).where(commands.c.site == self._site, commands.c.outcome == "sent")
-        self._sent = {row.command: row.sent for row in conn.execute(under_way)}
+        open_ones = commands.c.outcome.in_(("requested", "sent"))
+        under_way = conn.execute(select(commands).where(commands.c.site == self._site, open_ones)).all()
+        self._sent = {row.command: row.sent for row in under_way if row.outcome == "sent"}
+        self._ours = {row.command: (row.door, row.agent) for row in under_way if row.user == OURS}
+        self._failed = []
         self.wanted = True
+
+    def ask(self, conn: Connection, wanted: PanelWanted) -> None:
+        """Take a command that a rule asks for."""
+        conn.execute(
+            insert(commands).values(
+                site=self._site,
+                command=wanted.command,
+                agent=wanted.agent,
+                door=wanted.panel,
+                action=DoorAction.SET_PANEL.value,
+                user=OURS,
+                requested=wanted.at,
+                expires=wanted.at + LIFE_MS,
+                outcome="requested",
+            )
+        )
+        self._ours[wanted.command] = (wanted.panel, wanted.agent)
+        self.wanted = True
+
+    def take_failed(self) -> list[Failed]:
+        """Rules' commands that failed since the last call."""
+        failed, self._failed = self._failed, []
+        return failed
 
     def prepare(
         self, conn: Connection, reign: Reign, holders: dict[str, dict[str, Any]], pending: Pending, now: int
@@ -97,6 +137,8 @@ class CommandDesk:
         self, conn: Connection, command: str, outcome: str, refusal: str | None, pending: Pending, now: int
     ) -> None:
         self._sent.pop(command, None)
+        if (ours := self._ours.pop(command, None)) is not None and outcome != "done":
+            self._failed.append(Failed(*ours, refusal or outcome))
         answered = None if outcome == "no-answer" else now
         self._set(conn, command, {"outcome": outcome, "refusal": refusal, "answered": answered}, pending)
 

@@ -10,6 +10,7 @@ from pleintemps_contract.agent_messages import (
     DeviceHealth,
     DeviceInfo,
     DoorAlarmChanged,
+    DoorFireChanged,
     DoorInfo,
     DoorModeChanged,
     DoorPhysicalChanged,
@@ -54,7 +55,13 @@ class DoorBook:
             old = self._doors.get(info.door)
             if old is not None and old["agent"] == agent and (old["at"] or 0) > birth.at:
                 continue
-            state = {name: value for name, value in msgspec.to_builtins(info).items() if name != "door"}
+            state = {
+                "mode": info.mode.value,
+                "physical": info.physical.value,
+                "lock": info.lock.value,
+                "alarm": info.alarm.value,
+                "fire": info.fire,
+            }
             same = old is not None and old["physical"] == state["physical"]
             since = old["since"] if old is not None and same else birth.at
             row = {"site": self._site, "door": info.door, "agent": agent, "since": since, "at": birth.at}
@@ -94,7 +101,7 @@ class DoorBook:
             return ""
         if not self.belongs(door, agent):
             return "a door that is not this agent's in the configuration"
-        values: dict[str, str] = {}
+        values: dict[str, str | bool] = {}
         match event:
             case DoorModeChanged():
                 values = {"mode": event.mode.value}
@@ -104,6 +111,8 @@ class DoorBook:
                 values = {"lock": event.state.value}
             case DoorAlarmChanged():
                 values = {"alarm": event.alarm.value}
+            case DoorFireChanged():
+                values = {"fire": event.active}
         old = self._doors.get(door)
         if values and old is not None and record.at >= (old["at"] or 0):
             since = record.at if values.get("physical", old["physical"]) != old["physical"] else old["since"]

@@ -64,6 +64,11 @@ class GrantBook:
         self._lookups: dict[str, str] = {}
         self.published: Published | None = None
 
+    def sign_with(self, signer: Signer) -> None:
+        """Forget what another key has signed; to be composed anew."""
+        self._signer = signer
+        self.published = None
+
     def compose(self, conn: Connection, hashes: HashSet, epoch: int, revision: int) -> Published:
         """The complete set as stored, as revision ``revision``; pages that did not change stay.
 

@@ -13,6 +13,7 @@ from pleintemps_gateway.engine import (
     Ignored,
     OccupancyChanged,
     Output,
+    PanelWanted,
     SpaceNow,
     UsageChanged,
 )
@@ -21,11 +22,13 @@ from pleintemps_gateway.store.upsert import upsert
 
 
 class Persisted(NamedTuple):
-    """(kind, key) of what changed, the youngest state of each space, what the rules could not use."""
+    """(kind, key) of what changed, the youngest state of each space, what the rules could not use, panels
+    that they want to be set."""
 
     changes: list[tuple[str, str]]
     spaces: list[SpaceNow]
     ignored: list[Ignored]
+    wanted: list[PanelWanted]
 
 
 def persist(conn: Connection, site: str, outputs: Iterable[Output]) -> Persisted:
@@ -33,6 +36,7 @@ def persist(conn: Connection, site: str, outputs: Iterable[Output]) -> Persisted
     latest: dict[str, SpaceNow] = {}
     changed: dict[tuple[str, str], None] = {}
     ignored: list[Ignored] = []
+    wanted: list[PanelWanted] = []
     for output in outputs:
         match output:
             case SpaceNow():
@@ -46,11 +50,14 @@ def persist(conn: Connection, site: str, outputs: Iterable[Output]) -> Persisted
                 changed["usage", output.booking] = None
             case Ignored():
                 ignored.append(output)
+            case PanelWanted():
+                wanted.append(output)
+                changed["commands", output.command] = None
             case _:
                 _alert(conn, site, output)
                 changed["alerts", output.alert.alert] = None
     upsert(conn, spaces, [{"site": site, **msgspec.to_builtins(space)} for space in latest.values()])
-    return Persisted(list(changed), list(latest.values()), ignored)
+    return Persisted(list(changed), list(latest.values()), ignored, wanted)
 
 
 def _alert(conn: Connection, site: str, output: AlertOpened | AlertUpdated | AlertResolved) -> None:

@@ -14,6 +14,7 @@ from pleintemps_gateway.store.schema import (
     events,
     journals,
     minutes,
+    panels,
     refusals,
     sample_batches,
     series,
@@ -44,6 +45,7 @@ class Pending:
     agents: dict[str, dict[str, Any]] = field(default_factory=dict)
     devices: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     doors: dict[str, dict[str, Any]] = field(default_factory=dict)
+    panels: dict[str, dict[str, Any]] = field(default_factory=dict)
     series: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     minutes: list[dict[str, Any]] = field(default_factory=list)
     refusals: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
@@ -62,6 +64,7 @@ class Pending:
         upsert(conn, agents, list(self.agents.values()))
         upsert(conn, devices, list(self.devices.values()))
         upsert(conn, doors, list(self.doors.values()))
+        upsert(conn, panels, list(self.panels.values()))
         upsert(conn, series, list(self.series.values()))
         upsert(conn, refusals, list(self.refusals.values()))
         if self.minutes:

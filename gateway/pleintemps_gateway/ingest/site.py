@@ -3,7 +3,7 @@
 All calls come from the writer's thread. The state follows the store: after a roll-back it is read anew.
 """
 
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, select
@@ -19,23 +19,26 @@ from pleintemps_contract.agent_messages import (
     SamplesBatch,
     Stream,
 )
-from pleintemps_contract.envelope import Signer
 from pleintemps_contract.errors import ContractError, DecodeError
 from pleintemps_contract.topics import Channel, Topic
 from pleintemps_contract.wire import decode_agent
 from pleintemps_contract.world import World
 from pleintemps_gateway.access.vault import Vault
-from pleintemps_gateway.bookings.service import HORIZON_MS
+from pleintemps_gateway.bookings.sources.registry import HORIZON_MS
 from pleintemps_gateway.config import SiteConfig
 from pleintemps_gateway.engine import SiteEngine
 from pleintemps_gateway.series.tap import SiteTap
 from pleintemps_gateway.series.writer import SeriesSink
+from pleintemps_gateway.signing import Signing
 from pleintemps_gateway.store.changes import changes_since, last_change
-from pleintemps_gateway.store.schema import agents, alerts, bookings, journals
+from pleintemps_gateway.store.schema import alerts, bookings, journals
 
+from .agents import AgentBook
+from .clean import clean
 from .doors import DoorBook
 from .journals import Accepted, Mark, Refused, advance
 from .outputs import persist
+from .panels import FOREIGN, PanelBook
 from .pending import Pending, Question, ReceiptKey
 from .refusals import RefusalCounts, reason_of
 from .series import SeriesBook
@@ -47,8 +50,8 @@ MAX_JOURNALS: Final = 64
 """Journals of one agent: each is a new card or a new folder, not a habit."""
 FOLLOWED: Final = ("alerts", "bookings", "commands", "grants")
 """Tables that other processes write for us."""
-_SEEN_MS: Final = 5_000
 _TICK_MS: Final = 1_000
+_CLEANED: Final = "control characters in a text, replaced by blanks"
 _NO_JOURNAL: Final = "0" * 32
 
 
@@ -67,7 +70,7 @@ class SiteMemory:
         self,
         config: SiteConfig,
         world: World,
-        signer: Signer,
+        signing: Signing,
         vault: Vault,
         peppers: dict[str, bytes],
         epoch: int,
@@ -80,7 +83,8 @@ class SiteMemory:
         self.refusals = RefusalCounts()
         self.known = frozenset(peppers)
         self.followed = 0
-        self.speaker = Speaker(config, world, signer, vault, peppers, epoch)
+        self.speaker = Speaker(config, world, signing, vault, peppers, epoch)
+        self._signing = signing
         self._tap = SiteTap(config, sink)
         self._reset()
 
@@ -89,9 +93,9 @@ class SiteMemory:
         self.pending = Pending()
         self._tap.reset()
         self.doors = DoorBook(self.config)
+        self.panels = PanelBook(self.config)
+        self.agents = AgentBook(self.site)
         self._marks: dict[tuple[str, str], Mark] = {}
-        self._agents: dict[str, dict[str, Any]] = {}
-        self._hints: dict[str, str] = {}
         self._series = SeriesBook(self.site)
         self._ticked = 0
 
@@ -106,12 +110,18 @@ class SiteMemory:
         for row in conn.execute(select(journals).where(journals.c.site == site)):
             mark = Mark(row.agent, row.through, row.lost, row.duplicates)
             self._marks[row.journal, row.stream] = mark
-        for row in conn.execute(select(agents).where(agents.c.site == site)):
-            self._agents[row.agent] = dict(row._mapping)
+        self.agents.load(conn)
         self._series.load(conn)
         self.doors.load(conn)
+        self.panels.load(conn)
         snapshot = read_snapshot(conn, self.config, now)
         self.engine.restore(snapshot)
+        self.engine.on_key(self._signing.wanted, len(self._signing.announced) > 1)
+        for agent, known in self.agents.rows.items():
+            if known["born_at"] is not None:
+                self.engine.on_upkeep(agent, self.agents.upkeep(agent), known["born_at"])
+        for name, known in self.panels.rows.items():
+            self.engine.on_panel(known["agent"], self.panels.info(name), known["asked"], known["at"])
         coming = read_bookings(conn, site, now, HORIZON_MS)
         self.engine.on_bookings(coming)
         self.speaker.reload(conn, coming, snapshot.spaces)
@@ -126,11 +136,16 @@ class SiteMemory:
             outputs = self.engine.tick(now)
             said = persist(conn, self.site, outputs)
             self._tap.outputs(outputs)
+            for wanted in said.wanted:
+                self.panels.asked(wanted.panel, wanted.at, self.pending)
+                self.speaker.panel_wanted(conn, wanted)
             for item in said.ignored:
                 self.refuse(item.source, item.reason, item.count)
             self.pending.changes |= dict.fromkeys(said.changes)
             self.pending.messages += self.speaker.rooms(said.spaces, now)
-        self.speaker.flush(conn, self._agents, self.pending, now)
+        self.speaker.flush(conn, self.agents, self.pending, now)
+        for failed in self.speaker.take_failed():
+            self.engine.on_panel_refused(*failed, now)
         self.pending.write(conn, self.site, now)
 
     def committed(self) -> list[tuple[str, bytes, bool]]:
@@ -140,6 +155,12 @@ class SiteMemory:
         receipts = [self.speaker.receipt(key, through) for key, through in pending.receipts.items()]
         times = [self.speaker.receipt(key, self.through(key), nonce) for key, nonce in pending.questions]
         return [*times, *receipts, *pending.messages]
+
+    def sign_with(self, signing: Signing) -> None:
+        """The gateway's keys have changed."""
+        self._signing = signing
+        self.engine.on_key(signing.wanted, len(signing.announced) > 1)
+        self.speaker.sign_with(signing)
 
     def follow(self, conn: Connection) -> bool:
         """Take notice of what other processes have written since; whether bookings changed."""
@@ -189,6 +210,9 @@ class SiteMemory:
         except ContractError as error:
             self.refuse(source, reason_of(str(error)))
             return
+        body, cleaned = clean(body, message.payload)
+        if cleaned:
+            self.refuse(source, _CLEANED, cleaned)
         match body:
             case EventsBatch():
                 self._events(conn, topic.agent, source, body)
@@ -242,10 +266,11 @@ class SiteMemory:
                 }
             )
             self.pending.changes["events", f"{batch.journal}/{record.seq}"] = None
-            if complaint := self.doors.take(agent, record, self.pending):
+            complaint = self.doors.take(agent, record, self.pending)
+            if complaint := complaint or self.panels.take(agent, record, self.pending):
                 self.refuse(source, complaint)
-            else:
-                self._tap.event(record)
+                continue  # stored; but it must not speak for what is another's
+            self._tap.event(record)
             if isinstance(event, AccessGranted):
                 booking = self.speaker.booking_of_grant(conn, event.grant)
                 if booking is not None:
@@ -300,76 +325,41 @@ class SiteMemory:
             **mark._asdict(),
         }
         self.pending.receipts[receipt] = mark.through
-        self._seen(agent)
+        self.agents.seen(agent, self.pending, self.world.now())
         return result.fresh
 
     # --- agents ---------------------------------------------------------------------------------------
 
-    def _agent(self, agent: str) -> dict[str, Any]:
-        if agent not in self._agents:
-            empty = dict.fromkeys(column.name for column in agents.columns)
-            self._agents[agent] = empty | {
-                "site": self.site,
-                "agent": agent,
-                "presence": "never",
-                "command_counter": 0,
-            }
-        return self._agents[agent]
-
-    def _write_agent(self, agent: str, *, show: bool = True) -> None:
-        self.pending.agents[agent] = self._agent(agent)
-        if show:
-            self.pending.changes["agents", agent] = None
-
-    def _seen(self, agent: str) -> None:
-        row, now = self._agent(agent), self.world.now()
-        if row["last_seen"] is None or now >= row["last_seen"] + _SEEN_MS:
-            row["last_seen"] = now
-            self._write_agent(agent)
-
     def _availability(self, agent: str, message: Availability) -> None:
-        row = self._agent(agent)
-        if message.boot != row["boot"]:
-            # an old will must not hide a new birth; a new life may be told before its birth
-            self._hints[agent] = message.boot if message.state is Presence.ONLINE else ""
-            return
-        self._set_presence(agent, message.state)
+        if self.agents.availability(agent, message, self.pending):
+            self._present(agent, message.state)
 
-    def _set_presence(self, agent: str, presence: Presence) -> None:
-        row = self._agent(agent)
-        row["presence"] = presence.value
-        self._write_agent(agent)
-        seen = self.world.now() if row["last_seen"] is None else row["last_seen"]
+    def _present(self, agent: str, presence: Presence) -> None:
+        seen = self.agents.row(agent)["last_seen"]
+        seen = self.world.now() if seen is None else seen
         self.engine.on_agent(agent, presence is Presence.ONLINE, seen)
 
     def _birth(self, conn: Connection, agent: str, birth: Birth, retained: bool) -> None:
-        row = self._agent(agent)
-        row |= {
-            "boot": birth.boot,
-            "version": birth.version,
-            "born_at": birth.at,
-            "clock": birth.clock.value,
-            "clock_trusted": birth.clock_trusted,
-            "grants_epoch": birth.grants.epoch if birth.grants else None,
-            "grants_revision": birth.grants.revision if birth.grants else None,
-        }
+        there = self.agents.born(agent, birth, retained, self.pending, self.world.now())
         self._series.born(conn, agent, birth, self.pending)
         self.engine.on_series(agent, birth.series)
         own_doors, devices = self.doors.born(conn, agent, birth, self.pending)
         self.engine.on_devices(agent, devices, birth.at)
         self.engine.on_doors(agent, own_doors, birth.at)
+        self.engine.on_upkeep(agent, self.agents.upkeep(agent), birth.at)
+        own_panels = self.panels.born(agent, birth, self.pending)
+        for info in own_panels:
+            self.engine.on_panel(agent, info, None, birth.at)
         for door in birth.doors:
             if not self.doors.belongs(door.door, agent):
                 self.refuse(f"{agent}/birth", "a door that is not this agent's in the configuration")
+        if len(own_panels) < len(birth.panels):
+            self.refuse(f"{agent}/birth", FOREIGN)
         if not retained:
-            row["last_seen"] = self.world.now()
             self._ask(agent, birth.nonce, birth.journals)
-            self.speaker.born(agent, birth.grants, self.pending)
-        if not retained or self._hints.pop(agent, None) == birth.boot:
-            self._set_presence(agent, Presence.ONLINE)
-        else:
-            row["presence"] = "offline" if row["presence"] == "never" else row["presence"]
-            self._write_agent(agent)
+            self.speaker.born(agent, birth.grants, self.agents.row(agent), self.pending)
+        if there:
+            self._present(agent, Presence.ONLINE)
 
     def _ask(self, agent: str, nonce: str, positions: list[JournalPosition]) -> None:
         for position in positions:
@@ -387,12 +377,12 @@ class SiteMemory:
         return mark.through if mark is not None and mark.agent == key.agent else 0
 
     def _response(self, conn: Connection, agent: str, response: Response) -> None:
-        self._seen(agent)
+        self.agents.seen(agent, self.pending, self.world.now())
         if (nonce := getattr(response, "nonce", None)) is not None:
             self._ask(agent, nonce, [])
             return
-        row = self._agent(agent)
+        row = self.agents.row(agent)
         if complaint := self.speaker.answered(conn, agent, response, row, self.pending):
             self.refuse(f"{agent}/response", complaint)
             return
-        self._write_agent(agent)
+        self.agents.write(agent, self.pending)

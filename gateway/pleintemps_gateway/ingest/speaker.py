@@ -1,13 +1,20 @@
-"""What the gateway says to a site, all of it signed: receipts, grants, commands, room states."""
+"""What the gateway says to a site, all of it signed: who rules, receipts, grants, configurations, commands,
+room states."""
 
+import base64
 import logging
 from collections.abc import Iterable
 from typing import Any, Final
 
 from sqlalchemy import Connection, select, update
 
-from pleintemps_contract.agent_messages import CommandResult, GrantsHeld, ManifestResult, Response
-from pleintemps_contract.envelope import Signer
+from pleintemps_contract.agent_messages import (
+    CommandResult,
+    ConfigResult,
+    GrantsHeld,
+    ManifestResult,
+    Response,
+)
 from pleintemps_contract.gateway_messages import Announcement, GatewayTime, Receipt, RoomState
 from pleintemps_contract.logs import line
 from pleintemps_contract.topics import Channel, Topic
@@ -16,12 +23,15 @@ from pleintemps_contract.world import World
 from pleintemps_gateway.access.service import UNPUBLISHED, ensure_salt
 from pleintemps_gateway.access.vault import Vault
 from pleintemps_gateway.config import SiteConfig
-from pleintemps_gateway.engine import Booking, SpaceNow
+from pleintemps_gateway.engine import Booking, PanelWanted, SpaceNow
+from pleintemps_gateway.signing import Signing
 from pleintemps_gateway.store.schema import credentials, grants, reigns
 
-from .commands import CommandDesk, Reign
+from .agents import AgentBook
+from .commands import CommandDesk, Failed, Reign
 from .grants import GrantBook
 from .pending import Pending, ReceiptKey
+from .timings import TimingsBook
 
 Message = tuple[str, bytes, bool]
 """Topic, payload, retained."""
@@ -37,7 +47,7 @@ class Speaker:
         self,
         config: SiteConfig,
         world: World,
-        signer: Signer,
+        signing: Signing,
         vault: Vault,
         peppers: dict[str, bytes],
         epoch: int,
@@ -45,19 +55,22 @@ class Speaker:
         self._config = config
         self._site = config.site
         self._world = world
-        self._signer = signer
+        self._signing = signing
         self.epoch = epoch
         self._revision = 0
         self._started = world.now()
         self._commands = CommandDesk(config.site)
         holders = {door.agent for door in config.doors}
         self._books = {
-            agent: GrantBook(config.site, agent, pepper, vault, signer)
+            agent: GrantBook(config.site, agent, pepper, vault, signing.signer)
             for agent, pepper in peppers.items()
             if agent in holders
         }
         for agent in sorted(holders - self._books.keys()):
             _log.warning(line("agent-without-keys", site=config.site, agent=agent))
+        self._timings = TimingsBook(config)
+        self._untold: set[str] = set()
+        self._unannounced = True
         self._dirty: set[str] = set()
         self._pages: dict[str, set[str]] = {}
         self._bookings: dict[str, Booking] = {}
@@ -69,7 +82,7 @@ class Speaker:
         return self._revision
 
     def _seal(self, topic: Topic, message: GatewayMessage) -> Message:
-        return str(topic), seal_gateway(topic, message, self._signer), topic.row.retained
+        return str(topic), seal_gateway(topic, message, self._signing.signer), topic.row.retained
 
     # --- the store ------------------------------------------------------------------------------------
 
@@ -78,8 +91,29 @@ class Speaker:
         spaces = {space.space for space in self._config.spaces}
         self._rooms = {room.space: room for room in rooms if room.space in spaces}
         self._commands.load(conn)
-        self._dirty = set(self._books)
+        self._everything_anew()
         self._bookings = {booking.booking: booking for booking in bookings}
+
+    def _everything_anew(self) -> None:
+        self._dirty = set(self._books)
+        self._untold = self._books.keys() & set(self._timings.agents)
+        self._unannounced = True
+
+    def sign_with(self, signing: Signing) -> None:
+        """The gateway's keys have changed: say who may sign, and say everything again."""
+        self._signing = signing
+        for book in self._books.values():
+            book.sign_with(signing.signer)
+        self._said.clear()
+        self._everything_anew()
+
+    def panel_wanted(self, conn: Connection, wanted: PanelWanted) -> None:
+        """A rule asks for a panel to be set."""
+        self._commands.ask(conn, wanted)
+
+    def take_failed(self) -> list[Failed]:
+        """Rules' commands that were refused or not answered since the last call."""
+        return self._commands.take_failed()
 
     def bookings_changed(self, bookings: Iterable[Booking]) -> None:
         self._bookings |= {booking.booking: booking for booking in bookings}
@@ -91,17 +125,35 @@ class Speaker:
         if agent in self._books:
             self._dirty.add(agent)
 
-    def flush(self, conn: Connection, holders: dict[str, dict[str, Any]], pending: Pending, now: int) -> None:
+    def flush(self, conn: Connection, holders: AgentBook, pending: Pending, now: int) -> None:
         """Prepare what must be said after this commit."""
+        if self._unannounced:
+            self._unannounced = False
+            pending.messages.append(self._announcement())
         if self._commands.wanted:
             reign = Reign(self.epoch, self._next())
-            for agent, command in self._commands.prepare(conn, reign, holders, pending, now):
+            for agent, command in self._commands.prepare(conn, reign, holders.rows, pending, now):
                 topic = Topic.of_agent(self._site, agent, Channel.COMMAND)
                 pending.messages.append(self._seal(topic, command))
         self._commands.expire(conn, pending, now)
         for agent in sorted(self._dirty):
             self._compose(conn, agent, pending)
         self._dirty.clear()
+        for agent in sorted(self._untold):
+            row = holders.row(agent)
+            if self._timings.compose(agent, row, self.epoch, self._next()) is not None:
+                holders.write(agent, pending)
+                pending.messages.append(self._timings_for(agent))
+        self._untold.clear()
+
+    def _timings_for(self, agent: str) -> Message:
+        topic = Topic.of_agent(self._site, agent, Channel.CONFIG)
+        return self._seal(topic, self._timings.published[agent])
+
+    def _announcement(self) -> Message:
+        keys = [base64.b64encode(key.public_bytes_raw()).decode() for key in self._signing.announced]
+        message = Announcement(epoch=self.epoch, revision=self._next(), started=self._started, keys=keys)
+        return self._seal(Topic.announcement(self._site), message)
 
     def _compose(self, conn: Connection, agent: str, pending: Pending) -> None:
         book, revision = self._books[agent], self._next()
@@ -132,8 +184,10 @@ class Speaker:
         pages = self._pages.setdefault(agent, set())
         (pages.add if there else pages.discard)(digest)
 
-    def born(self, agent: str, held: GrantsHeld | None, pending: Pending) -> None:
+    def born(self, agent: str, held: GrantsHeld | None, row: dict[str, Any], pending: Pending) -> None:
         """Send everything again to an agent that holds something else than it should."""
+        if agent in self._timings.published and row["config_applied"] is None:
+            pending.messages.append(self._timings_for(agent))
         book = self._books.get(agent)
         if book is None or book.published is None:
             return
@@ -148,8 +202,10 @@ class Speaker:
         """Take an agent's answer; returns a complaint, empty if it was one that was waited for."""
         if isinstance(response, CommandResult):
             return self._commands.answer(conn, agent, response, pending, self._world.now())
+        if isinstance(response, ConfigResult):
+            return self._timings.answered(agent, response, row)
         if not isinstance(response, ManifestResult):
-            return "an answer to a configuration that was never sent"
+            return "an answer to nothing"
         row["grants_detail"] = response.detail or None
         if response.applied:
             row["grants_epoch"], row["grants_revision"] = response.epoch, response.revision
@@ -227,15 +283,15 @@ class Speaker:
         return self._seal(Topic.state(self._site, space.space), message)
 
     def everything(self) -> list[Message]:
-        """What the broker must hold after a connect: who rules, every agent's grants, every room.
+        """What the broker must hold after a connect: who rules, every agent's grants and timings, every room.
 
         A broker that crashed may have lost any of it, even what it had acknowledged."""
-        message = Announcement(epoch=self.epoch, revision=self._next(), started=self._started)
-        messages = [self._seal(Topic.announcement(self._site), message)]
+        messages = [self._announcement()]
         for agent, book in self._books.items():
             if book.published is not None:
                 published = book.published.messages(self._site, agent)
                 messages += [(topic, payload, True) for topic, payload in published]
+        messages += [self._timings_for(agent) for agent in sorted(self._timings.published)]
         now = self._world.now()
         rooms = [self._room(room, self._next_start(name, now)) for name, room in self._rooms.items()]
         return [*messages, *rooms]

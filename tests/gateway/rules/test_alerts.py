@@ -24,7 +24,17 @@ from .building import HOUR, MINUTE, NOON, PIR, SECOND, Day, only
 def test_every_kind_has_a_rank() -> None:
     assert set(RANKS) == set(AlertKind)
     urgent = {kind.value for kind, rank in RANKS.items() if rank is Rank.ALERT}
-    assert urgent == {"noise", "door-forced-open", "unexpected-presence"}
+    assert urgent == {
+        "noise",
+        "door-forced-open",
+        "unexpected-presence",
+        "duress",
+        "fire",
+        "fire-input",
+        "tamper",
+        "lock-fault",
+        "panel-alarm",
+    }
 
 
 def test_one_alert_per_subject_and_a_new_one_after_it_is_resolved() -> None:

@@ -1,0 +1,58 @@
+"""What the rules of one site say, and what they must know after a restart."""
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from pleintemps_contract.agent_messages import SeriesInfo
+
+from .alerts.records import Alert, AlertOpened, AlertResolved, AlertUpdated
+from .occupancy.records import OccupancyChanged, SpaceNow
+from .reconcile.panels import PanelWanted
+from .reconcile.records import UsageChanged
+
+
+class Ignored(Struct, frozen=True, kw_only=True):
+    """``count`` values of a series (``source`` is ``agent/series``) could not be used since the last tick: a
+    refusal."""
+
+    source: str
+    reason: str
+    count: int
+    at: int
+
+
+Output = (
+    SpaceNow
+    | OccupancyChanged
+    | UsageChanged
+    | AlertOpened
+    | AlertUpdated
+    | AlertResolved
+    | PanelWanted
+    | Ignored
+)
+
+
+class RecentSeries(Struct, frozen=True, kw_only=True):
+    """A series as it was announced, with its samples (Unix ms, value) of the last half hour or noise
+    window."""
+
+    agent: str
+    info: SeriesInfo
+    samples: Sequence[tuple[int, float]] = ()
+
+
+class Snapshot(Struct, frozen=True, kw_only=True):
+    """What a predecessor left in the store.
+
+    ``spaces`` all rows; ``usage`` rows without ``closed_at`` and those closed within the last days;
+    ``alerts`` all that are not resolved; ``occupancy`` the changes since the start (less lead) of the oldest
+    open booking, with the one before; ``heard`` each agent's ``last_seen``."""
+
+    spaces: Sequence[SpaceNow] = ()
+    usage: Sequence[UsageChanged] = ()
+    alerts: Sequence[Alert] = ()
+    occupancy: Sequence[OccupancyChanged] = ()
+    series: Sequence[RecentSeries] = ()
+    heard: Mapping[str, int] = {}
