@@ -54,11 +54,13 @@ def test_the_drivers_of_the_house_are_registered() -> None:
         "ld2410": None,
         "lockdown_button": "lockdown",
         "modbus_sound": None,
+        "osdp": "readers",
         "pir": None,
         "reed": "contact",
         "rex": "exit",
         "strike": "lock",
         "tamper": None,
+        "token_reader": "readers",
         "wiegand": "readers",
     }
 
