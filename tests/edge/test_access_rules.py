@@ -13,7 +13,7 @@ from pleintemps_contract.gateway_messages import Grant, GrantsManifest, GrantsPa
 from pleintemps_contract.wire import encode
 from pleintemps_edge.access.dialogue import Dialogue, Entered, press, spoil
 from pleintemps_edge.access.grants import MAX_STRAY_PAGES, Assembler, GrantTable, is_newer, page_digest
-from pleintemps_edge.access.throttle import Throttle, attempt, restore, wait_ms
+from pleintemps_edge.access.throttle import Throttle, attempt, forgive, give_back, restore, wait_ms
 
 from .actors import CODE, HASHES, PEPPER, grant
 
@@ -109,6 +109,43 @@ def test_a_restart_begins_the_wait_again() -> None:
     assert restore(4, 1_000) == Throttle(4, 1_000)
     assert attempt(restore(5, 1_000), 30_999)[1] is False
     assert attempt(restore(5, 1_000), 31_000)[1] is True
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 400_000), st.sampled_from(["wrong", "known", "right"])),
+        min_size=1,
+        max_size=100,
+    )
+)
+def test_known_codes_leave_no_trace_and_forgive_nothing(story: list[tuple[int, str]]) -> None:
+    """The same story without its known-but-refused codes ends in the same throttle."""
+    with_known = without = Throttle()
+    now = 0
+    for gap, what in story:
+        now += gap
+        before = with_known
+        with_known, admitted = attempt(before, now)
+        if what != "known":
+            without, too = attempt(without, now)
+            assert admitted is too
+        if admitted and what == "known":
+            with_known = give_back(with_known, before, with_known)
+        elif admitted and what == "right":
+            with_known, without = forgive(with_known), forgive(without)
+        assert with_known == without
+
+
+def test_what_is_given_back_is_one_attempt_also_when_others_came_meanwhile() -> None:
+    before = restore(3, 0)
+    known, _ = attempt(before, 100)
+    later, _ = attempt(known, 200)
+    assert later.until == 200 + wait_ms(5)
+    # the other is the fourth wrong one, and no wait follows that
+    assert give_back(later, before, known) == Throttle(4, 200)
+    assert give_back(forgive(later), before, known) == forgive(later)
+    after_success, _ = attempt(forgive(known), 300)
+    assert give_back(after_success, before, known).wrong == 1
 
 
 # --- grants -------------------------------------------------------------------------------------------

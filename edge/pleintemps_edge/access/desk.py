@@ -2,20 +2,37 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from pleintemps_contract.agent_messages import AccessRefused, Event, RefusalReason
-from pleintemps_contract.credentials import hash_code, lookup
-from pleintemps_contract.gateway_messages import HashSet
+from pleintemps_contract.credentials import card_text, hash_code, lookup
+from pleintemps_contract.envelope import TrustedKeys
+from pleintemps_contract.errors import DecodeError, EnvelopeError
+from pleintemps_contract.gateway_messages import GrantsManifest
+from pleintemps_contract.keyfiles import AgentKeys
 from pleintemps_contract.logs import line
+from pleintemps_contract.offline import QUARTER_MS, KeySeal
+from pleintemps_contract.tokens import open_token
 from pleintemps_contract.world import World
+from pleintemps_edge.door import CodeAccepted
+from pleintemps_edge.drivers.base import Feedback
+from pleintemps_edge.waiting import wait_until
 
 from .dialogue import MAX_DIGITS, Entered
-from .grants import GrantTable
-from .throttle import Throttle, attempt, restore
+from .grants import CARDS, GrantTable
+from .offline import OfflineSpace, Slices, find, prepare
+from .throttle import Throttle, attempt, forgive, give_back, restore
+from .used import UsedOnce
+from .verdicts import Verdict, judge_token
 
+ALONE_MS: Final = 900_000
+"""So long without a receipt, offline codes count."""
+MAX_PENDING: Final = 8
+"""Checks of one door that may wait for the one thread that hashes: a reader that babbles holds itself up."""
+NO_TIME_MS: Final = 60_000
 _LOG: Final = logging.getLogger("access")
 
 
@@ -29,86 +46,259 @@ class Keeps(Protocol):
     def state(self, key: str) -> bytes | None: ...
 
 
+class _Checked(NamedTuple):
+    """What a thread found out: the names of a credential, and the tables of offline codes."""
+
+    lookups: dict[str, str]
+    spaces: tuple[OfflineSpace, ...]
+    slices: Slices
+
+
 class Desk:
-    """The code checks of all doors of one agent."""
+    """The checks of all doors of one agent. Wall time is Unix ms, monotonic time that of ``world``."""
 
     def __init__(
         self,
         doors: Iterable[str],
-        pepper: bytes,
+        *,
+        keys: AgentKeys,
+        trusted: Callable[[], TrustedKeys],
         world: World,
         journal: Keeps,
         trusted_now: Callable[[], int | None],
-        open_door: Callable[[str, str], bool],
+        open_door: Callable[[str, CodeAccepted, Mapping[str, bytes]], RefusalReason | None],
+        show: Callable[[str, Feedback], None],
     ) -> None:
-        """``trusted_now`` is wall time (Unix ms) or None; ``open_door(door, grant)`` is False if the door
-        refuses.
+        """``trusted`` gives the keys that may sign for the gateway now, ``trusted_now`` wall time or None.
+
+        ``open_door(door, accepted, keep)`` commits ``keep`` with the record and is None if the door obeys;
+        ``show(reader, feedback)`` answers the person.
         """
-        self._pepper = pepper
+        names = tuple(doors)
+        self._site = keys.site
+        self._pepper = keys.pepper
+        self._seal = KeySeal(keys.pepper, keys.site, keys.agent)
+        self._trusted = trusted
         self._world = world
         self._journal = journal
         self._trusted_now = trusted_now
         self._open_door = open_door
+        self._show = show
         # whoever cuts the power to try again begins with the wait
-        self._throttles = {door: restore(self._kept(door), world.monotonic()) for door in doors}
+        self._throttles = {door: restore(self._kept(door), world.monotonic()) for door in names}
+        self._used = UsedOnce(names, journal.state)
         self._told: dict[str, int] = {}
+        self._pending: Counter[str] = Counter()
+        self._crowded: set[str] = set()
+        self._receipted = world.monotonic()
+        self._slices: Slices = {}
+        self._changed = asyncio.Event()
         self._hasher = ThreadPoolExecutor(max_workers=1, thread_name_prefix="argon2")
-        self.table = GrantTable()
+        self._table = GrantTable()
 
-    async def enter(self, door: str, entered: Entered) -> bool:
-        """Check an entry at ``door`` and open it or record why not. True if it was opened."""
-        if entered.code is None:
-            self._refuse(door, RefusalReason.UNREADABLE)
-            return False
-        throttle, admitted = attempt(self._throttles[door], self._world.monotonic())
-        if not admitted:
-            self._refuse_throttled(door, throttle)
-            return False
-        # counted before the check; its commit comes before that of any verdict, which the door waits for
-        self._count(door, throttle)
-        lookups = await self._lookups(entered.code)
-        verdict = self.table.judge(door, lookups, self._trusted_now())
-        if verdict.refusal is None and verdict.grant is not None:
-            if self._open_door(door, verdict.grant):
-                self._count(door, Throttle())
-                return True
-            self._count(door, Throttle())
-            self._refuse(door, RefusalReason.DOOR_MODE, verdict.grant)
-            return False
-        self._refuse(door, verdict.refusal or RefusalReason.UNKNOWN, verdict.grant)
-        return False
+    # --- what is in force -----------------------------------------------------------------------------
+
+    @property
+    def table(self) -> GrantTable:
+        """The grants in force. A new table forgets which one-time grants were used that it does not have."""
+        return self._table
+
+    @table.setter
+    def table(self, table: GrantTable) -> None:
+        if table.offline != self._table.offline:
+            self._slices = {}
+            self._changed.set()
+        self._table = table
+        if changed := self._used.forget_others(table.once):
+            self._journal.append([], changed)
+
+    def build(self, manifest: GrantsManifest, bodies: Iterable[bytes]) -> GrantTable:
+        """The table of ``manifest``, see :meth:`GrantTable.build`; may be called in a thread."""
+        return GrantTable.build(manifest, bodies, self._seal)
+
+    def receipted(self, monotonic: int | None = None) -> None:
+        """The gateway has answered, at ``monotonic`` of the desk's own world (now by default)."""
+        self._receipted = self._world.monotonic() if monotonic is None else monotonic
+
+    async def run(self) -> None:
+        """Have the offline codes of each quarter hour ready when it begins, until cancelled."""
+        while True:
+            self._changed.clear()
+            now = self._trusted_now()
+            if now is not None and self._table.offline:
+                await self._prepare(self._table.offline, now)
+            wait = NO_TIME_MS if now is None else QUARTER_MS - now % QUARTER_MS
+            await wait_until(self._world, self._changed, self._world.monotonic() + wait)
 
     def close(self) -> None:
         self._hasher.shutdown(wait=False, cancel_futures=True)
 
-    async def _lookups(self, code: str) -> dict[str, str]:
-        if len(code) > MAX_DIGITS:
-            return {}
+    # --- attempts -------------------------------------------------------------------------------------
+
+    async def enter(self, door: str, entered: Entered, reader: str | None = None) -> bool:
+        """Check what was typed at ``door`` and open it or record why not. True if it was opened."""
+        if entered.code is None:
+            return self._refuse(door, reader, RefusalReason.UNREADABLE)
+        before = self._throttles[door]
+        counted, admitted = attempt(before, self._world.monotonic())
+        if not admitted:
+            return self._refuse_throttled(door, reader, before)
+        if self._is_crowded(door):
+            return self._refuse_crowd(door, reader)
+        # counted before the check; its commit comes before that of any verdict, which the door waits for
+        self._count(door, counted)
+        code = entered.code if len(entered.code) <= MAX_DIGITS and _is_digits(entered.code) else None
+        verdict = await self._judge_code(door, code)
+        forgiven = forgive(self._throttles[door])
+        refusal = self._conclude(door, reader, verdict, self._kept_as(door, forgiven))
+        if refusal is None:
+            self._throttles[door] = forgiven
+        elif verdict.grant is not None:
+            self._count(door, give_back(self._throttles[door], before, counted))
+        return refusal is None
+
+    async def card(self, door: str, card: str, reader: str | None = None) -> bool:
+        """Check a card in canonical text, as :meth:`enter` does a code; cards are never throttled."""
+        if self._is_crowded(door):
+            return self._refuse_crowd(door, reader)
+        checked = await self._check(door, card_text(card), None)
+        now = self._trusted_now()
+        verdict = self._table.judge(door, checked.lookups, now, self._used.at(door), CARDS)
+        return self._conclude(door, reader, verdict, {}) is None
+
+    async def token(self, door: str, text: str, reader: str | None = None) -> bool:
+        """Check the text of a QR code or NFC tag: its signature before all else; never throttled."""
+        try:
+            token = open_token(text, self._site, self._trusted())
+        except (EnvelopeError, DecodeError):
+            return self._refuse(door, reader, RefusalReason.BAD_TOKEN)
+        verdict = judge_token(token, door, self._trusted_now(), self._table.denied_tokens)
+        return self._conclude(door, reader, verdict, {}) is None
+
+    async def _judge_code(self, door: str, code: str | None) -> Verdict:
+        """``code`` None is one that nothing can match: it costs no hash."""
+        if code is None:
+            return Verdict(None, RefusalReason.UNKNOWN)
+        offline = self._table.has_offline(door, len(code))
+        checked = await self._check(door, code, self._trusted_now() if offline else None)
+        self._adopt(checked.spaces, checked.slices)
+        now = self._trusted_now()
+        verdict = self._table.judge(door, checked.lookups, now, self._used.at(door))
+        if verdict.grant is not None or not offline:
+            return verdict
+        if now is None:
+            return Verdict(None, RefusalReason.NO_TRUSTED_TIME)
+        return self._judge_offline(door, code, checked, now) or verdict
+
+    def _judge_offline(self, door: str, code: str, checked: _Checked, now: int) -> Verdict | None:
+        alone = self._world.monotonic() - self._receipted >= ALONE_MS
+        denied = None
+        for match in find(checked.spaces, checked.slices, self._site, door, code, now):
+            if alone and match.id not in self._table.denied_offline:
+                return Verdict(match.id, None, offline=True, space=match.space)
+            denied = Verdict(match.id, RefusalReason.DENIED)
+        return denied
+
+    # --- threads --------------------------------------------------------------------------------------
+
+    async def _check(self, door: str, text: str, offline_at: int | None) -> _Checked:
+        """Hash ``text``, and make sure of the offline codes of ``offline_at`` if that is given."""
+        hashes, spaces, slices = self._table.hashes, self._table.offline, self._slices
+
+        def work() -> _Checked:
+            lookups = {each.salt_id: lookup(self._pepper, hash_code(text, each)) for each in hashes}
+            ready = slices if offline_at is None else prepare(spaces, slices, offline_at)
+            return _Checked(lookups, spaces, ready)
+
+        self._pending[door] += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._hasher, work)
+        finally:
+            self._pending[door] -= 1
+            if not self._pending[door]:
+                self._crowded.discard(door)
+
+    async def _prepare(self, spaces: tuple[OfflineSpace, ...], now: int) -> None:
+        # not in the thread that hashes: the first table of many spaces takes seconds on a Pi
         loop = asyncio.get_running_loop()
-        hashes = self.table.hashes
+        self._adopt(spaces, await loop.run_in_executor(None, prepare, spaces, self._slices, now))
 
-        def work() -> dict[str, str]:
-            return {each.salt_id: self._lookup(code, each) for each in hashes}
+    def _adopt(self, spaces: tuple[OfflineSpace, ...], slices: Slices) -> None:
+        if spaces is self._table.offline:
+            self._slices = slices
 
-        return await loop.run_in_executor(self._hasher, work)
+    # --- counts, records, answers ---------------------------------------------------------------------
 
-    def _lookup(self, code: str, parameters: HashSet) -> str:
-        return lookup(self._pepper, hash_code(code, parameters))
+    def _conclude(
+        self, door: str, reader: str | None, verdict: Verdict, keep: Mapping[str, bytes]
+    ) -> RefusalReason | None:
+        """Open the door or record why not. Under duress nothing here differs but the record."""
+        refusal = verdict.refusal
+        if refusal is None and verdict.grant is not None:
+            accepted = CodeAccepted(
+                verdict.grant,
+                staff=verdict.staff,
+                extended=verdict.extended,
+                duress=verdict.duress,
+                offline=verdict.offline,
+                space=verdict.space,
+            )
+            used = self._used.with_use(door, verdict.grant) if verdict.once else {}
+            refusal = self._open_door(door, accepted, {**keep, **used})
+            if refusal is None:
+                if verdict.once:
+                    self._used.use(door, verdict.grant)
+                self._answer(reader, Feedback.ACCEPTED)
+                return None
+        refusal = refusal or RefusalReason.UNKNOWN
+        self._refuse(door, reader, refusal, verdict.grant)
+        return refusal
 
     def _kept(self, door: str) -> int:
         kept = self._journal.state(f"throttle:{door}")
         return int(kept) if kept is not None and kept.isdigit() else 0
 
+    def _kept_as(self, door: str, throttle: Throttle) -> dict[str, bytes]:
+        return {f"throttle:{door}": b"%d" % throttle.wrong}
+
     def _count(self, door: str, throttle: Throttle) -> None:
         self._throttles[door] = throttle
-        self._journal.append([], {f"throttle:{door}": b"%d" % throttle.wrong})
+        self._journal.append([], self._kept_as(door, throttle))
 
-    def _refuse_throttled(self, door: str, throttle: Throttle) -> None:
+    def _is_crowded(self, door: str) -> bool:
+        return self._pending[door] >= MAX_PENDING
+
+    def _refuse_crowd(self, door: str, reader: str | None) -> bool:
+        self._answer(reader, Feedback.REFUSED)
+        if door not in self._crowded:
+            self._crowded.add(door)
+            self._record(door, RefusalReason.UNREADABLE, None)
+        return False
+
+    def _refuse_throttled(self, door: str, reader: str | None, throttle: Throttle) -> bool:
+        self._answer(reader, Feedback.WAIT)
         # one record for each wait: whoever hammers on the keypad must not fill the journal
         if self._told.get(door) != throttle.until:
             self._told[door] = throttle.until
-            self._refuse(door, RefusalReason.THROTTLED)
+            self._record(door, RefusalReason.THROTTLED, None)
+        return False
 
-    def _refuse(self, door: str, reason: RefusalReason, grant: str | None = None) -> None:
+    def _refuse(self, door: str, reader: str | None, reason: RefusalReason, grant: str | None = None) -> bool:
+        # without trusted time every credential hears so: the answer must not tell which ones are known
+        untimed = reason in (RefusalReason.UNKNOWN, RefusalReason.NO_TRUSTED_TIME)
+        no_time = untimed and self._trusted_now() is None
+        self._answer(reader, Feedback.NO_TRUSTED_TIME if no_time else Feedback.REFUSED)
+        self._record(door, reason, grant)
+        return False
+
+    def _record(self, door: str, reason: RefusalReason, grant: str | None) -> None:
         _LOG.info(line("refused", door=door, reason=reason.value))
         self._journal.append([AccessRefused(door=door, reason=reason, grant=grant)])
+
+    def _answer(self, reader: str | None, feedback: Feedback) -> None:
+        if reader is not None:
+            self._show(reader, feedback)
+
+
+def _is_digits(text: str) -> bool:
+    return text.isascii() and text.isdigit()

@@ -2,10 +2,15 @@
 
 An attempt is counted before it is checked and forgiven by a success. From the fifth wrong one each is
 followed by a wait of 30 s, doubling up to 5 min; at the end of a wait one attempt is always admitted. The
-count survives a restart, which begins its wait anew. Commands, exits and tokens never pass here.
+count survives a restart, which begins its wait anew. Commands, exits, cards and tokens never pass here.
+
+A known code that is refused (too early, over, at another door) is no guess: its attempt is given back, and
+nothing else is. So it forgives no wrong code, and whoever types one has as many guesses as without it. That
+the wait does not come tells an observer that the code exists: as much as he would learn by trying it in its
+own time, for the same number of guesses.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 FREE_ATTEMPTS: Final = 5
@@ -15,10 +20,14 @@ LONGEST_WAIT_MS: Final = 300_000
 
 @dataclass(frozen=True, slots=True)
 class Throttle:
-    """``wrong`` attempts since the last success; none is admitted before ``until`` (monotonic ms)."""
+    """``wrong`` attempts since the last success; none is admitted before ``until`` (monotonic ms).
+
+    ``successes`` tells an attempt that was forgiven meanwhile.
+    """
 
     wrong: int = 0
     until: int = 0
+    successes: int = 0
 
 
 def wait_ms(wrong: int) -> int:
@@ -33,9 +42,25 @@ def attempt(throttle: Throttle, now: int) -> tuple[Throttle, bool]:
     if now < throttle.until:
         return throttle, False
     wrong = throttle.wrong + 1
-    return Throttle(wrong, now + wait_ms(wrong)), True
+    return replace(throttle, wrong=wrong, until=now + wait_ms(wrong)), True
 
 
 def restore(wrong: int, now: int) -> Throttle:
     """After a restart, from the count that was kept."""
     return Throttle(wrong, now + wait_ms(wrong))
+
+
+def forgive(throttle: Throttle) -> Throttle:
+    """After a success."""
+    return Throttle(successes=throttle.successes + 1)
+
+
+def give_back(throttle: Throttle, before: Throttle, counted: Throttle) -> Throttle:
+    """``throttle`` as it would be without the attempt that led from ``before`` to ``counted``."""
+    if throttle == counted:
+        return before
+    if throttle.successes != counted.successes:
+        return throttle  # forgiven already: nothing of it is left to give back
+    # others came after it: theirs stay counted, and the last of them gives the time
+    wrong = max(0, throttle.wrong - 1)
+    return replace(throttle, wrong=wrong, until=throttle.until - wait_ms(throttle.wrong) + wait_ms(wrong))
