@@ -107,7 +107,7 @@ class Delivery:
         self._building = manifest
         bodies = [self._assembler.pages[digest] for digest in manifest.pages]
         # ten thousand grants take a Pi longer than a door may wait
-        built = asyncio.get_running_loop().run_in_executor(None, GrantTable.build, manifest, bodies)
+        built = asyncio.get_running_loop().run_in_executor(None, self._desk.build, manifest, bodies)
         built.add_done_callback(partial(self._built, manifest))
 
     def _built(self, manifest: GrantsManifest, built: "asyncio.Future[GrantTable]") -> None:
@@ -160,7 +160,7 @@ class Delivery:
         try:
             manifest = msgspec.json.decode(body, type=GrantsManifest)
             pages = self._events.pages()
-            self._desk.table = GrantTable.build(manifest, [pages[digest] for digest in manifest.pages])
+            self._desk.table = self._desk.build(manifest, [pages[digest] for digest in manifest.pages])
         except (msgspec.MsgspecError, UnicodeDecodeError, DecodeError, KeyError) as error:
             # the gateway's retained messages bring them back
             _LOG.error(line("kept-grants-unusable", error=error))
