@@ -51,17 +51,22 @@ def test_a_name_that_is_taken_fails_loudly() -> None:
 def test_the_drivers_of_the_house_are_registered() -> None:
     assert {name: each.serves for name, each in drivers().items()} == {
         "fire": "fire",
+        "intrusion_panel": "panel",
         "ld2410": None,
         "lockdown_button": "lockdown",
         "modbus_sound": None,
+        "nuki": "lock",
+        "nuki_contact": "contact",
         "osdp": "readers",
         "pir": None,
         "reed": "contact",
         "rex": "exit",
+        "shelly": "lock",
         "strike": "lock",
         "tamper": None,
         "token_reader": "readers",
         "wiegand": "readers",
+        "zigbee2mqtt": "lock",
     }
 
 

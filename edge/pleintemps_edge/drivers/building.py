@@ -1,0 +1,167 @@
+"""The line to the building's own MQTT broker, for locks that speak MQTT themselves.
+
+MQTT 3.1.1, QoS 1, a clean session: what is said while there is no line is lost, and so it must be, because a
+late command to a lock is worse than none.
+"""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+import aiomqtt
+
+from pleintemps_contract.logs import line
+from pleintemps_contract.world import World
+from pleintemps_edge.link.client import Client
+
+FIRST_PAUSE_MS: Final = 250
+LONGEST_PAUSE_MS: Final = 5_000
+KEEPALIVE_S: Final = 5
+"""A line that hangs is noticed within twice as long."""
+FAREWELL_S: Final = 0.3
+_LOG: Final = logging.getLogger("building")
+
+Take = Callable[[str, bytes, bool], None]
+
+
+class BuildingLine:
+    """One connection for all locks of this agent. ``world`` is that of the network: real time."""
+
+    def __init__(
+        self, host: str, port: int, name: str, world: World, user: str = "", password: str = ""
+    ) -> None:
+        """``name`` begins the client id; ``user`` empty is an anonymous line."""
+        self._host = host
+        self._port = port
+        self._identifier = f"{name}-{world.new_id()[:8]}"
+        self._world = world
+        self._user = user
+        self._password = password
+        self._takers: list[tuple[str, Take]] = []
+        self._watchers: list[Callable[[bool], None]] = []
+        self._client: Client | None = None
+        self._sending: set[asyncio.Task[Any]] = set()
+        self._broken = asyncio.Event()
+        self._pause_ms = FIRST_PAUSE_MS
+        self._down = False
+
+    @property
+    def online(self) -> bool:
+        return self._client is not None
+
+    def subscribe(self, topic: str, take: Take) -> None:
+        """Call ``take(topic, payload, retained)`` for each message below the filter ``topic``.
+
+        A publication after this call is answered no sooner than the subscription holds.
+        """
+        self._takers.append((topic, take))
+        if self._client is not None:
+            # even where the topic is known already: the newcomer wants its retained messages too
+            self._start(self._client.subscribe(topic, 1))
+
+    def watch(self, take: Callable[[bool], None]) -> None:
+        """Call ``take(online)`` at each change of the line, and once now."""
+        self._watchers.append(take)
+        take(self.online)
+
+    def publish(self, topic: str, payload: bytes) -> bool:
+        """Send with QoS 1, never retained; False while there is no line, and then it is forgotten."""
+        if self._client is None:
+            return False
+        self._start(self._client.publish(topic, payload, 1))
+        return True
+
+    async def run(self) -> None:
+        """Keep the line until cancelled; what was published before the end still goes out."""
+        while True:
+            try:
+                # a task of its own: Python 3.11 leaves one that a TaskGroup has interrupted marked as being
+                # cancelled for ever
+                await asyncio.create_task(self._connect())
+            except* (aiomqtt.MqttError, OSError) as error:
+                self._lost(error)
+            pause = FIRST_PAUSE_MS + self._world.random_below(self._pause_ms)
+            self._pause_ms = min(self._pause_ms * 2, LONGEST_PAUSE_MS - FIRST_PAUSE_MS)
+            await self._world.sleep_until(self._world.monotonic() + pause)
+
+    def _lost(self, error: BaseException) -> None:
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        if not self._down:
+            self._down = True
+            _LOG.warning(line("building-down", broker=self._host, port=self._port, error=error))
+
+    async def _connect(self) -> None:
+        client = Client(
+            self._host,
+            self._port,
+            identifier=self._identifier,
+            username=self._user or None,
+            password=self._password or None,
+            clean_session=True,
+            keepalive=KEEPALIVE_S,
+            timeout=KEEPALIVE_S,
+            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
+        )
+        async with client:
+            await self._serve(client)
+
+    async def _serve(self, client: Client) -> None:
+        self._pause_ms = FIRST_PAUSE_MS
+        self._down = False
+        self._broken = asyncio.Event()
+        self._client = client
+        _LOG.info(line("building-up", broker=self._host, port=self._port))
+        for topic in dict.fromkeys(topic for topic, _ in self._takers):
+            self._start(client.subscribe(topic, 1))
+        try:
+            await self._listen(client)
+        except asyncio.CancelledError:
+            # the agent ends: its last word to a lock was to hold the door shut
+            if self._sending:
+                await asyncio.wait(self._sending, timeout=FAREWELL_S)
+            raise
+        finally:
+            self._client = None
+            for task in self._sending:
+                task.cancel()
+
+    async def _listen(self, client: Client) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._receive(client))
+                group.create_task(self._mind())
+                self._tell(True)
+        except* (aiomqtt.MqttError, OSError):
+            self._client = None
+            self._tell(False)
+            raise
+
+    def _start(self, sending: Coroutine[Any, Any, object]) -> None:
+        """Hand over in order, for tasks begin in order; nothing waits for the acknowledgement of another."""
+        task = asyncio.get_running_loop().create_task(sending)
+        self._sending.add(task)
+        task.add_done_callback(self._sent)
+
+    def _sent(self, task: "asyncio.Task[Any]") -> None:
+        self._sending.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._broken.set()
+
+    async def _mind(self) -> None:
+        """A broker that acknowledges nothing is no broker."""
+        await self._broken.wait()
+        raise aiomqtt.MqttError("the broker does not acknowledge")
+
+    def _tell(self, online: bool) -> None:
+        for watcher in self._watchers:
+            watcher(online)
+
+    async def _receive(self, client: Client) -> None:
+        while True:
+            message = await client.next_message()
+            for topic, take in self._takers:
+                if message.topic.matches(topic):
+                    take(str(message.topic), message.payload, bool(message.retain))
