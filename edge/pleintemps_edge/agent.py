@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final, TypeGuard
 
 from pleintemps_contract.agent_messages import (
@@ -27,20 +28,21 @@ from . import __version__
 from .access.desk import Desk
 from .clock import Clock, ntp_synchronised
 from .config import Setup
-from .door import CodeAccepted
+from .door import CodeAccepted, FireInput
 from .drivers import registry
-from .drivers.base import Driver, Lock, SeriesSpec
+from .drivers.base import Driver, Lock, Reader, SeriesSpec
 from .drivers.registry import Made
 from .errors import StateError
 from .journal.claim import claim
 from .journal.events import EventJournal, Stamp
 from .journal.samples import SampleJournal
-from .keeper import Keeper
+from .keeper import Keeper, interlock
 from .link.inbox import Inbox
 from .link.office import Office
 from .link.session import Broker, Link
 from .metering import Metering
-from .routing import Router
+from .opening_hours import OpeningHours
+from .routing import Readers, Router
 from .systemd.notify import Notifier
 
 HOUSE_MS: Final = 60_000
@@ -52,6 +54,10 @@ _LOG: Final = logging.getLogger("agent")
 
 def _is_lock(device: Made) -> TypeGuard[Lock]:
     return hasattr(device, "release")
+
+
+def _is_reader(device: Made) -> TypeGuard[Reader]:
+    return hasattr(device, "show")
 
 
 def _is_driver(device: Made) -> TypeGuard[Driver]:
@@ -84,47 +90,64 @@ class Agent:
         budget = config.samples.budget_mib * 2**20
         self._samples = SampleJournal.open(setup.state, world, budget, self._samples_dropped)
         self._dropped = 0
-        context = registry.Context(world=world, base=setup.base, line=line_world)
         self._drivers: dict[str, str] = {}
         self._observers: list[Driver] = []
-        locks: dict[str, Lock] = {}
+        self._locks: dict[str, Lock] = {}
+        shows: dict[str, Reader] = {}
+        context = registry.Context(world=world, base=setup.base, line=line_world)
+        holding = {door.lock for door in config.doors if Keeper.holds_fire(self._kept(door.door))}
         for table in config.devices:
-            device = registry.build(table, context)
+            idle = table["device"] in holding  # a fire that nobody has confirmed as over
+            device = registry.build(table, replace(context, idle=idle))
             self._drivers[device.device] = str(table["driver"])
             if _is_lock(device):
-                locks[device.device] = device
+                self._locks[device.device] = device
             if _is_driver(device):
                 self._observers.append(device)
-        self._locks = locks
+            if _is_reader(device):
+                shows[device.device] = device
+        readers = Readers(config.doors, shows)
         self._doors = {
             door.door: Keeper(
                 door.door,
                 door.plan,
-                locks[door.lock],
+                self._locks[door.lock],
                 world,
                 self._events,
-                self._events.state(Keeper.state_key(door.door)),
+                self._kept(door.door),
+                readers.show_at,
             )
             for door in config.doors
         }
+        for door in config.doors:
+            if door.fire is None:  # no panel will say that it is reset
+                self._doors[door.door].happen(FireInput(False))
+            if door.interlock is not None:
+                interlock(self._doors[door.door], self._doors[door.interlock])
         self._specs: list[SeriesSpec] = [spec for device in self._observers for spec in device.series]
         self._metering = Metering(self._specs, self._samples, world, self._clock.read, self.boot)
+        inbox = Inbox(config.site, config.agent, keys.trusted)
         self._desk = Desk(
             self._doors,
-            keys.pepper,
-            world,
-            self._events,
-            self._trusted_now,
-            lambda door, grant: self._open_door(door, CodeAccepted(grant), {}) is None,
+            keys=keys,
+            trusted=lambda: inbox.keys,
+            world=world,
+            journal=self._events,
+            trusted_now=self._trusted_now,
+            open_door=self._open_door,
+            show=readers.show,
+        )
+        self._hours = OpeningHours(
+            self._doors, lambda: self._desk.table.free_openings, self._trusted_now, world
         )
         self._router = Router(
-            config.doors, self._doors, self._observers, self._desk, self._metering, self._events, world
+            config.doors, self._doors, self._observers, readers, self._desk, self._metering, self._events
         )
         folder = setup.key_folder if config.mqtt.tls else None
         broker = Broker(config.mqtt.host, config.mqtt.port, folder)
         self._link = Link(broker, config.site, config.agent, self.boot, line_world, self._clock)
         self._office = Office(
-            inbox=Inbox(config.site, config.agent, keys.trusted),
+            inbox=inbox,
             boot=self.boot,
             world=line_world,
             clock=self._clock,
@@ -134,6 +157,7 @@ class Agent:
             samples=self._samples,
             streams=self._link,
             respond=self._link.respond,
+            receipted=self._desk.receipted,
         )
         self._notifier = Notifier.from_environment(line_world)
 
@@ -159,6 +183,8 @@ class Agent:
                 group.create_task(keeper.run())
             for device in self._observers:
                 group.create_task(device.run(self._router.observe), name=device.device)
+            group.create_task(self._desk.run())
+            group.create_task(self._hours.run())
             group.create_task(self._metering.run())
             group.create_task(self._keep_house())
             group.create_task(self._link.run(self._office, self._events, self._samples, self._birth))
@@ -195,6 +221,9 @@ class Agent:
 
     def _samples_dropped(self, batches: int) -> None:
         self._dropped += batches
+
+    def _kept(self, door: str) -> bytes | None:
+        return self._events.state(Keeper.state_key(door))
 
     def _open_door(
         self, door: str, accepted: CodeAccepted, keep: Mapping[str, bytes]

@@ -15,6 +15,7 @@ from .door import (
     DoorEvent,
     Effect,
     Idle,
+    Neighbour,
     Plan,
     Record,
     Refuse,
@@ -149,13 +150,18 @@ class Keeper:
             if isinstance(effect, Refuse):
                 return effect.reason
         self._perform(effects, then, keep)
-        if self._state is not before:
+        if self._state != before:
             for changed in self._watchers:
                 changed(self)
         return None
 
     def _with_lock(self, plan: Plan) -> Plan:
-        return replace(plan, confirms=self._lock.confirms, frees_when_idle=self._lock.frees_when_idle)
+        lock = self._lock
+        # a motor lock takes its time, and knows how long
+        confirm_ms = getattr(lock, "confirm_ms", plan.confirm_ms)
+        return replace(
+            plan, confirms=lock.confirms, frees_when_idle=lock.frees_when_idle, confirm_ms=confirm_ms
+        )
 
     def _perform(
         self,
@@ -238,3 +244,16 @@ class Keeper:
                 self.happen(Tick())
             else:
                 await wait_until(self._world, self._timer, due)
+
+
+def interlock(door: Keeper, other: Keeper) -> None:
+    """While ``door`` is open or released, nobody enters by ``other``."""
+    told: bool | None = None
+
+    def tell(changed: Keeper) -> None:
+        nonlocal told
+        if changed.busy is not told:
+            told = changed.busy
+            other.happen(Neighbour(told))
+
+    door.watch(tell)

@@ -153,7 +153,8 @@ class DoorMachine(RuleBasedStateMachine):
         self.alerting = False
         self.wake: int | None = None
         self.accessed_since = 0
-        self.expected_since = 0
+        self.moved_at = 0
+        self.patience = 0
 
     @initialize(plan=PLANS)
     def start(self, plan: Plan) -> None:
@@ -164,7 +165,7 @@ class DoorMachine(RuleBasedStateMachine):
         moves = [effect for effect in effects if isinstance(effect, MOVES)]
         assert moves == [Idle() if self.layers.fire else Secure()], "at start no output pulses"
         self.output = Output.IDLE if self.layers.fire else Output.HELD
-        self.wake, self.alerting, self.expected_since = None, False, self.now
+        self.wake, self.alerting = None, False
         self.follow(effects, self.state)
 
     def happen(self, event: DoorEvent) -> None:
@@ -193,8 +194,6 @@ class DoorMachine(RuleBasedStateMachine):
         self.follow(effects, before)
         if self.state.mode is A and isinstance(event, CodeAccepted | Commanded | ExitPressed):
             self.accessed_since = self.now
-        if not isinstance(event, Tick | LockReported):
-            self.expected_since = self.now
 
     def check_refusals(self, before: DoorState, event: DoorEvent, effects: tuple[Effect, ...]) -> None:
         entering = isinstance(event, CodeAccepted) or event == ENTRY
@@ -239,6 +238,7 @@ class DoorMachine(RuleBasedStateMachine):
                 told = {Release: Output.RELEASED, Secure: Output.HELD, Idle: Output.IDLE}[type(effect)]
                 assert told is not self.output or before is self.state, "a lock is not told twice"
                 self.output = told
+                self.moved_at, self.patience = self.now, self.state.plan.confirm_ms
             elif isinstance(effect, Wake):
                 assert effect.at > self.now
                 self.wake = effect.at
@@ -314,11 +314,13 @@ class DoorMachine(RuleBasedStateMachine):
         end = self.now + passed
         while self.wake is not None and self.wake <= end:
             self.now, self.wake = max(self.now, self.wake + late), None
-            lock, due = self.state.lock, self.expected_since + self.state.plan.confirm_ms
+            before, waited = self.state, self.now - self.moved_at
+            patience = self.patience
             self.happen(Tick())
-            if self.state.lock is not lock:
+            if self.state.lock is not before.lock:
                 assert self.state.lock is LockPhysicalState.FAULT
-                assert self.state.wanted is not None and self.now >= min(due, self.now)
+                assert before.plan.confirms and before.wanted is not None
+                assert waited >= patience, "a movement begins the wait anew"
         self.now = max(self.now, end)
 
     @rule(now=st.integers(-(10**13), 10**13))

@@ -4,7 +4,6 @@ from .openings import opening
 from .rules import holds_fire, initial, transition
 from .states import (
     Access,
-    Access,
     Closed,
     CodeAccepted,
     Commanded,
@@ -37,7 +36,6 @@ from .states import (
 )
 
 __all__ = [
-    "Access",
     "Access",
     "Closed",
     "CodeAccepted",
