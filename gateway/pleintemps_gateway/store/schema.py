@@ -260,9 +260,146 @@ bookings = Table(
     Column("end", _Ms, nullable=False),
     Column("status", String(10), nullable=False),  # confirmed, cancelled
     Column("updated", _Ms, nullable=False),
+    Column("group", String(40)),  # of ``groups``
+    Column("withheld", String(24)),  # why there is no code: unknown-group, no-convention, no-insurance ...
+    Column("override_by", String(80)),  # a manager's word for what is missing
+    Column("override_reason", String(300)),
+    Column("planned_end", _Ms),  # where a release has shortened it
+    Column("released", _Ms),
+    Column("left", _Ms),  # its people said that they had gone
     PrimaryKeyConstraint("site", "booking"),
     Index("bookings_by_uid", "site", "source", "uid", unique=True),
     Index("bookings_by_time", "site", "start"),
+)
+
+# Who is told about a booking: of its source, or of the form it was made with. Erased with the booking.
+contacts = Table(
+    "contacts",
+    metadata,
+    _site(),
+    Column("booking", String(32), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("mail", String(254), nullable=False),
+    Column("phone", String(40), nullable=False),
+    Column("language", String(2), nullable=False),
+    PrimaryKeyConstraint("site", "booking"),
+)
+
+# Associations and others who use rooms under a convention. ``site`` is ``*`` for a group of every site.
+groups = Table(
+    "groups",
+    metadata,
+    _site(),
+    Column("group", String(40), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("contact", String(200), nullable=False),
+    Column("mail", String(254), nullable=False),
+    Column("phone", String(40), nullable=False),
+    Column("language", String(2), nullable=False),
+    Column("convention_until", _Ms),
+    Column("insurance_until", _Ms),
+    Column("briefed", _Ms),  # of the safety briefing
+    Column("people", Integer),  # at most
+    Column("reminded", _Ms),
+    Column("updated", _Ms, nullable=False),
+    PrimaryKeyConstraint("site", "group"),
+)
+
+# Recurring rights: of staff, and of professionals who come to many places.
+rights = Table(
+    "rights",
+    metadata,
+    _site(),
+    Column("right", String(32), nullable=False),
+    Column("person", String(200), nullable=False),
+    Column("mail", String(254), nullable=False),
+    Column("phone", String(40), nullable=False),
+    Column("language", String(2), nullable=False),
+    Column("kind", String(12), nullable=False),  # code, staff-code, card, staff-card, token
+    Column("spaces", Text, nullable=False),  # JSON list of slugs
+    Column("rule", Text, nullable=False),  # JSON: days, from, to in the site's zone
+    Column("extended", Boolean, nullable=False),
+    Column("valid_from", _Ms, nullable=False),
+    Column("valid_until", _Ms, nullable=False),
+    Column("ended", _Ms),
+    Column("updated", _Ms, nullable=False),
+    PrimaryKeyConstraint("site", "right"),
+)
+
+# The secret of each space for offline codes, sealed with the gateway's sealing key.
+space_secrets = Table(
+    "space_secrets",
+    metadata,
+    _site(),
+    Column("space", String(40), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("site", "space"),
+)
+
+# What people are to be told. ``sealed`` holds the whole message until a channel has accepted it.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    _site(),
+    Column("delivery", String(32), nullable=False),
+    Column("booking", String(32)),
+    Column("right", String(32)),
+    Column("template", String(24), nullable=False),
+    Column("channel", String(8), nullable=False),  # mail, sms, spool
+    Column("state", String(8), nullable=False),  # queued, sent, failed
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("due", _Ms, nullable=False),
+    Column("sealed", LargeBinary),
+    Column("error", String(200)),
+    Column("created", _Ms, nullable=False),
+    Column("done", _Ms),
+    PrimaryKeyConstraint("site", "delivery"),
+    Index("deliveries_by_state", "site", "state", "due"),
+    Index("deliveries_by_booking", "site", "booking"),
+)
+
+# What webhooks told, one row a name of the source; ``body`` is the record of that source as JSON.
+hooked = Table(
+    "hooked",
+    metadata,
+    _site(),
+    Column("feed", String(40), nullable=False),
+    Column("uid", String(200), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("at", _Ms, nullable=False),
+    Column("ends", _Ms, nullable=False),
+    PrimaryKeyConstraint("site", "feed", "uid"),
+)
+
+# The audit log: a hash chain over ``H(salt, fields)``; erasure takes both, and the chain still holds.
+audit = Table(
+    "audit",
+    metadata,
+    _site(),
+    Column("seq", BigInteger, nullable=False),
+    Column("at", _Ms, nullable=False),
+    Column("action", String(40), nullable=False),
+    Column("subject", String(120), nullable=False),  # kind/id; never a person
+    Column("salt", LargeBinary),
+    Column("fields", Text),  # JSON: who, and whatever is personal
+    Column("digest", String(64), nullable=False),
+    Column("chain", String(64), nullable=False),
+    PrimaryKeyConstraint("site", "seq"),
+    Index("audit_by_subject", "site", "subject"),
+    Index("audit_by_time", "site", "at"),
+)
+
+# The head of the chain, signed each day.
+audit_heads = Table(
+    "audit_heads",
+    metadata,
+    _site(),
+    Column("seq", BigInteger, nullable=False),
+    Column("at", _Ms, nullable=False),
+    Column("chain", String(64), nullable=False),
+    Column("kid", String(16), nullable=False),
+    Column("signature", String(88), nullable=False),
+    PrimaryKeyConstraint("site", "seq"),
 )
 
 # A booking beside what was measured.
@@ -299,8 +436,19 @@ credentials = Table(
     Column("link_hash", String(64), nullable=False),
     Column("created", _Ms, nullable=False),
     Column("rests_until", _Ms),  # set when freed: digits are not drawn again before
+    Column("right", String(32)),
+    Column("purpose", String(12), nullable=False, server_default="main"),  # main, extra, offline, one-time
+    Column("label", String(80)),  # of one of several codes of a group
+    Column("once", Boolean, nullable=False, server_default=false()),
+    Column("duress", Boolean, nullable=False, server_default=false()),
+    Column("extended", Boolean, nullable=False, server_default=false()),
+    # where it is not the booking's own: a one-time code, the quarter hours of an offline code
+    Column("start", _Ms),
+    Column("end", _Ms),
+    Column("index", Integer),
     PrimaryKeyConstraint("site", "grant"),
     Index("credentials_by_booking", "site", "booking"),
+    Index("credentials_by_right", "site", "right"),
     Index("credentials_unique", "site", "uniqueness", unique=True),
     Index("credentials_by_link", "site", "link_hash", unique=True),
 )
@@ -315,6 +463,8 @@ grants = Table(
     Column("doors", Text, nullable=False),  # JSON list of slugs
     Column("start", _Ms, nullable=False),
     Column("end", _Ms, nullable=False),
+    Column("windows", Text),  # JSON list of [start, end] where it is not one window alone
+    Column("schedule", String(40)),  # instead of windows
     Column("page", Integer, nullable=False),
     # (epoch, revision) of the manifest that first held it as it is now; epoch 2**53 until there is one
     Column("epoch", BigInteger, nullable=False),
