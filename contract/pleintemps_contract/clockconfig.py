@@ -16,6 +16,16 @@ class ClockConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     socket: str = ""
 
 
+class AgentClockConfig(ClockConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``rtc`` is the device of the battery-backed clock chip, such as ``/dev/rtc0``; none if empty."""
+
+    rtc: str = ""
+
+    def __post_init__(self) -> None:
+        if self.rtc and self.source != "system":
+            raise ValueError('rtc: goes with source = "system" only')
+
+
 def open_world(config: ClockConfig, base: Path, purpose: Purpose) -> World:
     """The World that ``config`` asks for; ``base`` is the folder of the configuration file.
 

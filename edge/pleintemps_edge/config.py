@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct, field
 
-from pleintemps_contract.clockconfig import ClockConfig
+from pleintemps_contract.clockconfig import AgentClockConfig
 from pleintemps_contract.configfile import load_toml
 from pleintemps_contract.errors import ConfigError, ContractError
 from pleintemps_contract.identifiers import Slug
@@ -164,7 +164,7 @@ class EdgeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     state: str
     board: Slug | None = None
     mqtt: MqttConfig = field(default_factory=MqttConfig)
-    clock: ClockConfig = field(default_factory=ClockConfig)
+    clock: AgentClockConfig = field(default_factory=AgentClockConfig)
     samples: SamplesConfig = field(default_factory=SamplesConfig)
     devices: Annotated[list[dict[str, Any]], Meta(max_length=256)] = field(default_factory=list)
     doors: Annotated[list[DoorConfig], Meta(max_length=64)] = field(default_factory=list)

@@ -18,16 +18,20 @@ from pleintemps_edge.clock import (
 
 T0 = 1_700_000_000_000
 HOUR = 3_600_000
+YEAR = 365 * 24 * HOUR
 
 
-def judge(state: ClockState, wall: int, monotonic: int = 0, *, ntp: bool) -> tuple[int, bool, ClockSource]:
-    reading = read(state, wall, monotonic, simulated=False, ntp=ntp)
+def judge(
+    state: ClockState, wall: int, monotonic: int = 0, *, ntp: bool, rtc: int | None = None
+) -> tuple[int, bool, ClockSource]:
+    reading = read(state, wall, monotonic, simulated=False, ntp=ntp, rtc=rtc)
     return reading.at, reading.trusted, reading.source
 
 
 def test_sources_of_trust() -> None:
     state = begin(T0, 0)
     assert judge(state, T0 + 5, ntp=True) == (T0 + 5, True, ClockSource.NTP)
+    assert judge(state, T0 + 5, ntp=False, rtc=T0 + 9) == (T0 + 9, True, ClockSource.RTC)
     assert judge(state, T0 + 5, ntp=False) == (T0 + 5, False, ClockSource.NONE)
     simulated = read(state, 5, 0, simulated=True, ntp=False)
     assert (simulated.at, simulated.trusted, simulated.source) == (5, True, ClockSource.SIMULATED)
@@ -43,17 +47,71 @@ def test_a_signed_time_carries_on_with_monotonic_time() -> None:
     assert judge(state, 7, 61_200, ntp=False) == (T0 + HOUR + 60_100, True, ClockSource.GATEWAY)
 
 
+def test_ntp_is_believed_within_an_hour_of_what_is_known_better() -> None:
+    alone = begin(T0, 0)
+    assert judge(alone, T0 + HOUR, ntp=True)[2] is ClockSource.NTP
+    assert judge(alone, T0 + HOUR + 1, ntp=True)[2] is ClockSource.NONE
+    assert judge(alone, T0 + 3 * HOUR, 2 * HOUR, ntp=True)[2] is ClockSource.NTP
+    assert judge(alone, T0 + HOUR - 1, 2 * HOUR, ntp=True)[2] is ClockSource.NONE
+    assert judge(begin(0, 0), T0, ntp=True)[2] is ClockSource.NTP
+    # three days without power: the chip has gone on, and with it so may NTP
+    later = T0 + 72 * HOUR
+    assert judge(alone, later, ntp=True, rtc=later + 5)[:2] == (later, True)
+    assert judge(alone, later + YEAR, ntp=True, rtc=later) == (later, True, ClockSource.RTC)
+    # the gateway's word stands above both
+    signed = signed_time(alone, 0, 0, later)
+    assert judge(signed, later + YEAR, ntp=True, rtc=later + YEAR) == (later, True, ClockSource.GATEWAY)
+    assert judge(signed, later + HOUR, ntp=True, rtc=later + YEAR)[2] is ClockSource.NTP
+
+
+def test_ten_years_forward_and_back_again_cost_nothing_afterwards() -> None:
+    state = begin(T0, 0)
+    for second in range(0, 600):
+        wrong = 10 * YEAR if 100 <= second < 500 else 0
+        now = second * 1_000
+        reading = read(state, T0 + now + wrong, now, simulated=False, ntp=True)
+        assert reading.trusted is (wrong == 0)
+        state = raise_floor(state, reading, now)
+        # and a start anew in the middle of it learns nothing wrong
+        again = read(begin(state.floor, now), T0 + now, now, simulated=False, ntp=True)
+        assert (again.at, again.trusted) == (T0 + now, True)
+
+
 def test_a_slow_answer_is_too_vague() -> None:
     assert signed_time(begin(T0, 0), 0, 2_001, T0) == begin(T0, 0)
-    tight = signed_time(begin(T0, 0), 0, 100, T0 + 5)
-    assert signed_time(tight, 1_000, 1_300, T0 + 9) == tight
-    assert signed_time(tight, 1_000, 1_050, T0 + 9) != tight
+    tight = signed_time(begin(T0, 0), 0, 100, T0)
+    assert signed_time(tight, 1_000, 1_300, T0 + 1_150) == tight
+    assert signed_time(tight, 1_000, 1_050, T0 + 1_000) != tight
+
+
+def test_an_old_answer_gives_way_to_a_vaguer_one_and_any_to_a_new_word() -> None:
+    tight = signed_time(begin(T0, 0), 0, 100, T0)
+    # an hour at 100 ppm is 360 ms of doubt
+    late = signed_time(tight, HOUR, HOUR + 600, T0 + HOUR + 100)
+    assert (late.round_trip, late.answered) == (600, HOUR + 600)
+    # the gateway's own clock was corrected by a minute
+    corrected = signed_time(tight, 1_000, 1_900, T0 + 61_000)
+    assert judge(corrected, 7, 1_900, ntp=False)[0] == T0 + 61_450
 
 
 def test_a_signed_time_may_set_the_floor_back() -> None:
     leapt = begin(T0 + 1_000 * HOUR, 0)
     state = signed_time(leapt, 0, 0, T0)
     assert judge(state, T0 + 5, 5, ntp=True) == (T0 + 5, True, ClockSource.NTP)
+
+
+@given(st.lists(st.tuples(st.integers(0, 10 * HOUR), st.integers(-(10**12), 10**12)), max_size=40))
+def test_whatever_the_clock_does_what_is_trusted_is_true_to_an_hour(steps: list[tuple[int, int]]) -> None:
+    state, monotonic = begin(T0, 0), 0
+    for passed, wrong in steps:
+        monotonic += passed
+        true = T0 + monotonic
+        for wall in (max(0, true + wrong), true):
+            reading = read(state, wall, monotonic, simulated=False, ntp=True)
+            state = raise_floor(state, reading, monotonic)
+            if reading.trusted:
+                assert abs(reading.at - true) <= HOUR
+            assert state.floor <= true + HOUR
 
 
 @given(st.lists(st.tuples(st.integers(0, HOUR), st.integers(T0, T0 + 10**12)), max_size=40))
