@@ -18,7 +18,7 @@ from pleintemps_gateway.web.board import Board
 from pleintemps_gateway.web.render import STATIC, Pages
 from pleintemps_gateway.web.tonight import load_board
 
-from . import docs, pages, rest, rest_write, stream
+from . import docs, doors, pages, rest, rest_write, stream
 from .context import Context
 from .guard import Guard
 from .language import language_of
@@ -55,7 +55,7 @@ def create_app(config: GatewayConfig, world: World, engine: Engine, desk: CodeDe
         lifespan=lifespan,
     )
     app.state.context = Context(config, world, engine, renderer, LoginThrottle(), hub, desk)
-    for router in (rest.router, rest_write.router, stream.router, docs.router, pages.router):
+    for router in (rest.router, rest_write.router, stream.router, docs.router, pages.router, doors.router):
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_exception_handler(Problem, _on_problem)

@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 from pleintemps_contract.world import World
 from pleintemps_gateway.access.service import CodeDesk
 from pleintemps_gateway.config import DoorConfig, GatewayConfig, SiteConfig
+from pleintemps_gateway.store import reading
 from pleintemps_gateway.web.render import Pages
 
 from .live import Hub
@@ -43,6 +44,18 @@ def find_door(site: SiteConfig, name: str) -> DoorConfig:
         if door.door == name:
             return door
     raise not_found("door")
+
+
+def find_panel(context: Context, site: SiteConfig, name: str) -> tuple[str, str]:
+    """(panel, agent) of a panel that is configured or that an agent has told of; raises Problem 404."""
+    for panel in site.panels:
+        if panel.panel == name:
+            return name, panel.agent
+    with context.engine.connect() as conn:
+        for row in reading.panels(conn, (site.site,)):
+            if row.panel == name:
+                return name, str(row.agent)
+    raise not_found("panel")
 
 
 def context_of(request: Request) -> Context:

@@ -6,10 +6,9 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from pleintemps_contract.onvif import DoorAction
 from pleintemps_gateway.store import reading
 from pleintemps_gateway.web.render import View
-from pleintemps_gateway.web.tonight import alert_view, command_view, load_alerts, load_board, load_doors
+from pleintemps_gateway.web.tonight import alert_view, load_alerts, load_board, load_doors
 
 from . import writes
 from .auth import (
@@ -25,7 +24,7 @@ from .auth import (
     log_in,
     log_out,
 )
-from .context import Context, find_door
+from .context import Context
 from .language import LANGUAGE_COOKIE, language_of
 from .problems import Problem, not_found
 from .schemas import NO_NUL, IdText, SlugText
@@ -35,7 +34,7 @@ Csrf = Annotated[str, Form(max_length=128)]
 _YEAR_S: Final = 31_536_000
 
 
-def _page(
+def show(
     request: Request,
     context: Context,
     template: str,
@@ -43,6 +42,7 @@ def _page(
     status: int = 200,
     **values: Any,
 ) -> HTMLResponse:
+    """A whole page in the reader's language."""
     language = language_of(request)
     values.setdefault("now", context.world.now())
     values.setdefault("zone", context.config.sites[0].zone)
@@ -90,7 +90,7 @@ def _login_form(
     wait: int = 0,
 ) -> HTMLResponse:
     token = request.cookies.get(FORM_COOKIE) or context.world.random_bytes(32).hex()
-    response = _page(
+    response = show(
         request,
         context,
         "login.html",
@@ -148,7 +148,7 @@ def tonight(request: Request, context: InContext, account: Reader) -> Any:
         board = load_board(conn, context.config, account.sites, now)
     view = View(language_of(request), account.sites, account.may_act)
     parts = context.pages.parts(view, board, account.csrf)
-    return _page(
+    return show(
         request,
         context,
         "tonight.html",
@@ -165,7 +165,7 @@ def tonight(request: Request, context: InContext, account: Reader) -> Any:
 def alerts(request: Request, context: InContext, account: Reader) -> Any:
     with context.engine.connect() as conn:
         found = load_alerts(conn, context.config, account.sites, limit=100)
-    return _page(request, context, "alerts.html", account, alerts=found, tab="alerts")
+    return show(request, context, "alerts.html", account, alerts=found, tab="alerts")
 
 
 @router.get("/alerts/{site}/{alert}")
@@ -190,7 +190,7 @@ def _alert_page(
         raise not_found("alert")
     view = alert_view(row, config)
     door = doors.get((site, view.door))
-    return _page(
+    return show(
         request,
         context,
         "alert.html",
@@ -227,51 +227,6 @@ def take(
     return RedirectResponse(_here(back), 303)
 
 
-@router.get("/doors/{site}/{door}")
-def door_page(request: Request, context: InContext, account: Reader, site: SlugText, door: SlugText) -> Any:
-    """Says what opening will do, and asks."""
-    config = context.site(account.sites, site)
-    find_door(config, door)
-    now = context.world.now()
-    with context.engine.connect() as conn:
-        view = load_doors(conn, context.config, (site,), now)[site, door]
-    return _page(request, context, "door.html", account, now=now, zone=config.zone, site=config, door=view)
-
-
-@router.post("/doors/{site}/{door}/open")
-def open_door(context: InContext, account: Reader, site: SlugText, door: SlugText, csrf: Csrf = "") -> Any:
-    check_csrf(account.csrf, csrf)
-    check_role(account)
-    config = context.site(account.sites, site)
-    command = writes.request_command(context, account, config, find_door(config, door), DoorAction.ACCESS)
-    return RedirectResponse(f"/commands/{site}/{command}", 303)
-
-
-@router.get("/commands/{site}/{command}")
-def command_page(
-    request: Request, context: InContext, account: Reader, site: SlugText, command: IdText
-) -> Any:
-    """What became of it; works without script by a link that asks again."""
-    config = context.site(account.sites, site)
-    now = context.world.now()
-    with context.engine.connect() as conn:
-        row = reading.command(conn, (site,), command)
-    if row is None:
-        raise not_found("command")
-    door = find_door(config, row.door)
-    return _page(
-        request,
-        context,
-        "command.html",
-        account,
-        now=now,
-        zone=config.zone,
-        site=config,
-        door=door,
-        asked=command_view(row, now),
-    )
-
-
 @router.get("/health")
 def health_page(request: Request, context: InContext, account: Reader) -> Any:
     """Agents and their devices, calendars, and what was refused."""
@@ -283,4 +238,4 @@ def health_page(request: Request, context: InContext, account: Reader) -> Any:
             "refusals": reading.refusals(conn, account.sites),
         }
     sites = {site.site: site for site in context.config.sites}
-    return _page(request, context, "health.html", account, sites=sites, tab="health", **values)
+    return show(request, context, "health.html", account, sites=sites, tab="health", **values)

@@ -1,5 +1,6 @@
 """REST under ``/api/v1``: reading. Lists hold the rows of every site that the reader may see."""
 
+import json
 from dataclasses import asdict
 from typing import Annotated, Any, Final
 
@@ -8,11 +9,12 @@ from sqlalchemy import Connection
 
 from pleintemps_gateway.access.on_door import DoorReport, codes_on_doors, is_on_door
 from pleintemps_gateway.store import reading
+from pleintemps_gateway.web.stories import OF_AGENT
 
 from .auth import InContext, Reader
-from .context import Context
+from .context import Context, find_door
 from .problems import not_found
-from .schemas import ErrorBody, IdText, Items, SummaryBody, TimeMs
+from .schemas import ErrorBody, IdText, Items, SlugText, SummaryBody, TimeMs
 
 REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
     status: {"model": ErrorBody} for status in (401, 403, 404, 409, 422, 429)
@@ -55,6 +57,30 @@ def list_doors(reader: Reader, context: InContext) -> Items:
             for door in site.doors
         ]
     )
+
+
+@router.get("/doors/{site}/{door}/events", summary="What happened at a door, youngest first")
+def list_door_events(
+    reader: Reader,
+    context: InContext,
+    site: SlugText,
+    door: SlugText,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+) -> Items:
+    """Records of the door, and those of its agent that concern all its doors; ``event`` is as it was told."""
+    known = find_door(context.site(reader.sites, site), door)
+    with context.engine.connect() as conn:
+        rows = reading.door_events(conn, site, door, known.agent, OF_AGENT, limit)
+    names = ("agent", "journal", "seq", "at", "trusted", "received", "type")
+    return Items(
+        items=[{name: row._mapping[name] for name in names} | {"event": json.loads(row.body)} for row in rows]
+    )
+
+
+@router.get("/panels", summary="Intrusion alarms as they were last heard of")
+def list_panels(reader: Reader, context: InContext) -> Items:
+    with context.engine.connect() as conn:
+        return _items(reading.panels(conn, reader.sites))
 
 
 @router.get("/alerts", summary="Alerts, youngest first")
@@ -116,7 +142,8 @@ def list_agents(reader: Reader, context: InContext) -> Items:
     items = []
     for agent in agents:
         own = [dict(d._mapping) for d in devices if (d.site, d.agent) == (agent.site, agent.agent)]
-        items.append({**agent._mapping, "devices": own})
+        told = {name: json.loads(agent._mapping[name] or "null") for name in ("storage", "keys", "config")}
+        items.append({**agent._mapping, **told, "devices": own})
     return Items(items=items)
 
 

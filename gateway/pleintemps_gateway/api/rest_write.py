@@ -11,7 +11,7 @@ from pleintemps_gateway.store.engine import write_transaction
 
 from . import writes
 from .auth import CSRF_HEADER, Actor, InContext, Reader, address_of, check_csrf, log_in, log_out
-from .context import find_door
+from .context import find_door, find_panel
 from .problems import Problem, not_found
 from .rest import REFUSALS
 from .schemas import (
@@ -22,6 +22,7 @@ from .schemas import (
     IdText,
     LogIn,
     NewBooking,
+    PanelAction,
     SlugText,
     Token,
 )
@@ -58,7 +59,18 @@ def command_door(
     actor: Actor, context: InContext, site: SlugText, door: SlugText, body: DoorCommand, response: Response
 ) -> Accepted:
     here = context.site(actor.sites, site)
-    command = writes.request_command(context, actor, here, find_door(here, door), body.action)
+    command = writes.command_door(context, actor, here, find_door(here, door), body.action)
+    status_url = f"/api/v1/commands/{command}"
+    response.headers["Location"] = status_url
+    return Accepted(command=command, status_url=status_url)
+
+
+@router.post("/panels/{site}/{panel}/commands", status_code=202, summary="Set or unset an intrusion alarm")
+def command_panel(
+    actor: Actor, context: InContext, site: SlugText, panel: SlugText, body: PanelAction, response: Response
+) -> Accepted:
+    here = context.site(actor.sites, site)
+    command = writes.command_panel(context, actor, here, find_panel(context, here, panel), body.action)
     status_url = f"/api/v1/commands/{command}"
     response.headers["Location"] = status_url
     return Accepted(command=command, status_url=status_url)

@@ -3,9 +3,9 @@
 Names are slugs, ids 32 hexadecimal digits, times Unix ms; unknown fields are refused.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from pleintemps_contract.onvif import DoorAction
 from pleintemps_gateway.api.passwords import MAX_LENGTH
@@ -39,8 +39,24 @@ class Acknowledgement(_Body):
     comment: Annotated[str, Field(max_length=500, pattern=NO_NUL)] = ""
 
 
+PanelCommand = Literal[DoorAction.SET_PANEL, DoorAction.UNSET_PANEL]
+
+
 class DoorCommand(_Body):
+    """Not those of a panel: it has an address of its own."""
+
     action: DoorAction
+
+    @field_validator("action")
+    @classmethod
+    def _is_of_a_door(cls, action: DoorAction) -> DoorAction:
+        if action in get_args(PanelCommand):
+            raise ValueError("ask the panel")
+        return action
+
+
+class PanelAction(_Body):
+    action: PanelCommand
 
 
 class NewBooking(_Body):

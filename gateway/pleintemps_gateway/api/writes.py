@@ -42,16 +42,30 @@ def acknowledge(context: Context, account: Account, site: str, alert: str, comme
     raise Problem(409, f"The alert is {state} already.", where="alert", code=f"already-{state}")
 
 
-def request_command(
+def command_door(
     context: Context, account: Account, site: SiteConfig, door: DoorConfig, action: DoorAction
 ) -> str:
     """Ask for ``action`` at ``door``; the ingest process signs and sends it. Returns the command's id."""
+    return _request(context, account, site, door.agent, door.door, action)
+
+
+def command_panel(
+    context: Context, account: Account, site: SiteConfig, panel: tuple[str, str], action: DoorAction
+) -> str:
+    """Ask for ``action`` at a panel, given as (panel, agent). Returns the command's id."""
+    name, agent = panel
+    return _request(context, account, site, agent, name, action)
+
+
+def _request(
+    context: Context, account: Account, site: SiteConfig, agent: str, door: str, action: DoorAction
+) -> str:
     now = context.world.now()
     values: dict[str, Any] = {
         "site": site.site,
         "command": context.world.new_id(),
-        "agent": door.agent,
-        "door": door.door,
+        "agent": agent,
+        "door": door,
         "action": action.value,
         "user": account.name,
         "requested": now,

@@ -51,6 +51,45 @@ def doors(conn: Connection, sites: Collection[str]) -> Rows:
     return conn.execute(select(schema.doors).where(schema.doors.c.site.in_(sites))).all()
 
 
+def panels(conn: Connection, sites: Collection[str]) -> Rows:
+    table = schema.panels
+    return conn.execute(select(table).where(table.c.site.in_(sites)).order_by(table.c.panel)).all()
+
+
+def door_events(
+    conn: Connection, site: str, door: str, agent: str, types: Collection[str], limit: int
+) -> list[AnyRow]:
+    """The youngest events of a door, and those of ``types`` that its agent tells of none; youngest first."""
+    table = schema.events
+    youngest = (table.c.at.desc(), table.c.journal, table.c.seq.desc())
+    of_door = select(table).where(table.c.site == site, table.c.door == door)
+    of_agent = select(table).where(
+        table.c.site == site, table.c.door.is_(None), table.c.type.in_(types), table.c.agent == agent
+    )
+    rows = [
+        row for query in (of_door, of_agent) for row in conn.execute(query.order_by(*youngest).limit(limit))
+    ]
+    return sorted(rows, key=lambda row: (-row.at, row.journal, -row.seq))[:limit]
+
+
+def grant_titles(conn: Connection, site: str, grants: Collection[str]) -> dict[str, str]:
+    """The titles of the bookings whose codes these ``grants`` are, while that is known."""
+    table, booked = schema.credentials, schema.bookings
+    query = (
+        select(table.c.grant, booked.c.title)
+        .join(booked, and_(booked.c.site == table.c.site, booked.c.booking == table.c.booking))
+        .where(table.c.site == site, table.c.grant.in_(grants))
+    )
+    return {str(row.grant): str(row.title) for row in conn.execute(query)}
+
+
+def command_users(conn: Connection, site: str, commands: Collection[str]) -> dict[str, str]:
+    """Who asked for these commands."""
+    table = schema.commands
+    query = select(table.c.command, table.c.user).where(table.c.site == site, table.c.command.in_(commands))
+    return {str(row.command): str(row.user) for row in conn.execute(query)}
+
+
 def agents(conn: Connection, sites: Collection[str]) -> Rows:
     table = schema.agents
     query = select(table).where(table.c.site.in_(sites)).order_by(table.c.site, table.c.agent)

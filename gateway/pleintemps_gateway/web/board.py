@@ -17,6 +17,7 @@ ANSWER_GRACE_MS: Final = 5_000
 Freshness = Literal["fresh", "stale", "unknown"]
 Rank = Literal["alert", "watch", ""]
 Sign = Literal["lit", "half", "free", "book", "stale", "unk"]
+Look = Literal["unknown", "fire", "forced", "too-long", "fault", "open", "unlocked", "locked", "closed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +70,21 @@ class Door:
     at: int | None
     known: bool
     asked: Asked | None = None
+    fire: bool = False
 
     @property
-    def look(self) -> Literal["unknown", "forced", "too-long", "open", "unlocked", "locked", "closed"]:
+    def look(self) -> Look:
         """The one thing to say of it, the most urgent first."""
         if not self.known:
             return "unknown"
+        if self.fire:
+            return "fire"
         if self.alarm == DoorAlarm.FORCED_OPEN:
             return "forced"
         if self.alarm == DoorAlarm.OPEN_TOO_LONG:
             return "too-long"
+        if self.lock == LockPhysicalState.FAULT:
+            return "fault"
         if self.physical == DoorPhysicalState.OPEN:
             return "open"
         if self.lock == LockPhysicalState.UNLOCKED:
@@ -91,12 +97,27 @@ class Door:
     def sign(self) -> str:
         looks = {
             "unknown": "doorq",
+            "fire": "unlock",
+            "fault": "doorq",
             "forced": "door",
             "too-long": "door",
             "open": "door",
             "unlocked": "unlock",
         }
         return looks.get(self.look, "lock")
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """The building's intrusion alarm as last heard of; ``known`` is false while its agent is silent."""
+
+    site: str
+    zone: str
+    panel: str
+    state: str
+    at: int | None
+    known: bool
+    asked: Asked | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +252,7 @@ class Site:
     tiles: tuple[Tile, ...]
     alerts: int
     watches: int
+    panels: tuple[Panel, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ from .formats import Formats, iso
 from .i18n import LANGUAGES, catalogue, plural_form
 from .sentences import Sentences
 from .skyline import draw, meter
+from .stories import Stories
+from .words import Words
 
 HERE: Final = Path(__file__).parent
 TEMPLATES: Final = HERE / "templates"
@@ -73,7 +75,7 @@ class Pages:
         }
         for site in board.sites:
             found[f"site-{site.site}"] = Fragment(
-                "_site.html", (len(site.tiles), site.alerts, site.watches, site.site)
+                "_site.html", (len(site.tiles), site.alerts, site.watches, site.site, site.panels)
             )
             for tile in site.tiles:
                 found[f"tile-{site.site}-{tile.space}"] = Fragment("_tile.html", tile)
@@ -114,7 +116,8 @@ def _environment(language: str) -> Environment:
         forms=texts.forms,
         number=texts.number,
         f=formats,
-        say=Sentences(texts, formats),
+        say=Sentences(texts, formats, Words(texts)),
+        story=Stories(texts, Words(texts)),
         language=language,
         draw=draw,
         meter=meter,

@@ -6,9 +6,12 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from .board import Alert, Asked, Door, Skyline
+from pleintemps_contract.onvif import DoorAction
+
+from .board import Alert, Asked, Door, Panel, Skyline
 from .formats import Formats
 from .i18n import Catalogue
+from .words import Words
 
 Facts = dict[str, Any]
 
@@ -16,9 +19,10 @@ Facts = dict[str, Any]
 class Sentences:
     """Bound to one language."""
 
-    def __init__(self, texts: Catalogue, formats: Formats) -> None:
+    def __init__(self, texts: Catalogue, formats: Formats, words: Words) -> None:
         self._t = texts
         self._f = formats
+        self._w = words
         self._facts: Final[dict[str, Callable[[Alert, Facts, int], Markup]]] = {
             "noise": self._noise,
             "unexpected-presence": self._unexpected,
@@ -31,6 +35,17 @@ class Sentences:
             "code-attempts": self._attempts,
             "bad-messages": self._messages,
             "feed-fault": self._feed,
+            "duress": self._duress,
+            "fire": self._fire,
+            "fire-input": self._fire_input,
+            "tamper": self._tamper,
+            "lock-fault": self._lock,
+            "panel-alarm": self._panel_alarm,
+            "panel-refused": self._panel_refused,
+            "storage-fault": self._storage,
+            "journal-replaced": self._journal,
+            "key-not-held": self._key,
+            "certificate-ends": self._certificate,
         }
 
     def title(self, alert: Alert) -> str:
@@ -48,6 +63,17 @@ class Sentences:
             "code-attempts": t.gettext("Wrong codes at the door"),
             "bad-messages": t.gettext("Messages refused"),
             "feed-fault": t.gettext("Calendar not read"),
+            "duress": t.gettext("Code used under threat"),
+            "fire": t.gettext("Door released by fire"),
+            "fire-input": t.gettext("Fire alarm"),
+            "tamper": t.gettext("Device tampered with"),
+            "lock-fault": t.gettext("Lock at fault"),
+            "panel-alarm": t.gettext("Intrusion alarm"),
+            "panel-refused": t.gettext("Intrusion alarm not set"),
+            "storage-fault": t.gettext("Agent's storage at fault"),
+            "journal-replaced": t.gettext("Journal begun anew"),
+            "key-not-held": t.gettext("Gateway's key not held"),
+            "certificate-ends": t.gettext("Certificate near its end"),
         }
         return titles.get(alert.kind, alert.kind)
 
@@ -164,6 +190,62 @@ class Sentences:
             error=str(facts["error"]).rstrip("."),
         )
 
+    def _duress(self, alert: Alert, facts: Facts, now: int) -> Markup:
+        clock = self._f.moment(facts["at"], alert.zone, now)
+        return self._t.hgettext(
+            "At <b>%(clock)s</b> a code was typed under threat. The door opened and shows nothing: "
+            "do not call there, call for help.",
+            clock=clock,
+        )
+
+    def _fire(self, alert: Alert, facts: Facts, now: int) -> Markup:
+        if alert.resolved is not None:
+            return self._t.hgettext("The fire alarm is over.")
+        return self._t.hgettext(
+            "Nothing is held locked. It ends once the panel is reset and a person has confirmed it."
+        )
+
+    def _fire_input(self, alert: Alert, facts: Facts, now: int) -> Markup:
+        return self._t.hgettext("<b>%(device)s</b> reports a fire.", device=facts["device"])
+
+    def _tamper(self, alert: Alert, facts: Facts, now: int) -> Markup:
+        return self._t.hgettext(
+            "<b>%(device)s</b> reports that it is open or was moved.", device=facts["device"]
+        )
+
+    def _lock(self, alert: Alert, facts: Facts, now: int) -> Markup:
+        return self._t.hgettext("The lock does not do what it was told, or does not answer.")
+
+    def _panel_alarm(self, alert: Alert, facts: Facts, now: int) -> Markup:
+        return self._t.hgettext("<b>%(panel)s</b> reports an alarm.", panel=facts["panel"])
+
+    def _panel_refused(self, alert: Alert, facts: Facts, now: int) -> Markup:
+        reason = self._w.refusal(facts["reason"])
+        return self._t.hgettext("<b>%(panel)s</b>: %(reason)s", panel=facts["panel"], reason=reason)
+
+    def _storage(self, alert: Alert, facts: Facts, now: int) -> Markup:
+        return self._t.hgettext(
+            "<b>%(streams)s</b>: %(detail)s. The doors go on working.",
+            streams=facts["streams"],
+            detail=str(facts["detail"]).rstrip("."),
+        )
+
+    def _journal(self, alert: Alert, facts: Facts, now: int) -> Markup:
+        return self._t.hgettext(
+            "<b>%(stream)s</b>: %(reason)s. What was not received before may be lost.",
+            stream=facts["stream"],
+            reason=str(facts["reason"]).rstrip("."),
+        )
+
+    def _key(self, alert: Alert, facts: Facts, now: int) -> Markup:
+        return self._t.hgettext("This agent would not believe the gateway after its change of key.")
+
+    def _certificate(self, alert: Alert, facts: Facts, now: int) -> Markup:
+        end = self._f.moment(facts["until"], alert.zone, now)
+        return self._t.hgettext(
+            "It ends <b>%(clock)s</b>; then the agent cannot connect any more.", clock=end
+        )
+
     def _age(self, at: int, alert: Alert, now: int) -> Markup:
         return self._f.age_element(at, now, alert.zone, "ago")
 
@@ -181,6 +263,8 @@ class Sentences:
                 return t.hgettext("forced, open %(since)s", since=since)
             return t.hgettext("open %(since)s", since=since)
         words = {
+            "fire": t.hgettext("released by fire, nothing is locked"),
+            "fault": t.hgettext("lock at fault"),
             "forced": t.hgettext("forced"),
             "too-long": t.hgettext("open for too long"),
             "open": t.hgettext("open"),
@@ -191,11 +275,15 @@ class Sentences:
         return words[look]
 
     def asked(self, asked: Asked, zone: str) -> str:
-        """What became of a remote unlock."""
+        """What became of a command."""
         t, f = self._t, self._f
         clock = f.clock(asked.answered or asked.requested, zone)
+        if asked.action != DoorAction.ACCESS:
+            return self._asked_other(asked, clock)
         if asked.outcome == "refused":
-            return t.gettext("Not opened: %(why)s (%(clock)s).", why=self.refusal(asked.refusal), clock=clock)
+            return t.gettext(
+                "Not opened: %(why)s (%(clock)s).", why=self._w.refusal(asked.refusal), clock=clock
+            )
         texts = {
             "requested": t.gettext("Opening asked for at %(clock)s.", clock=clock),
             "sent": t.gettext("Sent to the door at %(clock)s, waiting for its answer.", clock=clock),
@@ -204,18 +292,26 @@ class Sentences:
         }
         return texts.get(asked.outcome, asked.outcome)
 
-    def refusal(self, reason: str) -> str:
-        t = self._t
-        reasons = {
-            "expired": t.gettext("the command came too late"),
-            "foreign-boot": t.gettext("the agent had just restarted, try again"),
-            "door-mode": t.gettext("the door is blocked or in an emergency mode"),
-            "unknown-door": t.gettext("the agent does not know this door"),
-            "repeated": t.gettext("the door had this command already"),
-            "retained": t.gettext("the broker had kept the command"),
-            "old-epoch": t.gettext("the door follows another gateway"),
+    def _asked_other(self, asked: Asked, clock: str) -> str:
+        t, what = self._t, self._w.action(asked.action)
+        if asked.outcome == "refused":
+            why = self._w.refusal(asked.refusal)
+            return t.gettext("%(what)s: refused, %(why)s (%(clock)s).", what=what, why=why, clock=clock)
+        texts = {
+            "requested": t.gettext("%(what)s: asked for at %(clock)s.", what=what, clock=clock),
+            "sent": t.gettext("%(what)s: sent at %(clock)s, waiting for the answer.", what=what, clock=clock),
+            "done": t.gettext("%(what)s: done at %(clock)s.", what=what, clock=clock),
+            "no-answer": t.gettext("%(what)s: asked for at %(clock)s, no answer.", what=what, clock=clock),
         }
-        return reasons.get(reason, reason or t.gettext("no reason given"))
+        return texts.get(asked.outcome, asked.outcome)
+
+    def action(self, action: str) -> str:
+        """What a command asks for."""
+        return self._w.action(action)
+
+    def panel(self, panel: Panel) -> str:
+        """The state of an intrusion panel."""
+        return self._w.panel(panel.state if panel.known else "unknown")
 
     def code(self, lacks: str) -> str:
         """Whether a booking's code is on its doors; ``lacks`` says why not, empty if it is."""

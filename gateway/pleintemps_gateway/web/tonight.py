@@ -1,7 +1,7 @@
 """Makes the board of "Tonight" from the store and the configuration."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -22,12 +22,14 @@ from .board import (
     Coming,
     Counts,
     Door,
+    Panel,
     Rank,
     Site,
     Tile,
     freshness,
     outcome,
 )
+from .words import PANEL_ACTIONS
 
 _PRESENCE: Final = ("motion", "radar")
 _DEFAULT_SILENCE_S: Final = 45
@@ -113,16 +115,14 @@ def door_view(
         at=row.at,
         known=online,
         asked=asked,
+        fire=row.fire,
     )
 
 
 def load_doors(conn: Connection, config: GatewayConfig, sites: Sequence[str], now: int) -> dict[Key, Door]:
     """Every configured door by (site, door)."""
     rows = {(row.site, row.door): row for row in reading.doors(conn, sites)}
-    online = {(row.site, row.agent) for row in reading.agents(conn, sites) if row.presence == "online"}
-    asked: dict[Key, Asked] = {}
-    for row in reading.latest_commands(conn, sites, now - _COMMAND_MS):
-        asked.setdefault((row.site, row.door), command_view(row, now))
+    online, asked = _online(conn, sites), _asked(conn, sites, now, PANEL_ACTIONS, inside=False)
     doors = {}
     for site in config.sites:
         if site.site in sites:
@@ -131,6 +131,39 @@ def load_doors(conn: Connection, config: GatewayConfig, sites: Sequence[str], no
                 here = (site.site, door.agent) in online
                 doors[key] = door_view(door, site.site, rows.get(key), here, asked.get(key))
     return doors
+
+
+def load_panels(conn: Connection, config: GatewayConfig, sites: Sequence[str], now: int) -> dict[Key, Panel]:
+    """Every panel by (site, panel), configured or told of by an agent."""
+    rows = {(row.site, row.panel): row for row in reading.panels(conn, sites)}
+    online, asked = _online(conn, sites), _asked(conn, sites, now, PANEL_ACTIONS, inside=True)
+    agents = {key: row.agent for key, row in rows.items()}
+    zones = {site.site: site.zone for site in config.sites}
+    for site in config.sites:
+        if site.site in sites:
+            agents |= {(site.site, panel.panel): panel.agent for panel in site.panels}
+    found = {}
+    for key in sorted(agents):
+        row, known = rows.get(key), (key[0], agents[key]) in online
+        state, at = ("unknown", None) if row is None else (row.state, row.at)
+        known = known and row is not None
+        found[key] = Panel(key[0], zones[key[0]], key[1], state, at, known, asked.get(key))
+    return found
+
+
+def _online(conn: Connection, sites: Sequence[str]) -> set[Key]:
+    return {(row.site, row.agent) for row in reading.agents(conn, sites) if row.presence == "online"}
+
+
+def _asked(
+    conn: Connection, sites: Sequence[str], now: int, actions: Collection[str], *, inside: bool
+) -> dict[Key, Asked]:
+    """The last command to each door, or panel, whose action is in ``actions``, or is not."""
+    asked: dict[Key, Asked] = {}
+    for row in reading.latest_commands(conn, sites, now - _COMMAND_MS):
+        if (row.action in actions) is inside:
+            asked.setdefault((row.site, row.door), command_view(row, now))
+    return asked
 
 
 class _Loader:
@@ -142,6 +175,7 @@ class _Loader:
         self._start, self._end = evening.window(now, self._zone)
         self._spaces = {(row.site, row.space): row for row in reading.spaces(conn, sites)}
         self._doors = load_doors(conn, config, sites, now)
+        self._panels = load_panels(conn, config, sites, now)
         self._alerts = load_alerts(conn, config, sites, ("open", "acknowledged"))
         self._alerted = _by_space(self._alerts, config)
         self._quiet_since = reading.last_resolved(conn, sites)
@@ -226,6 +260,7 @@ class _Loader:
             tiles=tuple(self._tile(site, space) for space in site.spaces),
             alerts=sum(alert.rank == "alert" for alert in here),
             watches=sum(alert.rank == "watch" for alert in here),
+            panels=tuple(panel for panel in self._panels.values() if panel.site == site.site),
         )
 
     def _tile(self, site: SiteConfig, space: SpaceConfig) -> Tile:
