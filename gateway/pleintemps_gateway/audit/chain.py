@@ -1,10 +1,10 @@
 """The hash chain of the audit log. Pure.
 
 Entry n has ``digest = SHA-256(salt, fields)`` and ``chain = SHA-256(chain of n-1, site, n, at, action,
-subject, digest)``, each part with its length before it. Who is meant stands in ``fields`` only. Erasure takes fields
-and salt: what is left says that something happened, to nobody, and every chain value still holds. Without the
-salt (32 random bytes) the digest cannot be tried out on names. Who takes away the youngest entries is found out
-as far as the head was signed.
+subject, digest)``, each part with its length before it. Who is meant stands in ``fields`` only. Erasure takes
+fields and salt: what is left says that something happened, to nobody, and every chain value still holds.
+Without the salt (32 random bytes) the digest cannot be tried out on names. Who takes away the youngest
+entries is found out as far as the head was signed.
 """
 
 import hashlib
