@@ -13,10 +13,11 @@ Bits are ordered by their edges' own time, never by arrival. A frame is judged w
 on its way: edges may be delivered 50 ms late and in any order. What is no frame is refused, never guessed.
 
 What lost edges can do. One length on a line: a damaged frame has another length and is refused, always.
-Several lengths: a longer frame that lost exactly the difference has the length of a shorter one; its gaps
-are uneven then, and it is refused. Not caught is a loss at the very ends of a frame (8 edges off the
-ends of a 34 bit card leave 26 even ones, of which parity lets a quarter pass), or of all but 4 or 8 evenly
-spaced edges: so a line names only what its reader really sends.
+Several lengths: a longer frame that lost exactly the difference has the length of a shorter one. Lost from
+inside they leave a gap, and an uneven frame is refused. Not caught is a loss at the very ends (8 edges off
+the ends of a 34 bit card leave 26 even ones, of which parity lets a quarter pass), of all but 4 or 8 even
+ones, or of a run that lasts over 41 ms and leaves 4 or 8 before or after it. So a line names only what its
+reader really sends.
 """
 
 from collections.abc import Iterable, Sequence
