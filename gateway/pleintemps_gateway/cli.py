@@ -16,6 +16,7 @@ from pleintemps_contract.world import SystemWorld, World
 from pleintemps_gateway.config import GatewayConfig, SiteConfig, load
 from pleintemps_gateway.errors import GatewayError, OutsideError, SettingsError
 from pleintemps_gateway.evaluate import cli as evaluate
+from pleintemps_gateway.keychange import cli as keychange
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -70,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     _user_commands(commands)
     _booking_commands(commands)
     _calendar_commands(commands)
+    keychange.register(commands)
     evaluate.register(commands)
     return parser
 

@@ -89,6 +89,19 @@ def load_signing(keys: Path) -> Signing:
     return Signing(signer, (signer.public,), signer.kid)
 
 
+def fingerprint(keys: Path) -> tuple[tuple[int, int] | None, ...]:
+    """Changes with the key files; costs three looks at the folder."""
+    found: list[tuple[int, int] | None] = []
+    for name in (CURRENT, NEXT, OLD):
+        try:
+            state = (keys / "gateway" / name).stat()
+        except OSError:
+            found.append(None)
+        else:
+            found.append((state.st_ino, state.st_mtime_ns))
+    return tuple(found)
+
+
 def pem(private: Ed25519PrivateKey) -> bytes:
     return private.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()

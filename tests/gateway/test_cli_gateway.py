@@ -37,7 +37,7 @@ def one_line(capsys: pytest.CaptureFixture[str]) -> str:
 
 
 @pytest.mark.parametrize(
-    "command", ["", "init", "migrate", "run", "ingest", "web", "user add", "booking add"]
+    "command", ["", "init", "migrate", "run", "ingest", "web", "user add", "booking add", "key", "key use"]
 )
 def test_help_helps(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:

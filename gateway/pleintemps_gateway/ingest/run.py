@@ -11,6 +11,7 @@ from typing import Final
 from sqlalchemy import Connection, Engine, delete, or_
 from sqlalchemy.exc import SQLAlchemyError
 
+from pleintemps_contract.errors import KeyFileError
 from pleintemps_contract.logs import line
 from pleintemps_contract.world import World
 from pleintemps_gateway.access.delivery import delivery_of
@@ -26,6 +27,7 @@ from pleintemps_gateway.errors import (
 )
 from pleintemps_gateway.keys import load_gateway_keys, load_peppers
 from pleintemps_gateway.series.writer import SeriesWriter
+from pleintemps_gateway.signing import fingerprint, load_signing
 from pleintemps_gateway.store.changes import last_change, prune_changes
 from pleintemps_gateway.store.engine import migrate, open_engine
 from pleintemps_gateway.store.schema import events, sample_batches
@@ -52,6 +54,7 @@ class Ingest:
 
     def __init__(self, config: GatewayConfig, world: World) -> None:
         """Migrates, takes the sites over and reads what is stored. Raises the package's errors."""
+        self._keys_seen = fingerprint(Path(config.keys))
         keys = load_gateway_keys(Path(config.keys))
         migrate(config.database_url)
         self._config = config
@@ -170,13 +173,28 @@ class Ingest:
         kept = self._world.monotonic()
         while True:
             now = self._world.monotonic()
-            await self._do(lambda _conn: None)
+            await self._do(self._follow_keys)
             if now >= kept + _KEEP_HOUSE_MS:
                 kept = now
                 for site in self._config.sites:
                     await self._do(partial(self._keep_house, site))
                 self._codes.set()
             await self._world.sleep_until(now + _TICK_MS)
+
+    def _follow_keys(self, _conn: Connection) -> None:
+        """Take up another step of a change of key; a folder that cannot be read changes nothing."""
+        keys = Path(self._config.keys)
+        if (seen := fingerprint(keys)) == self._keys_seen:
+            return
+        self._keys_seen = seen
+        try:
+            signing = load_signing(keys)
+        except KeyFileError as error:
+            _log.error(line("keys-not-read", error=error))
+            return
+        _log.info(line("keys-changed", signs=signing.signer.kid, wanted=signing.wanted))
+        for site in self._memory.sites.values():
+            site.sign_with(signing)
 
     def _keep_house(self, site: SiteConfig, conn: Connection) -> None:
         now = self._world.now()

@@ -1,0 +1,1 @@
+"""The change of the key that signs, as its owner does it."""
