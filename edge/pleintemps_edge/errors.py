@@ -1,8 +1,9 @@
 """Everything that can go wrong in the agent.
 
     EdgeError
-    ├── SetupError (ValueError)     the configuration, the keys or the board do not fit together; names the
-    key └── StateError (OSError)        the state folder or one of its databases cannot be used
+    ├── SetupError (ValueError)           configuration, keys or board do not fit together; names the key
+    ├── StateError (OSError)              the state folder or one of its databases cannot be used
+    └── NotRunningError (ConnectionError) no agent answers who asks for its status
 
 All of them say that the outside did wrong; what we did wrong stays a plain Python error.
 """
@@ -22,3 +23,7 @@ class SetupError(EdgeError, ValueError):
 
 class StateError(EdgeError, OSError):
     """The state folder or one of its databases cannot be used; the message names the file."""
+
+
+class NotRunningError(EdgeError, ConnectionError):
+    """Nobody answers on the status socket of the state folder that the message names."""

@@ -167,7 +167,7 @@ def test_without_systemd_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_the_unit_file_runs_the_command_and_expects_its_notifications() -> None:
     text = resources.files("pleintemps_edge.systemd").joinpath("pleintemps-edge.service").read_text()
-    unit = configparser.ConfigParser(interpolation=None)
+    unit = configparser.ConfigParser(interpolation=None, strict=False)
     unit.optionxform = str  # type: ignore[assignment,method-assign]
     unit.read_string(text)
     assert unit["Service"]["Type"] == "notify"
