@@ -22,6 +22,9 @@ ANSWER_MS: Final = 1_000
 class StrikeConfig(DeviceConfig, frozen=True, kw_only=True):
     """``energise`` is the level that energises the lock, ``wiring`` what an energised lock does.
 
+    ``supply_cut_by`` names the contacts that stand in series with its supply and free it by themselves. A
+    lock that needs current to hold, and has not both, could lock somebody in: it is refused.
+
     ``bolt_pin`` reads where the bolt is (a magnet: whether its armature sticks), ``locked_when`` is its level
     then. With the contact between pin and ground and ``bolt_pull`` up a cut wire is never taken for locked.
     """
@@ -29,6 +32,7 @@ class StrikeConfig(DeviceConfig, frozen=True, kw_only=True):
     pin: PinNumber
     energise: Level = "high"
     wiring: Literal["energise-to-unlock", "energise-to-lock"] = "energise-to-unlock"
+    supply_cut_by: tuple[Literal["exit", "fire"], ...] = ()
     bolt_pin: PinNumber | None = None
     locked_when: Level = "low"
     bolt_pull: Pull = "up"
@@ -36,6 +40,11 @@ class StrikeConfig(DeviceConfig, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.bolt_pin == self.pin:
             raise ValueError("`pin` and `bolt_pin` are the same pin")
+        if self.wiring == "energise-to-lock" and set(self.supply_cut_by) != {"exit", "fire"}:
+            raise ValueError(
+                "a magnetic lock needs the exit button and the fire panel's contact in series with its"
+                ' supply: wire both, then say so: `supply_cut_by` = ["exit", "fire"]'
+            )
         if self.bolt_pin is None and (self.locked_when, self.bolt_pull) != ("low", "up"):
             raise ValueError("`locked_when` and `bolt_pull` go with `bolt_pin`")
 

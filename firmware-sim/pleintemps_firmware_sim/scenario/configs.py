@@ -141,6 +141,8 @@ def _door_devices(door: DoorPlan) -> list[str]:
                 "pin": door.lock_pin,
                 "energise": "high",
                 "wiring": wiring,
+                # the button and the fire panel of the simulated building are wired, as they have to be
+                "supply_cut_by": ["exit", "fire"] if door.lock == "maglock" else [],
             },
         ),
         table(

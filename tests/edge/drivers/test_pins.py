@@ -248,7 +248,9 @@ def test_a_strike_is_secured_from_the_start_and_at_the_end(
     pin = pins.pin(27)
     pin._state = secured  # the board's resistor
     pin.clear_states()
-    strike = built(context, Strike, **STRIKE, energise=energise, wiring=wiring)
+    strike = built(
+        context, Strike, **STRIKE, energise=energise, wiring=wiring, supply_cut_by=["exit", "fire"]
+    )
     assert pin.function == "output"
     strike.release()
     strike.release()

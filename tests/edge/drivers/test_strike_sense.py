@@ -19,7 +19,7 @@ from pleintemps_firmware_sim.devices.door import DoorMechanics
 from .running import Seen, built, running
 
 LOCK: dict[str, Any] = {"device": "hall-strike", "driver": "strike", "pin": 27, "bolt_pin": 22}
-MAGNET = LOCK | {"wiring": "energise-to-lock"}
+MAGNET = LOCK | {"wiring": "energise-to-lock", "supply_cut_by": ["exit", "fire"]}
 LOCKED, UNLOCKED, UNKNOWN = (
     LockPhysicalState.LOCKED,
     LockPhysicalState.UNLOCKED,
@@ -174,7 +174,7 @@ def test_an_output_goes_to_its_first_level_and_nowhere_else(
     first = (secured and not idle) == (energise == "high")
     pin._state = first
     pin.clear_states()
-    lock = built(context, SensedStrike, **LOCK, energise=energise, wiring=wiring)
+    lock = built(context, SensedStrike, **MAGNET | {"energise": energise, "wiring": wiring})
     lock.close()
     assert [state.state for state in pin.states] == [first]
     assert pin.function == "input"
@@ -182,6 +182,8 @@ def test_an_output_goes_to_its_first_level_and_nowhere_else(
 
 def test_what_a_strike_cannot_be(context: Context, pins: MockFactory) -> None:
     for table, words in [
+        (MAGNET | {"supply_cut_by": []}, "a magnetic lock needs the exit button and the fire panel"),
+        (MAGNET | {"supply_cut_by": ["fire"]}, "a magnetic lock needs the exit button and the fire panel"),
         (LOCK | {"bolt_pin": 27}, "`pin` and `bolt_pin` are the same pin"),
         ({**LOCK, "bolt_pin": None, "locked_when": "high"}, "go with `bolt_pin`"),
         (LOCK | {"bolt_pin": 50}, "pin 50"),
