@@ -1,4 +1,4 @@
-"""``pleintemps-edge``: run the agent, or check its configuration."""
+"""``pleintemps-edge``: run the agent, check its configuration, give an OSDP reader its key."""
 
 import argparse
 import asyncio
@@ -9,11 +9,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pleintemps_contract import logs
+from pleintemps_contract.configfile import convert
 from pleintemps_contract.errors import ContractError
+from pleintemps_contract.world import SystemWorld
 
 from . import __version__
 from .agent import serve
 from .config import Setup, load
+from .drivers.osdp import OsdpConfig
+from .drivers.osdp_install import install
+from .drivers.registry import Context
 from .errors import EdgeError, SetupError
 
 USAGE_ERROR = 2
@@ -30,11 +35,14 @@ def _parser() -> argparse.ArgumentParser:
     for name, summary in (
         ("run", "run the agent until SIGTERM or Ctrl-C"),
         ("check", "say ok, or one line for each thing to mend in the configuration"),
+        ("osdp-install", "give an OSDP reader a new key, over its old one or the default key"),
     ):
         command = commands.add_parser(name, help=summary, description=summary)
         command.add_argument(
             "--config", type=Path, required=True, metavar="FILE", help="the agent's edge.toml"
         )
+        if name == "osdp-install":
+            command.add_argument("--device", required=True, metavar="NAME", help="the reader's name in there")
     return parser
 
 
@@ -50,6 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command == "check":
         print("ok")
         return 0
+    if options.command == "osdp-install":
+        return _install(setup, options.device)
     logs.setup()
     logging.getLogger("mqtt").setLevel(logging.ERROR)
     try:
@@ -58,6 +68,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (EdgeError, ContractError) as error:
         print(f"pleintemps-edge: {error}", file=sys.stderr)
         return RUN_ERROR
+    return 0
+
+
+def _install(setup: Setup, device: str) -> int:
+    table = next((table for table in setup.config.devices if table.get("device") == device), {})
+    if table.get("driver") != "osdp":
+        print(f"pleintemps-edge: {device!r} is no device with the driver osdp", file=sys.stderr)
+        return USAGE_ERROR
+    try:
+        done = asyncio.run(install(convert(device, table, OsdpConfig), Context(SystemWorld(), setup.base)))
+    except (EdgeError, ContractError, OSError) as error:
+        print(f"pleintemps-edge: {error}", file=sys.stderr)
+        return RUN_ERROR
+    print(f"{device}: {done}")
     return 0
 
 

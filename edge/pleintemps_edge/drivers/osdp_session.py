@@ -101,6 +101,9 @@ class Session:
         import osdp_sys
 
         self._lib = osdp_sys
+        self.installing = reader.installing
+        self.key_changed = False
+        """The reader has taken the key of :meth:`change_key`."""
         self._line = line
         self._chance = chance
         self._channel = _Channel(reader, send)
@@ -131,6 +134,11 @@ class Session:
     def secure(self) -> bool:
         """Whether the reader answers in a secure channel on its own key."""
         return bool(self._panel.status() & self._panel.sc_status() & 1)
+
+    @property
+    def in_clear(self) -> bool:
+        """Whether the library goes on without a secure channel: an installation has failed."""
+        return bool(self._panel.status() & ~self._panel.sc_status() & 1)
 
     @property
     def fault(self) -> str:
@@ -194,7 +202,7 @@ class Session:
             )
 
     def change_key(self, key: bytes) -> None:
-        """Put ``key`` into the reader; the session goes on with it."""
+        """Put ``key`` into the reader; :attr:`key_changed` tells that it has it, and ends this session."""
         self._submit({"command": self._lib.CMD_KEYSET, "type": 1, "data": key})
 
     def _led(self, temporary: bool, control: int, colour: Light, on: int, off: int, timer: int) -> None:
@@ -242,7 +250,9 @@ class Session:
         return 0
 
     def _completed(self, _reader: int, command: _Words, status: int) -> None:
-        if status == self._lib.COMPLETION_FAILED and self._channel.last_reply == NAK:
+        if status == self._lib.COMPLETION_OK:
+            self.key_changed |= command["command"] == self._lib.CMD_KEYSET
+        elif status == self._lib.COMPLETION_FAILED and self._channel.last_reply == NAK:
             self._refused.add(command["command"])
 
     def _wake(self) -> None:

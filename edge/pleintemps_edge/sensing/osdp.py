@@ -40,6 +40,8 @@ _REPLY: Final = 0x80
 _HEADER_BYTES: Final = 5
 _MAC_BYTES: Final = 4
 _CRYPT_BLOCK: Final = 16
+_ID: Final = 0x61
+_CAP: Final = 0x62
 _ACK: Final = 0x40
 _PDID: Final = 0x45
 _PDCAP: Final = 0x46
@@ -165,7 +167,8 @@ def judge(command: Frame | None, reply: Frame, key: bytes, *, installing: bool =
     if not reply.block and reply.id in (NAK, _BUSY):
         return Verdict(True, _refusal(command, reply))
     if not command.block:
-        return _opening(reply)
+        # the library goes on in clear when an installation fails: that is no word about the reader
+        return _opening(reply) if not installing or command.id in (_ID, _CAP) else Verdict(False)
     if command.kind == 0x11:
         return _challenged(command, reply, key, installing)
     if command.kind == 0x13:

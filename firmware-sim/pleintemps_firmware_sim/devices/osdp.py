@@ -12,8 +12,9 @@ from typing import Any, Final
 _ENTER: Final = 0x0D
 _DELETE: Final = 0x7F
 _LEVEL: Final = 1
-_CRC_UNDERSTOOD: Final = 1
-_AES128: Final = 1
+_ID_AT: Final = 5
+_PDCAP: Final = 0x46
+_CRC_BYTES: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,8 @@ class OsdpReader:
     """Answers as reader ``address``.
 
     ``key`` 16 bytes, or None for a reader on the default key. ``clear_only`` is a reader without a secure
-    channel, ``denies_crc`` one that says it knows no CRC although it does.
+    channel, ``denies_crc`` one that says it knows no CRC although it does, ``bare`` one without lamp and
+    sounder.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class OsdpReader:
         address: int = 0,
         clear_only: bool = False,
         denies_crc: bool = False,
+        bare: bool = False,
         tamper: bool = False,
     ) -> None:
         import osdp_sys  # only who simulates such a reader needs it
@@ -66,17 +69,25 @@ class OsdpReader:
         self.sounder: Sounder | None = None
         self.orders: list[Lamp | Sounder] = []
         """Every order for lamp and sounder, in order."""
+        self._address = address
+        self._clear_only = clear_only
+        self._denies_crc = denies_crc
+        self._bare = bare
         self._muted = False
         self._status = [tamper, False]
-        self._wire = _Wire()
         osdp_sys.set_loglevel(osdp_sys.LOG_EMERG)
-        flags = 0 if key is None or clear_only else osdp_sys.FLAG_ENFORCE_SECURE
-        self._reader: Any = osdp_sys.PeripheralDevice(
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin anew, as after a power cut: the key stays, connection and unsaid reports do not."""
+        lib = self._lib
+        self._wire = _Wire()
+        self._reader: Any = lib.PeripheralDevice(
             {
                 "name": "simulated",
-                "address": address,
-                "flags": flags,
-                "scbk": key,
+                "address": self._address,
+                "flags": 0 if self.key is None or self._clear_only else lib.FLAG_ENFORCE_SECURE,
+                "scbk": self.key,
                 "channel": self._wire,
                 "version": 1,
                 "model": 1,
@@ -84,19 +95,17 @@ class OsdpReader:
                 "serial_number": 0x01020304,
                 "firmware_version": 0x010203,
             },
-            capabilities=self._capabilities(clear_only, denies_crc),
+            capabilities=self._capabilities(),
         )
         self._reader.set_command_callback(self._obey)
 
-    def _capabilities(self, clear_only: bool, denies_crc: bool) -> list[dict[str, int]]:
+    def _capabilities(self) -> list[dict[str, int]]:
         lib = self._lib
         levels = {
             lib.CAP_CARD_DATA_FORMAT: _LEVEL,
-            lib.CAP_READER_LED_CONTROL: _LEVEL,
-            lib.CAP_READER_AUDIBLE_OUTPUT: _LEVEL,
+            lib.CAP_READER_LED_CONTROL: 0 if self._bare else _LEVEL,
+            lib.CAP_READER_AUDIBLE_OUTPUT: 0 if self._bare else _LEVEL,
             lib.CAP_READERS: _LEVEL,
-            lib.CAP_CHECK_CHARACTER_SUPPORT: 0 if denies_crc else _CRC_UNDERSTOOD,
-            lib.CAP_COMMUNICATION_SECURITY: 0 if clear_only else _AES128,
         }
         return [
             {"function_code": function, "compliance_level": level, "num_items": 1}
@@ -154,10 +163,24 @@ class OsdpReader:
     def transmit(self, now: int) -> bytes:
         data = bytes(self._wire.outgoing)
         self._wire.outgoing.clear()
-        return b"" if self._muted else data
+        return b"" if self._muted else self._own_levels(data)
 
     def due(self) -> int | None:
         return None
+
+    def _own_levels(self, reply: bytes) -> bytes:
+        """A list of capabilities without those that libosdp claims for every reader, and this one denies."""
+        lib = self._lib
+        denied = {lib.CAP_CHECK_CHARACTER_SUPPORT} if self._denies_crc else set()
+        denied |= {lib.CAP_COMMUNICATION_SECURITY} if self._clear_only else set()
+        mark = reply[:1] == b"\xff"
+        if not denied or reply[mark + _ID_AT : mark + _ID_AT + 1] != bytes((_PDCAP,)):
+            return reply
+        body = bytearray(reply[mark:-_CRC_BYTES])
+        for at in range(_ID_AT + 1, len(body), 3):
+            if body[at] in denied:
+                body[at + 1] = 0
+        return reply[:mark] + bytes(body) + _crc(bytes(body))
 
     def _say(self, event: Mapping[str, Any]) -> None:
         """Report ``event`` at the next poll."""
@@ -199,6 +222,16 @@ class OsdpReader:
         else:
             self.resting = lamp
         self.orders.append(lamp)
+
+
+def _crc(body: bytes) -> bytes:
+    """CRC-16, polynomial 1021, initial 1D0F, low byte first."""
+    crc = 0x1D0F
+    for byte in body:
+        crc ^= byte << 8
+        for _ in range(8):
+            crc = (crc << 1 ^ 0x1021 if crc & 0x8000 else crc << 1) & 0xFFFF
+    return crc.to_bytes(2, "little")
 
 
 class _Wire:
