@@ -69,6 +69,12 @@ class Client(aiomqtt.Client):
         """Whatever state the library is in: nothing of this connection is read any more."""
         self._client._sock_close()
 
+    def _on_disconnect(self, *args: Any) -> None:
+        # without this a broker that does not like our certificate is waited for until the time is out
+        if not self._connected.done():
+            self._connected.set_exception(aiomqtt.MqttError("the broker has hung up instead of an answer"))
+        super()._on_disconnect(*args)
+
     def _on_message(self, client: paho.Client, userdata: Any, message: paho.MQTTMessage) -> None:
         size = len(message.payload)
         if self._waiting + size > MAX_WAITING_BYTES:
@@ -92,8 +98,8 @@ class Client(aiomqtt.Client):
             while True:
                 client.loop_read()
                 if client._in_packet["remaining_length"] > MAX_PACKET or client._in_messages:
-                    # we ask for QoS 1 at most
-                    raise aiomqtt.MqttError("the broker sends what nobody asked for")
+                    # of QoS 2, or larger than any of ours
+                    raise ValueError("the broker sends what nobody asked for")
                 held = client.socket()
                 if not isinstance(held, ssl.SSLSocket) or held.pending() == 0:
                     return

@@ -173,6 +173,7 @@ class Link:
         self._client = None
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
+        error = error.__cause__ or error  # the library says only that it is disconnected
         # once for each kind of trouble: a broker that comes back with a bad certificate is another one
         kind = f"{type(error).__name__} {error}"
         if kind not in self._told and len(self._told) < MAX_TOLD:
