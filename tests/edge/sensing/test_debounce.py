@@ -15,6 +15,7 @@ from pleintemps_edge.sensing.debounce import (
     ContactState,
     Effect,
     Flap,
+    Timing,
     step,
 )
 
@@ -22,8 +23,8 @@ from pleintemps_edge.sensing.debounce import (
 class Line:
     """Plays edges and lets due moments pass in between."""
 
-    def __init__(self) -> None:
-        self.state = ContactState()
+    def __init__(self, timing: Timing = Timing()) -> None:  # noqa: B008 - it is frozen
+        self.state = ContactState(timing)
         self.said: list[tuple[int, Effect]] = []
 
     def at(self, now: int, level: bool | None) -> None:
@@ -45,6 +46,18 @@ def test_a_bouncing_contact_changes_once_and_30_ms_after_its_last_edge() -> None
     line.at(2000, None)
     assert line.said == [(STABLE_MS, Changed(False)), (1004 + STABLE_MS, Changed(True))]
     assert line.state.due is None
+
+
+def test_each_direction_has_its_own_time() -> None:
+    line = Line(Timing(low_ms=250, high_ms=10, unsettled_ms=400))
+    line.at(0, False)
+    line.at(1000, True)
+    line.at(2000, False)
+    line.at(3000, None)
+    assert line.said == [(250, Changed(False)), (1010, Changed(True)), (2250, Changed(False))]
+    for n in range(100):
+        line.at(4000 + 5 * n, n % 2 == 0)
+    assert line.said[3:] == [(4400, Flap.FLAPPING)]
 
 
 def test_a_pulse_that_does_not_last_is_no_news() -> None:
