@@ -134,6 +134,7 @@ class SensedStrike:
 
     def close(self) -> None:
         self._strike.close()
+        self._bolt.close()
 
     async def run(self, emit: Emit) -> None:
         health = HealthReporter(self.device, emit)
