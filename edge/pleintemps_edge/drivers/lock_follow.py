@@ -47,7 +47,7 @@ _DETAIL: Final = 200
 def step(state: Follow, fact: Fact, now: int) -> tuple[Follow, tuple[Effect, ...]]:
     """What ``fact`` changes at the monotonic time ``now``, and what is to be done."""
     was_there = state.present
-    done = False
+    done = look = False
     match fact:
         case Wished(wish):
             state = _wished(state, wish)
@@ -56,18 +56,21 @@ def step(state: Follow, fact: Fact, now: int) -> tuple[Follow, tuple[Effect, ...
                 shy = state.habits.shy
                 state = replace(_forget(state), line=up, reachable=up and not shy)
                 state = replace(state, waits_until=now + state.habits.confirm_ms if up and shy else None)
-        case Reachable(there):
+        case Reachable(there, kept):
             state = replace(state, waits_until=None)
             if not there:
                 state = replace(_forget(state), reachable=False)
             elif not state.reachable:
                 state = replace(state, reachable=True)
-            else:
-                was_there = False  # it has started anew and may have forgotten
+            elif not kept:
+                # it has started anew: what it was told may have been said to nobody
+                was_there = False
+                state = replace(state, pending=None, unmet=state.wish in state.habits.goals)
         case Reported():
             state, done = _reported(state, fact, now)
         case Answered(ok, words):
             state, done = _answered(state, ok, words, now)
+            look = ok and state.pending is not None and state.habits.asks
         case Noted(what, words):
             state = replace(state, notes={**state.notes, what: words})
         case Counted(what):
@@ -80,7 +83,7 @@ def step(state: Follow, fact: Fact, now: int) -> tuple[Follow, tuple[Effect, ...
     effects: list[Effect] = []
     if state.present:
         state = _pursue(state, now, effects)
-        state = _ask(state, now, effects, back=not was_there)
+        state = _ask(state, now, effects, back=look or not was_there)
     else:
         state = replace(state, pending=None)
     physical = _physical(state)
@@ -109,10 +112,10 @@ def due(state: Follow) -> int | None:
 
 def health(state: Follow) -> tuple[Health, str] | None:
     """How the lock is, in words for a person; None while that is not known yet."""
+    if state.waits_until is not None:
+        return None
     if not state.line:
         found, words = Health.SILENT, "no line to the building's broker"
-    elif state.waits_until is not None:
-        return None
     elif not state.reachable:
         found, words = Health.SILENT, "not on the building's broker"
     elif state.trouble is Trouble.SILENT:
@@ -130,8 +133,9 @@ def health(state: Follow) -> tuple[Health, str] | None:
 
 def _count(what: str, number: int) -> str:
     """Rounded down to a power of ten: a flood must not become a flood of records."""
-    least = 10 ** (len(str(number)) - 1)
-    return f"1 {what}" if number == 1 else f"{least} {what}s or more"
+    if number < 10:
+        return f"1 {what}" if number == 1 else f"several {what}s"
+    return f"{10 ** (len(str(number)) - 1)} {what}s or more"
 
 
 def _physical(state: Follow) -> LockPhysicalState:
@@ -276,7 +280,7 @@ def _give_up(state: Follow, pending: Pending, now: int) -> Follow:
     renew = state.habits.renew_ms if pending.renewal else None
     state = replace(state, pending=None, renew_at=None if renew is None else now + renew)
     if not pending.heard:
-        return replace(state, trouble=Trouble.SILENT, bolt=None, moving_since=None)
+        return replace(state, trouble=Trouble.SILENT, moving_since=None)
     words = pending.refused or state.words or f"does not confirm {pending.wish}"
     return replace(state, trouble=Trouble.STUCK, words=words)
 
@@ -288,8 +292,7 @@ def _ask(state: Follow, now: int, effects: list[Effect], back: bool) -> Follow:
         return state
     if state.asked_at is not None and now >= state.asked_at + habits.confirm_ms:
         poll_at = None if habits.poll_ms is None else now + habits.poll_ms
-        state = replace(state, asked_at=None, poll_at=poll_at)
-        state = replace(state, trouble=Trouble.SILENT, bolt=None, moving_since=None)
+        state = replace(state, asked_at=None, poll_at=poll_at, trouble=Trouble.SILENT, moving_since=None)
     if back or (state.poll_at is not None and now >= state.poll_at):
         state = replace(state, asked_at=now, poll_at=None)
         effects.append(Ask())

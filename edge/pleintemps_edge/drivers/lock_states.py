@@ -69,7 +69,7 @@ class Follow:
     """One lock. ``bolt`` is its last report, None while there is none to be believed, with its ``words``.
 
     ``unmet``: the wish has still to be sent. ``said`` is the last that was reported. ``waits_until`` is how
-    long a shy lock has time to say that it is there.
+    long the line has time at the start, and a shy lock at each return, before it is missed.
     """
 
     habits: Habits
@@ -114,9 +114,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Reachable:
-    """What the lock's own last will or its bridge says."""
+    """What the lock's own last will or its bridge says; ``kept`` comes out of the broker's memory."""
 
     there: bool
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)

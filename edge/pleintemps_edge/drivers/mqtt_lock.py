@@ -68,7 +68,8 @@ class MqttLock:
         self._building = building_of(device, context)
         self._speech = speech
         wish = Wish.IDLE if context.idle else Wish.SECURE
-        self._state = Follow(habits, wish=wish, unmet=wish in habits.goals)
+        patience = self._world.monotonic() + habits.confirm_ms
+        self._state = Follow(habits, wish=wish, unmet=wish in habits.goals, waits_until=patience)
         self._changed = asyncio.Event()
         self._emit: Emit | None = None
         self._health: tuple[Health, str] | None = None

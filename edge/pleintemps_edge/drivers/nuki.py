@@ -64,7 +64,7 @@ class NukiConfig(DeviceConfig, frozen=True, kw_only=True):
     lock_id: LockId
     base: TopicPart = "nuki"
     release: Literal["unlatch", "unlock"] = "unlatch"
-    confirm_s: Annotated[float, Meta(ge=1, le=60)] = 12
+    confirm_s: Annotated[float, Meta(ge=1, le=60)] = 12.0
 
     def needs_building(self) -> bool:
         return True
@@ -107,7 +107,7 @@ class NukiSpeech:
         name = topic[len(self.prefix) + 1 :]
         if name == "connected" and payload in _BOOLEANS:
             heard = replace(self, connected=_BOOLEANS[payload])
-            return heard, (Reachable(heard.connected), *heard._report(kept=True))
+            return heard, (Reachable(heard.connected, kept=retained), *heard._report(kept=True))
         if name == "state" and (state := _number(payload)) is not None:
             heard = replace(self, state=state, kept=retained)
             return heard, heard._report(retained)

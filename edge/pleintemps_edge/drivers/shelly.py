@@ -46,8 +46,8 @@ class ShellyConfig(DeviceConfig, frozen=True, kw_only=True):
     prefix: TopicPart
     switch: Annotated[int, Meta(ge=0, le=7)] = 0
     wiring: Wiring = "energise-to-unlock"
-    hold_s: Annotated[float, Meta(ge=3, le=60)] = 10
-    confirm_s: Annotated[float, Meta(ge=1, le=60)] = 3
+    hold_s: Annotated[float, Meta(ge=3, le=60)] = 10.0
+    confirm_s: Annotated[float, Meta(ge=1, le=60)] = 3.0
 
     def needs_building(self) -> bool:
         return True
@@ -100,7 +100,7 @@ class ShellySpeech:
             there = {b"true": True, b"false": False}.get(payload)
             if there is None:
                 return self, (Counted(UNREADABLE),)
-            return replace(self, full=False, ts=None), (Reachable(there),)
+            return replace(self, full=False, ts=None), (Reachable(there, kept=retained),)
         if retained:
             return self, ()  # answers and notifications are of their moment
         try:
@@ -129,7 +129,7 @@ class ShellySpeech:
         if frame.method not in ("NotifyStatus", "NotifyFullStatus"):
             return self, ()
         ts = msgspec.json.decode(frame.params["ts"], type=float) if "ts" in frame.params else None
-        if ts is not None and self.ts is not None and 0 <= self.ts - ts < _DOUBLE_S:
+        if ts is not None and self.ts is not None and 0 < self.ts - ts < _DOUBLE_S:
             return self, ()
         full = self.full or frame.method == "NotifyFullStatus"
         heard = replace(self, ts=ts if ts is not None else self.ts, full=full)

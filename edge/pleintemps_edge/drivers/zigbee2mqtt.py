@@ -48,7 +48,7 @@ class Zigbee2MqttConfig(DeviceConfig, frozen=True, kw_only=True):
 
     name: TopicPart
     base: TopicPart = "zigbee2mqtt"
-    confirm_s: Annotated[float, Meta(ge=1, le=60)] = 12
+    confirm_s: Annotated[float, Meta(ge=1, le=60)] = 12.0
 
     def needs_building(self) -> bool:
         return True
@@ -102,7 +102,7 @@ class Zigbee2MqttSpeech:
             if there is None:
                 return self, (Counted(UNREADABLE),)
             absent = self.absent - {topic} if there else self.absent | {topic}
-            return replace(self, absent=absent), (Reachable(not absent),)
+            return replace(self, absent=absent), (Reachable(not absent, kept=retained),)
         try:
             cached = msgspec.json.decode(payload, type=_Cached)
         except (msgspec.MsgspecError, UnicodeDecodeError):

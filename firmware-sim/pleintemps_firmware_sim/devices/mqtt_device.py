@@ -45,7 +45,9 @@ class MqttDevice:
         will = self._core.will
         client.will_set(will.topic, will.payload, will.qos, will.retain)
         client.reconnect_delay_set(1, 2)
+        client.on_socket_open = _send_at_once
         client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
         self._client = client
@@ -58,7 +60,7 @@ class MqttDevice:
         if client is None:
             return
         self.online.clear()
-        client.on_connect = client.on_disconnect = client.on_message = None
+        client.on_connect = client.on_subscribe = client.on_disconnect = client.on_message = None
         if in_order:
             will = self._core.will
             client.publish(will.topic, will.payload, will.qos, will.retain)
@@ -101,6 +103,9 @@ class MqttDevice:
 
     def _on_connect(self, client: paho.Client, *_: Any) -> None:
         client.subscribe([(topic, 1) for topic in self._core.filters])
+
+    def _on_subscribe(self, client: paho.Client, *_: Any) -> None:
+        # it says that it is there once it hears
         self._loop.call_soon_threadsafe(self._connected, client)
 
     def _on_disconnect(self, *_: Any) -> None:
@@ -122,6 +127,10 @@ class MqttDevice:
         if client is self._client:
             self._core.receive(topic, payload, self._world.monotonic())
             self._changed.set()
+
+
+def _send_at_once(_client: paho.Client, _data: Any, connection: Any) -> None:
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def sooner(out: list[tuple[int, Said]], now: int) -> list[Said]:

@@ -69,7 +69,7 @@ class Zigbee2MqttLock:
         self.heard.append(word)
         target = LOCKED if word == "LOCK" else UNLOCKED
         start = now + RADIO_MS
-        if target == self.lock_state:
+        if target == self.lock_state and not self._steps:
             return  # nothing moves and no attribute changes: no report
         self._steps = [(start + TRAVEL_MS, NOT_FULLY_LOCKED if self.jammed else target)]
         if self.via_between:
