@@ -11,7 +11,7 @@ from pleintemps_contract.agent_messages import (
     LockPhysicalChanged,
     RefusalReason,
 )
-from pleintemps_contract.onvif import DoorAction, DoorAlarm, DoorMode, DoorPhysicalState, LockPhysicalState
+from pleintemps_contract.onvif import DoorAction, DoorAlarm, DoorPhysicalState, LockPhysicalState
 from pleintemps_edge.door import (
     Closed,
     CodeAccepted,
@@ -44,9 +44,9 @@ from pleintemps_edge.door import (
     transition,
 )
 
+from .door_model import A, B, D, L, Layers, O, U
+
 GRANT, COMMAND = "1" * 32, "2" * 32
-L, U, A = DoorMode.LOCKED, DoorMode.UNLOCKED, DoorMode.ACCESSED
-B, D, O = DoorMode.BLOCKED, DoorMode.LOCKED_DOWN, DoorMode.LOCKED_OPEN  # noqa: E741
 NO = Refuse(RefusalReason.DOOR_MODE)
 FIRE = Refuse(RefusalReason.FIRE)
 CONFIRM = Commanded(DoorAction.CONFIRM_FIRE_RESET, COMMAND)
@@ -59,6 +59,7 @@ RELEASING = {
     DoorAction.CONFIRM_FIRE_RESET,
 }
 LATE_MS = 2_000
+CONFIRM_MS = 500
 LONGEST_MS = 20_000 + 90_000 + 5_000
 PLANS = st.builds(
     Plan,
@@ -72,74 +73,9 @@ PLANS = st.builds(
     exit_releases=st.booleans(),
     frees_when_idle=st.booleans(),
     confirms=st.booleans(),
-    confirm_ms=st.integers(500, 5_000),
+    confirm_ms=st.integers(CONFIRM_MS, 5_000),
 )
 MOVES = (Release, Secure, Idle)
-
-
-class Layers:
-    """What a door should be in, told by the words of the rules: the test's own account."""
-
-    def __init__(self) -> None:
-        self.fire = self.panel = self.lockdown = self.open = self.busy = False
-        self.operator = L
-        self.until: int | None = None
-        self.on = self.dismissed = False
-
-    def mode(self, state: DoorState) -> DoorMode:
-        if self.fire:
-            return O if state.plan.frees_when_idle else B
-        if self.lockdown:
-            return D
-        if self.open:
-            return O
-        if self.operator is not L:
-            return self.operator
-        if self.on and not self.busy:
-            return U
-        return A if state.access is not None else L
-
-    def lapse(self, now: int) -> None:
-        if self.until is not None and now >= self.until:
-            self.until, self.on, self.dismissed = None, False, False
-
-    def take(self, event: DoorEvent, now: int) -> None:
-        """An event that was not refused."""
-        self.lapse(now)
-        if isinstance(event, CodeAccepted):
-            if self.fire:
-                assert event.staff, "only a person of the house confirms"
-                self.fire = False
-            elif self.until is not None and not self.dismissed:
-                self.on = True
-        elif isinstance(event, Commanded):
-            self.command(event.action)
-        elif isinstance(event, LockdownButton):
-            self.lockdown = True
-        elif isinstance(event, FireInput):
-            self.panel = event.active
-            self.fire = self.fire or event.active
-        elif isinstance(event, Neighbour):
-            self.busy = event.busy
-        elif isinstance(event, FreeOpening):
-            if event.until is None or event.until <= now:
-                self.until, self.on, self.dismissed = None, False, False
-            else:
-                self.until = event.until
-                self.on = self.on or not (event.first_person or self.dismissed)
-
-    def command(self, action: DoorAction) -> None:
-        if action is DoorAction.CONFIRM_FIRE_RESET:
-            assert self.fire and not self.panel, "first the panel, then a person"
-            self.fire = False
-        elif action in (DoorAction.UNLOCK, DoorAction.LOCK, DoorAction.BLOCK):
-            self.operator = {DoorAction.UNLOCK: U, DoorAction.LOCK: L, DoorAction.BLOCK: B}[action]
-            if action is DoorAction.LOCK and self.until is not None:
-                self.on, self.dismissed = False, True
-        elif action in (DoorAction.LOCK_DOWN, DoorAction.LOCK_DOWN_RELEASE):
-            self.lockdown = action is DoorAction.LOCK_DOWN
-        elif action in (DoorAction.LOCK_OPEN, DoorAction.LOCK_OPEN_RELEASE):
-            self.open = action is DoorAction.LOCK_OPEN
 
 
 class DoorMachine(RuleBasedStateMachine):
@@ -154,7 +90,7 @@ class DoorMachine(RuleBasedStateMachine):
         self.wake: int | None = None
         self.accessed_since = 0
         self.moved_at = 0
-        self.patience = 0
+        self.answered = False
 
     @initialize(plan=PLANS)
     def start(self, plan: Plan) -> None:
@@ -192,6 +128,13 @@ class DoorMachine(RuleBasedStateMachine):
         if isinstance(event, Tick | Opened | Closed | ContactLost | LockReported | PlanChanged):
             assert not any(isinstance(effect, Release | Idle) for effect in effects), "no release of itself"
         self.follow(effects, before)
+        if isinstance(event, Opened) and before.physical is DoorPhysicalState.CLOSED:
+            ended = self.state.access is None or before.plan.relock == "close" or before.plan.relock_delay_ms
+            assert ended, "an opening ends the release"
+        if isinstance(event, LockReported):
+            self.answered = self.answered or event.state is before.wanted
+        elif not isinstance(event, Tick):
+            self.answered = self.answered and self.state.wanted is before.wanted
         if self.state.mode is A and isinstance(event, CodeAccepted | Commanded | ExitPressed):
             self.accessed_since = self.now
 
@@ -238,7 +181,9 @@ class DoorMachine(RuleBasedStateMachine):
                 told = {Release: Output.RELEASED, Secure: Output.HELD, Idle: Output.IDLE}[type(effect)]
                 assert told is not self.output or before is self.state, "a lock is not told twice"
                 self.output = told
-                self.moved_at, self.patience = self.now, self.state.plan.confirm_ms
+                self.moved_at, self.answered = self.now, False
+                if self.state.wanted is not None:
+                    assert self.state.lock_due == self.now + self.state.plan.confirm_ms
             elif isinstance(effect, Wake):
                 assert effect.at > self.now
                 self.wake = effect.at
@@ -274,9 +219,31 @@ class DoorMachine(RuleBasedStateMachine):
     def command(self, action: DoorAction) -> None:
         self.happen(Commanded(action, COMMAND))
 
-    @rule(event=st.sampled_from([Opened(), Closed(), ContactLost(), LockdownButton()]))
-    def something(self, event: DoorEvent) -> None:
+    @rule(action=st.sampled_from([DoorAction.UNLOCK, DoorAction.LOCK, DoorAction.BLOCK]))
+    def operator(self, action: DoorAction) -> None:
+        self.happen(Commanded(action, COMMAND))
+
+    @rule(action=st.sampled_from([DoorAction.LOCK_DOWN, DoorAction.LOCK_DOWN_RELEASE]))
+    def attack_drill(self, action: DoorAction) -> None:
+        self.happen(Commanded(action, COMMAND))
+
+    @rule()
+    def attack_button(self) -> None:
+        self.happen(LockdownButton())
+
+    @rule()
+    def door_moves(self) -> None:
+        shut = self.state.physical is DoorPhysicalState.CLOSED
+        self.happen(Opened() if shut else Closed())
+
+    @rule(event=st.sampled_from([Opened(), Closed(), ContactLost()]))
+    def contact(self, event: DoorEvent) -> None:
         self.happen(event)
+
+    @rule()
+    def fire_is_over(self) -> None:
+        self.happen(FireInput(False))
+        self.happen(CONFIRM)
 
     @rule()
     def pressed(self) -> None:
@@ -314,13 +281,13 @@ class DoorMachine(RuleBasedStateMachine):
         end = self.now + passed
         while self.wake is not None and self.wake <= end:
             self.now, self.wake = max(self.now, self.wake + late), None
-            before, waited = self.state, self.now - self.moved_at
-            patience = self.patience
+            before, waited, answered = self.state, self.now - self.moved_at, self.answered
             self.happen(Tick())
             if self.state.lock is not before.lock:
                 assert self.state.lock is LockPhysicalState.FAULT
                 assert before.plan.confirms and before.wanted is not None
-                assert waited >= patience, "a movement begins the wait anew"
+                assert not answered, "a lock that has answered is no fault"
+                assert waited >= CONFIRM_MS, "a movement begins the wait anew"
         self.now = max(self.now, end)
 
     @rule(now=st.integers(-(10**13), 10**13))
@@ -368,6 +335,7 @@ class DoorMachine(RuleBasedStateMachine):
     @invariant()
     def access_ends(self) -> None:
         if self.state.access is not None:
+            assert self.state.mode is A
             assert self.now - self.accessed_since <= LONGEST_MS + 2 * LATE_MS, "always relocked"
 
     @invariant()
@@ -389,7 +357,11 @@ class DoorMachine(RuleBasedStateMachine):
     def a_pre_alarm_goes_before_an_alarm(self) -> None:
         assert self.alerting is self.state.pre_alarm
         assert not self.alerting or self.state.open_until is not None
+        quiet = self.layers.fire or self.state.mode in (U, O) or self.state.alarm is not DoorAlarm.NORMAL
+        watched = self.state.physical is DoorPhysicalState.OPEN and not quiet
+        assert (self.state.open_until is not None) is watched
+        assert self.state.alarm is DoorAlarm.NORMAL or not self.layers.fire
 
 
-DoorMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+DoorMachine.TestCase.settings = settings(max_examples=200, stateful_step_count=60, deadline=None)
 TestDoor = DoorMachine.TestCase
