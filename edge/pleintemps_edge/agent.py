@@ -16,9 +16,11 @@ from pleintemps_contract.agent_messages import (
     Birth,
     DeviceInfo,
     Health,
+    JournalReplaced,
     RefusalReason,
     SamplesDropped,
     SeriesInfo,
+    Stream,
 )
 from pleintemps_contract.clockconfig import open_world
 from pleintemps_contract.logs import line
@@ -43,12 +45,16 @@ from .link.session import Broker, Link
 from .metering import Metering
 from .opening_hours import OpeningHours
 from .routing import Readers, Router
+from .rtc import LinuxRtc, Rtc
+from .rtc import kept as verified_at
+from .status import Status, telling
 from .systemd.notify import Notifier
 
 HOUSE_MS: Final = 60_000
 KEEP_FLOOR_MS: Final = 600_000
 STOP_S: Final = 0.5
 _FLOOR: Final = "floor"
+_RTC: Final = "rtc-verified"
 _LOG: Final = logging.getLogger("agent")
 
 
@@ -82,11 +88,9 @@ class Agent:
         except OSError as error:
             raise StateError(f"{setup.state}: {error.strerror or error}") from error
         self._alone = claim(setup.state)
+        self._state = setup.state
         self._events = EventJournal.open(setup.state, world, self._stamp)
-        floor = self._events.state(_FLOOR)
-        self._clock = Clock(
-            world, int(floor) if floor is not None and floor.isdigit() else 0, ntp_synchronised
-        )
+        self._clock = self._open_clock(setup)
         budget = config.samples.budget_mib * 2**20
         self._samples = SampleJournal.open(setup.state, world, budget, self._samples_dropped)
         self._dropped = 0
@@ -159,6 +163,10 @@ class Agent:
             respond=self._link.respond,
             receipted=self._desk.receipted,
         )
+        for journal in (self._events, self._samples):
+            journal.on_change = self._link.rebirth
+        self._events.on_replaced = lambda: self._link.begin_anew(Stream.EVENTS)
+        self._samples.on_replaced = self._samples_replaced
         self._notifier = Notifier.from_environment(line_world)
 
     # --- running ------------------------------------------------------------------------------------
@@ -166,6 +174,7 @@ class Agent:
     async def run(self, stop: asyncio.Event) -> None:
         """Run until ``stop``; then hold the doors shut, say good-bye and close, within two seconds."""
         self._events.append([AgentStarted(version=__version__)])
+        self._own_to_replaced(self._samples.replaced)
         _LOG.info(line("agent-started", site=self._config.site, agent=self._config.agent, boot=self.boot))
         running = asyncio.create_task(self._run())
         stopping = asyncio.create_task(stop.wait())
@@ -178,7 +187,7 @@ class Agent:
             await self._stop(running)
 
     async def _run(self) -> None:
-        async with asyncio.TaskGroup() as group:
+        async with telling(self._state, self._status), asyncio.TaskGroup() as group:
             for keeper in self._doors.values():
                 group.create_task(keeper.run())
             for device in self._observers:
@@ -188,7 +197,8 @@ class Agent:
             group.create_task(self._metering.run())
             group.create_task(self._keep_house())
             group.create_task(self._link.run(self._office, self._events, self._samples, self._birth))
-            group.create_task(self._notifier.run())
+            group.create_task(self._clock.check_rtc(self._keep_rtc))
+            group.create_task(self._notifier.run(self._self_check))
 
     async def _stop(self, running: "asyncio.Task[None]") -> None:
         self._router.close()
@@ -208,6 +218,15 @@ class Agent:
         self._events.close()
         self._alone.close()
         _LOG.info(line("agent-stopped", site=self._config.site, agent=self._config.agent))
+
+    def _open_clock(self, setup: Setup) -> Clock:
+        kept = self._events.state(_FLOOR)
+        floor = int(kept) if kept is not None and kept.isdigit() else 0
+        rtc = None
+        if path := setup.config.clock.rtc:
+            verified = verified_at(self._events.state(_RTC))
+            rtc = Rtc(LinuxRtc(setup.base / path), verified, floor, self._world.monotonic())
+        return Clock(self._world, floor, ntp_synchronised, rtc)
 
     # --- small services -----------------------------------------------------------------------------
 
@@ -230,6 +249,21 @@ class Agent:
     ) -> RefusalReason | None:
         return self._doors[door].happen(accepted, keep=keep)
 
+    def _samples_replaced(self, reason: str) -> None:
+        self._link.begin_anew(Stream.SAMPLES)
+        self._own_to_replaced(reason)
+
+    def _own_to_replaced(self, reason: str) -> None:
+        if reason:
+            self._events.append([JournalReplaced(stream=Stream.SAMPLES, reason=reason[:200])])
+
+    async def _self_check(self) -> None:
+        """Return when every door has carried out what it was told: its queue, its task and the loop turn."""
+        await asyncio.gather(*(keeper.probe() for keeper in self._doors.values()))
+
+    def _status(self) -> Status:
+        return Status.of(self._config.site, self._config.agent, self._link.up, self._birth("0" * 32))
+
     async def _keep_house(self) -> None:
         """Once a minute: own up to dropped samples, keep the time that is never gone below."""
         kept = 0
@@ -245,6 +279,9 @@ class Agent:
         if self._dropped:
             self._events.append([SamplesDropped(batches=self._dropped)])
             self._dropped = 0
+
+    def _keep_rtc(self, verified: int) -> None:
+        self._events.append([], {_RTC: b"%d" % verified})
 
     def _keep_floor(self) -> None:
         self._events.append([], {_FLOOR: b"%d" % self._clock.floor})
@@ -273,6 +310,7 @@ class Agent:
             ],
             journals=[self._events.position, self._samples.position],
             grants=self._office.held,
+            storage=[*self._events.storage, *self._samples.storage],
         )
 
     def _device_info(self, name: str, driver: str) -> DeviceInfo:

@@ -1,4 +1,4 @@
-"""``pleintemps-edge``: run the agent, check its configuration, give an OSDP reader its key."""
+"""``pleintemps-edge``: run the agent, check its configuration, ask how it is, give an OSDP reader its key."""
 
 import argparse
 import asyncio
@@ -8,21 +8,25 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import msgspec
+
 from pleintemps_contract import logs
-from pleintemps_contract.configfile import convert
-from pleintemps_contract.errors import ContractError
+from pleintemps_contract.configfile import convert, load_toml
+from pleintemps_contract.errors import ConfigError, ContractError
 from pleintemps_contract.world import SystemWorld
 
 from . import __version__
 from .agent import serve
-from .config import Setup, load
+from .config import EdgeConfig, Setup, load
 from .drivers.osdp import OsdpConfig
 from .drivers.osdp_install import install
 from .drivers.registry import Context
-from .errors import EdgeError, SetupError
+from .errors import EdgeError, NotRunningError, SetupError
+from .status import ask, complaints, describe
 
 USAGE_ERROR = 2
 RUN_ERROR = 1
+NOT_RUNNING = 3
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -35,20 +39,27 @@ def _parser() -> argparse.ArgumentParser:
     for name, summary in (
         ("run", "run the agent until SIGTERM or Ctrl-C"),
         ("check", "say ok, or one line for each thing to mend in the configuration"),
+        ("status", "how the running agent is; exit status 1 if something is ill, 3 if it is not running"),
         ("osdp-install", "give an OSDP reader a new key, over its old one or the default key"),
     ):
         command = commands.add_parser(name, help=summary, description=summary)
         command.add_argument(
             "--config", type=Path, required=True, metavar="FILE", help="the agent's edge.toml"
         )
+        if name == "status":
+            command.add_argument("--json", action="store_true", help="one JSON object")
         if name == "osdp-install":
             command.add_argument("--device", required=True, metavar="NAME", help="the reader's name in there")
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit status: 0 done, 1 it could not run, 2 the command line or the configuration is wrong."""
+    """Exit status: 0 done and well, 1 it could not run or something is ill, 2 the command line or the
+    configuration is wrong, 3 no agent is running.
+    """
     options = _parser().parse_args(arguments)
+    if options.command == "status":
+        return _status(options.config, as_json=options.json)
     try:
         setup = load(options.config)
     except SetupError as error:
@@ -69,6 +80,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"pleintemps-edge: {error}", file=sys.stderr)
         return RUN_ERROR
     return 0
+
+
+def _status(path: Path, *, as_json: bool) -> int:
+    try:
+        # neither keys nor devices are looked at: who may read the state folder may ask
+        config = load_toml(path, EdgeConfig)
+        status = ask(path.resolve().parent / config.state)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return USAGE_ERROR
+    except NotRunningError as error:
+        print(f"pleintemps-edge: {error}", file=sys.stderr)
+        return NOT_RUNNING
+    ill = complaints(status)
+    print(msgspec.json.encode(status).decode() if as_json else describe(status))
+    for complaint in ill:
+        print(f"ill: {complaint}", file=sys.stderr)
+    return RUN_ERROR if ill else 0
 
 
 def _install(setup: Setup, device: str) -> int:

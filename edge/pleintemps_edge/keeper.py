@@ -194,6 +194,12 @@ class Keeper:
             group.create_task(self._carry_out())
             group.create_task(self._keep_time())
 
+    async def probe(self) -> None:
+        """Return when this door has carried out all that it was told before; never, if it hangs."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._acts.put_nowait(_Act((), {}, (), lambda: None if done.done() else done.set_result(None)))
+        await done
+
     def secure(self) -> None:
         """Hold the door shut from now on, whatever its mode: the agent ends. A fire is stronger still."""
         self._ended = True

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from pleintemps_contract.agent_messages import CommandExecuted
@@ -113,6 +114,47 @@ def test_a_signal_stops_it_within_two_seconds(tmp_path: Path, number: signal.Sig
     assert process.wait(timeout=10) == 0
     assert time.monotonic() - began < 2
     assert "agent-stopped" in log.read_text()
+
+
+def status_of(config: Path, *options: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [*PROGRAM, "status", "--config", str(config), *options],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+
+
+def test_status_of_a_running_agent_and_of_none(tmp_path: Path) -> None:
+    config = write_setup(tmp_path, 9)
+    done = status_of(config)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (3, "", 1)
+    process = start(config, tmp_path / "log")
+    try:
+        deadline = time.monotonic() + 15
+        while (done := status_of(config, "--json")).returncode == 3:
+            assert process.poll() is None and time.monotonic() < deadline, done.stderr
+        told = msgspec.json.decode(done.stdout)
+        assert (told["site"], told["agent"], told["line"]) == ("saint-aubin", "entrance", False)
+        assert [door["door"] for door in told["doors"]] == ["hall"]
+        assert [(each["stream"], each["health"]) for each in told["storage"]] == [
+            ("events", "ok"),
+            ("samples", "ok"),
+        ]
+        # the port is nobody's: without a line something is ill
+        assert done.returncode == 1
+        assert "ill: no line to the broker" in done.stderr
+        person = status_of(config)
+        assert person.returncode == 1
+        assert "door     hall: Locked" in person.stdout
+        words = [*told, *person.stdout.split()]
+        assert not any("nonce" in word or "pepper" in word for word in words)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=10)
+    assert status_of(config).returncode == 3
 
 
 def test_sigkill_loses_nothing_that_was_committed(tmp_path: Path, mosquitto: Mosquitto) -> None:

@@ -5,7 +5,7 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
 import aiomqtt
@@ -67,10 +67,11 @@ async def careful_gateway(port: int) -> AsyncIterator[tuple[CarefulGateway, Once
 class Door:
     """The board that outlives the agent's processes, and its present process."""
 
-    def __init__(self, config: Path) -> None:
+    def __init__(self, config: Path, environment: Mapping[str, str]) -> None:
         self.releases: list[int] = []
         """Ticks (ns) at which the strike let go."""
         self._config = config
+        self._environment = environment
         self._strike = 0
         self._process: subprocess.Popen[bytes] | None = None
         self.log = config.parent / "agent.log"
@@ -87,10 +88,17 @@ class Door:
             **os.environ,
             "GPIOZERO_PIN_FACTORY": "pleintemps",
             "PLEINTEMPS_PINS": str(self._config.parent / "pins"),
+            **self._environment,
         }
         command = [str(Path(sys.executable).parent / "pleintemps-edge"), "run", "--config", str(self._config)]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+
+    @property
+    def pid(self) -> int:
+        """Of the present process."""
+        assert self._process is not None
+        return self._process.pid
 
     async def serve(self) -> None:
         """Return when the agent holds its pins."""
@@ -151,9 +159,11 @@ class Door:
 
 
 @contextlib.asynccontextmanager
-async def door_of(config: Path) -> AsyncIterator[Door]:
-    """The pins of ``config``'s door, closed; no process of it outlives the test."""
-    door = Door(config)
+async def door_of(config: Path, environment: Mapping[str, str] | None = None) -> AsyncIterator[Door]:
+    """The pins of ``config``'s door, closed; no process of it outlives the test. ``environment`` is added to
+    that of the agent.
+    """
+    door = Door(config, environment or {})
     await door.board.start()
     try:
         for pin, level in ((D0, 1), (D1, 1), (REED, 0)):

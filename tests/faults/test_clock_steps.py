@@ -4,10 +4,11 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from pleintemps_contract.agent_messages import AccessRefused, Birth, RefusalReason, Stream
-from pleintemps_contract.gateway_messages import GatewayTime, Receipt
+from pleintemps_contract.agent_messages import AccessGranted, AccessRefused, Birth, RefusalReason, Stream
+from pleintemps_contract.gateway_messages import GatewayTime, Receipt, Window
 from pleintemps_contract.topics import Channel
 from pleintemps_contract.world import SystemWorld
 from pleintemps_edge import agent as agent_module
@@ -15,22 +16,21 @@ from tests.edge.actors import CODE, Gateway, gateway_on, grant, mock_pins, pulse
 from tests.edge.actors import write_setup as write_setup_of
 from tests.support.broker import Mosquitto
 
+from .door import STRIKE, careful_gateway, door_of
+
 HOUR = 3_600_000
+OTHER = "86420975"
 YEAR = 365 * 24 * HOUR
 
 
 class Leaping(SystemWorld):
-    """The machine's clock with a wall time that can be set, and monotonic time that can be let pass."""
+    """The machine's clock with a wall time that can be set."""
 
     def __init__(self) -> None:
         self.wrong = 0
-        self.passed = 0
 
     def now(self) -> int:
-        return super().now() + self.wrong + self.passed
-
-    def monotonic(self) -> int:
-        return super().monotonic() + self.passed
+        return super().now() + self.wrong
 
 
 class Street:
@@ -82,31 +82,32 @@ async def leap_and_return(folder: Path, port: int, leap: int, *, signed: bool) -
             if signed:
                 await tell_time(gateway, gateway.births[-1], world.now())
                 await until(lambda: agent._clock._state.fixed is not None)
-            await gateway.give(grant(start=world.now() - HOUR, end=world.now() + HOUR))
+            now = world.now()
+            # a window that would be now if the leap were believed
+            tempting = grant(OTHER, start=now + leap - HOUR // 2, end=now + leap + HOUR // 2)
+            await gateway.give(grant(start=now - HOUR, end=now + HOUR), tempting)
             street = Street(pins, gateway)
+            assert await street.refusal_of(OTHER) is not None
             assert await street.refusal_of(CODE) is None
 
             world.wrong = leap
-            refused = await street.refusal_of(CODE)
-            if leap > 0:
-                assert refused is RefusalReason.EXPIRED
-            elif signed:  # a time below the floor is not believed, and there is a better one
-                assert refused is None
-            else:
-                assert refused is RefusalReason.NO_TRUSTED_TIME
+            assert await street.refusal_of(OTHER) is not None
+            # only the gateway's word tells that this is a leap and no long night
+            assert await street.refusal_of(CODE) is (None if signed else RefusalReason.NO_TRUSTED_TIME)
 
             world.wrong = 0
-            refused = await street.refusal_of(CODE)
-            if signed or leap < 0:
-                assert refused is None
-                return
-            # the leap has raised the floor by an hour at most: so long the true time is not believed
-            assert refused is RefusalReason.NO_TRUSTED_TIME
-            await gateway.give(grant(start=world.now() - HOUR, end=world.now() + 3 * HOUR))
-            world.passed = HOUR + 60_000
             assert await street.refusal_of(CODE) is None
-            world.passed = 4 * HOUR
-            assert await street.refusal_of(CODE) is RefusalReason.EXPIRED
+            assert await street.refusal_of(OTHER) is not None
+            agent._keep_floor()
+    # and whoever starts after it has learnt nothing wrong
+    with mock_pins() as pins:
+        async with gateway_on(port) as gateway, running_agent(folder / "edge.toml", pins, world):
+            await until(lambda: gateway.births)
+            await until(lambda: gateway.births[-1].boot != agent.boot)
+            await gateway.announce(1)
+            street = Street(pins, gateway)
+            assert await street.refusal_of(CODE) is None
+            assert await street.refusal_of(OTHER) is not None
 
 
 @pytest.mark.serial
@@ -120,3 +121,85 @@ def test_codes_open_again_after_a_leap(
     # the worst case: the kernel believes the wrong time
     monkeypatch.setattr(agent_module, "ntp_synchronised", lambda: True)
     asyncio.run(leap_and_return(tmp_path, mosquitto.port, leap, signed=signed))
+
+
+# --- the same with a real process whose clock libfaketime sets --------------------------------------------
+
+
+def faketime(file: Path) -> dict[str, str]:
+    """What makes a process believe the time in ``file``: seconds that it is ahead."""
+    found = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+    if not found:
+        pytest.skip("libfaketime is not installed")
+    return {
+        "LD_PRELOAD": str(found[0]),
+        "FAKETIME_TIMESTAMP_FILE": str(file),
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+
+
+async def real_clock_leaps(folder: Path, port: int) -> str:
+    ahead = folder / "ahead"
+    leaps = (10 * YEAR, -10 * YEAR, 2 * HOUR, -2 * HOUR)
+
+    def set_clock(leap: int) -> None:
+        fresh = folder / "ahead.new"
+        fresh.write_text(f"{leap // 1000:+d}\n")
+        fresh.replace(ahead)
+
+    set_clock(0)
+    world = SystemWorld()
+    async with (
+        careful_gateway(port) as (gateway, records),
+        door_of(write_setup_of(folder, port), faketime(ahead)) as door,
+    ):
+        door.start()
+        await until(lambda: gateway.births, 20)
+        await gateway.announce(0)
+        now = world.now()
+        windows = [Window(start=now + leap - HOUR // 2, end=now + leap + HOUR // 2) for leap in leaps]
+        tempting = msgspec.structs.replace(grant(OTHER), windows=sorted(windows, key=lambda each: each.start))
+        await gateway.give(grant(start=now - HOUR, end=now + HOUR), tempting)
+
+        async def attempt(code: str) -> bool:
+            """Whether the strike let go."""
+            opened, refused = len(door.releases), len(gateway.events(AccessRefused))
+            await door.type(code)
+            await until(lambda: len(door.releases) > opened or len(gateway.events(AccessRefused)) > refused)
+            if len(door.releases) == opened:
+                return False
+            await door.contact(True)
+            await until(lambda: not door.board.level(STRIKE), 10)
+            await door.contact(False)
+            return True
+
+        for leap in leaps:
+            set_clock(leap)
+            assert not await attempt(OTHER), (
+                f"opened {leap} ms ahead, without signed time"
+            )
+            if leap == leaps[1]:
+                break  # one more wrong one and the keypad would have to wait
+        set_clock(0)
+        await tell_time(gateway, gateway.births[-1], world.now())
+        assert await attempt(CODE)
+        for leap in leaps:
+            set_clock(leap)
+            assert await attempt(CODE), f"refused inside its window, {leap} ms ahead"
+            assert not await attempt(OTHER), f"opened outside its window, {leap} ms ahead"
+            set_clock(0)
+            assert await attempt(CODE)
+            assert not await attempt(OTHER)
+        granted = [each for each in records.values() if isinstance(each.event, AccessGranted)]
+        assert len(granted) == len(door.releases) == 1 + 2 * len(leaps)
+        assert all(each.trusted and abs(each.at - world.now()) < HOUR // 10 for each in granted)
+        await door.stop()
+        return f"{len(granted)} openings inside, none outside a window"
+
+
+@pytest.mark.serial
+def test_codes_open_inside_their_window_only_whatever_the_clock_of_the_process_does(
+    tmp_path: Path, mosquitto: Mosquitto
+) -> None:
+    print(asyncio.run(real_clock_leaps(tmp_path, mosquitto.port)))

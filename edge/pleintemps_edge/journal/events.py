@@ -41,7 +41,7 @@ MAX_RECORDS: Final = 64
 MAX_BYTES: Final = 32_768
 MAX_IN_MEMORY: Final = 20_000
 """Records of a journal in memory, some 8 MB; the oldest go first."""
-HOME_S: Final = 30.0
+HOME_S: Final = 10.0
 """Real time between two looks whether the disk works again."""
 _REOPENINGS: Final = 3
 """So often a file is simply opened again before it is asked whether it is to blame itself."""

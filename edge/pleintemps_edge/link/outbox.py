@@ -53,6 +53,11 @@ class Outbox:
         self._flying.clear()
         self._waiting_since = None
 
+    def begin_anew(self) -> None:
+        """Another journal, with numbers of its own."""
+        self.receipted = 0
+        self.restart()
+
     def overdue_at(self) -> int | None:
         """When what was sent counts as lost unless a receipt comes."""
         return None if self._waiting_since is None else self._waiting_since + RESEND_MS

@@ -23,6 +23,7 @@ from pleintemps_contract.agent_messages import (
     CommandResult,
     Presence,
     Response,
+    Stream,
     TimeRequest,
 )
 from pleintemps_contract.logs import line
@@ -95,6 +96,16 @@ class Link:
         """There may be something to send."""
         self._events_changed.set()
         self._samples_changed.set()
+
+    @property
+    def up(self) -> bool:
+        """Whether there is a line to the broker."""
+        return self._client is not None
+
+    def begin_anew(self, stream: Stream) -> None:
+        """Another journal goes on for ``stream``: its numbers are its own."""
+        (self.events if stream is Stream.EVENTS else self.samples).begin_anew()
+        self.wake()
 
     def rebirth(self) -> None:
         """Something that the birth tells has changed: say it again, once for all changes of a moment."""

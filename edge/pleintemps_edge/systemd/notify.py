@@ -10,10 +10,6 @@ from dataclasses import dataclass
 from pleintemps_contract.world import World
 
 
-async def _nothing() -> None:
-    return
-
-
 @dataclass(frozen=True, slots=True)
 class Notifier:
     """``address`` is systemd's datagram socket, or empty; ``every_ms`` is None without a watchdog."""
@@ -42,7 +38,7 @@ class Notifier:
         except OSError:
             return
 
-    async def run(self, self_check: Callable[[], Awaitable[None]] = _nothing) -> None:
+    async def run(self, self_check: Callable[[], Awaitable[None]]) -> None:
         """Say READY once the doors obey, then feed the watchdog after each ``self_check`` that returns.
 
         One that does not return, because a door hangs, starves the watchdog: systemd starts the agent anew.
