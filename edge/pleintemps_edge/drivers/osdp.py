@@ -176,7 +176,7 @@ class _Link:
             health.report(Health.ERROR, f"it {session.fault}")
         elif session.secure and self._world.monotonic() < self._warn_until:
             health.report(Health.ERROR, "somebody else speaks on its line: frames that nothing proves")
-        elif session.secure:
+        elif session.ready:
             health.report(Health.OK)
 
     def _say(self, said: Said, emit: Emit) -> None:

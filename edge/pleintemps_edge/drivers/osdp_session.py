@@ -11,6 +11,8 @@ libosdp keeps the protocol; this module keeps what it leaves to its user:
 - Replies pass :func:`pleintemps_edge.sensing.osdp.judge` before the library sees them: it takes a reply in a
   block of type 12 for a part of the secure channel although no MAC proves it.
 - It waits 300 s after every failure: it is woken after one second.
+- Keys and cards that a reader has kept from before the connection, or over an outage of more than two
+  seconds, are nobody's wish any more: they are dropped until the reader has had nothing to say once.
 """
 
 import ctypes
@@ -26,8 +28,11 @@ from pleintemps_edge.sensing.osdp import NAK, Deframer, Frame, judge, nak, parse
 from .osdp_feedback import Buzzer, Led
 
 LIBRARY: Final = "osdp_sys"
-TICK_MS: Final = 10
+TICK_MS: Final = 20
 _RETRY_MS: Final = 1_000
+_STALE_MS: Final = 2_000
+_POLL: Final = 0x60
+_ACK: Final = 0x40
 _STEPS: Final = 2
 """The library needs one call to choose a command and one to send it."""
 _ONLINE: Final = 1
@@ -110,6 +115,8 @@ class Session:
         self._said: list[Said] = []
         self._refused: set[int] = set()
         self._wake_at: int | None = None
+        self._ready = False
+        self._heard = (0, 0)
         self._sow = ctypes.CDLL(None).srand
         flags = osdp_sys.FLAG_ENABLE_NOTIFICATION | osdp_sys.FLAG_IGN_UNSOLICITED
         if not reader.installing:
@@ -136,6 +143,11 @@ class Session:
         return bool(self._panel.status() & self._panel.sc_status() & 1)
 
     @property
+    def ready(self) -> bool:
+        """Whether it is secure, and what it says is new."""
+        return self._ready and self.secure
+
+    @property
     def in_clear(self) -> bool:
         """Whether the library goes on without a secure channel: an installation has failed."""
         return bool(self._panel.status() & ~self._panel.sc_status() & 1)
@@ -158,6 +170,11 @@ class Session:
     def receive(self, data: bytes) -> None:
         """Take bytes from the line."""
         self._channel.feed(data)
+        frames, at = self._heard
+        if self.frames != frames:
+            now = self._line.monotonic()
+            self._ready &= now - at <= _STALE_MS
+            self._heard = (self.frames, now)
         self.turn()
 
     def turn(self) -> None:
@@ -170,6 +187,8 @@ class Session:
         if secure and not self._channel.secure:
             self._channel.fault = ""
         self._channel.secure = secure
+        self._ready = secure and (self._ready or self._channel.idle)
+        self._channel.idle = False
         self._wake()
         self._channel.raise_lost()
 
@@ -238,15 +257,13 @@ class Session:
         if event["event"] == lib.EVENT_NOTIFICATION:
             if event["type"] == lib.EVENT_NOTIFICATION_PD_STATUS and event["arg0"] != _ONLINE:
                 self._wake_at = self._line.monotonic() + _RETRY_MS
-        elif not self.secure:
-            pass
-        elif event["event"] == lib.EVENT_KEYPRESS:
-            self._said.append(Keys(event["data"]))
-        elif event["event"] == lib.EVENT_CARDREAD and "length" in event:
-            self._said.append(Card(event["length"], event["data"]))
-        elif event["event"] == lib.EVENT_STATUS and event["type"] == lib.STATUS_REPORT_LOCAL:
+        elif event["event"] == lib.EVENT_STATUS and event["type"] == lib.STATUS_REPORT_LOCAL and self.secure:
             tamper, power = event["report"]
             self._said.append(LocalStatus(bool(tamper), bool(power)))
+        elif event["event"] == lib.EVENT_KEYPRESS and self.ready:
+            self._said.append(Keys(event["data"]))
+        elif event["event"] == lib.EVENT_CARDREAD and "length" in event and self.ready:
+            self._said.append(Card(event["length"], event["data"]))
         return 0
 
     def _completed(self, _reader: int, command: _Words, status: int) -> None:
@@ -275,6 +292,8 @@ class _Channel:
         self.forged = 0
         self.secure = False
         self.last_reply = 0
+        self.idle = False
+        """The reader has answered a poll with nothing, in its secure channel."""
         self._reader = reader
         self._send = send
         self._deframer = Deframer()
@@ -292,6 +311,8 @@ class _Channel:
             self.frames += verdict.believed or not self.secure
             if verdict.believed:
                 self.last_reply = frame.id
+                polled = self._command is not None and self._command.id == _POLL
+                self.idle |= self.secure and polled and frame.id == _ACK
                 self._incoming += with_crc(frame)
             elif self.secure:
                 self.forged += bool(verdict.fault)  # the true reply may still come

@@ -16,6 +16,7 @@ lenient, and takes a card in a block of type 12 for one of a secure channel alth
     any                           NAK, BUSY in clear: they end or delay, and open nothing
 """
 
+from binascii import crc_hqx
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -35,6 +36,7 @@ KEYSET: Final = 0x75
 NAK: Final = 0x41
 _MARK: Final = 0x53
 _CRC: Final = 0x04
+_CRC_START: Final = 0x1D0F
 _BLOCK: Final = 0x08
 _REPLY: Final = 0x80
 _HEADER_BYTES: Final = 5
@@ -52,18 +54,10 @@ _CHECK_FUNCTION: Final = 8
 _SECURITY_FUNCTION: Final = 9
 
 
-def crc16(data: bytes) -> int:
-    """CRC-16 of OSDP."""
-    crc = 0x1D0F
-    for byte in data:
-        crc ^= byte << 8
-        for _ in range(8):
-            crc = (crc << 1 ^ 0x1021 if crc & 0x8000 else crc << 1) & 0xFFFF
-    return crc
-
-
 def _check(body: bytes, with_crc: bool) -> bytes:
-    return crc16(body).to_bytes(2, "little") if with_crc else bytes((-sum(body) & 0xFF,))
+    if with_crc:
+        return crc_hqx(body, _CRC_START).to_bytes(2, "little")
+    return bytes((-sum(body) & 0xFF,))
 
 
 @dataclass(frozen=True, slots=True)

@@ -198,6 +198,26 @@ def test_a_cut_line_is_silent_within_seconds_and_its_reader_comes_back(context: 
     asyncio.run(main())
 
 
+def test_what_was_typed_while_nobody_heard_it_is_nobodys_wish_any_more(context: Context) -> None:
+    async def main() -> None:
+        kept = reader()
+        kept.press("1234#")
+        kept.card(card_bits(1, 2))
+        async with scene(context, kept) as it:
+            await secure(it)
+            it.reader.mute(True)
+            await it.seen.until(lambda seen: seen.health == [Health.OK, Health.SILENT])
+            it.reader.press("5678#")
+            it.reader.mute(False)
+            await it.seen.until(lambda seen: seen.health == [Health.OK, Health.SILENT, Health.OK])
+            it.reader.press("0")
+            await it.seen.until(lambda seen: seen.of(KeyPressed) != [])
+            assert [each.key for each in it.seen.of(KeyPressed)] == ["0"]
+            assert it.seen.of(CardRead) == []
+
+    asyncio.run(main())
+
+
 def test_a_line_that_was_cut_until_the_channel_was_given_up(context: Context) -> None:
     async def main() -> None:
         heard = Heard(KEY, address=ADDRESS)
@@ -215,12 +235,15 @@ def test_a_line_that_was_cut_until_the_channel_was_given_up(context: Context) ->
 
 def test_a_reader_that_begins_anew_gets_a_new_channel(context: Context) -> None:
     async def main() -> None:
-        async with scene(context, reader()) as it:
+        heard = Heard(KEY, address=ADDRESS)
+        async with scene(context, heard) as it:
             await secure(it)
             await it.until(lambda: it.reader.resting)
             it.reader.orders.clear()
             it.reader.restart()
             await it.until(lambda: it.reader.secure and it.reader.orders)
+            polled = heard.commands + 3
+            await it.until(lambda: heard.commands >= polled)
             it.reader.press("9")
             await it.seen.until(lambda seen: [each.key for each in seen.of(KeyPressed)] == ["9"])
             assert it.seen.of(HealthChanged) == [OK]

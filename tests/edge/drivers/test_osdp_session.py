@@ -71,7 +71,7 @@ class Pair:
 
 def secure_pair() -> Pair:
     pair = Pair(OsdpReader(KEY, address=ADDRESS))
-    pair.until(lambda: pair.session.secure)
+    pair.until(lambda: pair.session.ready)
     return pair
 
 
