@@ -128,6 +128,14 @@ class House:
             await self.world.advance(step)
             await self._arrive()
 
+    async def broker_dies(self) -> None:
+        self.broker.kill()
+        await until(lambda: not self.line.online and not self._there)
+
+    async def broker_returns(self) -> None:
+        self.broker.start()
+        await until(lambda: self.line.online and self._there)
+
     async def _arrive(self) -> None:
         """To the device and back, where there is a way."""
         if self.device.online.is_set() and self.line.online:

@@ -74,7 +74,7 @@ def test_without_its_agent_a_strike_falls_back_by_itself(mosquitto: Mosquitto) -
             await started(it)
             it.lock.release()
             await it.reports(UNLOCKED)
-            mosquitto.kill()
+            await it.broker_dies()
             await until(lambda: it.states == [UNLOCKED, UNKNOWN])
             await it.world.advance(HOLD_MS)
             shelly.transmit(it.world.monotonic())
