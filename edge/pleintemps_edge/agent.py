@@ -7,8 +7,9 @@ decides: the rules are in ``door``, ``access``, ``journal`` and ``link``.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final, TypeGuard
 
 from pleintemps_contract.agent_messages import (
@@ -24,6 +25,7 @@ from pleintemps_contract.agent_messages import (
 )
 from pleintemps_contract.clockconfig import open_world
 from pleintemps_contract.logs import line
+from pleintemps_contract.onvif import DoorPhysicalState
 from pleintemps_contract.world import SystemWorld, World
 
 from . import __version__
@@ -32,7 +34,7 @@ from .clock import Clock, ntp_synchronised
 from .config import Setup
 from .door import CodeAccepted, FireInput
 from .drivers import registry
-from .drivers.base import Driver, Lock, Reader, SeriesSpec
+from .drivers.base import Driver, Lock, Panel, Reader, SeriesSpec
 from .drivers.registry import Made
 from .errors import StateError
 from .journal.claim import claim
@@ -44,6 +46,7 @@ from .link.office import Office
 from .link.session import Broker, Link
 from .metering import Metering
 from .opening_hours import OpeningHours
+from .panel import PanelKeeper
 from .routing import Readers, Router
 from .rtc import LinuxRtc, Rtc
 from .rtc import kept as verified_at
@@ -64,6 +67,10 @@ def _is_lock(device: Made) -> TypeGuard[Lock]:
 
 def _is_reader(device: Made) -> TypeGuard[Reader]:
     return hasattr(device, "show")
+
+
+def _is_panel(device: Made) -> TypeGuard[Panel]:
+    return hasattr(device, "unset")
 
 
 def _is_driver(device: Made) -> TypeGuard[Driver]:
@@ -98,6 +105,7 @@ class Agent:
         self._observers: list[Driver] = []
         self._locks: dict[str, Lock] = {}
         shows: dict[str, Reader] = {}
+        alarms: dict[str, Panel] = {}
         context = registry.Context(world=world, base=setup.base, line=line_world)
         holding = {door.lock for door in config.doors if Keeper.holds_fire(self._kept(door.door))}
         for table in config.devices:
@@ -110,6 +118,8 @@ class Agent:
                 self._observers.append(device)
             if _is_reader(device):
                 shows[device.device] = device
+            if _is_panel(device):
+                alarms[device.device] = device
         readers = Readers(config.doors, shows)
         self._doors = {
             door.door: Keeper(
@@ -128,6 +138,16 @@ class Agent:
                 self._doors[door.door].happen(FireInput(False))
             if door.interlock is not None:
                 interlock(self._doors[door.door], self._doors[door.interlock])
+        self._panels = {
+            panel.panel: PanelKeeper(
+                panel.panel,
+                alarms[panel.device],
+                partial(self._not_shut, tuple(panel.doors)),
+                world,
+                self._events,
+            )
+            for panel in config.panels
+        }
         self._specs: list[SeriesSpec] = [spec for device in self._observers for spec in device.series]
         self._metering = Metering(self._specs, self._samples, world, self._clock.read, self.boot)
         inbox = Inbox(config.site, config.agent, keys.trusted)
@@ -145,7 +165,14 @@ class Agent:
             self._doors, lambda: self._desk.table.free_openings, self._trusted_now, world
         )
         self._router = Router(
-            config.doors, self._doors, self._observers, readers, self._desk, self._metering, self._events
+            config.doors,
+            self._doors,
+            self._observers,
+            readers,
+            self._desk,
+            self._metering,
+            self._events,
+            {panel.device: self._panels[panel.panel] for panel in config.panels},
         )
         folder = setup.key_folder if config.mqtt.tls else None
         broker = Broker(config.mqtt.host, config.mqtt.port, folder)
@@ -161,6 +188,7 @@ class Agent:
             samples=self._samples,
             streams=self._link,
             respond=self._link.respond,
+            panels=self._panels,
             receipted=self._desk.receipted,
         )
         for journal in (self._events, self._samples):
@@ -190,6 +218,8 @@ class Agent:
         async with telling(self._state, self._status), asyncio.TaskGroup() as group:
             for keeper in self._doors.values():
                 group.create_task(keeper.run())
+            for panel in self._panels.values():
+                group.create_task(panel.run())
             for device in self._observers:
                 group.create_task(device.run(self._router.observe), name=device.device)
             group.create_task(self._desk.run())
@@ -247,7 +277,15 @@ class Agent:
     def _open_door(
         self, door: str, accepted: CodeAccepted, keep: Mapping[str, bytes]
     ) -> RefusalReason | None:
-        return self._doors[door].happen(accepted, keep=keep)
+        refusal = self._doors[door].happen(accepted, keep=keep)
+        if refusal is None:
+            for panel in self._config.panels:
+                if door in panel.doors:
+                    self._panels[panel.panel].accepted(accepted.grant)
+        return refusal
+
+    def _not_shut(self, doors: Sequence[str]) -> list[str]:
+        return [door for door in doors if self._doors[door].info.physical is not DoorPhysicalState.CLOSED]
 
     def _samples_replaced(self, reason: str) -> None:
         self._link.begin_anew(Stream.SAMPLES)
@@ -310,6 +348,7 @@ class Agent:
             ],
             journals=[self._events.position, self._samples.position],
             grants=self._office.held,
+            panels=[keeper.info for keeper in self._panels.values()],
             storage=[*self._events.storage, *self._samples.storage],
         )
 

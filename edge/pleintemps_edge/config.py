@@ -280,9 +280,12 @@ def _door_problems(config: EdgeConfig) -> Iterator[str]:
         panels: list[Use] = [("panel", panel.device)]
         yield from _served(config, where, panels)
         yield from _taken(where, panel.panel, panels, users)
+        contacts = {door.door: door.contact for door in config.doors}
         for name in panel.doors:
-            if name not in {door.door for door in config.doors}:
+            if name not in contacts:
                 yield f"{where}: doors: there is no door {name!r}"
+            elif contacts[name] is None:
+                yield f"{where}: doors: {name!r} has no contact, so nobody knows whether it is shut"
 
 
 Use = tuple[registry.Serves, str | None]

@@ -24,6 +24,7 @@ from .drivers.base import Driver, Feedback, HealthChanged, Observation, Reader
 from .journal.events import EventJournal
 from .keeper import Keeper
 from .metering import Metering
+from .panel import PanelKeeper
 
 
 class Readers:
@@ -74,8 +75,11 @@ class Router:
         desk: Desk,
         metering: Metering,
         events: EventJournal,
+        panels: Mapping[str, PanelKeeper],
     ) -> None:
+        """``panels`` by their device."""
         self._doors = doors
+        self._panels = panels
         self._readers = readers
         self._desk = desk
         self._metering = metering
@@ -106,6 +110,7 @@ class Router:
             base.FireChanged: self._fire_changed,
             base.TamperChanged: self._tamper_changed,
             base.LockdownPressed: self._lockdown_pressed,
+            base.PanelReported: self._panel_reported,
             base.HealthChanged: self._health_changed,
         }
 
@@ -174,6 +179,10 @@ class Router:
     def _lockdown_pressed(self, seen: base.LockdownPressed) -> None:
         for door in self._lockdowns.get(seen.device, ()):
             self._doors[door].happen(LockdownButton(), seen.monotonic)
+
+    def _panel_reported(self, seen: base.PanelReported) -> None:
+        if (panel := self._panels.get(seen.device)) is not None:
+            panel.take(seen)
 
     def _fire_changed(self, seen: base.FireChanged) -> None:
         self._burning[seen.device] = seen.active
