@@ -252,12 +252,13 @@ def test_a_door_that_does_not_obey_says_why_and_forgives_nothing(why: RefusalRea
 
 @staged
 async def test_without_trusted_time_every_code_hears_so_and_guesses_count() -> None:
-    place = Place(trusted=False)
-    assert not await place.enter(CODE)
-    assert not await place.enter(WRONG)
-    assert place.notebook.reasons() == [RefusalReason.NO_TRUSTED_TIME, RefusalReason.UNKNOWN]
+    place = Place(grant(), grant("11112222", doors=("gate",)), trusted=False)
+    for code in (CODE, WRONG, "11112222"):
+        assert not await place.enter(code)
+    reasons = [RefusalReason.NO_TRUSTED_TIME, RefusalReason.UNKNOWN, RefusalReason.WRONG_DOOR]
+    assert place.notebook.reasons() == reasons
     # the answer is the same, so that it tells nobody which codes exist
-    assert place.shown == [Feedback.NO_TRUSTED_TIME] * 2
+    assert place.shown == [Feedback.NO_TRUSTED_TIME] * 3
     assert place.wrong == b"1"
 
 
@@ -511,6 +512,14 @@ async def test_a_grant_with_the_digits_of_an_offline_code_is_not_shadowed() -> N
     place = Place(grant(OFFLINE_CODE), offline=[offline_keys()])
     assert await place.enter(OFFLINE_CODE)
     assert not place.accepted[0].offline
+    place.give(grant(OFFLINE_CODE, end=10), offline=[offline_keys()])
+    place.world.move(ALONE_MS)
+    assert await place.enter(OFFLINE_CODE)
+    assert place.accepted[1].offline
+    place.trusted = False
+    assert not await place.enter(OFFLINE_CODE)
+    assert place.notebook.reasons() == [RefusalReason.NO_TRUSTED_TIME]
+    assert place.wrong == b"0"
 
 
 def test_codes_of_each_quarter_are_ready_before_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,8 @@ ALONE_MS: Final = 900_000
 MAX_PENDING: Final = 8
 """Checks of one door that may wait for the one thread that hashes: a reader that babbles holds itself up."""
 NO_TIME_MS: Final = 60_000
+_UNTIMED: Final = frozenset({RefusalReason.UNKNOWN, RefusalReason.WRONG_DOOR, RefusalReason.NO_TRUSTED_TIME})
+"""Without trusted time the reader says so for all of these: its answer must not tell which codes exist."""
 _LOG: Final = logging.getLogger("access")
 
 
@@ -149,13 +151,12 @@ class Desk:
         self._count(door, counted)
         code = entered.code if len(entered.code) <= MAX_DIGITS and _is_digits(entered.code) else None
         verdict = await self._judge_code(door, code)
-        forgiven = forgive(self._throttles[door])
-        refusal = self._conclude(door, reader, verdict, self._kept_as(door, forgiven))
-        if refusal is None:
-            self._throttles[door] = forgiven
+        opened = self._conclude(door, reader, verdict)
+        if opened:
+            self._count(door, forgive(self._throttles[door]))
         elif verdict.grant is not None:
             self._count(door, give_back(self._throttles[door], before, counted))
-        return refusal is None
+        return opened
 
     async def card(self, door: str, card: str, reader: str | None = None) -> bool:
         """Check a card in canonical text, as :meth:`enter` does a code; cards are never throttled."""
@@ -164,7 +165,7 @@ class Desk:
         checked = await self._check(door, card_text(card), None)
         now = self._trusted_now()
         verdict = self._table.judge(door, checked.lookups, now, self._used.at(door), CARDS)
-        return self._conclude(door, reader, verdict, {}) is None
+        return self._conclude(door, reader, verdict)
 
     async def token(self, door: str, text: str, reader: str | None = None) -> bool:
         """Check the text of a QR code or NFC tag: its signature before all else; never throttled."""
@@ -173,7 +174,7 @@ class Desk:
         except (EnvelopeError, DecodeError):
             return self._refuse(door, reader, RefusalReason.BAD_TOKEN)
         verdict = judge_token(token, door, self._trusted_now(), self._table.denied_tokens)
-        return self._conclude(door, reader, verdict, {}) is None
+        return self._conclude(door, reader, verdict)
 
     async def _judge_code(self, door: str, code: str | None) -> Verdict:
         """``code`` None is one that nothing can match: it costs no hash."""
@@ -181,14 +182,14 @@ class Desk:
             return Verdict(None, RefusalReason.UNKNOWN)
         offline = self._table.has_offline(door, len(code))
         checked = await self._check(door, code, self._trusted_now() if offline else None)
-        self._adopt(checked.spaces, checked.slices)
         now = self._trusted_now()
         verdict = self._table.judge(door, checked.lookups, now, self._used.at(door))
-        if verdict.grant is not None or not offline:
+        if verdict.refusal is None or not offline:
             return verdict
-        if now is None:
-            return Verdict(None, RefusalReason.NO_TRUSTED_TIME)
-        return self._judge_offline(door, code, checked, now) or verdict
+        self._adopt(checked.spaces, checked.slices)
+        if now is not None:
+            return self._judge_offline(door, code, checked, now) or verdict
+        return verdict if verdict.grant is not None else Verdict(None, RefusalReason.NO_TRUSTED_TIME)
 
     def _judge_offline(self, door: str, code: str, checked: _Checked, now: int) -> Verdict | None:
         alone = self._world.monotonic() - self._receipted >= ALONE_MS
@@ -229,9 +230,7 @@ class Desk:
 
     # --- counts, records, answers ---------------------------------------------------------------------
 
-    def _conclude(
-        self, door: str, reader: str | None, verdict: Verdict, keep: Mapping[str, bytes]
-    ) -> RefusalReason | None:
+    def _conclude(self, door: str, reader: str | None, verdict: Verdict) -> bool:
         """Open the door or record why not. Under duress nothing here differs but the record."""
         refusal = verdict.refusal
         if refusal is None and verdict.grant is not None:
@@ -244,26 +243,21 @@ class Desk:
                 space=verdict.space,
             )
             used = self._used.with_use(door, verdict.grant) if verdict.once else {}
-            refusal = self._open_door(door, accepted, {**keep, **used})
+            refusal = self._open_door(door, accepted, used)
             if refusal is None:
                 if verdict.once:
                     self._used.use(door, verdict.grant)
                 self._answer(reader, Feedback.ACCEPTED)
-                return None
-        refusal = refusal or RefusalReason.UNKNOWN
-        self._refuse(door, reader, refusal, verdict.grant)
-        return refusal
+                return True
+        return self._refuse(door, reader, refusal or RefusalReason.UNKNOWN, verdict.grant)
 
     def _kept(self, door: str) -> int:
         kept = self._journal.state(f"throttle:{door}")
         return int(kept) if kept is not None and kept.isdigit() else 0
 
-    def _kept_as(self, door: str, throttle: Throttle) -> dict[str, bytes]:
-        return {f"throttle:{door}": b"%d" % throttle.wrong}
-
     def _count(self, door: str, throttle: Throttle) -> None:
         self._throttles[door] = throttle
-        self._journal.append([], self._kept_as(door, throttle))
+        self._journal.append([], {f"throttle:{door}": b"%d" % throttle.wrong})
 
     def _is_crowded(self, door: str) -> bool:
         return self._pending[door] >= MAX_PENDING
@@ -284,9 +278,7 @@ class Desk:
         return False
 
     def _refuse(self, door: str, reader: str | None, reason: RefusalReason, grant: str | None = None) -> bool:
-        # without trusted time every credential hears so: the answer must not tell which ones are known
-        untimed = reason in (RefusalReason.UNKNOWN, RefusalReason.NO_TRUSTED_TIME)
-        no_time = untimed and self._trusted_now() is None
+        no_time = reason in _UNTIMED and self._trusted_now() is None
         self._answer(reader, Feedback.NO_TRUSTED_TIME if no_time else Feedback.REFUSED)
         self._record(door, reason, grant)
         return False
