@@ -9,8 +9,9 @@ from sqlalchemy.exc import IntegrityError
 
 from pleintemps_contract.world import ManualWorld
 from pleintemps_gateway.errors import DeposedError, SettingsError
+from pleintemps_gateway.ingest.housekeeping import forget_events
 from pleintemps_gateway.ingest.memory import take_over
-from pleintemps_gateway.ingest.run import KEEP_EVENTS_MS, Ingest, forget_events
+from pleintemps_gateway.ingest.run import Ingest
 from pleintemps_gateway.store.engine import migrate, open_engine, write_transaction
 from pleintemps_gateway.store.schema import events, refusals, sessions
 from pleintemps_gateway.users import put_user
@@ -60,7 +61,7 @@ def test_events_expire_by_their_arrival_not_by_the_clock_of_their_agent(
             row = {"site": "ecole", "journal": "a" * 32, "seq": seq, "agent": "entrance", "boot": "b" * 32}
             times = {"at": at, "received": received, "monotonic": 0, "trusted": False}
             conn.execute(insert(events).values(**row, **times, type="health", body="{}"))
-        assert forget_events(conn, "ecole", NOW - KEEP_EVENTS_MS, NOW) == 2
+        assert forget_events(conn, "ecole", NOW - 90 * DAY, NOW) == 2
         assert conn.scalars(select(events.c.seq).order_by(events.c.seq)).all() == [3, 4]
     house.engine.dispose()
 

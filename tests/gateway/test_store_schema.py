@@ -2,12 +2,16 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 
+from pleintemps_gateway import store
 from pleintemps_gateway.errors import SchemaError, SettingsError
 from pleintemps_gateway.store.changes import last_change, prune_changes, record_change
 from pleintemps_gateway.store.engine import migrate, open_engine, write_transaction
@@ -23,6 +27,25 @@ def test_the_migrated_store_is_the_schema(store_url: str) -> None:
     with engine.connect() as conn:
         context = MigrationContext.configure(conn, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
+    engine.dispose()
+
+
+def test_a_store_of_the_first_version_is_brought_along(store_url: str) -> None:
+    engine = open_engine(store_url)
+    config = Config()
+    config.set_main_option("script_location", str(Path(store.__file__).parent / "migrations"))
+    with write_transaction(engine, ["*"]) as conn:
+        config.attributes["connection"] = conn
+        command.upgrade(config, "0001")
+        names = "site, door, agent, mode, physical, lock, alarm"
+        values = "'a', 'gate', 'entrance', 'Locked', 'Closed', 'Locked', 'Normal'"
+        conn.execute(text(f"INSERT INTO doors ({names}) VALUES ({values})"))
+        conn.execute(text("INSERT INTO agents (site, agent, presence) VALUES ('a', 'entrance', 'online')"))
+    migrate(store_url)
+    with engine.connect() as conn:
+        assert conn.execute(select(metadata.tables["doors"].c.fire)).scalar_one() is False
+        row = conn.execute(select(metadata.tables["agents"])).one()
+        assert (row.presence, row._mapping["keys"], row.config) == ("online", None, None)
     engine.dispose()
 
 

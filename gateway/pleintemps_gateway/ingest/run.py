@@ -8,14 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, Engine, delete, or_
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from pleintemps_contract.errors import KeyFileError
 from pleintemps_contract.logs import line
 from pleintemps_contract.world import World
 from pleintemps_gateway.access.delivery import delivery_of
-from pleintemps_gateway.access.service import CodeDesk, free_ended, without_code
+from pleintemps_gateway.access.service import CodeDesk, without_code
 from pleintemps_gateway.bookings.sources.base import SourceConfig
 from pleintemps_gateway.config import GatewayConfig, SiteConfig
 from pleintemps_gateway.errors import (
@@ -28,20 +28,18 @@ from pleintemps_gateway.errors import (
 from pleintemps_gateway.keys import load_gateway_keys, load_peppers
 from pleintemps_gateway.series.writer import SeriesWriter
 from pleintemps_gateway.signing import fingerprint, load_signing
-from pleintemps_gateway.store.changes import last_change, prune_changes
+from pleintemps_gateway.store.changes import last_change
 from pleintemps_gateway.store.engine import migrate, open_engine
-from pleintemps_gateway.store.schema import events, sample_batches
 from pleintemps_gateway.store.writer import Writer
 
 from .feeds import FeedFollower
+from .housekeeping import Housekeeper
 from .memory import GatewayMemory, take_over
 from .session import Session
 from .site import SiteMemory
 
 FOLLOW_S: Final = 0.1
 """Real seconds between two looks at what other processes have written."""
-KEEP_SAMPLES_MS: Final = 7 * 86_400_000
-KEEP_EVENTS_MS: Final = 90 * 86_400_000
 _TICK_MS: Final = 1_000
 _KEEP_HOUSE_MS: Final = 60_000
 _NOT_STORED: Final = "the store does not take it"
@@ -170,14 +168,15 @@ class Ingest:
                 continue
 
     async def _ticking(self) -> None:
+        keepers = [Housekeeper(site, self._world) for site in self._config.sites]
         kept = self._world.monotonic()
         while True:
             now = self._world.monotonic()
             await self._do(self._follow_keys)
             if now >= kept + _KEEP_HOUSE_MS:
                 kept = now
-                for site in self._config.sites:
-                    await self._do(partial(self._keep_house, site))
+                for keeper in keepers:
+                    await self._do(keeper.run)
                 self._codes.set()
             await self._world.sleep_until(now + _TICK_MS)
 
@@ -195,16 +194,6 @@ class Ingest:
         _log.info(line("keys-changed", signs=signing.signer.kid, wanted=signing.wanted))
         for site in self._memory.sites.values():
             site.sign_with(signing)
-
-    def _keep_house(self, site: SiteConfig, conn: Connection) -> None:
-        now = self._world.now()
-        free_ended(conn, site, now)
-        prune_changes(conn, site.site)
-        base = sample_batches.c.base
-        # stamps are the agents': what is stamped far ahead would never grow old
-        old_batches = or_(base < now - KEEP_SAMPLES_MS, base > now + KEEP_SAMPLES_MS)
-        conn.execute(delete(sample_batches).where(sample_batches.c.site == site.site, old_batches))
-        forget_events(conn, site.site, now - KEEP_EVENTS_MS, now)
 
     async def _following(self) -> None:
         never = asyncio.Event()
@@ -247,13 +236,3 @@ class Ingest:
             if await follower.poll():
                 self._codes.set()
             await self._world.sleep_until(due)
-
-
-def forget_events(conn: Connection, site: str, before: int, now: int) -> int:
-    """Delete what was received before ``before`` (Unix ms), whatever the agent's clock said; how many went.
-
-    A record stamped 1970 by an agent without a clock is as young as its arrival. ``at`` has the index.
-    """
-    stamped = or_(events.c.at < before, events.c.at > now)
-    mine = (events.c.site == site) & stamped & (events.c.received < before)
-    return conn.execute(delete(events).where(mine)).rowcount

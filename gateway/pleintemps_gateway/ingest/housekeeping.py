@@ -1,0 +1,142 @@
+"""What a store must not keep, taken away in small steps: nobody is followed, and no step holds the writer up.
+
+What tells who opened what, and who had booked, goes after ``access_days``: events and commands as rows; of
+bookings and alerts the words (title, UID, contact, facts, comments), of occupancy the evidence. Their times
+and states stay: they are of rooms.
+"""
+
+import logging
+from typing import Final
+
+from sqlalchemy import Connection, delete, or_, select, tuple_, update
+
+from pleintemps_contract.logs import line
+from pleintemps_contract.world import World
+from pleintemps_gateway.access.service import free_ended
+from pleintemps_gateway.bookings.service import MAX_LENGTH_MS
+from pleintemps_gateway.config import SiteConfig
+from pleintemps_gateway.store.changes import prune_changes
+from pleintemps_gateway.store.schema import (
+    alerts,
+    bookings,
+    commands,
+    contacts,
+    events,
+    housekeeping,
+    occupancy,
+    sample_batches,
+)
+from pleintemps_gateway.store.upsert import upsert
+
+from .clockdoubt import ClockDoubt
+
+KEEP_SAMPLES_MS: Final = 7 * 86_400_000
+STEP: Final = 500
+"""Rows of one table that one run takes away."""
+SPACES_A_RUN: Final = 20
+_DAY_MS: Final = 86_400_000
+_EXPIRED: Final = "expired:"
+
+_log = logging.getLogger(__name__)
+
+
+class Housekeeper:
+    """Keeps the house of one site. Every call is one transaction of the writer."""
+
+    def __init__(self, site: SiteConfig, world: World) -> None:
+        self._site = site
+        self._world = world
+        self._doubt: ClockDoubt | None = None
+        self._doubting = False
+        self._booked_until = 0  # bookings that start earlier are done
+        self._spaces = [space.space for space in site.spaces]
+        self._space = 0
+        self._told_until: dict[str, int] = {}  # evidence of each space before is done
+
+    def run(self, conn: Connection) -> None:
+        """One step; of what is old nothing while the clock is in doubt."""
+        site = self._site.site
+        prune_changes(conn, site)
+        now = self._world.now()
+        if not self._believes(conn, now):
+            return
+        upsert(conn, housekeeping, [{"site": site, "at": now}])
+        free_ended(conn, self._site, now)
+        base = sample_batches.c.base
+        # stamps are the agents': what is stamped far ahead would never grow old
+        old_batches = or_(base < now - KEEP_SAMPLES_MS, base > now + KEEP_SAMPLES_MS)
+        conn.execute(delete(sample_batches).where(sample_batches.c.site == site, old_batches))
+        before = now - self._site.privacy.access_days * _DAY_MS
+        forget_events(conn, site, before, now)
+        _forget_commands(conn, site, before)
+        _blank_alerts(conn, site, before)
+        self._booked_until = _blank_bookings(conn, site, self._booked_until, before)
+        self._blank_occupancy(conn, before)
+
+    def _believes(self, conn: Connection, now: int) -> bool:
+        if self._doubt is None:
+            mine = housekeeping.c.site == self._site.site
+            self._doubt = ClockDoubt(conn.execute(select(housekeeping.c.at).where(mine)).scalar_one_or_none())
+        believed = self._doubt.believes(now, self._world.monotonic())
+        if believed == self._doubting:
+            self._doubting = not believed
+            word = "clock-believed" if believed else "clock-in-doubt"
+            _log.warning(line(word, site=self._site.site))
+        return believed
+
+    def _blank_occupancy(self, conn: Connection, before: int) -> None:
+        """Some spaces a run, each from where it was left."""
+        for _ in range(min(SPACES_A_RUN, len(self._spaces))):
+            space = self._spaces[self._space % len(self._spaces)]
+            self._space += 1
+            since = occupancy.c.since
+            mine = (occupancy.c.site == self._site.site) & (occupancy.c.space == space)
+            old = mine & (since >= self._told_until.get(space, 0)) & (since < before)
+            with_words = select(since).where(old, occupancy.c.evidence != "").order_by(since).limit(STEP)
+            found = [int(at) for at in conn.execute(with_words).scalars()]
+            if found:
+                conn.execute(update(occupancy).where(old, since <= found[-1]).values(evidence=""))
+            self._told_until[space] = found[-1] if len(found) == STEP else before
+
+
+def forget_events(conn: Connection, site: str, before: int, now: int) -> int:
+    """Delete what was received before ``before`` (Unix ms), whatever the agent's clock said; how many went.
+
+    A record stamped 1970 by an agent without a clock is as young as its arrival. ``at`` has the index.
+    """
+    stamped = or_(events.c.at < before, events.c.at > now)
+    key = (events.c.journal, events.c.seq)
+    old = select(*key).where(events.c.site == site, stamped, events.c.received < before).limit(STEP)
+    gone = delete(events).where(events.c.site == site, tuple_(*key).in_(old))
+    return conn.execute(gone).rowcount
+
+
+def _forget_commands(conn: Connection, site: str, before: int) -> None:
+    over = commands.c.outcome.in_(("done", "refused", "no-answer"))
+    old = select(commands.c.command).where(commands.c.site == site, over, commands.c.requested < before)
+    conn.execute(delete(commands).where(commands.c.site == site, commands.c.command.in_(old.limit(STEP))))
+
+
+def _blank_alerts(conn: Connection, site: str, before: int) -> None:
+    table = alerts.c
+    words = or_(table.facts != "{}", table.acknowledged_by.is_not(None), table.comment.is_not(None))
+    old = select(table.alert).where(
+        table.site == site, table.state == "resolved", table.resolved < before, words
+    )
+    blank = update(alerts).where(table.site == site, table.alert.in_(old.limit(STEP)))
+    conn.execute(blank.values(facts="{}", acknowledged_by=None, comment=None, booking=None))
+
+
+def _blank_bookings(conn: Connection, site: str, start: int, before: int) -> int:
+    """Take the words off bookings from ``start`` on that ended before ``before``; returns where to go on."""
+    table = bookings.c
+    mine = (table.site == site) & (table.start >= start) & (table.start < before) & (table.end < before)
+    old = select(table.booking, table.start).where(mine, ~table.uid.startswith(_EXPIRED))
+    found = conn.execute(old.order_by(table.start).limit(STEP)).all()
+    if found:
+        names = [row.booking for row in found]
+        conn.execute(delete(contacts).where(contacts.c.site == site, contacts.c.booking.in_(names)))
+        blank = update(bookings).where(table.site == site, table.booking.in_(names))
+        conn.execute(blank.values(title="", uid=_EXPIRED + table.booking))
+    # one that starts earlier may have ended later
+    return int(found[-1].start) if len(found) == STEP else max(start, before - MAX_LENGTH_MS)
