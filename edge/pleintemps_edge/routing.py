@@ -138,7 +138,13 @@ class Router:
             self._enter(seen.device, entered)
 
     def _unreadable(self, seen: base.Unreadable) -> None:
-        self.dialogues[seen.device] = spoil(self._dialogue(seen.device), seen.monotonic)
+        """What is being typed is refused at its end. A card has no end: the first that is unreadable is
+        refused at once, and so is noise, once until the line was quiet.
+        """
+        dialogue = spoil(self._dialogue(seen.device), seen.monotonic)
+        self.dialogues[seen.device] = dialogue
+        if not dialogue.digits and dialogue.began == seen.monotonic:
+            self._enter(seen.device, Entered(None))
 
     def _enter(self, reader: str, entered: Entered) -> None:
         if (door := self._readers.door(reader)) is not None:

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from pleintemps_contract.agent_messages import (
+    AccessRefused,
     ClockSource,
     DeviceHealth,
     Health,
+    RefusalReason,
     SamplesBatch,
     SamplesDropped,
 )
@@ -60,6 +62,22 @@ def test_an_unreadable_key_refuses_the_entry(tmp_path: Path) -> None:
                 now = agent._world.monotonic()
                 agent._router.observe(Unreadable("hall-keypad", "3 bits", now))
                 assert agent._router.dialogues["hall-keypad"].spoiled
+
+    asyncio.run(story())
+
+
+def test_an_unreadable_card_is_refused_at_once_and_noise_no_more_than_once(tmp_path: Path) -> None:
+    async def story() -> None:
+        with mock_pins() as factory:
+            async with running_agent(write_setup(tmp_path, 9), factory) as agent:
+                for n in range(100):
+                    agent._router.observe(Unreadable("hall-keypad", "25 bits", 1_000 + 100 * n))
+                agent._router.observe(Unreadable("hall-keypad", "25 bits", 100_000))
+                await until(lambda: not agent._router.attempts)
+                batch = await agent._events.batch(0)
+                assert batch is not None
+                refused = [each.event for each in batch.records if isinstance(each.event, AccessRefused)]
+                assert refused == [AccessRefused(door="hall", reason=RefusalReason.UNREADABLE)] * 2
 
     asyncio.run(story())
 
