@@ -35,6 +35,7 @@ from .config import Setup
 from .door import CodeAccepted, FireInput
 from .drivers import registry
 from .drivers.base import Driver, Lock, Panel, Reader, SeriesSpec
+from .drivers.building import BuildingLine
 from .drivers.registry import Made
 from .errors import StateError
 from .journal.claim import claim
@@ -106,7 +107,8 @@ class Agent:
         self._locks: dict[str, Lock] = {}
         shows: dict[str, Reader] = {}
         alarms: dict[str, Panel] = {}
-        context = registry.Context(world=world, base=setup.base, line=line_world)
+        self._building = self._open_building(setup)
+        context = registry.Context(world=world, base=setup.base, line=line_world, building=self._building)
         holding = {door.lock for door in config.doors if Keeper.holds_fire(self._kept(door.door))}
         for table in config.devices:
             idle = table["device"] in holding  # a fire that nobody has confirmed as over
@@ -222,6 +224,8 @@ class Agent:
                 group.create_task(panel.run())
             for device in self._observers:
                 group.create_task(device.run(self._router.observe), name=device.device)
+            if self._building is not None:
+                group.create_task(self._building.run())
             group.create_task(self._desk.run())
             group.create_task(self._hours.run())
             group.create_task(self._metering.run())
@@ -248,6 +252,14 @@ class Agent:
         self._events.close()
         self._alone.close()
         _LOG.info(line("agent-stopped", site=self._config.site, agent=self._config.agent))
+
+    def _open_building(self, setup: Setup) -> BuildingLine | None:
+        building = setup.config.building
+        if building is None:
+            return None
+        name = f"pleintemps-{setup.config.site}-{setup.config.agent}"
+        password = setup.building_password
+        return BuildingLine(building.host, building.port, name, self._line_world, building.user, password)
 
     def _open_clock(self, setup: Setup) -> Clock:
         kept = self._events.state(_FLOOR)

@@ -12,9 +12,9 @@ from msgspec import Meta, Struct, field
 
 from pleintemps_contract.clockconfig import AgentClockConfig
 from pleintemps_contract.configfile import load_toml
-from pleintemps_contract.errors import ConfigError, ContractError
+from pleintemps_contract.errors import ConfigError, ContractError, KeyFileError
 from pleintemps_contract.identifiers import Slug
-from pleintemps_contract.keyfiles import AgentKeys, load_agent_keys
+from pleintemps_contract.keyfiles import AgentKeys, load_agent_keys, refuse_if_open
 from pleintemps_hardware import board
 from pleintemps_hardware.board import PinUse, PortUse
 
@@ -187,6 +187,25 @@ class Setup(NamedTuple):
     def key_folder(self) -> Path:
         return self.base / self.config.keys
 
+    @property
+    def building_password(self) -> str:
+        """The password for the building's broker, empty without a user; raises KeyFileError."""
+        building = self.config.building
+        return _password(self.base / building.password_file) if building is not None and building.user else ""
+
+
+def _password(path: Path) -> str:
+    try:
+        refuse_if_open(path)
+        password = path.read_text(encoding="utf-8").rstrip("\r\n")
+    except OSError as error:
+        raise KeyFileError(f"{path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise KeyFileError(f"{path}: not text") from error
+    if not password or not password.isprintable():
+        raise KeyFileError(f"{path}: want the password alone, on one line")
+    return password
+
 
 def load(path: Path) -> Setup:
     """Read and check ``path`` and the keys it names; raises SetupError with one line for each problem."""
@@ -201,6 +220,11 @@ def load(path: Path) -> Setup:
         keys = load_agent_keys(base / config.keys)
     except ContractError as error:
         problems.append(f"keys: {error}")
+    if config.building is not None and config.building.user:
+        try:
+            _password(base / config.building.password_file)
+        except KeyFileError as error:
+            problems.append(f"building.password_file: {error}")
     if keys is not None:
         problems += _identity_problems(config, keys, base)
     if problems or keys is None:
