@@ -11,6 +11,8 @@ libosdp keeps the protocol; this module keeps what it leaves to its user:
 - Replies pass :func:`pleintemps_edge.sensing.osdp.judge` before the library sees them: it takes a reply in a
   block of type 12 for a part of the secure channel although no MAC proves it.
 - It waits 300 s after every failure: it is woken after one second.
+- It goes by the wall clock, and sleeps as long as that one was set back: when it has said nothing for three
+  seconds it is replaced.
 - Keys and cards that a reader has kept from before the connection, or over an outage of more than two
   seconds, are nobody's wish any more: they are dropped until the reader has had nothing to say once.
 """
@@ -31,6 +33,7 @@ LIBRARY: Final = "osdp_sys"
 TICK_MS: Final = 20
 _RETRY_MS: Final = 1_000
 _STALE_MS: Final = 2_000
+_STUCK_MS: Final = 3_000
 _POLL: Final = 0x60
 _ACK: Final = 0x40
 _STEPS: Final = 2
@@ -106,7 +109,6 @@ class Session:
         import osdp_sys
 
         self._lib = osdp_sys
-        self.installing = reader.installing
         self.key_changed = False
         """The reader has taken the key of :meth:`change_key`."""
         self._line = line
@@ -118,24 +120,35 @@ class Session:
         self._ready = False
         self._heard = (0, 0)
         self._sow = ctypes.CDLL(None).srand
-        flags = osdp_sys.FLAG_ENABLE_NOTIFICATION | osdp_sys.FLAG_IGN_UNSOLICITED
-        if not reader.installing:
-            flags |= osdp_sys.FLAG_ENFORCE_SECURE
+        self._reader = reader
+        self._turned_at = self._spoke_at = line.monotonic()
         osdp_sys.set_loglevel(osdp_sys.LOG_EMERG)
+        self._panel = self._new_panel()
+
+    def _new_panel(self) -> Any:
+        lib = self._lib
+        flags = lib.FLAG_ENABLE_NOTIFICATION | lib.FLAG_IGN_UNSOLICITED
+        if not self._reader.installing:
+            flags |= lib.FLAG_ENFORCE_SECURE
         info = {
             "name": "reader",
-            "address": reader.address,
+            "address": self._reader.address,
             "flags": flags,
-            "scbk": reader.key,
+            "scbk": self._reader.key,
             "channel": self._channel,
         }
-        self._panel: Any = osdp_sys.ControlPanel([info])
-        self._panel.set_event_callback(self._happened)
-        self._panel.set_command_completion_callback(self._completed)
+        panel = lib.ControlPanel([info])
+        panel.set_event_callback(self._happened)
+        panel.set_command_completion_callback(self._completed)
+        return panel
 
     def close(self) -> None:
         """Let the library go; the session is of no use afterwards."""
         self._panel = None
+
+    @property
+    def installing(self) -> bool:
+        return self._reader.installing
 
     @property
     def secure(self) -> bool:
@@ -190,6 +203,7 @@ class Session:
         self._ready = secure and (self._ready or self._channel.idle)
         self._channel.idle = False
         self._wake()
+        self._unstick()
         self._channel.raise_lost()
 
     def take(self) -> list[Said]:
@@ -272,6 +286,15 @@ class Session:
         elif status == self._lib.COMPLETION_FAILED and self._channel.last_reply == NAK:
             self._refused.add(command["command"])
 
+    def _unstick(self) -> None:
+        now = self._line.monotonic()
+        if self._channel.spoke or now - self._turned_at > _RETRY_MS:
+            self._spoke_at = now
+        elif now - self._spoke_at > _STUCK_MS:
+            self._panel, self._wake_at, self._spoke_at = self._new_panel(), None, now
+        self._channel.spoke = False
+        self._turned_at = now
+
     def _wake(self) -> None:
         if self._wake_at is None:
             return
@@ -292,6 +315,7 @@ class _Channel:
         self.forged = 0
         self.secure = False
         self.last_reply = 0
+        self.spoke = False
         self.idle = False
         """The reader has answered a poll with nothing, in its secure channel."""
         self._reader = reader
@@ -326,6 +350,7 @@ class _Channel:
         return data
 
     def write(self, data: bytes) -> int:
+        self.spoke = True
         self._command = parse(data.removeprefix(b"\xff"))
         try:
             self._send(data)

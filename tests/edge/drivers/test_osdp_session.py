@@ -1,13 +1,14 @@
 """The dialogue with an OSDP reader without a line between: what goes over it, and what must not come in."""
 
 import ctypes
+import select
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import osdp_sys
 import pytest
 
 from pleintemps_contract.world import SystemWorld
@@ -53,7 +54,7 @@ class Pair:
                 self.wire.append(Recorded("PD", unmarked(reply)))
                 self.session.receive(reply)
         else:
-            time.sleep(0.001)  # the library's next command comes with time only
+            select.select([], [], [], 0.001)  # the library's next command comes with time only
         self.said += self.session.take()
 
     def until(self, truth: Callable[[], object], seconds: float = 15) -> None:
@@ -265,6 +266,43 @@ def test_a_reader_that_answers_the_challenge_with_the_default_key_is_refused() -
     pair.until(lambda: pair.session.fault)
     assert pair.session.fault == "answers with the default key, which everybody knows"
     assert not pair.session.secure
+
+
+class Stuck:
+    """A control panel that sleeps, as libosdp does where the wall clock was set back by a day."""
+
+    asleep = False
+
+    def __init__(self, panel: Any) -> None:
+        self._panel = panel
+
+    def refresh(self) -> None:
+        if not self.asleep:
+            self._panel.refresh()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._panel, name)
+
+
+def test_a_library_that_sleeps_because_the_wall_clock_was_set_back_is_replaced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[Stuck] = []
+    real = osdp_sys.ControlPanel
+
+    def panel(info: Any) -> Stuck:
+        made.append(Stuck(real(info)))
+        return made[-1]
+
+    monkeypatch.setattr(osdp_sys, "ControlPanel", panel)
+    pair = secure_pair()
+    made[0].asleep = True
+    pair.until(lambda: len(made) == 2)
+    pair.until(lambda: pair.session.ready)
+    assert pair.reader is not None
+    pair.reader.press("1")
+    pair.until(lambda: pair.said == [Keys(b"1")])
+    assert len(made) == 2
 
 
 def test_errors_of_the_line_come_out_of_the_turn_that_met_them() -> None:
