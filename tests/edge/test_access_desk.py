@@ -73,6 +73,7 @@ class Place:
         notebook: Notebook | None = None,
         trusted: bool = True,
         why: RefusalReason | None = None,
+        kind: type[Desk] = Desk,
         hashes: Sequence[HashSet] = (HASHES,),
         offline: Sequence[OfflineKeys] = (),
         **manifest: Any,
@@ -83,7 +84,7 @@ class Place:
         self.shown: list[Feedback] = []
         self.trusted = trusted
         self.why = why
-        self.desk = Desk(
+        self.desk = kind(
             ["hall", "gate"],
             keys=KEYS,
             trusted=lambda: KEYS.trusted,
@@ -393,6 +394,8 @@ async def test_a_reader_that_babbles_holds_itself_up_only() -> None:
     place = Place(card_grant(), grant(doors=("gate",)))
     babble = [asyncio.create_task(place.desk.card("hall", f"w26:0:{number}")) for number in range(100)]
     await asyncio.sleep(0)
+    assert not await place.enter(WRONG)
+    assert "throttle:hall" not in place.notebook.kept
     assert await place.enter(CODE, "gate")
     await asyncio.gather(*babble)
     reasons = place.notebook.reasons()
@@ -522,37 +525,50 @@ async def test_a_grant_with_the_digits_of_an_offline_code_is_not_shadowed() -> N
     assert place.wrong == b"0"
 
 
-def test_codes_of_each_quarter_are_ready_before_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    prepared: list[int] = []
+def test_codes_of_each_quarter_are_ready_before_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    adopted: list[int] = []
 
-    def spying(spaces: Any, held: Any, now: int) -> Any:
+    def counting(spaces: Any, held: Any, now: int) -> Any:
         slices = prepare(spaces, held, now)
-        prepared.append(sum(key not in held for key in slices))
+        made.append(sum(key not in held for key in slices))
         return slices
 
-    async def story() -> None:
-        monkeypatch.setattr(desk_module, "prepare", spying)
-        place = Place(offline=[offline_keys()])
-        running = asyncio.create_task(place.desk.run())
+    class Watched(Desk):
+        def _adopt(self, spaces: Any, slices: Any) -> None:
+            super()._adopt(spaces, slices)
+            adopted.append(len(slices))
 
-        await until(lambda: prepared)
-        assert prepared == [48]
+    async def story() -> None:
+        monkeypatch.setattr(desk_module, "prepare", counting)
+        other = msgspec.structs.replace(
+            offline_keys(),
+            space="attic",
+            sealed=KeySeal(PEPPER, SITE, AGENT).seal(
+                "attic", WINDOW.day - 1, [daily_key(bytes(32), WINDOW.day)] * 4
+            ),
+        )
+        place = Place(offline=[offline_keys(), other], kind=Watched)
+        running = asyncio.create_task(place.desk.run())
+        await until(lambda: adopted)
+        assert (made, adopted) == ([48, 48], [96])
         await place.world.advance(QUARTER_MS)
-        await until(lambda: len(prepared) == 2)
-        assert prepared == [48, 1]
+        await until(lambda: len(adopted) == 2)
+        assert made[2:] == [1, 1]
         # an attempt finds everything there
         assert await place.enter(OFFLINE_CODE)
-        assert prepared == [48, 1, 0]
+        assert made[4:] == [0]
         # without time there is nothing to prepare; a new table is prepared at once
         place.trusted = False
         await place.world.advance(QUARTER_MS)
-        assert len(prepared) == 3
+        assert len(adopted) == 3
         place.trusted = True
         await place.world.advance(60_000)
-        await until(lambda: len(prepared) == 4)
+        await until(lambda: len(adopted) == 4)
+        assert made[5:] == [1, 1]
         place.give(offline=[msgspec.structs.replace(offline_keys(), doors=["gate"])])
-        await until(lambda: len(prepared) == 5)
-        assert prepared[4] == 48
+        await until(lambda: len(adopted) == 5)
+        assert made[7:] == [48]
         running.cancel()
         await asyncio.wait({running})
         place.desk.close()

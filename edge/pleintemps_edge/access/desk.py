@@ -220,9 +220,13 @@ class Desk:
                 self._crowded.discard(door)
 
     async def _prepare(self, spaces: tuple[OfflineSpace, ...], now: int) -> None:
-        # not in the thread that hashes: the first table of many spaces takes seconds on a Pi
+        # not in the thread that hashes, and space by space: the first table of many takes seconds on a Pi
         loop = asyncio.get_running_loop()
-        self._adopt(spaces, await loop.run_in_executor(None, prepare, spaces, self._slices, now))
+        ready, part = self._slices, self._slices
+        for count in range(1, len(spaces) + 1):
+            part = await loop.run_in_executor(None, prepare, spaces[:count], ready, now)
+            ready = {**ready, **part}
+        self._adopt(spaces, part)
 
     def _adopt(self, spaces: tuple[OfflineSpace, ...], slices: Slices) -> None:
         if spaces is self._table.offline:
