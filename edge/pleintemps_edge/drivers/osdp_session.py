@@ -266,7 +266,7 @@ class Session:
         level, _count = self._panel.check_capability(0, function)
         return bool(level)
 
-    def _happened(self, _reader: int, event: _Words) -> int:
+    def _happened(self, _reader: int, event: dict[str, Any]) -> int:
         lib = self._lib
         if event["event"] == lib.EVENT_NOTIFICATION:
             if event["type"] == lib.EVENT_NOTIFICATION_PD_STATUS and event["arg0"] != _ONLINE:
@@ -278,6 +278,7 @@ class Session:
             self._said.append(Keys(event["data"]))
         elif event["event"] == lib.EVENT_CARDREAD and "length" in event and self.ready:
             self._said.append(Card(event["length"], event["data"]))
+        event.clear()  # the binding never lets its dictionaries go, and typed digits are not to stay
         return 0
 
     def _completed(self, _reader: int, command: _Words, status: int) -> None:

@@ -26,6 +26,18 @@ READER: dict[str, Any] = {
 }
 
 
+class Heard(OsdpReader):
+    """Counts the commands that reach the reader, and the first ones of a connection among them."""
+
+    commands = 0
+    begins = 0
+
+    def receive(self, data: bytes, now: int) -> None:
+        self.commands += 1
+        self.begins += data.startswith(bytes.fromhex("ff5341 0900 04 61"))
+        super().receive(data, now)
+
+
 @contextlib.asynccontextmanager
 async def plugged(reader: OsdpReader, link: Path) -> AsyncIterator[SerialDevice]:
     """``reader`` on a pseudo-terminal that ``link`` leads to."""

@@ -25,7 +25,7 @@ from pleintemps_edge.drivers.registry import Context, read
 from pleintemps_firmware_sim.devices.osdp import Lamp, OsdpReader, Sounder
 from tests.support.osdp_witness import seal
 
-from .osdp_line import KEY, READER, Scene, plugged, scene
+from .osdp_line import KEY, READER, Heard, Scene, plugged, scene
 from .running import Seen, built, running
 
 ADDRESS = READER["address"]
@@ -44,18 +44,6 @@ def card_bits(facility: int, number: int) -> str:
 
 def states(seen: Seen) -> list[bool]:
     return [each.active for each in seen.of(TamperChanged)]
-
-
-class Heard(OsdpReader):
-    """Counts the commands that reach the reader, and the first ones of a connection among them."""
-
-    commands = 0
-    begins = 0
-
-    def receive(self, data: bytes, now: int) -> None:
-        self.commands += 1
-        self.begins += data.startswith(bytes.fromhex("ff5341 0900 04 61"))
-        super().receive(data, now)
 
 
 async def secure(it: Scene) -> None:

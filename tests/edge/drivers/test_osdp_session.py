@@ -10,6 +10,8 @@ from typing import Any
 
 import osdp_sys
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pleintemps_contract.world import SystemWorld
 from pleintemps_edge.drivers import osdp_session
@@ -17,7 +19,7 @@ from pleintemps_edge.drivers.osdp_feedback import Buzzer, Led
 from pleintemps_edge.drivers.osdp_session import Card, Keys, LocalStatus, Reader, Said, Session
 from pleintemps_edge.sensing.osdp import Frame, Verdict, parse
 from pleintemps_firmware_sim.devices.osdp import Lamp, OsdpReader, Sounder
-from tests.support.osdp_witness import Recorded, Understood, Witness, recording, seal, unmarked
+from tests.support.osdp_witness import Recorded, Understood, Witness, check, recording, seal, unmarked
 
 KEY = bytes(range(16))
 ADDRESS = 0x65
@@ -131,6 +133,63 @@ def test_a_card_that_nothing_proves_is_counted_and_no_card(block: bytes) -> None
     assert pair.said == []
     assert pair.session.secure, "the true answers still come through"
     assert pair.session.frames > frames
+
+
+@pytest.mark.parametrize("bit", [0, 37, 40, 63, 69, 130, 200, 215])
+def test_a_key_with_one_bit_turned_on_the_way_is_no_key(bit: int) -> None:
+    pair = secure_pair()
+    assert pair.reader is not None
+    turned: list[bytes] = []
+
+    def turn(_command: Frame, reply: bytes) -> bytes:
+        found = parse(unmarked(reply)) if reply else None
+        if turned or found is None or found.id != 0x53:
+            return reply
+        body = bytearray(found.raw[:-2])
+        body[bit // 8] ^= 1 << bit % 8
+        turned.append(bytes(body) + check(bytes(body)))
+        return turned[0]
+
+    pair.answer = turn
+    pair.reader.press("1234")
+    pair.until(lambda: turned)
+    frames = len(pair.wire)
+    pair.until(lambda: len(pair.wire) > frames + 6 and pair.session.ready)
+    assert pair.said == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.one_of(
+            st.binary(max_size=300),
+            st.builds(
+                lambda code, data, block: (code, data, bytes((len(block) + 1,)) + block if block else b""),
+                st.sampled_from([0x40, 0x41, 0x45, 0x46, 0x48, 0x50, 0x53, 0x76, 0x78, 0x79, 0x90]),
+                st.binary(max_size=80),
+                st.sampled_from([b"", b"\x12\x01", b"\x14\x01", b"\x16", b"\x18"]),
+            ),
+        ),
+        max_size=8,
+    )
+)
+def test_whatever_a_stranger_answers_nothing_is_taken_and_nothing_breaks(answers: list[Any]) -> None:
+    pair = Pair(None)
+
+    def strange(command: Frame, _reply: bytes) -> bytes:
+        if not answers:
+            return b""
+        answer = answers.pop()
+        if isinstance(answer, bytes):
+            return answer
+        code, data, block = answer
+        return seal(0x80 | ADDRESS, command.control & 3, bytes((code,)) + data, block)
+
+    pair.answer = strange
+    for _ in range(30):
+        pair.step()
+    assert pair.said == []
+    assert not pair.session.secure
 
 
 def test_without_our_judgement_the_library_takes_a_card_that_nothing_proves(
