@@ -12,6 +12,7 @@ from pleintemps_contract.gateway_messages import GatewayTime, Receipt, Window
 from pleintemps_contract.topics import Channel
 from pleintemps_contract.world import SystemWorld
 from pleintemps_edge import agent as agent_module
+from pleintemps_edge.status import ask
 from tests.edge.actors import CODE, Gateway, gateway_on, grant, mock_pins, pulse_key, running_agent, until
 from tests.edge.actors import write_setup as write_setup_of
 from tests.support.broker import Mosquitto
@@ -105,6 +106,8 @@ async def leap_and_return(folder: Path, port: int, leap: int, *, signed: bool) -
             await until(lambda: gateway.births)
             await until(lambda: gateway.births[-1].boot != agent.boot)
             await gateway.announce(1)
+            # what was left from before it comes first
+            await until(lambda: any(each.boot != agent.boot for each in gateway.records.values()))
             street = Street(pins, gateway)
             assert await street.refusal_of(CODE) is None
             assert await street.refusal_of(OTHER) is not None
@@ -182,8 +185,15 @@ async def real_clock_leaps(folder: Path, port: int) -> str:
             if leap == leaps[1]:
                 break  # one more wrong one and the keypad would have to wait
         set_clock(0)
-        await tell_time(gateway, gateway.births[-1], world.now())
-        assert await attempt(CODE)
+        await door.stop()
+        boot = gateway.births[-1].boot
+        door.start()
+        await until(lambda: gateway.births[-1].boot != boot, 20)
+        await tell_time(gateway, gateway.births[-1], world.now())  # an answer counts for two seconds
+        while not (await asyncio.to_thread(ask, folder / "state")).clock_trusted:
+            await asyncio.sleep(0.02)
+        await until(lambda: gateway.records and max(gateway.records.items())[1].boot != boot)
+        assert await attempt(CODE), gateway.events(AccessRefused)
         for leap in leaps:
             set_clock(leap)
             assert await attempt(CODE), f"refused inside its window, {leap} ms ahead"

@@ -43,8 +43,8 @@ MAX_IN_MEMORY: Final = 20_000
 """Records of a journal in memory, some 8 MB; the oldest go first."""
 HOME_S: Final = 10.0
 """Real time between two looks whether the disk works again."""
-_REOPENINGS: Final = 3
-"""So often a file is simply opened again before it is asked whether it is to blame itself."""
+_PATIENCE: Final = 3
+"""So often in a row a file may fail on a disk that takes others."""
 _LOG: Final = logging.getLogger("journal")
 
 
@@ -85,6 +85,7 @@ class EventJournal:
         self._state = loaded.state
         self._pages = loaded.pages
         self._trouble = ""
+        self._strikes = 0
         self._promises: list[asyncio.Future[None]] = []
         self._moving = False
         self._home: asyncio.TimerHandle | None = None
@@ -307,10 +308,12 @@ class EventJournal:
 
     def _reopen(self, error: Exception, attempt: int) -> Opened:
         """In the writer's thread: the same file, or a new one in the place of a damaged one."""
-        if is_damage(error) or (attempt >= _REOPENINGS and is_blamed(error, self._file.path.parent)):
+        blamed = is_blamed(error, self._file.path.parent)
+        self._strikes = self._strikes + 1 if blamed and attempt > 1 else int(blamed)
+        if is_damage(error) or self._strikes > _PATIENCE:
             loaded = self._file.rescue(str(error))
         else:
-            loaded = self._file.open(patient=attempt < _REOPENINGS)
+            loaded = self._file.open(patient=True)
         return Opened(loaded.connection, (lambda: self._replaced(loaded)) if loaded.replaced else None)
 
     def _replaced(self, loaded: Loaded) -> None:

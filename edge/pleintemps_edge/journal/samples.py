@@ -38,8 +38,8 @@ from .writer import Moved, Opened, Writer
 COMMIT_S: Final = 30.0
 MEMORY_BUDGET: Final = 8 * 2**20
 """Bytes of batches that wait in memory for a disk."""
-_REOPENINGS: Final = 3
-"""So often a file is simply opened again before it is asked whether it is to blame itself."""
+_PATIENCE: Final = 3
+"""So often in a row a file may fail on a disk that takes others."""
 _LOG: Final = logging.getLogger("journal")
 
 
@@ -71,6 +71,7 @@ class SampleJournal:
         self._young: OrderedDict[int, bytes] = OrderedDict()
         self._timer: asyncio.TimerHandle | None = None
         self._trouble = ""
+        self._strikes = 0
         self._flushing = self._moving = False
         self.grown = asyncio.Event()
         self.on_change: Callable[[], None] = lambda: None
@@ -270,10 +271,12 @@ class SampleJournal:
 
     def _reopen(self, error: Exception, attempt: int) -> Opened:
         """In the writer's thread: the same file, or a new one in the place of a damaged one."""
-        if is_damage(error) or (attempt >= _REOPENINGS and is_blamed(error, self._file.path.parent)):
+        blamed = is_blamed(error, self._file.path.parent)
+        self._strikes = self._strikes + 1 if blamed and attempt > 1 else int(blamed)
+        if is_damage(error) or self._strikes > _PATIENCE:
             loaded = self._file.replace(str(error))
         else:
-            loaded = self._file.open(patient=attempt < _REOPENINGS)
+            loaded = self._file.open(patient=True)
         return Opened(loaded.connection, (lambda: self._adopt(loaded)) if loaded.replaced else None)
 
     def _adopt(self, loaded: Loaded) -> None:
