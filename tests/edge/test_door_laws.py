@@ -272,6 +272,16 @@ class DoorMachine(RuleBasedStateMachine):
     def schedule(self, left: int | None, first_person: bool) -> None:
         self.happen(FreeOpening(None if left is None else self.now + left, first_person))
 
+    @rule(first_person=st.booleans(), locked=st.booleans(), code=st.booleans())
+    def opening_hours(self, first_person: bool, locked: bool, code: bool) -> None:
+        """A window that is told twice, with what people do meanwhile."""
+        self.happen(FreeOpening(self.now + 60_000, first_person))
+        if locked:
+            self.happen(Commanded(DoorAction.LOCK, COMMAND))
+        if code:
+            self.happen(CodeAccepted(GRANT))
+        self.happen(FreeOpening(self.now + 60_000, first_person))
+
     @rule(said=st.sampled_from(list(LockPhysicalState)))
     def report(self, said: LockPhysicalState) -> None:
         self.happen(LockReported(said))
