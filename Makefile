@@ -19,7 +19,8 @@ run: install ## Start the demo building; DEMO_ARGS="--for 60 --json" and the lik
 	@exec $(BIN)/pleintemps-sim demo $(DEMO_ARGS)
 
 test-system: install
-	@scripts/system-packages.sh mosquitto chromium postgresql influxdb victoria-metrics
+	@scripts/system-packages.sh mosquitto chromium postgresql influxdb victoria-metrics npm
+	@scripts/node-packages.sh
 
 # loadgroup: tests marked `serial` share one worker, so no two of them run at a time
 test: test-system ## Every test but the long ones; TEST_ARGS="tests/edge -k door" to choose

@@ -1,5 +1,5 @@
 #!/bin/sh
-# system-packages.sh NAME...: brings mosquitto, chromium, postgresql, influxdb or victoria-metrics when root; otherwise
+# system-packages.sh NAME...: brings mosquitto, chromium, postgresql, influxdb, victoria-metrics or npm when root; otherwise
 # says in one line what is missing. Never fails: the demo then uses its own broker, and the tests concerned are
 # skipped with the reason.
 set -eu
@@ -11,6 +11,7 @@ have() {
         chromium) command -v chromium || command -v chromium-browser ;;
         postgresql) ls /usr/lib/postgresql/*/bin/initdb ;;
         influxdb) PATH="$PATH:/usr/sbin" command -v influxd ;;
+        npm) command -v npm ;;
         victoria-metrics) command -v victoria-metrics ;;
         *) echo "system-packages: unknown name $1" >&2; exit 2 ;;
     esac >/dev/null 2>&1
