@@ -6,6 +6,7 @@ decides: the rules are in ``door``, ``access``, ``journal`` and ``link``.
 
 import asyncio
 import contextlib
+import gc
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -42,6 +43,7 @@ from .journal.claim import claim
 from .journal.events import EventJournal, Stamp
 from .journal.samples import SampleJournal
 from .keeper import Keeper, interlock
+from .link.birth import certificate_until, refuse_if_too_large
 from .link.inbox import Inbox
 from .link.office import Office
 from .link.session import Broker, Link
@@ -176,8 +178,8 @@ class Agent:
             self._events,
             {panel.device: self._panels[panel.panel] for panel in config.panels},
         )
-        folder = setup.key_folder if config.mqtt.tls else None
-        broker = Broker(config.mqtt.host, config.mqtt.port, folder)
+        self._own_keys = setup.key_folder if config.mqtt.tls else None
+        broker = Broker(config.mqtt.host, config.mqtt.port, self._own_keys)
         self._link = Link(broker, config.site, config.agent, self.boot, line_world, self._clock)
         self._office = Office(
             inbox=inbox,
@@ -198,6 +200,7 @@ class Agent:
         self._events.on_replaced = lambda: self._link.begin_anew(Stream.EVENTS)
         self._samples.on_replaced = self._samples_replaced
         self._notifier = Notifier.from_environment(line_world)
+        refuse_if_too_large(self._birth(self.boot))
 
     # --- running ------------------------------------------------------------------------------------
 
@@ -360,6 +363,8 @@ class Agent:
             ],
             journals=[self._events.position, self._samples.position],
             grants=self._office.held,
+            keys=self._office.keys,
+            certificate_until=certificate_until(self._own_keys),
             panels=[keeper.info for keeper in self._panels.values()],
             storage=[*self._events.storage, *self._samples.storage],
         )
@@ -374,4 +379,7 @@ class Agent:
 async def serve(setup: Setup, stop: asyncio.Event) -> None:
     """Run the agent of ``setup`` until ``stop``; raises EdgeError or ContractError when it cannot start."""
     world: Any = open_world(setup.config.clock, setup.base, setup.keys.purpose)
-    await Agent(setup, world, SystemWorld()).run(stop)
+    agent = Agent(setup, world, SystemWorld())
+    gc.collect()
+    gc.freeze()  # what stands now stays: no collection walks it again while a door waits
+    await agent.run(stop)

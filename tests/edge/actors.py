@@ -138,6 +138,7 @@ class Gateway:
     epoch: int = 7
     revision: int = 0
     receipts: bool = True
+    signer: Signer = SIGNER
     births: list[Birth] = field(default_factory=list)
     availability: list[Availability] = field(default_factory=list)
     batches: list[EventsBatch] = field(default_factory=list)
@@ -155,9 +156,15 @@ class Gateway:
         return self.revision
 
     async def send(
-        self, topic: Topic, message: GatewayMessage, *, retain: bool | None = None, signer: Signer = SIGNER
+        self,
+        topic: Topic,
+        message: GatewayMessage,
+        *,
+        retain: bool | None = None,
+        signer: Signer | None = None,
     ) -> None:
         keep = topic.row.retained if retain is None else retain
+        signer = signer or self.signer
         await self.client.publish(str(topic), signer.seal(str(topic), encode(message)), qos=1, retain=keep)
 
     async def hear(self) -> None:
@@ -203,7 +210,7 @@ class Gateway:
 
     async def send_page(self, digest: str, body: bytes) -> None:
         topic = str(self.topic(Channel.PAGE, digest))
-        await self.client.publish(topic, SIGNER.seal(topic, body), qos=1, retain=True)
+        await self.client.publish(topic, self.signer.seal(topic, body), qos=1, retain=True)
 
     async def send_manifest(self, *digests: str) -> GrantsManifest:
         manifest = GrantsManifest(

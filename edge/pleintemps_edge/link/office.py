@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import Final, Protocol
 
 from pleintemps_contract.agent_messages import (
@@ -80,8 +79,8 @@ class Office:
         samples: SampleJournal,
         streams: Streams,
         respond: Callable[[Response], None],
-        panels: Mapping[str, Panels] = MappingProxyType({}),
-        receipted: Callable[[], None] = lambda: None,
+        panels: Mapping[str, Panels],
+        receipted: Callable[[], None],
     ) -> None:
         """``inbox`` comes with the keys of the key folder; ``receipted`` hears of every new receipt."""
         self._inbox = inbox
