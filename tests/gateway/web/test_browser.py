@@ -18,6 +18,7 @@ from pleintemps_gateway.store.changes import record_change
 from pleintemps_gateway.store.engine import write_transaction
 from tests.support.ports import find_free_port
 
+from . import test_alone as alone
 from . import town
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -222,3 +223,29 @@ def test_every_page_is_accessible_at_every_width(page: Any, address: str, scheme
     playwright.expect(page.locator("h1")).to_have_text("Tonight")
     check(page)
     picture(page, f"tonight-english-{scheme}")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_pages_of_fire_history_and_panel_are_accessible(
+    page: Any, address: str, engine: Engine, scheme: str
+) -> None:
+    alone.burn(engine)
+    alone.set_panel(engine, "alarm")
+    alone.put(
+        engine,
+        ("access-granted", "portail", {"door": "portail", "grant": "c6" * 16}),
+        ("door-fire", "portail", {"door": "portail", "active": True}),
+    )
+    page.emulate_media(color_scheme=scheme)
+    enter(page, address)
+    for path in ("/", "/doors/ecole/portail", "/doors/ecole/portail/fire", "/panels/ecole/alarm"):
+        for width in (1440, 320):
+            page.set_viewport_size({"width": width, "height": 800})
+            page.goto(f"{address}{path}")
+            check(page)
+        picture(page, f"alone-{path.strip('/').replace('/', '-') or 'tonight'}-{scheme}")
+    page.goto(f"{address}/doors/ecole/portail/fire")
+    page.get_by_role("checkbox").check()
+    page.get_by_role("button", name="Confirmer la fin").click()
+    playwright.expect(page.locator("#result")).to_contain_text("Fin de l")
+    check(page)
