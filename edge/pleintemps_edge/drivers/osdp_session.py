@@ -17,7 +17,6 @@ libosdp keeps the protocol; this module keeps what it leaves to its user:
   seconds, are nobody's wish any more: they are dropped until the reader has had nothing to say once.
 """
 
-import ctypes
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -106,6 +105,8 @@ class Session:
     """
 
     def __init__(self, reader: Reader, line: World, chance: World, send: Callable[[bytes], None]) -> None:
+        import ctypes
+
         import osdp_sys
 
         self._lib = osdp_sys

@@ -290,21 +290,18 @@ def test_a_command_that_was_refused_is_not_sent_again() -> None:
         ),
     ],
 )
-def test_other_readers_are_refused_by_name_and_asked_again_after_a_second(
-    reader: OsdpReader, fault: str
-) -> None:
+def test_other_readers_are_refused_by_name_and_asked_again_soon(reader: OsdpReader, fault: str) -> None:
     pair = Pair(reader)
-    begins: list[int] = []
+    begins: list[Frame] = []
 
     def note(command: Frame, reply: bytes) -> bytes:
         if command.id == 0x61:
-            begins.append(WORLD.monotonic())
+            begins.append(command)
         return reply
 
     pair.answer = note
-    pair.until(lambda: len(begins) == 2)
+    pair.until(lambda: len(begins) == 2)  # the library alone would wait 300 s
     assert pair.session.fault == fault
-    assert begins[1] - begins[0] < 5_000, "the library alone would wait 300 s"
     reader.press("1")
     pair.until(lambda: len(begins) == 3)
     assert not pair.session.secure

@@ -13,6 +13,7 @@ from pleintemps_edge.drivers.base import HealthChanged, TokenRead
 from pleintemps_edge.drivers.registry import Context
 from pleintemps_edge.drivers.token_reader import TokenReader
 from pleintemps_edge.sensing.lines import MAX_BYTES, Garbage, Line, Lines
+from pleintemps_firmware_sim.devices.token_reader import TokenReader as SimulatedReader
 
 from .lines import Ports, line
 from .running import built, running
@@ -35,6 +36,22 @@ def test_what_is_read_is_said_as_it_is(context: Context, world: ManualWorld, tmp
         assert seen.of(TokenRead)[0] == TokenRead("hall-scanner", "PT1.abc.def", world.monotonic())
         assert texts(seen.of(TokenRead)) == ["PT1.abc.def", "PT1.ghi.jkl", "café"]
         assert seen.of(HealthChanged) == [HealthChanged("hall-scanner", Health.OK, "")]
+
+    asyncio.run(main())
+
+
+def test_the_simulated_reader_is_heard_again_and_again(context: Context, tmp_path: Path) -> None:
+    async def main() -> None:
+        scanner = SimulatedReader(tmp_path / "scanner")
+        scanner.link.plug()
+        try:
+            async with running(built(context, TokenReader, **SCANNER)) as seen:
+                for n in range(100):
+                    scanner.present(f"PT1.{n}")
+                await seen.until(lambda seen: len(seen.of(TokenRead)) == 100)
+            assert texts(seen.of(TokenRead)) == [f"PT1.{n}" for n in range(100)]
+        finally:
+            scanner.link.unplug()
 
     asyncio.run(main())
 
