@@ -71,14 +71,11 @@ class PanelRule:
 
     def _last_end(self, now: int) -> int | None:
         """The end of the opening's last booking; None while one is on or near, or if there was none."""
-        past = [name for name, booking in self._bookings.items() if booking.end <= now - OPENING_MS]
-        for name in past:
-            del self._bookings[name]
-        if any(
-            booking.end > now and booking.start < now + self._ahead_ms for booking in self._bookings.values()
-        ):
+        booked = self._bookings.values()
+        if any(booking.end > now and booking.start < now + self._ahead_ms for booking in booked):
             return None
-        return max((booking.end for booking in self._bookings.values() if booking.end <= now), default=None)
+        ended = [booking.end for booking in booked if now - OPENING_MS < booking.end <= now]
+        return max(ended, default=None)
 
 
 def _certain(estimate: Estimate | None) -> bool:

@@ -91,6 +91,15 @@ def test_without_a_booking_of_this_opening_others_use_the_house() -> None:
     assert wanted_at(made) == []
 
 
+def test_a_clock_that_leaps_and_comes_back_forgets_no_booking() -> None:
+    made = rule()
+    made.bookings([booking(NOON + HOUR, NOON + 2 * HOUR, "2", "class")])
+    empty: dict[str, Estimate | None] = {"hall": EMPTY, "class": EMPTY}
+    for now in (NOON, NOON + 5000 * HOUR, NOON + 5001 * HOUR):
+        assert not made.wants(empty, now)
+    assert wanted_at(made, NOON + 30 * MINUTE) == []
+
+
 def test_what_was_asked_before_a_restart_is_not_asked_again() -> None:
     assert wanted_at(rule(asked=NOON - MINUTE)) == []
     assert len(wanted_at(rule(asked=NOON - 2 * HOUR))) == 1
