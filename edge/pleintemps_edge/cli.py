@@ -19,7 +19,6 @@ from . import __version__
 from .agent import serve
 from .config import EdgeConfig, Setup, load
 from .drivers.osdp import OsdpConfig
-from .drivers.osdp_install import install
 from .drivers.registry import Context
 from .errors import EdgeError, NotRunningError, SetupError
 from .status import ask, complaints, describe
@@ -101,6 +100,8 @@ def _status(path: Path, *, as_json: bool) -> int:
 
 
 def _install(setup: Setup, device: str) -> int:
+    from .osdp_install import install
+
     table = next((table for table in setup.config.devices if table.get("device") == device), {})
     if table.get("driver") != "osdp":
         print(f"pleintemps-edge: {device!r} is no device with the driver osdp", file=sys.stderr)

@@ -14,8 +14,8 @@ from pleintemps_contract.world import ManualWorld, SystemWorld
 from pleintemps_edge import cli
 from pleintemps_edge.drivers.base import KeyPressed
 from pleintemps_edge.drivers.osdp import Osdp, OsdpConfig, read_key
-from pleintemps_edge.drivers.osdp_install import InstallError, install
 from pleintemps_edge.drivers.registry import Context
+from pleintemps_edge.osdp_install import InstallError, install
 from pleintemps_firmware_sim.devices.osdp import OsdpReader
 from tests.edge.actors import write_setup
 from tests.support.osdp_witness import DEFAULT_KEY

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Final
 
 from pleintemps_contract.keyfiles import write_secret
-from pleintemps_edge.errors import EdgeError
-from pleintemps_edge.sensing.osdp import KEY_BYTES
 
-from .osdp import OsdpConfig, read_key
-from .osdp_session import TICK_MS, Reader, Session
-from .registry import Context
-from .serial_port import OpenPort
+from .drivers.osdp import OsdpConfig, read_key
+from .drivers.osdp_session import TICK_MS, Reader, Session
+from .drivers.registry import Context
+from .drivers.serial_port import OpenPort
+from .errors import EdgeError
+from .sensing.osdp import KEY_BYTES
 
 _PATIENCE_MS: Final = 10_000
 
