@@ -78,7 +78,11 @@ def test_tls_has_its_own_port_and_needs_its_files(tmp_path: Path) -> None:
         ('device = "hall-pir"', 'device = "hall-reed"', "'hall-reed' is there twice"),
         ('lock = "hall-strike"', 'lock = "hall-bolt"', "there is no device 'hall-bolt'"),
         ('lock = "hall-strike"', 'lock = "hall-pir"', "'hall-pir' is a pir, want a nuki or"),
-        ('contact = "hall-reed"', 'contact = "hall-keypad"', "'hall-keypad' is a wiegand, want a nuki_contact or reed"),
+        (
+            'contact = "hall-reed"',
+            'contact = "hall-keypad"',
+            "'hall-keypad' is a wiegand, want a nuki_contact or reed",
+        ),
         ('readers = ["hall-keypad"]', 'readers = ["hall-keypad", "hall-keypad"]', "already serves"),
         ('contact = "hall-reed"', 'relock = "close" #', "needs a contact"),
         ('exit = "hall-handle"', 'exit = "hall-pir"', "'hall-pir' is a pir, want a rex"),
