@@ -197,7 +197,7 @@ class Agent:
         )
         for journal in (self._events, self._samples):
             journal.on_change = self._link.rebirth
-        self._events.on_replaced = lambda: self._link.begin_anew(Stream.EVENTS)
+        self._events.on_replaced = lambda: self._link.begin_anew(self._events.position)
         self._samples.on_replaced = self._samples_replaced
         self._notifier = Notifier.from_environment(line_world)
         refuse_if_too_large(self._birth(self.boot))
@@ -245,6 +245,8 @@ class Agent:
         running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.wait({running}, timeout=STOP_S)
+        for keeper in self._doors.values():
+            keeper.close()
         for lock in self._locks.values():
             lock.close()
         self._desk.close()
@@ -303,7 +305,7 @@ class Agent:
         return [door for door in doors if self._doors[door].info.physical is not DoorPhysicalState.CLOSED]
 
     def _samples_replaced(self, reason: str) -> None:
-        self._link.begin_anew(Stream.SAMPLES)
+        self._link.begin_anew(self._samples.position)
         self._own_to_replaced(reason)
 
     def _own_to_replaced(self, reason: str) -> None:

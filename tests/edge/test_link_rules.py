@@ -1,5 +1,6 @@
 """When to send, what to believe, what to carry out: pure rules of the line."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,6 +53,18 @@ def test_without_a_receipt_everything_goes_again() -> None:
     outbox.on_sent(9, now=20_000)
     outbox.on_receipt(9, now=20_100)
     assert outbox.overdue_at() is None
+
+
+def test_what_a_gateway_may_know_of_outlives_connections_and_not_the_journal() -> None:
+    outbox = Outbox()
+    outbox.begin_anew(40)
+    assert outbox.reached == 40
+    outbox.on_sent(45, now=0)
+    outbox.restart()
+    assert (outbox.sent, outbox.reached) == (0, 45)
+    outbox.on_receipt(45, now=0)
+    outbox.begin_anew(3)
+    assert (outbox.sent, outbox.receipted, outbox.reached) == (0, 0, 3)
 
 
 @given(st.lists(st.tuples(st.sampled_from("srx"), st.integers(0, 30)), max_size=60))
@@ -225,6 +238,32 @@ def test_reasons_to_refuse_a_command() -> None:
     assert guard.judge(command(2), None, 1_000) is CommandRefusal.EXPIRED
     # refused for its time, it does not come back when the clock does
     assert guard.judge(command(2), None, 10) is CommandRefusal.REPEATED
+
+
+def test_a_panel_has_its_own_two_actions() -> None:
+    guard = CommandGuard(BOOT, {"hall"}, {"alarm"})
+    for counter, (name, action, refusal) in enumerate(
+        [
+            ("alarm", DoorAction.SET_PANEL, None),
+            ("alarm", DoorAction.UNSET_PANEL, None),
+            ("alarm", DoorAction.UNLOCK, CommandRefusal.UNKNOWN_DOOR),
+            ("hall", DoorAction.UNSET_PANEL, CommandRefusal.UNKNOWN_DOOR),
+            ("hall", DoorAction.CONFIRM_FIRE_RESET, None),
+        ],
+        1,
+    ):
+        asked = msgspec.structs.replace(command(counter, door=name), action=action)
+        assert guard.judge(asked, None, 10) is refusal
+
+
+def test_nothing_that_is_refused_before_its_number_uses_it_up() -> None:
+    guard = CommandGuard(BOOT, {"hall"})
+    high = command(2**53)
+    assert guard.judge(high, Reason.RETAINED, 10) is CommandRefusal.RETAINED
+    assert guard.judge(high, Reason.OLD_EPOCH, 10) is CommandRefusal.OLD_EPOCH
+    assert guard.judge(command(2**53, boot="f" * 32), None, 10) is CommandRefusal.FOREIGN_BOOT
+    assert guard.judge(command(1), None, 10) is None
+    assert guard.judge(command(1_000), None, 10) is None
 
 
 def test_without_trusted_time_boot_and_counter_are_enough() -> None:

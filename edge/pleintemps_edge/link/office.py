@@ -9,6 +9,7 @@ from pleintemps_contract.agent_messages import (
     CommandResult,
     Event,
     GrantsHeld,
+    JournalPosition,
     Response,
     Stream,
 )
@@ -51,6 +52,9 @@ class Streams(Protocol):
 
     def wake(self) -> None:
         """There may be something to send."""
+
+    def begin_anew(self, journal: JournalPosition) -> None:
+        """This journal goes on from here."""
 
     def rebirth(self) -> None:
         """Something that the birth tells has changed."""
@@ -104,8 +108,8 @@ class Office:
         if self._ring.unusable:
             _LOG.error(line("kept-keys-unusable"))
         inbox.keys = self._ring.trusted
-        streams.events.reached = events.position.next - 1
-        streams.samples.reached = samples.position.next - 1
+        streams.begin_anew(events.position)
+        streams.begin_anew(samples.position)
         self._grants = Delivery(world, desk, events, respond, self._refuse)
         self._settings = Settings(doors, events, respond, self._refuse)
 

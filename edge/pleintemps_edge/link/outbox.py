@@ -16,7 +16,7 @@ class Outbox:
     """One stream. Numbers are those of the journal, times monotonic ms.
 
     ``reached`` is the highest number that a gateway may know: what was ever sent, and what was there when
-    the agent started, for nobody remembers what was sent before.
+    this journal was opened, for nobody remembers what was sent before.
     """
 
     reached: int = 0
@@ -53,8 +53,9 @@ class Outbox:
         self._flying.clear()
         self._waiting_since = None
 
-    def begin_anew(self) -> None:
-        """Another journal, with numbers of its own."""
+    def begin_anew(self, reached: int) -> None:
+        """Another journal, with numbers of its own, of which those up to ``reached`` are there already."""
+        self.reached = reached
         self.receipted = 0
         self.restart()
 

@@ -21,6 +21,7 @@ from pleintemps_contract.agent_messages import (
     Birth,
     ClockSource,
     CommandResult,
+    JournalPosition,
     Presence,
     Response,
     Stream,
@@ -102,9 +103,10 @@ class Link:
         """Whether there is a line to the broker."""
         return self._client is not None
 
-    def begin_anew(self, stream: Stream) -> None:
-        """Another journal goes on for ``stream``: its numbers are its own."""
-        (self.events if stream is Stream.EVENTS else self.samples).begin_anew()
+    def begin_anew(self, journal: JournalPosition) -> None:
+        """This journal goes on in the place of its stream's last one: its numbers are its own."""
+        outbox = self.events if journal.stream is Stream.EVENTS else self.samples
+        outbox.begin_anew(journal.next - 1)
         self.wake()
 
     def rebirth(self) -> None:
