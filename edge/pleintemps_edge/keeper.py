@@ -208,6 +208,13 @@ class Keeper:
         else:
             self._lock.secure()
 
+    def close(self) -> None:
+        """Hand what was not yet committed to the journal, once :meth:`run` has ended."""
+        while not self._acts.empty():
+            act = self._acts.get_nowait()
+            if act.state:
+                self._journal.append(act.records, act.state)
+
     async def _carry_out(self) -> None:
         while True:
             act = await self._acts.get()

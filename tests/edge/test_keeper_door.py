@@ -389,3 +389,18 @@ def test_two_doors_of_an_interlock_are_never_both_entered() -> None:
             task.cancel()
 
     asyncio.run(story())
+
+
+def test_what_the_end_of_the_agent_has_overtaken_is_still_committed() -> None:
+    async def story() -> None:
+        world, disk = ManualWorld(), Disk([])
+        keeper = Keeper("hall", Plan(), Bolt([]), world, disk, None)
+        keeper.happen(FireInput(True))
+        keeper.close()
+        assert disk.state == {"mode:hall": b"Fire"}
+        keeper.happen(Closed(), then=disk.log.clear)
+        keeper.happen(Closed(), then=disk.log.clear)  # nothing to record
+        keeper.close()
+        assert len(disk.waiting) == 3
+
+    asyncio.run(story())
