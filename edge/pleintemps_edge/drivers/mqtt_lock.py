@@ -4,6 +4,8 @@ import asyncio
 import logging
 from typing import Final, NamedTuple, Protocol, Self
 
+import msgspec
+
 from pleintemps_contract.agent_messages import Health
 from pleintemps_contract.errors import ConfigError
 from pleintemps_contract.logs import line
@@ -17,6 +19,8 @@ from .registry import Context
 MAX_BYTES: Final = 65_536
 UNREADABLE: Final = "unreadable message"
 """What a payload is counted as that is not what its topic promises."""
+UNDECODABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for a payload that is not the JSON it should be."""
 _LOG: Final = logging.getLogger(__name__)
 
 

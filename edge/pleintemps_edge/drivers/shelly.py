@@ -26,7 +26,7 @@ from .lock_states import (
     Reported,
     Wish,
 )
-from .mqtt_lock import UNREADABLE, Message, MqttLock
+from .mqtt_lock import UNDECODABLE, UNREADABLE, Message, MqttLock
 from .nuki import TopicPart
 from .registry import Context, DeviceConfig, driver
 
@@ -108,7 +108,7 @@ class ShellySpeech:
             if topic == f"{self.source}/rpc":
                 return self._answer(frame)
             return self._notified(frame)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except UNDECODABLE:
             return self, (Counted(UNREADABLE),)
 
     def _answer(self, frame: _Frame) -> tuple["ShellySpeech", tuple[Fact, ...]]:

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from .lock_states import Bolt, Counted, Fact, Habits, Noted, Reachable, Reported, Wish
-from .mqtt_lock import UNREADABLE, Message, MqttLock
+from .mqtt_lock import UNDECODABLE, UNREADABLE, Message, MqttLock
 from .nuki import TopicPart
 from .registry import Context, DeviceConfig, driver
 
@@ -73,7 +73,7 @@ def _there(payload: bytes) -> bool | None:
     if word.startswith("{"):
         try:
             word = msgspec.json.decode(payload, type=_Word).state
-        except msgspec.MsgspecError:
+        except UNDECODABLE:
             return None
     return {"online": True, "offline": False}.get(word)
 
@@ -105,7 +105,7 @@ class Zigbee2MqttSpeech:
             return replace(self, absent=absent), (Reachable(not absent, kept=retained),)
         try:
             cached = msgspec.json.decode(payload, type=_Cached)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except UNDECODABLE:
             return self, (Counted(UNREADABLE),)
         return self, tuple(_facts(cached, retained))
 

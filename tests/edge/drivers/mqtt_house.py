@@ -164,6 +164,9 @@ async def house(
         device = MqttDevice(Echo(core), "127.0.0.1", mosquitto.port, world)
         async with at_work(device.run()):
             await until(device.online.is_set)
+            async with spy(mosquitto.port, "test/echo") as echoes:
+                await say(mosquitto.port, "test/call", b"0")
+                await until(lambda: echoes)  # by now the broker has all that it says at the start
             async with running(lock) as seen:
                 await until(lambda: line.online)
                 it = House(world, mosquitto, line, device, lock, seen)

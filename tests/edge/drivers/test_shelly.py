@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pleintemps_contract.agent_messages import Health
 from pleintemps_edge.drivers.base import HealthChanged
-from pleintemps_edge.drivers.lock_states import Bolt, Complained, Noted, Reported
+from pleintemps_edge.drivers.lock_states import Bolt, Complained, Counted, Noted, Reported
 from pleintemps_edge.drivers.shelly import POLL_MS, ShellySpeech
 from pleintemps_firmware_sim.devices.shelly import ShellyRelay
 from tests.support.broker import Mosquitto
@@ -152,6 +152,7 @@ def test_an_old_notification_that_comes_again_is_not_believed(mosquitto: Mosquit
             await started(it)
             it.lock.release()
             await it.reports(UNLOCKED)
+            await it.still(300)  # two changes have two times
             it.lock.secure()
             await it.reports(UNLOCKED, LOCKED)
             await until(lambda: len(said) == 2)
@@ -314,6 +315,13 @@ def test_a_clock_that_was_set_back_silences_nobody() -> None:
     speech, _ = notified(speech, ts=2e9, **{"switch:0": {"output": True}})
     assert notified(speech, ts=2e9 - 30, **{"switch:0": {"output": False}})[1] == []
     assert notified(speech, ts=1.7e9, **{"switch:0": {"output": False}})[1] == [Reported(Bolt.LOCKED)]
+
+
+def test_nesting_without_end_is_one_more_unreadable_message() -> None:
+    deep = b"[" * 30_000 + b"]" * 30_000
+    speech, _ = SPEECH.ask()
+    for payload in (b'{"x":%s}' % deep, b'{"id":2,"result":{"initial_state":%s}}' % deep):
+        assert speech.hear("us/rpc", payload, False)[1] == (Counted("unreadable message"),)
 
 
 JSON = st.recursive(

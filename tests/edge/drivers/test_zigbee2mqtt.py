@@ -225,6 +225,7 @@ def heard(topic: str, payload: bytes, retained: bool = False) -> list[Any]:
         (b'["LOCK"]', [Counted("unreadable message")]),
         (b"LOCK", [Counted("unreadable message")]),
         (b"", [Counted("unreadable message")]),
+        (b'{"x":' + b"[" * 60_000, [Counted("unreadable message")]),
     ],
 )
 def test_a_cached_state(payload: bytes, facts: list[Any]) -> None:
