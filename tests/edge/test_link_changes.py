@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,12 @@ from pleintemps_contract.agent_messages import (
     Stream,
 )
 from pleintemps_contract.envelope import Signer
-from pleintemps_contract.gateway_messages import Announcement, Config, DoorTimings, GrantsManifest
+from pleintemps_contract.gateway_messages import Announcement, Config, DoorTimings, GrantsManifest, Receipt
 from pleintemps_contract.onvif import DoorAction
 from pleintemps_contract.topics import Channel
 from pleintemps_contract.wire import encode
 from pleintemps_contract.world import ManualWorld
+from pleintemps_edge.access.grants import GrantTable
 from pleintemps_edge.agent import Agent
 from pleintemps_edge.clock import Clock
 from pleintemps_edge.door import Plan
@@ -242,6 +244,58 @@ def test_a_receipt_for_what_an_earlier_start_has_sent_is_good(tmp_path: Path, mo
             assert agent._events.position.first <= sent
             await gateway.receipt(journal, Stream.EVENTS, sent)
             await until(lambda: agent._events.position.first == sent + 1)
+
+    asyncio.run(story())
+
+
+def test_only_a_new_receipt_says_that_the_gateway_is_there(tmp_path: Path, mosquitto: Mosquitto) -> None:
+    async def story() -> None:
+        async with stage(tmp_path, mosquitto, receipts=False) as (gateway, agent, _):
+            await until(lambda: gateway.records)
+            heard: list[int] = []
+            agent._office._receipted = lambda: heard.append(1)
+            topic = str(gateway.topic(Channel.RECEIPT))
+
+            def hear(revision: int, through: int) -> int:
+                receipt = Receipt(
+                    epoch=7,
+                    revision=revision,
+                    journal=agent._events.journal,
+                    stream=Stream.EVENTS,
+                    through=through,
+                )
+                agent._office.receive(topic, SIGNER.seal(topic, encode(receipt)), False)
+                return len(heard)
+
+            assert hear(50, 1) == 1
+            await until(lambda: agent._events.position.first > 1)
+            assert hear(50, 1) == 1  # the same again
+            assert hear(49, 1) == 1  # an older one
+            assert hear(51, 1) == 2  # no news, but a new one
+            assert hear(52, 0) == 2  # from before what is long receipted, kept back by somebody
+            assert hear(53, 10**9) == 2  # and one that is refused
+            assert hear(54, 1) == 3
+
+    asyncio.run(story())
+
+
+def test_a_table_of_grants_is_built_beside_the_loop(
+    tmp_path: Path, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[int] = []
+    build = GrantTable.build
+
+    def watched(*args: Any) -> GrantTable:
+        threads.append(threading.get_ident())
+        return build(*args)
+
+    monkeypatch.setattr(GrantTable, "build", watched)
+
+    async def story() -> None:
+        async with stage(tmp_path, mosquitto) as (gateway, _, _):
+            await gateway.give(grant())
+            assert len(threads) == 1
+            assert threading.get_ident() not in threads
 
     asyncio.run(story())
 
