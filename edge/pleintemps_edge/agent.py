@@ -247,8 +247,6 @@ class Agent:
             await asyncio.wait({running}, timeout=STOP_S)
         for keeper in self._doors.values():
             keeper.close()
-        for keeper in self._doors.values():
-            keeper.close()
         for lock in self._locks.values():
             lock.close()
         self._desk.close()
