@@ -137,15 +137,21 @@ DAY = datetime.timedelta(days=1)
 
 
 class Authority:
-    """Signs certificates for 127.0.0.1 that are good from ``start`` to ``end`` days from now."""
+    """Signs certificates for an address that are good from ``start`` to ``end`` days from now."""
 
     def __init__(self, name: str) -> None:
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self.certificate, _ = self._sign(self._name, self._key, -1, 9, authority=True)
+        self.certificate, _ = self._sign(self._name, self._key, -1, 9, True, "127.0.0.1")
 
     def _sign(
-        self, name: x509.Name, key: ec.EllipticCurvePrivateKey, start: float, end: float, authority: bool
+        self,
+        name: x509.Name,
+        key: ec.EllipticCurvePrivateKey,
+        start: float,
+        end: float,
+        authority: bool,
+        address: str,
     ) -> tuple[bytes, bytes]:
         now = datetime.datetime.now(datetime.UTC)
         made = (
@@ -158,19 +164,21 @@ class Authority:
             .not_valid_after(now + end * DAY)
             .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
             .add_extension(
-                x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False
+                x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), False
             )
             .sign(self._key, hashes.SHA256())
         )
         secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         return made.public_bytes(Encoding.PEM), secret
 
-    def give(self, folder: Path, name: str, start: float = -1, end: float = 1) -> None:
+    def give(
+        self, folder: Path, name: str, start: float = -1, end: float = 1, address: str = "127.0.0.1"
+    ) -> None:
         """Write ``ca.crt``, ``<name>.crt`` and ``<name>.key``."""
         folder.mkdir(exist_ok=True)
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         key = ec.generate_private_key(ec.SECP256R1())
-        certificate, secret = self._sign(subject, key, start, end, authority=False)
+        certificate, secret = self._sign(subject, key, start, end, False, address)
         (folder / "ca.crt").write_bytes(self.certificate)
         (folder / f"{name}.crt").write_bytes(certificate)
         (folder / f"{name}.key").write_bytes(secret)
@@ -213,11 +221,12 @@ def line_downs(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("start", "end", "stranger", "said"),
+    ("start", "end", "address", "stranger", "said"),
     [
-        (-3, -1, False, "certificate has expired"),
-        (1, 3, False, "certificate is not yet valid"),
-        (-1, 1, True, "certificate verify failed"),
+        (-3, -1, "127.0.0.1", False, "certificate has expired"),
+        (1, 3, "127.0.0.1", False, "certificate is not yet valid"),
+        (-1, 1, "127.0.0.1", True, "certificate verify failed"),
+        (-1, 1, "127.0.0.9", False, "IP address mismatch"),
     ],
 )
 def test_a_broker_without_a_good_certificate_is_refused_in_one_line(
@@ -226,13 +235,14 @@ def test_a_broker_without_a_good_certificate_is_refused_in_one_line(
     caplog: pytest.LogCaptureFixture,
     start: float,
     end: float,
+    address: str,
     stranger: bool,
     said: str,
 ) -> None:
     monkeypatch.setattr(session, "LONGEST_PAUSE_MS", 600)
     caplog.set_level(logging.INFO)
     site, folder = Authority("site"), tmp_path / "broker"
-    (Authority("stranger") if stranger else site).give(folder, "broker", start, end)
+    (Authority("stranger") if stranger else site).give(folder, "broker", start, end, address)
     (folder / "ca.crt").write_bytes(site.certificate)
     broker, port = tls_broker(folder)
 

@@ -28,7 +28,8 @@ _LOG: Final = logging.getLogger("link")
 
 def tls_context(folder: Path) -> ssl.SSLContext:
     """TLS 1.2 or newer with the site's authority alone and our own certificate; raises OSError."""
-    context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=str(folder / "ca.crt"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # checks certificate and name
+    context.load_verify_locations(folder / "ca.crt")
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     # a key under a password is an error, not a question on the terminal
     context.load_cert_chain(folder / "agent.crt", folder / "agent.key", password=b"none")
