@@ -1,8 +1,9 @@
 """Runs a simulated MQTT device against a real broker: connects, keeps its time, can die without a word."""
 
 import asyncio
+import contextlib
 import socket
-from typing import Any
+from typing import Any, Final
 
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
@@ -10,6 +11,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from pleintemps_contract.world import World
 
 from .mqtt_core import MqttCore, Said
+
+_FAREWELL_S: Final = 0.5
 
 
 class MqttDevice:
@@ -63,12 +66,16 @@ class MqttDevice:
         client.on_connect = client.on_subscribe = client.on_disconnect = client.on_message = None
         if in_order:
             will = self._core.will
-            client.publish(will.topic, will.payload, will.qos, will.retain)
+            if client.is_connected():
+                info = client.publish(will.topic, will.payload, will.qos, will.retain)
+                with contextlib.suppress(RuntimeError):  # the line broke meanwhile: the broker says it for us
+                    info.wait_for_publish(_FAREWELL_S)
             client.disconnect()
         else:
             connection = client.socket()
             if isinstance(connection, socket.socket):
-                connection.shutdown(socket.SHUT_RDWR)
+                with contextlib.suppress(OSError):  # the line is broken already
+                    connection.shutdown(socket.SHUT_RDWR)
             client.disconnect()  # says nothing on a dead line, but keeps the thread from connecting again
         client.loop_stop()
 
