@@ -9,9 +9,8 @@ import contextlib
 import gc
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
-from typing import Any, Final, TypeGuard
+from typing import Any, Final
 
 from pleintemps_contract.agent_messages import (
     AgentStarted,
@@ -26,18 +25,16 @@ from pleintemps_contract.agent_messages import (
 )
 from pleintemps_contract.clockconfig import open_world
 from pleintemps_contract.logs import line
-from pleintemps_contract.onvif import DoorPhysicalState
 from pleintemps_contract.world import SystemWorld, World
 
 from . import __version__
 from .access.desk import Desk
 from .clock import Clock, ntp_synchronised
 from .config import Setup
+from .devices import Devices
 from .door import CodeAccepted, FireInput
 from .drivers import registry
-from .drivers.base import Driver, Lock, Panel, Reader, SeriesSpec
 from .drivers.building import BuildingLine
-from .drivers.registry import Made
 from .errors import StateError
 from .journal.claim import claim
 from .journal.events import EventJournal, Stamp
@@ -64,22 +61,6 @@ _RTC: Final = "rtc-verified"
 _LOG: Final = logging.getLogger("agent")
 
 
-def _is_lock(device: Made) -> TypeGuard[Lock]:
-    return hasattr(device, "release")
-
-
-def _is_reader(device: Made) -> TypeGuard[Reader]:
-    return hasattr(device, "show")
-
-
-def _is_panel(device: Made) -> TypeGuard[Panel]:
-    return hasattr(device, "unset")
-
-
-def _is_driver(device: Made) -> TypeGuard[Driver]:
-    return hasattr(device, "run")
-
-
 class Agent:
     """Everything of one agent; made inside the event loop, from a setup that was checked."""
 
@@ -104,32 +85,16 @@ class Agent:
         budget = config.samples.budget_mib * 2**20
         self._samples = SampleJournal.open(setup.state, world, budget, self._samples_dropped)
         self._dropped = 0
-        self._drivers: dict[str, str] = {}
-        self._observers: list[Driver] = []
-        self._locks: dict[str, Lock] = {}
-        shows: dict[str, Reader] = {}
-        alarms: dict[str, Panel] = {}
         self._building = self._open_building(setup)
         context = registry.Context(world=world, base=setup.base, line=line_world, building=self._building)
         holding = {door.lock for door in config.doors if Keeper.holds_fire(self._kept(door.door))}
-        for table in config.devices:
-            idle = table["device"] in holding  # a fire that nobody has confirmed as over
-            device = registry.build(table, replace(context, idle=idle))
-            self._drivers[device.device] = str(table["driver"])
-            if _is_lock(device):
-                self._locks[device.device] = device
-            if _is_driver(device):
-                self._observers.append(device)
-            if _is_reader(device):
-                shows[device.device] = device
-            if _is_panel(device):
-                alarms[device.device] = device
-        readers = Readers(config.doors, shows)
+        self._devices = Devices(config.devices, context, holding)
+        readers = Readers(config.doors, self._devices.readers)
         self._doors = {
             door.door: Keeper(
                 door.door,
                 door.plan,
-                self._locks[door.lock],
+                self._devices.locks[door.lock],
                 world,
                 self._events,
                 self._kept(door.door),
@@ -145,15 +110,14 @@ class Agent:
         self._panels = {
             panel.panel: PanelKeeper(
                 panel.panel,
-                alarms[panel.device],
+                self._devices.panels[panel.device],
                 partial(self._not_shut, tuple(panel.doors)),
                 world,
                 self._events,
             )
             for panel in config.panels
         }
-        self._specs: list[SeriesSpec] = [spec for device in self._observers for spec in device.series]
-        self._metering = Metering(self._specs, self._samples, world, self._clock.read, self.boot)
+        self._metering = Metering(self._devices.series, self._samples, world, self._clock.read, self.boot)
         inbox = Inbox(config.site, config.agent, keys.trusted)
         self._desk = Desk(
             self._doors,
@@ -171,7 +135,7 @@ class Agent:
         self._router = Router(
             config.doors,
             self._doors,
-            self._observers,
+            self._devices.observers,
             readers,
             self._desk,
             self._metering,
@@ -225,7 +189,7 @@ class Agent:
                 group.create_task(keeper.run())
             for panel in self._panels.values():
                 group.create_task(panel.run())
-            for device in self._observers:
+            for device in self._devices.observers:
                 group.create_task(device.run(self._router.observe), name=device.device)
             if self._building is not None:
                 group.create_task(self._building.run())
@@ -247,7 +211,7 @@ class Agent:
             await asyncio.wait({running}, timeout=STOP_S)
         for keeper in self._doors.values():
             keeper.close()
-        for lock in self._locks.values():
+        for lock in self._devices.locks.values():
             lock.close()
         self._desk.close()
         self._metering.flush()
@@ -302,7 +266,7 @@ class Agent:
         return refusal
 
     def _not_shut(self, doors: Sequence[str]) -> list[str]:
-        return [door for door in doors if self._doors[door].info.physical is not DoorPhysicalState.CLOSED]
+        return [door for door in doors if not self._doors[door].closed]
 
     def _samples_replaced(self, reason: str) -> None:
         self._link.begin_anew(self._samples.position)
@@ -350,7 +314,7 @@ class Agent:
             clock=reading.source,
             clock_trusted=reading.trusted,
             nonce=nonce,
-            devices=[self._device_info(name, driver) for name, driver in self._drivers.items()],
+            devices=[self._device_info(name, driver) for name, driver in self._devices.drivers.items()],
             doors=[keeper.info for keeper in self._doors.values()],
             series=[
                 SeriesInfo(
@@ -361,7 +325,7 @@ class Agent:
                     kind=spec.kind,
                     max_silence_s=spec.max_silence_s,
                 )
-                for spec in self._specs
+                for spec in self._devices.series
             ],
             journals=[self._events.position, self._samples.position],
             grants=self._office.held,

@@ -1,6 +1,7 @@
 """The composition at its doors: fire, lockdown, tamper, locks that report, readers that show."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from pleintemps_contract.agent_messages import DoorInfo, Event, FireInputChanged, Health, TamperChanged
 from pleintemps_contract.onvif import DoorAction, DoorMode, LockPhysicalState
 from pleintemps_edge.agent import Agent
-from pleintemps_edge.door import Commanded, PlanChanged
+from pleintemps_edge.door import CodeAccepted, Commanded, PlanChanged
 from pleintemps_edge.drivers import base
 from pleintemps_edge.drivers.base import Feedback, HealthChanged
 
@@ -168,7 +169,12 @@ def test_every_key_is_answered_and_so_are_cards_and_whole_codes(tmp_path: Path) 
                     router.observe(seen)
                 await until(lambda: not router.attempts)
                 assert shown == [Feedback.KEY, *[Feedback.REFUSED] * 3]
-                agent._doors["hall"].happen(PlanChanged(agent._doors["hall"].plan))
-                assert shown[-1] is Feedback.REFUSED
+                # a door that stands open warns at its readers
+                plan = replace(agent._doors["hall"].plan, open_ms=300, pre_alarm_ms=250)
+                await until(lambda: agent._doors["hall"].closed)
+                agent._doors["hall"].happen(PlanChanged(plan))
+                agent._doors["hall"].happen(CodeAccepted("a" * 32))
+                router.observe(base.ContactChanged("hall-reed", True, 0, agent._world.monotonic()))
+                await until(lambda: shown[4:] == [Feedback.PRE_ALARM, Feedback.QUIET])
 
     asyncio.run(story())
