@@ -1,4 +1,4 @@
-"""The gateway changes its key while real agents listen: each of them follows, and forgets the old one."""
+"""What a running gateway tells real agents about itself and them: a change of its key, timings of doors."""
 
 import json
 from collections.abc import Iterator
@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine, create_engine, select
 
 from pleintemps_gateway.cli import main
+from pleintemps_gateway.store import schema
 from tests.support.broker import find_mosquitto
 from tests.support.waiting import wait_for
 
@@ -54,3 +56,41 @@ def test_agents_follow_a_change_of_key_and_forget_the_old_one(
     wait_for(evening.done, within_s=120, what="end of the evening")
     report = demo.call(demo.demo.settle(), within_s=60)
     assert report["codes_accepted"] == report["people"]["codes_accepted"] > 0
+
+
+def test_a_real_agent_takes_timings_and_goes_back_to_its_own(demo: RunningDemo) -> None:
+    file = demo.data / "gateway.toml"
+    gateway = demo.demo.installation.gateway
+    engine = create_engine(f"sqlite:///{demo.database}")
+    first = demo.demo.plan.agents[0]
+
+    def answer() -> tuple[bool | None, str | None]:
+        columns = schema.agents.c
+        with engine.connect() as connection:
+            query = select(columns.config_applied, columns.config_detail).where(columns.agent == first)
+            row = connection.execute(query).one()
+        return row.config_applied, row.config_detail
+
+    def restart(text: str) -> None:
+        gateway.kill()
+        demo.call(gateway.wait(), within_s=10)
+        file.write_text(text, encoding="utf-8")
+        demo.call(gateway.start(), within_s=10)
+
+    plain = file.read_text(encoding="utf-8")
+    assert answer() == (None, None)
+    head, door, rest = plain.partition("[[sites.doors]]")
+    block, gap, tail = rest.partition("\n\n")
+    timed = f"{head}{door}{block}\n[sites.doors.timings]\nrelease_ms = 7000{gap}{tail}"
+    restart(timed)
+    wait_for(lambda: answer()[0] is True, within_s=60, what="timings that the agent applied")
+    restart(plain)
+    wait_for(lambda: _told(engine, first) == {}, within_s=60, what="the end of the timings")
+    wait_for(lambda: answer()[0] is True, within_s=60, what="the agent's own times again")
+    engine.dispose()
+
+
+def _told(engine: Engine, agent: str) -> object:
+    with engine.connect() as connection:
+        query = select(schema.agents.c.config).where(schema.agents.c.agent == agent)
+        return json.loads(connection.execute(query).scalar_one() or "null")
