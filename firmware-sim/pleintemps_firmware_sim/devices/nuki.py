@@ -99,11 +99,12 @@ class NukiLock:
     def receive(self, topic: str, payload: bytes, now: int) -> None:
         self._advance(now)
         name = topic.rpartition("/")[2]
-        if name == "lockAction":
-            action = int(payload) if payload in (b"1", b"2", b"3") else None
-        else:
-            wanted = Action.LOCK if name == "lock" else Action.UNLOCK
-            action = wanted if payload == b"true" else None
+        simple = {"lock": Action.LOCK, "unlock": Action.UNLOCK}
+        action: int | None = None
+        if name == "lockAction" and payload in (b"1", b"2", b"3"):
+            action = int(payload)
+        elif name in simple and payload == b"true":
+            action = simple[name]
         if action is None or self.deaf:
             return
         self.heard.append(action)
