@@ -210,9 +210,10 @@ class SiteMemory:
         except ContractError as error:
             self.refuse(source, reason_of(str(error)))
             return
-        body, cleaned = clean(body, message.payload)
-        if cleaned:
-            self.refuse(source, _CLEANED, cleaned)
+        if not isinstance(body, SamplesBatch):  # the many, which hold no text
+            body, cleaned = clean(body, message.payload)
+            if cleaned:
+                self.refuse(source, _CLEANED, cleaned)
         match body:
             case EventsBatch():
                 self._events(conn, topic.agent, source, body)
