@@ -19,7 +19,7 @@ run: install ## Start the demo building; DEMO_ARGS="--for 60 --json" and the lik
 	@exec $(BIN)/pleintemps-sim demo $(DEMO_ARGS)
 
 test-system: install
-	@scripts/system-packages.sh mosquitto chromium postgresql influxdb victoria-metrics npm
+	@scripts/system-packages.sh mosquitto chromium postgresql influxdb victoria-metrics libfaketime strace npm
 	@scripts/node-packages.sh
 
 # loadgroup: tests marked `serial` share one worker, so no two of them run at a time
@@ -30,8 +30,9 @@ soak: test-system ## The tests that take minutes each
 	@$(BIN)/python -m pytest -m soak $(TEST_ARGS)
 
 bench: install ## Measure; one JSON line each
-	@scripts/system-packages.sh mosquitto
+	@scripts/system-packages.sh mosquitto strace
 	@$(BIN)/python -m tests.bench.unlock --json
+	@$(BIN)/python -m tests.bench.footprint --json
 	@$(BIN)/python -m tests.bench.ingest --json
 
 lint: install ## Style, types and the arrows between packages

@@ -12,6 +12,8 @@ have() {
         postgresql) ls /usr/lib/postgresql/*/bin/initdb ;;
         influxdb) PATH="$PATH:/usr/sbin" command -v influxd ;;
         npm) command -v npm ;;
+        libfaketime) ls /usr/lib/*/faketime/libfaketimeMT.so.1 ;;
+        strace) command -v strace ;;
         victoria-metrics) command -v victoria-metrics ;;
         *) echo "system-packages: unknown name $1" >&2; exit 2 ;;
     esac >/dev/null 2>&1

@@ -5,14 +5,17 @@ import configparser
 import shutil
 import socket
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pleintemps_contract.agent_messages import Event
 from pleintemps_contract.world import ManualWorld
+from pleintemps_edge.door import Plan
+from pleintemps_edge.keeper import Keeper
 from pleintemps_edge.systemd.notify import Notifier
 
 UNIT = resources.files("pleintemps_edge.systemd") / "pleintemps-edge.service"
@@ -53,6 +56,74 @@ def test_the_watchdog_is_fed_after_each_self_check_and_starves_when_one_hangs(tm
         assert heard() == "WATCHDOG=1"
         running.cancel()
         systemd.close()
+
+    asyncio.run(story())
+
+
+class NoLock:
+    """A lock that does nothing."""
+
+    device = "strike"
+    confirms = False
+    frees_when_idle = False
+
+    def release(self) -> None: ...
+
+    def secure(self) -> None: ...
+
+    def idle(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Memory:
+    """Commits at once."""
+
+    def append(
+        self, events: Sequence[Event], state: Mapping[str, bytes] | None = None
+    ) -> "asyncio.Future[int]":
+        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        future.set_result(0)
+        return future
+
+
+def test_a_hung_door_starves_the_watchdog() -> None:
+    """With the control: the same door feeds it before and after it hangs."""
+
+    async def story() -> None:
+        world = ManualWorld()
+        keeper = Keeper("hall", Plan(), NoLock(), world, Memory(), None)
+        free = asyncio.Event()
+        carry_out, hung = keeper._carry_out, asyncio.Event()
+
+        async def stuck() -> None:
+            hung.set()
+            await free.wait()
+            await carry_out()
+
+        first = asyncio.create_task(carry_out())
+        fed: list[int] = []
+        notifier = Notifier(world, "@nobody", 5_000)
+
+        async def self_check() -> None:
+            await keeper.probe()
+            fed.append(world.monotonic())
+
+        running = asyncio.create_task(notifier.run(self_check))
+        await world.advance(10_000)
+        assert fed == [0, 5_000, 10_000]
+        first.cancel()
+        second = asyncio.create_task(stuck())
+        await hung.wait()
+        await world.advance(60_000)
+        assert fed == [0, 5_000, 10_000], "a door that hangs was taken for well"
+        free.set()
+        await world.advance(0)
+        assert fed[3:] == [70_000]
+        await world.advance(5_000)
+        assert fed[4:] == [75_000]
+        running.cancel()
+        second.cancel()
 
     asyncio.run(story())
 

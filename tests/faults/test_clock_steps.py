@@ -1,6 +1,7 @@
 """The clock leaps by hours and years and comes back: a code opens within its window and at no other time."""
 
 import asyncio
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -130,11 +131,19 @@ def test_codes_open_again_after_a_leap(
 
 
 def faketime(file: Path) -> dict[str, str]:
-    """What makes a process believe the time in ``file``: seconds that it is ahead."""
+    """What makes a process believe the time in ``file``: seconds that it is ahead.
+
+    Its loop is asyncio's own: libfaketime sets the coarse monotonic clock too, which libuv goes by and which
+    no machine lets anybody set.
+    """
     found = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
     if not found:
         pytest.skip("libfaketime is not installed")
+    without = file.parent / "without-uvloop"
+    without.mkdir()
+    (without / "uvloop.py").write_text('raise ImportError("as on a 32-bit Pi")\n')
     return {
+        "PYTHONPATH": str(without),
         "LD_PRELOAD": str(found[0]),
         "FAKETIME_TIMESTAMP_FILE": str(file),
         "FAKETIME_NO_CACHE": "1",
@@ -166,12 +175,19 @@ async def real_clock_leaps(folder: Path, port: int) -> str:
         await gateway.give(grant(start=now - HOUR, end=now + HOUR), tempting)
 
         async def attempt(code: str) -> bool:
-            """Whether the strike let go."""
+            """Whether the strike let go. What a busy machine makes unreadable is cleared and typed again."""
             opened, refused = len(door.releases), len(gateway.events(AccessRefused))
             await door.type(code)
-            await until(lambda: len(door.releases) > opened or len(gateway.events(AccessRefused)) > refused)
+            with contextlib.suppress(TimeoutError):
+                await until(
+                    lambda: len(door.releases) > opened or len(gateway.events(AccessRefused)) > refused
+                )
             if len(door.releases) == opened:
-                return False
+                refusals = gateway.events(AccessRefused)[refused:]
+                if refusals and refusals[-1].reason is not RefusalReason.UNREADABLE:
+                    return False
+                door.press("*")
+                return await attempt(code)
             await door.contact(True)
             await until(lambda: not door.board.level(STRIKE), 10)
             await door.contact(False)
@@ -179,9 +195,7 @@ async def real_clock_leaps(folder: Path, port: int) -> str:
 
         for leap in leaps:
             set_clock(leap)
-            assert not await attempt(OTHER), (
-                f"opened {leap} ms ahead, without signed time"
-            )
+            assert not await attempt(OTHER), f"opened {leap} ms ahead, without signed time"
             if leap == leaps[1]:
                 break  # one more wrong one and the keypad would have to wait
         set_clock(0)
@@ -193,7 +207,7 @@ async def real_clock_leaps(folder: Path, port: int) -> str:
         while not (await asyncio.to_thread(ask, folder / "state")).clock_trusted:
             await asyncio.sleep(0.02)
         await until(lambda: gateway.records and max(gateway.records.items())[1].boot != boot)
-        assert await attempt(CODE), gateway.events(AccessRefused)
+        assert await attempt(CODE)
         for leap in leaps:
             set_clock(leap)
             assert await attempt(CODE), f"refused inside its window, {leap} ms ahead"

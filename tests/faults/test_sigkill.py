@@ -89,6 +89,8 @@ async def kill_again_and_again(folder: Path, port: int, times: int, seed: int) -
             gateway.keep_back = lambda: chance.randrange(4)
             boots: set[str] = set()
             for _ in range(times):
+                if chance.random() < 0.7:  # the others are killed while they start
+                    await door.serve()
                 await asyncio.wait(
                     {evening := asyncio.create_task(busy_evening(door, chance))},
                     timeout=chance.uniform(0.0, 2.2),

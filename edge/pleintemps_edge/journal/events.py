@@ -43,7 +43,7 @@ MAX_IN_MEMORY: Final = 20_000
 """Records of a journal in memory, some 8 MB; the oldest go first."""
 HOME_S: Final = 10.0
 """Real time between two looks whether the disk works again."""
-_PATIENCE: Final = 3
+_PATIENCE: Final = 2
 """So often in a row a file may fail on a disk that takes others."""
 _LOG: Final = logging.getLogger("journal")
 

@@ -38,7 +38,7 @@ from .writer import Moved, Opened, Writer
 COMMIT_S: Final = 30.0
 MEMORY_BUDGET: Final = 8 * 2**20
 """Bytes of batches that wait in memory for a disk."""
-_PATIENCE: Final = 3
+_PATIENCE: Final = 2
 """So often in a row a file may fail on a disk that takes others."""
 _LOG: Final = logging.getLogger("journal")
 
