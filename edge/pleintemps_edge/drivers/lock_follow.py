@@ -47,7 +47,7 @@ _DETAIL: Final = 200
 def step(state: Follow, fact: Fact, now: int) -> tuple[Follow, tuple[Effect, ...]]:
     """What ``fact`` changes at the monotonic time ``now``, and what is to be done."""
     was_there = state.present
-    done = look = False
+    done = look = again = False
     match fact:
         case Wished(wish):
             state = _wished(state, wish)
@@ -65,7 +65,7 @@ def step(state: Follow, fact: Fact, now: int) -> tuple[Follow, tuple[Effect, ...
             elif not kept:
                 # it has started anew: what it was told may have been said to nobody
                 was_there = False
-                state = replace(state, pending=None, unmet=state.wish in state.habits.goals)
+                state, again = _anew(state)
         case Reported():
             state, done = _reported(state, fact, now)
         case Answered(ok, words):
@@ -80,7 +80,7 @@ def step(state: Follow, fact: Fact, now: int) -> tuple[Follow, tuple[Effect, ...
         case Tick():
             if state.waits_until is not None and now >= state.waits_until:
                 state = replace(state, waits_until=None)
-    effects: list[Effect] = []
+    effects: list[Effect] = [Send(state.wish)] if again else []
     if state.present:
         state = _pursue(state, now, effects)
         state = _ask(state, now, effects, back=look or not was_there)
@@ -162,6 +162,20 @@ def _forget(state: Follow) -> Follow:
         renew_at=None,
         moving_since=None,
     )
+
+
+def _anew(state: Follow) -> tuple[Follow, bool]:
+    """The state after a new start of the lock, and whether the command under way is sent once more.
+
+    It keeps its time: a lock that starts over and over is in trouble all the same.
+    """
+    pending = state.pending
+    if pending is None or pending.wish is not state.wish:
+        return replace(state, pending=None, unmet=state.wish in state.habits.goals), False
+    if pending.tries >= TRIES:
+        return state, False
+    again = replace(pending, tries=pending.tries + 1, answered=False, refused="")
+    return replace(state, pending=again), True
 
 
 def _wished(state: Follow, wish: Wish) -> Follow:

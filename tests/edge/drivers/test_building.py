@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import signal
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,24 @@ def test_nothing_is_kept_for_later(mosquitto: Mosquitto) -> None:
                 await until(lambda: heard)
             assert line.publish("lock", b"late") is False
             assert heard == [b"now"]
+
+    asyncio.run(story())
+
+
+def test_a_broker_that_hangs_is_no_line(mosquitto: Mosquitto) -> None:
+    async def story() -> None:
+        process = mosquitto._process
+        assert process is not None
+        async with a_line(mosquitto.port) as line:
+            await until(lambda: line.online)
+            process.send_signal(signal.SIGSTOP)
+            try:
+                assert line.publish("lock", b"2") is True
+                await until(lambda: not line.online, within_s=30)
+                assert line.publish("lock", b"3") is False
+            finally:
+                process.send_signal(signal.SIGCONT)
+            await until(lambda: line.online, within_s=30)
 
     asyncio.run(story())
 

@@ -202,6 +202,19 @@ def test_a_released_relay_is_renewed_for_as_long_as_it_is_wished(story: list[tup
     assert Send(Wish.RELEASE) not in it.wait(60_000)
 
 
+@given(HABITS, st.integers(100, 5_000))
+def test_a_lock_that_starts_over_and_over_is_in_trouble_all_the_same(habits: Habits, pause: int) -> None:
+    it = Story(habits)
+    it.take(*UP, Wished(Wish.RELEASE))
+    for _ in range(2 * habits.confirm_ms // pause + 2):
+        it.wait(pause)
+        it.take(Reachable(True))
+        if it.state.trouble is not None:
+            break
+    found = health(it.state)
+    assert found is not None and found[0] is Health.SILENT
+
+
 def test_one_command_at_a_time_and_the_last_wish_wins() -> None:
     it = Story(MOTOR)
     it.take(*UP, Answered(True), Reported(Bolt.LOCKED))
