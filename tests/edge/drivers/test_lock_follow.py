@@ -196,7 +196,7 @@ def test_a_released_relay_is_renewed_for_as_long_as_it_is_wished(story: list[tup
         effects = it.wait(5_000)
         assert Send(Wish.RELEASE) in effects
         assert not any(isinstance(effect, Say) for effect in effects)
-        it.take(Reported(Bolt.UNLOCKED), Answered(True))
+        assert not any(isinstance(effect, Say) for effect in it.take(Reported(Bolt.UNLOCKED), Answered(True)))
     it.take(Wished(Wish.SECURE), Answered(True), Reported(Bolt.LOCKED))
     assert it.sent()[before:].count(Wish.SECURE) == 1
     assert Send(Wish.RELEASE) not in it.wait(60_000)
@@ -211,8 +211,33 @@ def test_a_lock_that_starts_over_and_over_is_in_trouble_all_the_same(habits: Hab
         it.take(Reachable(True))
         if it.state.trouble is not None:
             break
+        assert it.sent().count(Wish.RELEASE) <= TRIES
     found = health(it.state)
     assert found is not None and found[0] is Health.SILENT
+
+
+@pytest.mark.parametrize("habits", [MOTOR, RADIO, RELAY])
+@pytest.mark.parametrize("gone", [Line(False), Reachable(False)])
+def test_who_was_away_is_unknown_until_it_reports_and_hears_the_present_wish(
+    habits: Habits, gone: Fact
+) -> None:
+    it = Story(habits)
+    it.take(*UP, Answered(True), Reported(Bolt.LOCKED))
+    assert it.take(gone) == [Say(LockPhysicalState.UNKNOWN)]
+    effects = it.take(*UP)
+    assert effects.count(Send(Wish.SECURE)) >= 1
+    assert not any(isinstance(effect, Say) for effect in effects)
+    assert it.take(Reported(Bolt.LOCKED))[-1] == Say(LockPhysicalState.LOCKED)
+
+
+@pytest.mark.parametrize("habits", [MOTOR, RADIO, RELAY])
+def test_a_lock_that_was_known_and_falls_silent_is_unknown(habits: Habits) -> None:
+    it = Story(habits)
+    it.take(*UP, Answered(True), Reported(Bolt.LOCKED), Wished(Wish.RELEASE))
+    it.wait(habits.confirm_ms)
+    assert it.said()[-1] is LockPhysicalState.UNKNOWN
+    it.take(Reported(Bolt.LOCKED))
+    assert it.said()[-1] is LockPhysicalState.LOCKED
 
 
 def test_one_command_at_a_time_and_the_last_wish_wins() -> None:
