@@ -1,5 +1,7 @@
 """What a door should be in, told by the words of the rules: the tests' own account of its layers."""
 
+from hypothesis import strategies as st
+
 from pleintemps_contract.onvif import DoorAction, DoorMode
 from pleintemps_edge.door import (
     CodeAccepted,
@@ -10,10 +12,27 @@ from pleintemps_edge.door import (
     FreeOpening,
     LockdownButton,
     Neighbour,
+    Plan,
 )
 
 L, U, A = DoorMode.LOCKED, DoorMode.UNLOCKED, DoorMode.ACCESSED
 B, D, O = DoorMode.BLOCKED, DoorMode.LOCKED_DOWN, DoorMode.LOCKED_OPEN  # noqa: E741
+CONFIRM_MS = 500
+"""The shortest patience with a lock among the plans."""
+PLANS = st.builds(
+    Plan,
+    release_ms=st.integers(1_000, 10_000),
+    open_ms=st.integers(1_000, 60_000),
+    extended_release_ms=st.integers(10_000, 20_000),
+    extended_open_ms=st.integers(60_000, 90_000),
+    relock_delay_ms=st.integers(0, 5_000),
+    pre_alarm_ms=st.integers(0, 61_000),
+    relock=st.sampled_from(["open", "close"]),
+    exit_releases=st.booleans(),
+    frees_when_idle=st.booleans(),
+    confirms=st.booleans(),
+    confirm_ms=st.integers(CONFIRM_MS, 5_000),
+)
 
 
 class Layers:
