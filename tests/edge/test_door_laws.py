@@ -330,13 +330,8 @@ class DoorMachine(RuleBasedStateMachine):
         after, effects = transition(self.state, Tick(), now)
         assert not any(isinstance(effect, Release | Idle | Refuse) for effect in effects)
         assert after.released <= self.state.released
-        before = self.state
-        assert (after.fire, after.lockdown, after.locked_open, after.operator) == (
-            before.fire,
-            before.lockdown,
-            before.locked_open,
-            before.operator,
-        )
+        for layer in ("fire", "lockdown", "locked_open", "operator"):
+            assert getattr(after, layer) == getattr(self.state, layer)
 
     @rule()
     def restart(self) -> None:
