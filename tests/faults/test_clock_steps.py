@@ -180,7 +180,7 @@ async def real_clock_leaps(folder: Path, port: int) -> str:
             await door.type(code)
             with contextlib.suppress(TimeoutError):
                 await until(
-                    lambda: len(door.releases) > opened or len(gateway.events(AccessRefused)) > refused
+                    lambda: len(door.releases) > opened or len(gateway.events(AccessRefused)) > refused, 3
                 )
             if len(door.releases) == opened:
                 refusals = gateway.events(AccessRefused)[refused:]
