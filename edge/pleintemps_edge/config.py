@@ -295,6 +295,7 @@ def _door_problems(config: EdgeConfig) -> Iterator[str]:
         shared: list[Use] = [("fire", door.fire), ("lockdown", door.lockdown)]
         yield from _served(config, f"door {door.door}", [*own, *shared])
         yield from _taken(f"door {door.door}", door.door, own, users)
+    yield from _bolt_problems(config)
     yield from _interlock_problems(config)
     for panel in config.panels:
         where = f"panel {panel.panel}"
@@ -335,6 +336,21 @@ def _taken(where: str, name: str, uses: list[Use], users: dict[str, str]) -> Ite
             yield f"{where}: {key}: {device!r} already serves {users[device]!r}"
         if device is not None:
             users.setdefault(device, name)
+
+
+def _bolt_problems(config: EdgeConfig) -> Iterator[str]:
+    """Doors whose lock would throw its bolt past the frame: only a door that is shut may be locked."""
+    throws = set()
+    for table in config.devices:
+        try:
+            device = registry.read(table)
+        except ConfigError:
+            continue  # it is said where devices are checked
+        if device.throws_bolt():
+            throws.add(device.device)
+    for door in config.doors:
+        if door.lock in throws and (door.contact is None or door.relock != "close"):
+            yield f'door {door.door}: its lock throws a bolt: it needs a contact and `relock` = "close"'
 
 
 def _interlock_problems(config: EdgeConfig) -> Iterator[str]:

@@ -22,9 +22,13 @@ STRIKE = 'driver = "strike"\npin = 27'
 NUKI = 'driver = "nuki"\nlock_id = "1A2B3C4D"'
 
 
-def with_nuki(folder: Path, port: int, more: str = "") -> Path:
+def with_nuki(folder: Path, port: int, more: str = "", relock: str = 'relock = "close"') -> Path:
     path = write_setup(folder, 9)  # no gateway far and wide
-    text = path.read_text().replace(STRIKE, NUKI)
+    text = (
+        path.read_text()
+        .replace(STRIKE, NUKI)
+        .replace('lock = "hall-strike"', f'lock = "hall-strike"\n{relock}')
+    )
     building = f'[building]\nurl = "mqtt://127.0.0.1:{port}"\n{more}\n[clock]'
     path.write_text(text.replace("[clock]", building))
     return path
@@ -50,6 +54,11 @@ def test_a_command_moves_the_lock_and_the_end_locks_it(mosquitto: Mosquitto, tmp
             assert nuki.heard[:2] == [Action.LOCK, Action.UNLATCH]
 
     asyncio.run(story())
+
+
+def test_a_bolt_is_thrown_into_the_frame_only(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match="throws a bolt"):
+        load(with_nuki(tmp_path, 1883, relock=""))
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,9 @@ class NukiConfig(DeviceConfig, frozen=True, kw_only=True):
     release: Literal["unlatch", "unlock"] = "unlatch"
     confirm_s: Annotated[float, Meta(ge=1, le=60)] = 12.0
 
+    def throws_bolt(self) -> bool:
+        return True
+
     def needs_building(self) -> bool:
         return True
 

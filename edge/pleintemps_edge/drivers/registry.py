@@ -33,6 +33,10 @@ class DeviceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         """Serial ports that the device takes, as configured."""
         return ()
 
+    def throws_bolt(self) -> bool:
+        """Whether it is a lock that throws its bolt at its own moment: past the frame of an open door."""
+        return False
+
     def needs_building(self) -> bool:
         """Whether the device is reached over the building's own broker."""
         return False

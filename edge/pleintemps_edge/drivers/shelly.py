@@ -29,6 +29,7 @@ from .lock_states import (
 from .mqtt_lock import UNDECODABLE, UNREADABLE, Message, MqttLock
 from .nuki import TopicPart
 from .registry import Context, DeviceConfig, driver
+from .supply import Cut, refuse_if_it_could_lock_in
 
 POLL_MS: Final = 15_000
 _DOUBLE_S: Final = 60.0
@@ -40,14 +41,21 @@ Wiring = Literal["energise-to-unlock", "energise-to-lock"]
 class ShellyConfig(DeviceConfig, frozen=True, kw_only=True):
     """``prefix`` is the relay's topic prefix, ``switch`` the number of its output.
 
-    ``hold_s`` is after how long a released strike falls back by itself if the agent does not renew it.
+    ``supply_cut_by`` as for a strike. ``hold_s`` is after how long a released strike falls back by itself if
+    the agent does not renew it.
     """
 
     prefix: TopicPart
     switch: Annotated[int, Meta(ge=0, le=7)] = 0
     wiring: Wiring = "energise-to-unlock"
+    supply_cut_by: tuple[Cut, ...] = ()
     hold_s: Annotated[float, Meta(ge=3, le=60)] = 10.0
     confirm_s: Annotated[float, Meta(ge=1, le=60)] = 3.0
+
+    def __post_init__(self) -> None:
+        refuse_if_it_could_lock_in(
+            holds_by_current=self.wiring == "energise-to-lock", cut_by=self.supply_cut_by
+        )
 
     def needs_building(self) -> bool:
         return True

@@ -14,6 +14,7 @@ from .contact import follow
 from .gpio import Level, PinNumber, Pull, open_input, open_output
 from .health import HealthReporter
 from .registry import Context, DeviceConfig, driver
+from .supply import Cut, refuse_if_it_could_lock_in
 
 ANSWER_MS: Final = 1_000
 """A bolt that has not followed by then answers with where it is."""
@@ -32,7 +33,7 @@ class StrikeConfig(DeviceConfig, frozen=True, kw_only=True):
     pin: PinNumber
     energise: Level = "high"
     wiring: Literal["energise-to-unlock", "energise-to-lock"] = "energise-to-unlock"
-    supply_cut_by: tuple[Literal["exit", "fire"], ...] = ()
+    supply_cut_by: tuple[Cut, ...] = ()
     bolt_pin: PinNumber | None = None
     locked_when: Level = "low"
     bolt_pull: Pull = "up"
@@ -40,11 +41,9 @@ class StrikeConfig(DeviceConfig, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.bolt_pin == self.pin:
             raise ValueError("`pin` and `bolt_pin` are the same pin")
-        if self.wiring == "energise-to-lock" and set(self.supply_cut_by) != {"exit", "fire"}:
-            raise ValueError(
-                "a magnetic lock needs the exit button and the fire panel's contact in series with its"
-                ' supply: wire both, then say so: `supply_cut_by` = ["exit", "fire"]'
-            )
+        refuse_if_it_could_lock_in(
+            holds_by_current=self.wiring == "energise-to-lock", cut_by=self.supply_cut_by
+        )
         if self.bolt_pin is None and (self.locked_when, self.bolt_pull) != ("low", "up"):
             raise ValueError("`locked_when` and `bolt_pull` go with `bolt_pin`")
 

@@ -50,6 +50,9 @@ class Zigbee2MqttConfig(DeviceConfig, frozen=True, kw_only=True):
     base: TopicPart = "zigbee2mqtt"
     confirm_s: Annotated[float, Meta(ge=1, le=60)] = 12.0
 
+    def throws_bolt(self) -> bool:
+        return True
+
     def needs_building(self) -> bool:
         return True
 

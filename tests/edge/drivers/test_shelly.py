@@ -18,7 +18,7 @@ from tests.support.broker import Mosquitto
 from .mqtt_house import LOCKED, UNKNOWN, UNLOCKED, House, house, say, spy, until
 
 TABLE: dict[str, Any] = {"device": "hall-relay", "driver": "shelly", "prefix": "shellyplus1-a8032a"}
-MAGNET = TABLE | {"wiring": "energise-to-lock"}
+MAGNET = TABLE | {"wiring": "energise-to-lock", "supply_cut_by": ["exit", "fire"]}
 CONFIRM_MS = 3_000
 HOLD_MS = 10_000
 
