@@ -46,10 +46,10 @@ def web(path: Path) -> None:
 
     import uvicorn
 
-    from pleintemps_gateway.access.delivery import delivery_of
     from pleintemps_gateway.access.service import CodeDesk
     from pleintemps_gateway.api.app import create_app
     from pleintemps_gateway.api.serve import Server
+    from pleintemps_gateway.delivery.outbox import Outbox
     from pleintemps_gateway.store.engine import migrate, open_engine
 
     config = load(path)
@@ -57,7 +57,7 @@ def web(path: Path) -> None:
     keys = load_gateway_keys(Path(config.keys))
     migrate(config.database_url)
     engine = open_engine(config.database_url)
-    desk = CodeDesk(keys.sealing, world, delivery_of(config))
+    desk = CodeDesk(keys.sealing, world, Outbox(config.delivery, keys.sealing, world))
     family = socket.AF_INET6 if ":" in config.web.host else socket.AF_INET
     with socket.socket(family) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

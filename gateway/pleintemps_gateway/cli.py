@@ -228,15 +228,16 @@ def _user_add(options: argparse.Namespace) -> int:
 
 
 def _booking_add(options: argparse.Namespace) -> int:
-    from pleintemps_gateway.access.delivery import delivery_of
     from pleintemps_gateway.access.service import CodeDesk
     from pleintemps_gateway.bookings.service import create
+    from pleintemps_gateway.delivery.outbox import Outbox
     from pleintemps_gateway.keys import load_gateway_keys
     from pleintemps_gateway.store.engine import write_transaction
 
     config, engine, world = _open(options)
     site = _site(config, options.site)
-    desk = CodeDesk(load_gateway_keys(Path(config.keys)).sealing, world, delivery_of(config))
+    sealing = load_gateway_keys(Path(config.keys)).sealing
+    desk = CodeDesk(sealing, world, Outbox(config.delivery, sealing, world))
     with write_transaction(engine, [site.site]) as conn:
         made = create(
             conn,

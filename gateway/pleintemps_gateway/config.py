@@ -140,9 +140,15 @@ class SiteConfig(_Table, frozen=True, kw_only=True):
 
 
 class DeliveryConfig(_Table, frozen=True, kw_only=True):
-    """Where an issued code goes: nowhere, or as a file for each into ``state/outbox``."""
+    """How people are told: not at all, as a file for each message in ``state/outbox``, or through Apprise.
 
-    kind: Literal["none", "spool"] = "none"
+    ``urls_file`` (TOML, readable by its owner only) holds the addresses of Apprise, ``mail`` and ``sms``, each
+    with ``{mail}`` or ``{phone}`` where the person's own goes. ``channels`` says which of them it has.
+    """
+
+    kind: Literal["none", "spool", "apprise"] = "none"
+    urls_file: str = ""
+    channels: Annotated[tuple[Literal["mail", "sms"], ...], Meta(min_length=1)] = ("mail",)
 
 
 class SeriesConfig(_Table, frozen=True, kw_only=True):

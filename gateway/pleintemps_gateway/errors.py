@@ -9,7 +9,9 @@
     │   ├── CalendarError (ValueError)        bytes that are no calendar at all
     │   ├── BookingError (ValueError)         a booking that cannot be taken; ``reason`` is one of a few words
     │   ├── SeriesDownError (OSError)         the series database takes nothing now
-    │   └── LinesRefusedError (ValueError)    the series database will never take these lines
+    │   ├── LinesRefusedError (ValueError)    the series database will never take these lines
+    │   ├── UndeliveredError (OSError)        a message that no channel has accepted
+    │   └── UnsealedError (ValueError)        a sealed message that cannot be opened
     └── StoreError (RuntimeError)             our own store cannot be used or has failed
         ├── StoreBusyError (TimeoutError)     the writer's queue stayed full
         └── CodesExhaustedError               the allocator finds no free code of this length
@@ -68,6 +70,21 @@ class SeriesDownError(OutsideError, OSError):
 
 class LinesRefusedError(OutsideError, ValueError):
     """The series database has read these lines and will never take them as they are."""
+
+
+class UndeliveredError(OutsideError, OSError):
+    """A message that a channel did not accept; ``final`` if trying again is of no use.
+
+    The text is for caretakers: no address, name or code.
+    """
+
+    def __init__(self, message: str, *, final: bool = False) -> None:
+        super().__init__(message)
+        self.final = final
+
+
+class UnsealedError(OutsideError, ValueError):
+    """A sealed message that cannot be opened with this gateway's sealing key."""
 
 
 class StoreError(GatewayError, RuntimeError):

@@ -7,9 +7,9 @@ from sqlalchemy import Engine
 
 from pleintemps_contract.keyfiles import AgentKeys, load_agent_keys
 from pleintemps_contract.world import ManualWorld
-from pleintemps_gateway.access.delivery import Nowhere
 from pleintemps_gateway.access.service import CodeDesk
 from pleintemps_gateway.config import GatewayConfig, SiteConfig, load
+from pleintemps_gateway.delivery.outbox import Outbox
 from pleintemps_gateway.keys import load_gateway_keys, make_keys
 from pleintemps_gateway.store.engine import migrate, open_engine
 
@@ -78,5 +78,5 @@ def build(folder: Path, url: str, *, port: int = 1, extra: str = "", seed: int =
     make_keys(Path(config.keys), {"entrance": "ecole", "upstairs": "ecole"}, "demo", world)
     migrate(config.database_url)
     sealing = load_gateway_keys(Path(config.keys)).sealing
-    desk = CodeDesk(sealing, world, Nowhere())
+    desk = CodeDesk(sealing, world, Outbox(config.delivery, sealing, world))
     return House(file, config, config.sites[0], open_engine(config.database_url), world, desk)

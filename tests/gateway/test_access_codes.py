@@ -13,13 +13,11 @@ from sqlalchemy import Connection, select
 from pleintemps_contract.credentials import hash_code
 from pleintemps_contract.world import ManualWorld
 from pleintemps_gateway.access.allocator import draw, is_weak
-from pleintemps_gateway.access.delivery import Message, Spool
 from pleintemps_gateway.access.on_door import codes_on_doors
 from pleintemps_gateway.access.service import (
     PAGE_GRANTS,
     REST_MS,
     UNPUBLISHED,
-    CodeDesk,
     ensure_salt,
     free_ended,
     without_code,
@@ -196,18 +194,4 @@ def test_a_grant_keeps_its_page_and_pages_are_bounded(tmp_path: Path, sqlite_url
         create(conn, house.site, house.desk, space="hall", start=start, end=start + HOUR, title="x")
         pages = list(conn.execute(select(grants.c.page).order_by(grants.c.page)).scalars())
         assert pages == [0] * PAGE_GRANTS + [1, 1]
-    house.engine.dispose()
-
-
-def test_the_outbox_holds_one_private_file_a_code(tmp_path: Path, sqlite_url: str) -> None:
-    house = build(tmp_path, sqlite_url)
-    outbox = tmp_path / "outbox"
-    desk = CodeDesk(b"k" * 32, house.world, Spool(outbox))
-    with write_transaction(house.engine, ["ecole"]) as conn:
-        made = create(conn, house.site, desk, space="hall", start=NOW, end=NOW + HOUR, title="Yoga")
-    (file,) = outbox.glob("*.json")
-    message = msgspec.json.decode(file.read_bytes(), type=Message)
-    assert (message.booking, message.code, message.link) == (made.booking, made.issued.code, made.issued.link)
-    assert file.stat().st_mode & 0o077 == 0
-    assert list(outbox.iterdir()) == [file]
     house.engine.dispose()

@@ -17,6 +17,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     uid: str
     link: str
     code: str
+    offline: bool = False
 
 
 class Mailbox:
@@ -28,9 +29,10 @@ class Mailbox:
         self._messages: list[Message] = []
 
     def code_for(self, uid: str) -> Message | None:
-        """The youngest message for the booking with the calendar's ``uid``."""
+        """The youngest message with a code for the booking with the calendar's ``uid``; not the offline one."""
         self._look()
-        found = [message for message in self._messages if message.uid.startswith(uid)]
+        mine = [message for message in self._messages if message.uid.startswith(uid)]
+        found = [message for message in mine if message.code and not message.offline]
         return found[-1] if found else None
 
     def knows(self, code: str) -> bool:

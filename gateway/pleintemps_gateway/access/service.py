@@ -10,11 +10,12 @@ from pleintemps_contract.gateway_messages import CredentialKind, HashSet
 from pleintemps_contract.world import World
 from pleintemps_gateway.bookings.way import by_agent, doors_on_way, opening
 from pleintemps_gateway.config import SiteConfig
+from pleintemps_gateway.delivery.messages import Message
+from pleintemps_gateway.delivery.outbox import Outbox
 from pleintemps_gateway.store.changes import record_change
 from pleintemps_gateway.store.schema import bookings, credentials, grants, salts
 
 from .allocator import draw
-from .delivery import Delivery, Message
 from .vault import Vault, link_hash
 
 UNPUBLISHED: Final = 2**53
@@ -34,18 +35,18 @@ class Issued(NamedTuple):
 
 
 class CodeDesk:
-    """Issues codes for one gateway: its vault, its World and where codes are handed on."""
+    """Issues codes for one gateway: its vault, its World and the outbox that tells people."""
 
-    def __init__(self, sealing: bytes, world: World, delivery: Delivery) -> None:
+    def __init__(self, sealing: bytes, world: World, outbox: Outbox) -> None:
         self.vault = Vault(sealing, world)
         self.world = world
-        self._delivery = delivery
+        self.outbox = outbox
 
     def issue(self, conn: Connection, site: SiteConfig, booking: str) -> Issued | None:
         """A code for a confirmed booking that has none, placed on the doors of its way, handed on.
 
-        None if the booking is unknown, cancelled or has a code. Raises CodesExhaustedError, or OSError if the
-        delivery fails. Takes about 10 ms of computing (argon2id).
+        None if the booking is unknown, cancelled or has a code. Raises CodesExhaustedError. Takes
+        about 10 ms of computing (argon2id).
         """
         row = _booking(conn, site.site, booking)
         if row is None or row.status != "confirmed" or live_grant(conn, site.site, booking) is not None:
@@ -76,18 +77,8 @@ class CodeDesk:
         )
         place(conn, site, booking, now)
         record_change(conn, site.site, "credentials", grant, now)
-        message = Message(
-            site=site.site,
-            booking=booking,
-            source=row.source,
-            uid=row.uid,
-            title=row.title,
-            start=row.start,
-            end=row.end,
-            code=code,
-            link=link,
-        )
-        self._delivery.deliver(grant, message)
+        told = Message(site=site.site, booking=booking, grant=grant, code=code, link=link)
+        self.outbox.queue(conn, site, "code", told)
         return Issued(grant, code, link)
 
 

@@ -14,10 +14,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from pleintemps_contract.errors import KeyFileError
 from pleintemps_contract.logs import line
 from pleintemps_contract.world import World
-from pleintemps_gateway.access.delivery import delivery_of
 from pleintemps_gateway.access.service import CodeDesk, without_code
 from pleintemps_gateway.bookings.sources.base import SourceConfig
 from pleintemps_gateway.config import GatewayConfig, SiteConfig
+from pleintemps_gateway.delivery.channels import channels_of
+from pleintemps_gateway.delivery.courier import Courier
+from pleintemps_gateway.delivery.outbox import Outbox
 from pleintemps_gateway.errors import (
     CodesExhaustedError,
     DeposedError,
@@ -58,7 +60,7 @@ class Ingest:
         self._config = config
         self._world = world
         self._engine: Engine = open_engine(config.database_url)
-        self._desk = CodeDesk(keys.sealing, world, delivery_of(config))
+        self._desk = CodeDesk(keys.sealing, world, Outbox(config.delivery, keys.sealing, world))
         self._series = SeriesWriter.open(config.series, Path(config.state), world) if config.series else None
         sites = [
             SiteMemory(
@@ -78,6 +80,7 @@ class Ingest:
         with self._engine.connect() as conn:
             self._memory.reload(conn)
         self._writer = Writer(self._engine, names, memory=self._memory)
+        self._courier = Courier(self._engine, self._writer, channels_of(config), keys.sealing, names, world)
         self._codes = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -96,7 +99,7 @@ class Ingest:
         await self._do(lambda _conn: None)  # composes the first grants: what is wrong with keys shows here
         self._session.start()
         jobs: list[Awaitable[None]] = [self._ticking(), self._following(), self._issuing()]
-        jobs.append(self._watching(stop))
+        jobs += [self._watching(stop), self._courier.run()]
         for site in self._config.sites:
             jobs += [self._feeding(feed, self._memory.sites[site.site]) for feed in site.sources]
         if self._series:
@@ -220,7 +223,7 @@ class Ingest:
                     try:
                         job = partial(self._desk.issue, site=site, booking=booking)
                         await asyncio.wrap_future(self._writer.submit(job))
-                    except (CodesExhaustedError, OSError) as error:
+                    except CodesExhaustedError as error:
                         _log.error(line("code-not-issued", site=site.site, error=error))
                         break
             await self._codes.wait()

@@ -7,9 +7,10 @@ from fastapi import FastAPI
 from sqlalchemy import Engine
 
 from pleintemps_contract.world import ManualWorld
-from pleintemps_gateway.access.delivery import Nowhere
 from pleintemps_gateway.access.service import CodeDesk
 from pleintemps_gateway.api.app import create_app
+from pleintemps_gateway.config import DeliveryConfig
+from pleintemps_gateway.delivery.outbox import Outbox
 from pleintemps_gateway.store.engine import open_engine
 
 from . import town
@@ -30,4 +31,6 @@ def engine(sqlite_url: str) -> Iterator[Engine]:
 
 @pytest.fixture
 def app(engine: Engine, world: ManualWorld) -> FastAPI:
-    return create_app(town.config(), world, engine, CodeDesk(b"s" * 32, world, Nowhere()))
+    return create_app(
+        town.config(), world, engine, CodeDesk(b"s" * 32, world, Outbox(DeliveryConfig(), b"s" * 32, world))
+    )

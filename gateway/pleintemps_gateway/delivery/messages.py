@@ -1,0 +1,59 @@
+"""What people are told, and about what."""
+
+from typing import Final
+
+import msgspec
+
+TEMPLATES: Final = (
+    "code",
+    "moved",
+    "cancelled",
+    "reissued",
+    "offline-code",
+    "reminder",
+    "withheld",
+    "expiring",
+    "release-warning",
+    "released",
+    "one-time",
+)
+"""Each has its texts in French and English."""
+
+
+class Contact(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom to tell; ``language`` is ``fr``, ``en`` or empty for that of the site."""
+
+    name: str = ""
+    mail: str = ""
+    phone: str = ""
+    language: str = ""
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing to say about a booking or a right. Times are Unix ms.
+
+    ``code`` and ``link`` are empty where they are not told anew. What is left out of ``contact``, ``space``,
+    ``doors`` (slugs, from the street on), ``opens`` and ``closes`` is looked up when it is queued. ``reason``
+    is the word of a withheld code; ``until`` when a release follows, or a paper or a one-time code ends.
+    """
+
+    site: str
+    booking: str = ""
+    right: str = ""
+    grant: str = ""
+    source: str = ""
+    uid: str = ""
+    title: str = ""
+    start: int = 0
+    end: int = 0
+    code: str = ""
+    link: str = ""
+    label: str = ""
+    offline: bool = False
+    space: str = ""
+    contact: Contact | None = None
+    doors: list[str] = []
+    opens: int = 0
+    closes: int = 0
+    reason: str = ""
+    until: int | None = None
