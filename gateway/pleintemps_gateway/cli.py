@@ -21,6 +21,8 @@ from pleintemps_gateway.keychange import cli as keychange
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from pleintemps_gateway.access.service import CodeDesk
+
 ROLES: Final = ("caretaker", "manager", "tester", "viewer")
 
 
@@ -227,17 +229,22 @@ def _user_add(options: argparse.Namespace) -> int:
     return 0
 
 
-def _booking_add(options: argparse.Namespace) -> int:
+def _desk(config: GatewayConfig, world: World) -> "CodeDesk":
     from pleintemps_gateway.access.service import CodeDesk
-    from pleintemps_gateway.bookings.service import create
     from pleintemps_gateway.delivery.outbox import Outbox
     from pleintemps_gateway.keys import load_gateway_keys
+
+    sealing = load_gateway_keys(Path(config.keys)).sealing
+    return CodeDesk(sealing, world, Outbox(config.delivery, sealing, world))
+
+
+def _booking_add(options: argparse.Namespace) -> int:
+    from pleintemps_gateway.bookings.service import create
     from pleintemps_gateway.store.engine import write_transaction
 
     config, engine, world = _open(options)
     site = _site(config, options.site)
-    sealing = load_gateway_keys(Path(config.keys)).sealing
-    desk = CodeDesk(sealing, world, Outbox(config.delivery, sealing, world))
+    desk = _desk(config, world)
     with write_transaction(engine, [site.site]) as conn:
         made = create(
             conn,
@@ -250,7 +257,9 @@ def _booking_add(options: argparse.Namespace) -> int:
             people=options.people,
         )
     shown = {"site": site.site, "booking": made.booking, "grant": made.issued.grant}
-    if options.print_code:
+    if made.withheld:
+        shown |= {"withheld": made.withheld}
+    elif options.print_code:
         shown |= {"code": made.issued.code, "link": made.issued.link}
     print(json.dumps(shown))
     return 0
@@ -263,7 +272,7 @@ def _booking_cancel(options: argparse.Namespace) -> int:
     config, engine, world = _open(options)
     site = _site(config, options.site)
     with write_transaction(engine, [site.site]) as conn:
-        cancel(conn, site, options.booking, world.now())
+        cancel(conn, site, _desk(config, world), options.booking)
     print(json.dumps({"site": site.site, "booking": options.booking, "status": "cancelled"}))
     return 0
 

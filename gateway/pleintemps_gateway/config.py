@@ -15,6 +15,8 @@ from pleintemps_contract.errors import ConfigError
 from pleintemps_contract.gateway_messages import DoorTimings
 from pleintemps_contract.identifiers import RESERVED, Slug
 
+from .access.weeks import ClockTime, WeekRule
+from .bookings.calendar_config import CalendarConfig, DayType, QuietConfig
 from .bookings.sources.base import SourceConfig
 from .bookings.sources.registry import read_config
 
@@ -23,7 +25,6 @@ STREET: Final = "street"
 
 Seconds = Annotated[float, Meta(ge=0, le=31_536_000)]
 Decibels = Annotated[float, Meta(ge=0, le=140)]
-ClockTime = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]\Z")]
 
 
 class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -53,10 +54,14 @@ class NoiseConfig(_Table, frozen=True, kw_only=True):
 
 
 class SpaceConfig(_Table, frozen=True, kw_only=True):
-    """``bookable = false`` is a passage: people on their way to a booking may be in it."""
+    """``bookable = false`` is a passage: people on their way to a booking may be in it.
+
+    Nobody is expected in a ``locker`` or at an ``object`` that is lent: its door opens, and that is all.
+    """
 
     space: Slug
     name: str
+    kind: Literal["room", "locker", "object"] = "room"
     capacity: Annotated[int, Meta(ge=0, le=100_000)] = 0
     bookable: bool = True
     noise: NoiseConfig = NoiseConfig()
@@ -98,10 +103,19 @@ class PrivacyConfig(_Table, frozen=True, kw_only=True):
 
 
 class RulesConfig(_Table, frozen=True, kw_only=True):
-    """What is expected of people, in seconds; quiet hours in the site's local time."""
+    """What is expected of people, in seconds; quiet hours in the site's local time.
+
+    ``quiet`` has those of some types of days, where they are not ``quiet_from`` to ``quiet_to``. With
+    ``groups = "required"`` a booking gets a code only under the papers of its group. A safety briefing counts
+    for ``briefing_days``; ``remind_days`` before a paper ends its group is told.
+    """
 
     quiet_from: ClockTime = "22:00"
     quiet_to: ClockTime = "07:00"
+    quiet: dict[DayType, QuietConfig] = {}
+    groups: Literal["required", "optional"] = "optional"
+    briefing_days: Annotated[int, Meta(ge=1, le=3_650)] = 365
+    remind_days: Annotated[int, Meta(ge=1, le=365)] = 30
     lead_s: Seconds = 900
     tail_s: Seconds = 900
     no_show_after_s: Seconds = 900
@@ -111,10 +125,20 @@ class RulesConfig(_Table, frozen=True, kw_only=True):
     agent_silent_after_s: Seconds = 120
 
 
+class FreeOpeningConfig(WeekRule, frozen=True, kw_only=True):
+    """When ``door`` stands unlocked; with ``first_person`` only once somebody has come in by a credential."""
+
+    door: Slug
+    first_person: bool = False
+
+
 class CodesConfig(_Table, frozen=True, kw_only=True):
-    """Cost is that of argon2id; the door pays it once per attempt."""
+    """``digits`` at least, more where a door knows so many codes that one of 100 guesses would hit with a
+    higher probability than ``guess``. The cost is that of argon2id; the door pays it once per attempt.
+    """
 
     digits: Annotated[int, Meta(ge=8, le=12)] = 8
+    guess: Annotated[float, Meta(ge=1e-9, le=1e-3)] = 1e-5
     memory_kib: Annotated[int, Meta(ge=8_192, le=262_144)] = 8_192
     iterations: Annotated[int, Meta(ge=1, le=16)] = 2
 
@@ -128,7 +152,9 @@ class SiteConfig(_Table, frozen=True, kw_only=True):
     spaces: list[SpaceConfig]
     doors: list[DoorConfig]
     panels: list[PanelConfig] = []
+    free_openings: list[FreeOpeningConfig] = []
     feeds: list[dict[str, Any]] = []
+    calendar: CalendarConfig = CalendarConfig()
     rules: RulesConfig = RulesConfig()
     codes: CodesConfig = CodesConfig()
     privacy: PrivacyConfig = PrivacyConfig()
@@ -210,7 +236,7 @@ def load(path: Path) -> GatewayConfig:
         series=replace(series, token_file=str(base / series.token_file))
         if series and series.token_file
         else series,
-        sites=[_with_feed_paths(site, base) for site in config.sites],
+        sites=[_with_paths(site, base) for site in config.sites],
     )
 
 
@@ -219,8 +245,11 @@ def _database_url(url: str, base: Path) -> str:
     return f"sqlite:///{base / path}" if separator and not head and path else url
 
 
-def _with_feed_paths(site: SiteConfig, base: Path) -> SiteConfig:
-    return replace(site, feeds=[asdict(feed.located(base)) for feed in site.sources])
+def _with_paths(site: SiteConfig, base: Path) -> SiteConfig:
+    calendar = site.calendar
+    if calendar.school_holidays:
+        calendar = replace(calendar, school_holidays=str(base / calendar.school_holidays))
+    return replace(site, feeds=[asdict(feed.located(base)) for feed in site.sources], calendar=calendar)
 
 
 def _check_site(path: Path, site: SiteConfig) -> None:
@@ -254,11 +283,27 @@ def _check_site(path: Path, site: SiteConfig) -> None:
         for space in panel.spaces:
             if space not in places:
                 raise ConfigError(f"{where}: panel {panel.panel!r}: no space is called {space!r}")
+    _check_free_openings(where, site)
+    for hours in site.calendar.school_hours:
+        for space in hours.spaces:
+            if space not in places:
+                raise ConfigError(f"{where}: school hours: no space is called {space!r}")
     for feed in feeds:
         if feed.feed == "rest":
             raise ConfigError(f"{where}: no feed may be called 'rest'")
         if feed.space is not None and feed.space not in places:
             raise ConfigError(f"{where}: feed {feed.feed!r}: no space is called {feed.space!r}")
+
+
+def _check_free_openings(where: str, site: SiteConfig) -> None:
+    doors = {door.door for door in site.doors}
+    first_person: dict[str, bool] = {}
+    for opening in site.free_openings:
+        if opening.door not in doors:
+            raise ConfigError(f"{where}: free opening: no door is called {opening.door!r}")
+        if first_person.setdefault(opening.door, opening.first_person) is not opening.first_person:
+            message = "first_person is the same for all its times"
+            raise ConfigError(f"{where}: free openings of door {opening.door!r}: {message}")
 
 
 def _unique(where: object, what: str, names: Iterable[str]) -> None:

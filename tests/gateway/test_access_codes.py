@@ -126,17 +126,17 @@ def test_a_booking_gets_one_code_that_moves_with_it(house: House) -> None:
         if file.is_file():
             assert made.issued.code.encode() not in file.read_bytes()
     with write_transaction(house.engine, ["ecole"]) as conn:
-        move(conn, house.site, made.booking, start=start + HOUR, end=end + HOUR, now=NOW)
+        move(conn, house.site, house.desk, made.booking, start=start + HOUR, end=end + HOUR)
         moved = conn.execute(select(grants)).one()
         assert (moved.grant, moved.start) == (placed.grant, placed.start + HOUR)
         assert reasons(conn, house, made.booking) == ["not-sent"] * 2
-        cancel(conn, house.site, made.booking, NOW)
+        cancel(conn, house.site, house.desk, made.booking)
         assert conn.execute(select(grants)).all() == []
         assert reasons(conn, house, made.booking) == ["cancelled"] * 2
         with pytest.raises(BookingError, match="already"):
-            cancel(conn, house.site, made.booking, NOW)
+            cancel(conn, house.site, house.desk, made.booking)
         with pytest.raises(BookingError, match="no such"):
-            cancel(conn, house.site, "0" * 32, NOW)
+            cancel(conn, house.site, house.desk, "0" * 32)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_a_grant_keeps_its_page_and_pages_are_bounded(tmp_path: Path, sqlite_url
             made.append(one.booking)
         pages = list(conn.execute(select(grants.c.page).order_by(grants.c.page)).scalars())
         assert pages == [0] * PAGE_GRANTS + [1, 1]
-        cancel(conn, house.site, made[0], NOW)
+        cancel(conn, house.site, house.desk, made[0])
         start = NOW + 500 * HOUR
         create(conn, house.site, house.desk, space="hall", start=start, end=start + HOUR, title="x")
         pages = list(conn.execute(select(grants.c.page).order_by(grants.c.page)).scalars())

@@ -83,7 +83,7 @@ def test_a_title_with_a_nul_reaches_the_store(tmp_path: Path, store_url: str) ->
     odd = event("o\0dd", "DTSTART:20260301T180000Z", "DURATION:PT1H", "SUMMARY:Chor\0ale")
     found, _ = to_occurrences(year(calendar(odd)), house.site.spaces, "hall")
     with write_transaction(house.engine, ["ecole"]) as conn:
-        follow_feed(conn, house.site, "f", found, ms("2026-02-01"), house.world)
+        follow_feed(conn, house.site, house.desk, "f", found, ms("2026-02-01"))
         assert conn.scalars(select(bookings.c.title)).all() == ["Chorale"]
     house.engine.dispose()
 
@@ -93,8 +93,8 @@ def test_what_cannot_be_read_keeps_its_bookings_whatever_its_uid(tmp_path: Path,
     start = NOW + HOUR
     known = [Occurrence(uid, "hall", "t", start, start + HOUR) for uid in ("a#b", "s#1", "s#2", "gone")]
     with write_transaction(house.engine, ["ecole"]) as conn:
-        follow_feed(conn, house.site, "f", known, NOW, house.world)
-        follow_feed(conn, house.site, "f", [], NOW, house.world, frozenset({"a#b", "s#1", "s"}))
+        follow_feed(conn, house.site, house.desk, "f", known, NOW)
+        follow_feed(conn, house.site, house.desk, "f", [], NOW, frozenset({"a#b", "s#1", "s"}))
         left = select(bookings.c.uid).where(bookings.c.status == "confirmed").order_by(bookings.c.uid)
         assert conn.scalars(left).all() == ["a#b", "s#1", "s#2"]
     house.engine.dispose()
@@ -265,7 +265,7 @@ def test_bookings_follow_their_feed(tmp_path: Path, store_url: str) -> None:
 
     def follow(now: int, *found: Occurrence) -> tuple[int, int, int]:
         with write_transaction(house.engine, ["ecole"]) as conn:
-            return follow_feed(conn, house.site, "town", found, now, house.world)
+            return follow_feed(conn, house.site, house.desk, "town", found, now)
 
     def states() -> dict[str, str]:
         with house.engine.connect() as conn:
@@ -276,7 +276,7 @@ def test_bookings_follow_their_feed(tmp_path: Path, store_url: str) -> None:
     assert follow(NOW, a._replace(end=NOW + 2 * HOUR + 60_000), b) == (0, 1, 0)
     with write_transaction(house.engine, ["ecole"]) as conn:
         # its event is still there, but nobody can read it today
-        assert follow_feed(conn, house.site, "town", [b], NOW, house.world, frozenset("a")) == (0, 0, 0)
+        assert follow_feed(conn, house.site, house.desk, "town", [b], NOW, frozenset("a")) == (0, 0, 0)
     assert follow(NOW, b) == (0, 0, 1)
     assert states() == {"a": "cancelled", "b": "confirmed"}
     assert follow(NOW, a, b) == (0, 1, 0)  # it is back

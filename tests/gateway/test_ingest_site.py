@@ -311,7 +311,7 @@ def test_a_feed_is_followed_and_its_illness_shown(site: Site, tmp_path: Path) ->
     broken = "BEGIN:VEVENT\r\nUID:b\r\nEND:VEVENT\r\n"
     writer = Writer(site.house.engine, ["ecole"], memory=site.all)
     config = IcalConfig(feed="town", url=str(file), space="hall")
-    follower = FeedFollower(config, site.memory, writer, site.house.world)
+    follower = FeedFollower(config, site.memory, writer, site.house.desk)
 
     def poll(text: str | None) -> dict[str, Any]:
         if text is None:
@@ -358,7 +358,7 @@ def test_a_calendar_that_the_store_does_not_take_harms_itself_only(
     monkeypatch.setattr(feeding, "follow_feed", fail)
     writer = Writer(site.house.engine, ["ecole"], memory=site.all)
     follower = FeedFollower(
-        IcalConfig(feed="town", url=str(file), space="hall"), site.memory, writer, site.house.world
+        IcalConfig(feed="town", url=str(file), space="hall"), site.memory, writer, site.house.desk
     )
     assert asyncio.run(follower.poll()) is False
     assert [row["error"] for row in site.rows(feeds)] == ["the store does not take it"]

@@ -208,7 +208,7 @@ def test_a_code_reaches_the_doors_and_leaves_them(house: House, player: Player, 
         with house.engine.connect() as conn:  # pages that are open follow it
             assert ("agents", "entrance") in changes_since(conn, "ecole", before, ["agents"])
         with write_transaction(house.engine, ["ecole"]) as conn:
-            cancel(conn, house.site, made.booking, now)
+            cancel(conn, house.site, house.desk, made.booking)
         last = player.grants(0)
         assert last.pages == []
         player.say(

@@ -12,7 +12,7 @@ from pleintemps_gateway.store import reading
 from pleintemps_gateway.web.render import Pages
 
 from .live import Hub
-from .problems import not_found
+from .problems import Problem, not_found
 from .throttle import LoginThrottle
 
 
@@ -36,6 +36,12 @@ class Context:
             if site.site == name:
                 return site
         raise not_found("site")
+
+    def clerk(self) -> CodeDesk:
+        """The desk that whatever changes a booking needs; raises Problem 503."""
+        if self.desk is None:
+            raise Problem(503, "This process has no keys to issue codes with.", where="desk")
+        return self.desk
 
 
 def find_door(site: SiteConfig, name: str) -> DoorConfig:

@@ -91,8 +91,7 @@ def create_booking(
 ) -> BookingMade:
     """The same call with the same ``Idempotency-Key`` books once, however often it comes."""
     site = context.site(actor.sites, body.site)
-    if context.desk is None:
-        raise Problem(503, "This process has no keys to issue codes with.", where="desk")
+    desk = context.clerk()
     try:
         with write_transaction(context.engine, [site.site]) as conn:
             wish = service.Occurrence(key or "", body.space, body.title, body.start, body.end, body.people)
@@ -102,13 +101,14 @@ def create_booking(
             made = service.create(
                 conn,
                 site,
-                context.desk,
+                desk,
                 space=body.space,
                 start=body.start,
                 end=body.end,
                 title=body.title,
                 people=body.people,
                 uid=key,
+                by=actor.name,
             )
     except BookingError as error:
         if error.reason == "key-used":
@@ -116,6 +116,8 @@ def create_booking(
         raise Problem(
             422, str(error), where="space" if error.reason == "unknown-space" else "start"
         ) from error
+    if made.withheld:
+        return BookingMade(booking=made.booking, withheld=made.withheld)
     return BookingMade(booking=made.booking, code=made.issued.code, link=made.issued.link)
 
 
@@ -133,7 +135,7 @@ def cancel_booking(actor: Actor, context: InContext, booking: IdText) -> Respons
     site = context.site(actor.sites, row.site)
     try:
         with write_transaction(context.engine, [site.site]) as conn:
-            service.cancel(conn, site, booking, context.world.now())
+            service.cancel(conn, site, context.clerk(), booking, actor.name)
     except BookingError as error:
         raise Problem(409, str(error), where="booking", code=f"already-{error.reason}") from error
     return Response(status_code=204)

@@ -78,12 +78,13 @@ class Accepted(_Body):
 class BookingMade(_Body):
     """``code`` opens the doors on the way; it is shown this once, and ``link`` is the secret of its page.
 
-    Both are absent when the booking had been made before.
+    Both are absent when the booking had been made before, and where ``withheld`` says why there is no code.
     """
 
     booking: str
     code: str | None = None
     link: str | None = None
+    withheld: str | None = None
 
 
 class Items(_Body):

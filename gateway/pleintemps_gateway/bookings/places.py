@@ -23,7 +23,11 @@ def to_occurrences(
         if place is None:
             rejected.append(Rejected(item.uid, "LOCATION names no space of this site"))
             continue
-        found.append(Occurrence(item.uid, place, item.title, item.start, item.end, item.people))
+        found.append(
+            Occurrence(
+                item.uid, place, item.title, item.start, item.end, item.people, item.contact, item.group
+            )
+        )
     return found, rejected
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from pleintemps_contract.logs import line
-from pleintemps_contract.world import World
+from pleintemps_gateway.access.service import CodeDesk
 from pleintemps_gateway.bookings.places import to_occurrences
 from pleintemps_gateway.bookings.service import Occurrence, follow_feed
 from pleintemps_gateway.bookings.sources import registry
@@ -34,18 +34,18 @@ _log = logging.getLogger(__name__)
 class FeedFollower:
     """One feed of one site."""
 
-    def __init__(self, config: SourceConfig, memory: SiteMemory, writer: Writer, world: World) -> None:
+    def __init__(self, config: SourceConfig, memory: SiteMemory, writer: Writer, desk: CodeDesk) -> None:
         self._config = config
         self._memory = memory
         self._writer = writer
-        self._world = world
+        self._desk = desk
         self._source = registry.build(config, memory.config.zone)
         self._empty = 0
         self._ill = False
 
     async def poll(self) -> bool:
         """Read the calendar once and make the store follow; whether the store may have changed."""
-        now = self._world.now()
+        now = self._desk.world.now()
         error: str | None = None
         found: list[Occurrence] | None = None
         rejected: list[Rejected] = []
@@ -96,7 +96,7 @@ class FeedFollower:
         if found is not None:
             if found or self._may_be_empty(conn, now):
                 unreadable = frozenset(item.uid for item in rejected)
-                follow_feed(conn, self._memory.config, feed, found, now, self._world, unreadable)
+                follow_feed(conn, self._memory.config, self._desk, feed, found, now, unreadable)
                 row["bookings"] = len(found)
             row["rejected"] = len(rejected)
             for item in rejected:

@@ -233,7 +233,7 @@ class Ingest:
             return without_code(conn, site, self._world.now())
 
     async def _feeding(self, feed: SourceConfig, memory: SiteMemory) -> None:
-        follower = FeedFollower(feed, memory, self._writer, self._world)
+        follower = FeedFollower(feed, memory, self._writer, self._desk)
         while True:
             due = self._world.monotonic() + round(feed.poll_s * 1000)
             if await follower.poll():
