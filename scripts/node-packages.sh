@@ -9,6 +9,12 @@ wanted=$(cat tests/node/package.json tests/node/package-lock.json | sha256sum | 
 command -v npm >/dev/null 2>&1 || exit 0
 
 echo "install: the npm packages of the tests" >&2
+# Node has certificates of its own; those that this machine trusts count as well, as they do for pip
+bundle=/etc/ssl/certs/ca-certificates.crt
+if [ -r $bundle ]; then
+    export NODE_EXTRA_CA_CERTS="${NODE_EXTRA_CA_CERTS:-$bundle}"
+fi
+
 mkdir -p build/node
 cp tests/node/package.json tests/node/package-lock.json build/node/
 rm -f build/node/installed
