@@ -1,16 +1,27 @@
-"""Drawing codes: random, without weak patterns, distinct from the codes that live or rest at the site."""
+"""Drawing codes: random, without weak patterns, distinct from the codes that live or rest at the site, and
+long enough for a stated probability of a lucky guess.
 
-from collections.abc import Callable
+**Odds.** ``known`` codes of one length at a door, ``TRIES`` guesses: at most ``TRIES * known / strong`` (the
+union bound), where ``strong`` counts the codes of this length that can be drawn at all. Every code counts
+that a door knows, valid now or not (docs/decisions.md, 17), and head-room for those that are still to come.
+"""
+
+from collections.abc import Callable, Mapping
 from datetime import date
+from fractions import Fraction
 from typing import Final
 
+from pleintemps_contract.offline import TRIES
 from pleintemps_contract.world import World
 from pleintemps_gateway.errors import CodesExhaustedError
 
-_TRIES: Final = 200
+MIN_DIGITS: Final = 8
+MAX_DIGITS: Final = 12
+_DRAWS: Final = 200
 _RUN: Final = 5
 _UP: Final = "0123456789" * 3
 _DOWN: Final = _UP[::-1]
+_DATES: Final = 3 * 200 * 366
 
 
 def is_weak(code: str) -> bool:
@@ -53,12 +64,40 @@ def _is_date(digits: str) -> bool:
     return False
 
 
+def strong_codes(digits: int) -> int:
+    """At least so many codes of ``digits`` digits are not weak: each pattern is counted by itself, overlaps
+    twice.
+    """
+    same = 10 * 3 * 100
+    blocks = sum(10**block for block in range(1, digits // 2 + 1) if digits % block == 0)
+    runs = (digits - _RUN + 1) * 20 * 10 ** (digits - _RUN)
+    dates = _DATES * 10 ** (digits - 8) * (1 if digits == 8 else 2)
+    return int(10**digits - same - blocks - runs - dates)
+
+
+def odds(known: Mapping[int, int], tries: int = TRIES) -> Fraction:
+    """The probability that ``tries`` guesses hit, at a door that knows ``known[digits]`` codes of each
+    length: that of the length which is easiest to guess.
+    """
+    chances = (Fraction(tries * count, strong_codes(digits)) for digits, count in known.items())
+    return max(chances, default=Fraction())
+
+
+def digits_for(known: int, guess: float, least: int = MIN_DIGITS) -> int:
+    """Digits of the next code at a door that knows ``known`` codes already, so that one of ``TRIES`` guesses
+    hits with a probability of at most ``guess``; a quarter more codes may come. 12 if that is not enough.
+    """
+    expected = known + known // 4 + 1
+    lengths = range(least, MAX_DIGITS + 1)
+    return next((count for count in lengths if odds({count: expected}) <= Fraction(guess)), MAX_DIGITS)
+
+
 def draw(world: World, digits: int, taken: Callable[[str], bool]) -> str:
     """A code of ``digits`` digits that is not weak and of which ``taken`` says no.
 
     Raises CodesExhaustedError after 200 draws: the length is then too short for the number of codes.
     """
-    for _ in range(_TRIES):
+    for _ in range(_DRAWS):
         code = str(world.random_below(10**digits)).zfill(digits)
         if not is_weak(code) and not taken(code):
             return code

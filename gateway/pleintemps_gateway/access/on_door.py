@@ -1,64 +1,149 @@
-"""Is a booking's code on its doors? Read-only; the page, the API and tests ask here."""
+"""Is a code on its doors? Read-only; the page, the API, offline codes and tests ask here."""
 
-from collections.abc import Collection
-from typing import Any, NamedTuple
+from collections.abc import Collection, Iterable
+from typing import Any, Final, NamedTuple
 
+import msgspec
 from sqlalchemy import Connection, Row, select
 
-from pleintemps_gateway.bookings.way import doors_on_way, opening
+from pleintemps_gateway.bookings.way import doors_on_way
 from pleintemps_gateway.config import SiteConfig
-from pleintemps_gateway.store.schema import agents, bookings, credentials, grants
+from pleintemps_gateway.store.schema import agents, bookings, credentials, grants, rights
 
-from .service import UNPUBLISHED
+from .placing import UNPUBLISHED, times_of
+from .purposes import EXTRA, MAIN, OFFLINE, TOKEN
+
+_OURS: Final = (MAIN, EXTRA)
 
 
 class DoorReport(NamedTuple):
-    """Whether the agent of ``door`` holds the code as it is now.
+    """Whether the agent of ``door`` holds the codes as they are now.
 
-    If not, ``reason`` is ``cancelled``, ``over``, ``no-code``, ``not-sent`` (in no manifest yet),
-    ``agent-never-seen``, ``agent-silent`` (sent, and the agent is away), ``refused`` (sent, and the agent
-    could not apply it) or ``not-confirmed`` (sent, and not answered yet).
+    If not, ``reason`` is ``cancelled``, ``over``, ``withheld``, ``no-code``, ``not-sent`` (in no manifest
+    yet), ``agent-never-seen``, ``agent-silent`` (sent, and the agent is away), ``refused`` (sent, and the
+    agent could not apply it) or ``not-confirmed`` (sent, and not answered yet). ``offline``: an offline code
+    was told that this door can check.
     """
 
     door: str
     held: bool
     reason: str
+    offline: bool = False
+
+
+class _Placed(NamedTuple):
+    """Where the living credentials of one owner (a booking or a right) are: their rows for each agent."""
+
+    grants: frozenset[str]
+    held: dict[str, list[Row[*tuple[Any, ...]]]]
+    offline: bool
 
 
 def codes_on_doors(
     conn: Connection, site: SiteConfig, booking_ids: Collection[str], now: int
 ) -> dict[str, list[DoorReport]]:
-    """For each known booking, every door on its way from the street; no door if no way leads there."""
+    """For each known booking, every door on its way from the street; no door if no way leads there.
+
+    A door holds a booking if it holds all its codes but the one-time and offline ones.
+    """
     mine = (bookings.c.site == site.site) & bookings.c.booking.in_(booking_ids)
     booked = conn.execute(select(bookings).where(mine)).all() if booking_ids else []
     if not booked:
         return {}
-    query = (
-        select(credentials.c.booking, grants.c.agent, grants.c.epoch, grants.c.revision)
-        .join(grants, (grants.c.site == credentials.c.site) & (grants.c.grant == credentials.c.grant))
-        .where(
-            credentials.c.site == site.site,
-            credentials.c.rests_until.is_(None),
-            credentials.c.booking.in_([row.booking for row in booked]),
-        )
-    )
-    placed = {(row.booking, row.agent): row for row in conn.execute(query)}
-    known = {row.agent: row for row in conn.execute(select(agents).where(agents.c.site == site.site))}
+    placed = _placed(conn, site.site, credentials.c.booking, [row.booking for row in booked], now)
+    known = _agents(conn, site.site)
     reports: dict[str, list[DoorReport]] = {}
     for row in booked:
-        gone = "cancelled" if row.status != "confirmed" else ""
-        if not gone and opening(site.rules, row.start, row.end).end <= now:
-            gone = "over"
+        gone, own = _gone(site, row, now), placed.get(row.booking)
         reports[row.booking] = []
         for door in doors_on_way(site.doors, row.space):
-            reason = gone or _reason(placed.get((row.booking, door.agent)), known.get(door.agent))
-            reports[row.booking].append(DoorReport(door.door, not reason, reason))
+            holder = known.get(door.agent)
+            reason = gone or _reason(own, door.agent, holder)
+            offline = own is not None and own.offline and not gone and _has_keys(holder)
+            reports[row.booking].append(DoorReport(door.door, not reason, reason, offline))
     return reports
 
 
-def _reason(wanted: Row[*tuple[Any, ...]] | None, holder: Row[Any] | None) -> str:
-    if wanted is None:
+def rights_on_doors(
+    conn: Connection, site: SiteConfig, right_ids: Collection[str], now: int
+) -> dict[str, list[DoorReport]]:
+    """As :func:`codes_on_doors`, for recurring rights. A token needs nothing on the door."""
+    mine = (rights.c.site == site.site) & rights.c.right.in_(right_ids)
+    entitled = conn.execute(select(rights).where(mine)).all() if right_ids else []
+    if not entitled:
+        return {}
+    placed = _placed(conn, site.site, credentials.c.right, [row.right for row in entitled], now)
+    known = _agents(conn, site.site)
+    reports: dict[str, list[DoorReport]] = {}
+    for row in entitled:
+        gone = "cancelled" if row.ended is not None else ""
+        gone = gone or ("over" if row.valid_until <= now else "")
+        spaces, own = msgspec.json.decode(row.spaces, type=list[str]), placed.get(row.right)
+        ways = {door.door: door for space in spaces for door in doors_on_way(site.doors, space)}
+        reports[row.right] = []
+        for door in ways.values():
+            if row.kind == TOKEN:
+                reason = gone or ("" if own is not None else "no-code")
+            else:
+                reason = gone or _reason(own, door.agent, known.get(door.agent))
+            reports[row.right].append(DoorReport(door.door, not reason, reason))
+    return reports
+
+
+def _agents(conn: Connection, site: str) -> dict[str, Row[Any]]:
+    return {row.agent: row for row in conn.execute(select(agents).where(agents.c.site == site))}
+
+
+def _placed(conn: Connection, site: str, owner: Any, names: Collection[str], now: int) -> dict[str, _Placed]:
+    """By owner, what lives and is not over at ``now``."""
+    query = (
+        select(
+            owner.label("owner"),
+            credentials.c.grant,
+            credentials.c.purpose,
+            credentials.c.end,
+            grants.c.agent,
+            grants.c.epoch,
+            grants.c.revision,
+        )
+        .join(
+            grants,
+            (grants.c.site == credentials.c.site) & (grants.c.grant == credentials.c.grant),
+            isouter=True,
+        )
+        .where(credentials.c.site == site, credentials.c.rests_until.is_(None), owner.in_(names))
+    )
+    found: dict[str, _Placed] = {}
+    for row in conn.execute(query):
+        if row.end is not None and row.end <= now:
+            continue
+        own = found.get(row.owner, _Placed(frozenset(), {}, False))
+        if row.purpose == OFFLINE:
+            own = own._replace(offline=True)
+        elif row.purpose in _OURS:
+            own = own._replace(grants=own.grants | {row.grant})
+            if row.agent is not None:
+                own.held.setdefault(row.agent, []).append(row)
+        found[row.owner] = own
+    return found
+
+
+def _gone(site: SiteConfig, booking: Row[Any], now: int) -> str:
+    if booking.status != "confirmed":
+        return "cancelled"
+    if booking.withheld is not None:
+        return "withheld"
+    return "" if any(window.end > now for window in times_of(site, booking)) else "over"
+
+
+def _reason(own: _Placed | None, agent: str, holder: Row[Any] | None) -> str:
+    rows = [] if own is None else own.held.get(agent, [])
+    if own is None or not own.grants or len(rows) < len(own.grants):
         return "no-code"
+    return next((reason for row in rows if (reason := _lacks(row, holder))), "")
+
+
+def _lacks(wanted: Row[*tuple[Any, ...]], holder: Row[Any] | None) -> str:
     if wanted.epoch == UNPUBLISHED:
         return "not-sent"
     if holder is None or holder.presence == "never":
@@ -70,11 +155,16 @@ def _reason(wanted: Row[*tuple[Any, ...]] | None, holder: Row[Any] | None) -> st
     return "refused" if holder.grants_detail else "not-confirmed"
 
 
+def _has_keys(holder: Row[Any] | None) -> bool:
+    return holder is not None and holder.grants_epoch is not None
+
+
 def is_on_door(reports: Collection[DoorReport]) -> bool:
     """Whether the code opens every door on the way; False if there is none."""
     return bool(reports) and all(report.held for report in reports)
 
 
-def first_reason(reports: Collection[DoorReport]) -> str:
+def first_reason(reports: Iterable[DoorReport]) -> str:
     """Why the code is not on its doors: of the first door that lacks it; ``no-door`` if there is none."""
-    return next((report.reason for report in reports if not report.held), "" if reports else "no-door")
+    found = list(reports)
+    return next((report.reason for report in found if not report.held), "" if found else "no-door")

@@ -1,33 +1,74 @@
-"""Credentials in the store: issue, place on doors, free. Every function runs inside ``write_transaction``."""
+"""Codes of bookings and rights: issued, issued anew, handed on. Every function runs inside
+``write_transaction``.
+"""
 
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select
 
-from pleintemps_contract.credentials import hash_code
+from pleintemps_contract.credentials import card_text, hash_code
+from pleintemps_contract.envelope import Signer
 from pleintemps_contract.gateway_messages import CredentialKind, HashSet
+from pleintemps_contract.offline import INDEXES, QUARTER_MS, DayCodes, OfflineWindow, code_id, daily_key
 from pleintemps_contract.world import World
-from pleintemps_gateway.bookings.way import by_agent, doors_on_way, opening
-from pleintemps_gateway.config import SiteConfig
+from pleintemps_gateway.bookings.way import doors_on_way
+from pleintemps_gateway.config import DoorConfig, SiteConfig
 from pleintemps_gateway.delivery.messages import Message
 from pleintemps_gateway.delivery.outbox import Outbox
+from pleintemps_gateway.errors import BookingError
 from pleintemps_gateway.store.changes import record_change
-from pleintemps_gateway.store.schema import bookings, credentials, grants, salts
+from pleintemps_gateway.store.schema import credentials, grants, rights, salts
 
-from .allocator import draw
+from .allocator import MIN_DIGITS, digits_for, draw
+from .offline_plan import due, pieces, plan_of
+from .placing import (
+    PAGE_GRANTS,
+    REST_MS,
+    UNPUBLISHED,
+    booking_row,
+    free,
+    free_ended,
+    free_right,
+    live_grant,
+    living,
+    offline_windows,
+    place,
+    place_right,
+    times_of,
+    withdraw,
+    without_code,
+)
+from .purposes import EXTRA, MAIN, OFFLINE, ONE_TIME, TOKEN, Purpose
+from .right_tokens import text_of_token
+from .secrets import space_secrets_of
 from .vault import Vault, link_hash
 
-UNPUBLISHED: Final = 2**53
-"""Epoch of a grant that no manifest holds yet as it is now."""
-PAGE_GRANTS: Final = 64
-"""Grants of one page; a grant keeps its page."""
-REST_MS: Final = 90 * 86_400_000
-"""Freed digits are not drawn again for 90 days."""
+__all__ = [
+    "PAGE_GRANTS",
+    "REST_MS",
+    "UNPUBLISHED",
+    "CodeDesk",
+    "Issued",
+    "ensure_salt",
+    "free",
+    "free_ended",
+    "free_right",
+    "live_grant",
+    "place",
+    "place_right",
+    "without_code",
+]
+
+ONE_TIME_MS: Final = 15 * 60_000
+"""So long a one-time code is good."""
+TYPED: Final = (CredentialKind.CODE.value, CredentialKind.STAFF_CODE.value)
 
 
 class Issued(NamedTuple):
-    """Shown once: the store cannot give it back without the link."""
+    """Shown once: the store cannot give it back without the link. ``code`` is what is typed, or the text of a
+    token.
+    """
 
     grant: str
     code: str
@@ -35,63 +76,303 @@ class Issued(NamedTuple):
 
 
 class CodeDesk:
-    """Issues codes for one gateway: its vault, its World and the outbox that tells people."""
+    """Issues codes for one gateway: its vault, its World, and the outbox where messages with them are queued.
+
+    Drawing a code takes about 10 ms of computing (argon2id) and raises CodesExhaustedError when none of its
+    length is free.
+    """
 
     def __init__(self, sealing: bytes, world: World, outbox: Outbox) -> None:
         self.vault = Vault(sealing, world)
         self.world = world
         self.outbox = outbox
 
-    def issue(self, conn: Connection, site: SiteConfig, booking: str) -> Issued | None:
-        """A code for a confirmed booking that has none, placed on the doors of its way, handed on.
+    # --- bookings -------------------------------------------------------------------------------------
 
-        None if the booking is unknown, cancelled or has a code. Raises CodesExhaustedError. Takes
-        about 10 ms of computing (argon2id).
+    def issue(
+        self,
+        conn: Connection,
+        site: SiteConfig,
+        booking: str,
+        purpose: Purpose = MAIN,
+        label: str | None = None,
+        *,
+        duress: bool = False,
+        extended: bool = False,
+    ) -> Issued | None:
+        """A code for a confirmed booking, placed on the doors of its way, handed on.
+
+        One is the booking's ``main`` code; groups have ``extra`` ones, each with a ``label``. A code under
+        ``duress`` opens and tells the gateway alone. None if the booking is unknown, cancelled, may have no
+        code or has its main code already.
         """
-        row = _booking(conn, site.site, booking)
-        if row is None or row.status != "confirmed" or live_grant(conn, site.site, booking) is not None:
+        row = booking_row(conn, site.site, booking)
+        if row is None or row.status != "confirmed" or row.withheld is not None:
             return None
+        if purpose == MAIN and live_grant(conn, site.site, booking) is not None:
+            return None
+        issued = self._issue(conn, site, row, purpose, label, duress=duress, extended=extended)
+        self._tell(conn, site, "code", row, issued, label=label or "")
+        return issued
+
+    def _issue(
+        self,
+        conn: Connection,
+        site: SiteConfig,
+        row: Row[Any],
+        purpose: Purpose,
+        label: str | None = None,
+        *,
+        duress: bool = False,
+        extended: bool = False,
+    ) -> Issued:
+        facts: dict[str, Any] = {"booking": row.booking, "purpose": purpose, "label": label}
+        facts |= {"duress": duress, "extended": extended}
+        issued = self._draw(conn, site, CredentialKind.CODE, doors_on_way(site.doors, row.space), facts)
+        place(conn, site, row.booking, self.world.now())
+        return issued
+
+    def extra(self, conn: Connection, site: SiteConfig, booking: str, label: str) -> Issued:
+        """One more code of a booking; raises BookingError if it can have none."""
+        issued = self.issue(conn, site, booking, EXTRA, label)
+        if issued is None:
+            raise BookingError("cancelled", "this booking is unknown, cancelled or may have no code")
+        return issued
+
+    def reissue(self, conn: Connection, site: SiteConfig, booking: str) -> Issued:
+        """Another main code in one step: the old one is off every door and rests. Offline codes go with it
+        and are told anew. Raises BookingError if the booking can have no code.
+        """
+        row = booking_row(conn, site.site, booking)
+        if row is None or row.status != "confirmed" or row.withheld is not None:
+            raise BookingError("cancelled", "this booking is unknown, cancelled or may have no code")
         now = self.world.now()
-        parameters = ensure_salt(conn, site, self.world)
+        old = [each for each in living(conn, site.site, booking=booking) if each.purpose in (MAIN, OFFLINE)]
+        for credential in old:
+            withdraw(conn, site, credential, now)
+        issued = self._issue(conn, site, row, MAIN)
+        self._tell(conn, site, "reissued", row, issued)
+        if any(_is_offline(credential) for credential in old):
+            self.offline(conn, site, booking)
+        return issued
 
-        def taken(code: str) -> bool:
-            mark = self.vault.uniqueness(site.site, code)
-            same = (credentials.c.site == site.site) & (credentials.c.uniqueness == mark)
-            return conn.execute(select(credentials.c.grant).where(same)).first() is not None
+    def one_time(self, conn: Connection, site: SiteConfig, booking: str, now: int) -> Issued:
+        """A code that opens each door on the way once within 15 min of ``now``, whatever the booking's
+        times; it replaces an earlier one. It is read out, and told to nobody here. Raises BookingError for an
+        unknown or cancelled booking.
+        """
+        row = booking_row(conn, site.site, booking)
+        if row is None or row.status != "confirmed":
+            raise BookingError("cancelled", "this booking is unknown or cancelled")
+        doors = doors_on_way(site.doors, row.space)
+        for credential in living(conn, site.site, booking=booking):
+            if credential.purpose == ONE_TIME:
+                withdraw(conn, site, credential, now)
+        facts = {
+            "booking": booking,
+            "purpose": ONE_TIME,
+            "once": True,
+            "start": now,
+            "end": now + ONE_TIME_MS,
+        }
+        issued = self._draw(conn, site, CredentialKind.CODE, doors, facts)
+        place(conn, site, booking, now)
+        return issued
 
-        code = draw(self.world, site.codes.digits, taken)
-        grant, link = self.world.new_id(), self.vault.new_link()
+    def offline(self, conn: Connection, site: SiteConfig, booking: str) -> Issued | None:
+        """The offline code that is due for a booking now and was not told yet, handed on.
+
+        A window of more than 12 hours has several, each due two hours before it begins. None if there is no
+        such window, the plan has no offline codes for the space, or all four of the window were told.
+        """
+        row = booking_row(conn, site.site, booking)
+        if row is None or row.status != "confirmed" or row.withheld is not None:
+            return None
+        told = [
+            offline_windows(each) for each in living(conn, site.site, booking=booking) if _is_offline(each)
+        ]
+        wanted = due(pieces(times_of(site, row)), row.start, self.world.now())
+        missing = [part for part in wanted if part not in told]
+        planned = plan_of(site).spaces.get(row.space)
+        if not missing or planned is None:
+            return None
+        secret = space_secrets_of(conn, site.site, [row.space], self.vault)[row.space]
+        codes = DayCodes(daily_key(secret, missing[0].day), planned.digits)
+        return self._compute_offline(conn, site, row, missing[0], codes)
+
+    def _compute_offline(
+        self, conn: Connection, site: SiteConfig, row: Row[Any], part: OfflineWindow, codes: DayCodes
+    ) -> Issued | None:
+        for index in range(INDEXES):
+            grant, code = code_id(site.site, row.space, part, index), codes.code(part, index)
+            same = (credentials.c.site == site.site) & (credentials.c.grant == grant)
+            known = conn.execute(select(credentials.c.grant).where(same)).first() is not None
+            if known or self._is_taken(conn, site, code):
+                continue
+            start, end = part.start * QUARTER_MS, part.end * QUARTER_MS
+            facts = {"booking": row.booking, "purpose": OFFLINE, "start": start, "end": end, "index": index}
+            facts["digits"] = len(code)
+            issued = self._keep(conn, site, CredentialKind.CODE.value, grant, code, b"", facts)
+            self._tell(conn, site, "offline-code", row, issued, opens=start, closes=end)
+            return issued
+        return None
+
+    # --- rights ---------------------------------------------------------------------------------------
+
+    def issue_right(
+        self,
+        conn: Connection,
+        site: SiteConfig,
+        right: str,
+        *,
+        card: str = "",
+        signer: Signer | None = None,
+        duress: bool = False,
+    ) -> Issued | None:
+        """The credential of a recurring right that has none, on the doors of its spaces.
+
+        Of a card ``card`` is the canonical text (``w26:FACILITY:NUMBER``), a token is signed by ``signer``
+        for as many windows of the next 45 days as it holds. None if the right is unknown, over, has one (of a
+        token: one for longer than a week), or lacks its card or signer. Raises BookingError for a card that
+        somebody has.
+        """
+        mine = (rights.c.site == site.site) & (rights.c.right == right)
+        row = conn.execute(select(rights).where(mine)).first()
+        now = self.world.now()
+        if row is None or row.ended is not None or row.valid_until <= now:
+            return None
+        if row.kind == TOKEN:
+            return None if signer is None else self._issue_token(conn, site, row, signer, now)
+        if any(each.duress is duress for each in living(conn, site.site, right=right)):
+            return None
+        kind = CredentialKind(row.kind)
+        facts = {"right": right, "extended": row.extended, "duress": duress}
+        if row.kind in TYPED:
+            spaces = msgspec.json.decode(row.spaces, type=list[str])
+            doors = [door for space in spaces for door in doors_on_way(site.doors, space)]
+            issued = self._draw(conn, site, kind, doors, facts)
+        elif card:
+            if self._is_taken(conn, site, card_text(card)):
+                raise BookingError("card-used", "this card belongs to somebody")
+            text = card_text(card)
+            hashed = hash_code(text, ensure_salt(conn, site, self.world))
+            issued = self._keep(conn, site, kind.value, self.world.new_id(), text, hashed, facts)
+        else:
+            return None
+        place_right(conn, site, right, now)
+        return issued
+
+    def _issue_token(
+        self, conn: Connection, site: SiteConfig, right: Row[Any], signer: Signer, now: int
+    ) -> Issued | None:
+        told = max((each.end for each in living(conn, site.site, right=right.right)), default=0)
+        found = text_of_token(site, right, signer, self.world.new_id(), now, told)
+        if found is None:
+            return None
+        token, text = found
+        start, end = token.windows[0].start, token.windows[-1].end
+        facts = {"right": right.right, "extended": right.extended, "start": start, "end": end}
+        return self._keep(conn, site, TOKEN, token.id, text, b"", facts)
+
+    # --- every credential -----------------------------------------------------------------------------
+
+    def _draw(
+        self,
+        conn: Connection,
+        site: SiteConfig,
+        kind: CredentialKind,
+        doors: list[DoorConfig],
+        facts: dict[str, Any],
+    ) -> Issued:
+        known = known_at_doors(conn, site.site, {door.agent for door in doors})
+        most = max((sum(known.get(door.door, {}).values()) for door in doors), default=0)
+        digits = digits_for(most, site.codes.guess, site.codes.digits)
+        code = draw(self.world, digits, lambda code: self._is_taken(conn, site, code))
+        hashed = hash_code(code, ensure_salt(conn, site, self.world))
+        facts = {**facts, "digits": digits}
+        return self._keep(conn, site, kind.value, self.world.new_id(), code, hashed, facts)
+
+    def _is_taken(self, conn: Connection, site: SiteConfig, text: str) -> bool:
+        same = (credentials.c.site == site.site) & (
+            credentials.c.uniqueness == self.vault.uniqueness(site.site, text)
+        )
+        return conn.execute(select(credentials.c.grant).where(same)).first() is not None
+
+    def _keep(
+        self,
+        conn: Connection,
+        site: SiteConfig,
+        kind: str,
+        grant: str,
+        text: str,
+        hashed: bytes,
+        facts: dict[str, Any],
+    ) -> Issued:
+        """A row of ``credentials``. ``hashed`` is empty for what no door looks up."""
+        link, now = self.vault.new_link(), self.world.now()
         conn.execute(
             insert(credentials).values(
+                **facts,
                 site=site.site,
                 grant=grant,
-                booking=booking,
-                kind=CredentialKind.CODE.value,
-                salt_id=parameters.salt_id,
-                sealed_hash=self.vault.seal_hash(site.site, grant, hash_code(code, parameters)),
-                uniqueness=self.vault.uniqueness(site.site, code),
-                encrypted_code=self.vault.encrypt_code(site.site, grant, link, code),
+                kind=kind,
+                salt_id=ensure_salt(conn, site, self.world).salt_id,
+                sealed_hash=self.vault.seal_hash(site.site, grant, hashed) if hashed else b"",
+                uniqueness=self.vault.uniqueness(site.site, text),
+                encrypted_code=self.vault.encrypt_code(site.site, grant, link, text),
                 link_hash=link_hash(link),
                 created=now,
             )
         )
-        place(conn, site, booking, now)
         record_change(conn, site.site, "credentials", grant, now)
-        told = Message(site=site.site, booking=booking, grant=grant, code=code, link=link)
-        self.outbox.queue(conn, site, "code", told)
-        return Issued(grant, code, link)
+        return Issued(grant, text, link)
+
+    def _tell(
+        self,
+        conn: Connection,
+        site: SiteConfig,
+        template: str,
+        row: Row[Any],
+        issued: Issued,
+        *,
+        label: str = "",
+        opens: int = 0,
+        closes: int = 0,
+    ) -> None:
+        """Queue the message with a code; ``opens`` and ``closes`` are those of an offline code."""
+        message = Message(
+            site=site.site,
+            booking=row.booking,
+            grant=issued.grant,
+            code=issued.code,
+            link=issued.link,
+            label=label,
+            offline=closes > 0,
+            opens=opens,
+            closes=closes,
+        )
+        self.outbox.queue(conn, site, template, message)
 
 
-def _booking(conn: Connection, site: str, booking: str) -> Row[Any] | None:
-    mine = (bookings.c.site == site) & (bookings.c.booking == booking)
-    return conn.execute(select(bookings).where(mine)).first()
+def _is_offline(credential: Row[Any]) -> bool:
+    return bool(credential.purpose == OFFLINE)
 
 
-def live_grant(conn: Connection, site: str, booking: str) -> str | None:
-    """The grant of the booking's living code."""
-    mine = (credentials.c.site == site) & (credentials.c.booking == booking)
-    found = conn.execute(select(credentials.c.grant).where(mine, credentials.c.rests_until.is_(None))).first()
-    return None if found is None else str(found.grant)
+def known_at_doors(conn: Connection, site: str, agents: set[str]) -> dict[str, dict[int, int]]:
+    """How many typed codes of each length every door of ``agents`` knows."""
+    query = (
+        select(grants.c.doors, credentials.c.digits, func.count())
+        .join(credentials, (credentials.c.site == grants.c.site) & (credentials.c.grant == grants.c.grant))
+        .where(grants.c.site == site, grants.c.agent.in_(sorted(agents)), credentials.c.kind.in_(TYPED))
+        .group_by(grants.c.doors, credentials.c.digits)
+    )
+    found: dict[str, dict[int, int]] = {}
+    for doors, digits, count in conn.execute(query):
+        for door in msgspec.json.decode(doors, type=list[str]):
+            lengths = found.setdefault(door, {})
+            length = int(digits or MIN_DIGITS)
+            lengths[length] = lengths.get(length, 0) + int(count)
+    return found
 
 
 def ensure_salt(conn: Connection, site: SiteConfig, world: World) -> HashSet:
@@ -114,101 +395,3 @@ def ensure_salt(conn: Connection, site: SiteConfig, world: World) -> HashSet:
     )
     conn.execute(insert(salts).values(site=site.site, **msgspec.structs.asdict(made)))
     return made
-
-
-def place(conn: Connection, site: SiteConfig, booking: str, now: int) -> None:
-    """Make the rows of ``grants`` what the booking wants now: after issue, move, cancellation, end."""
-    grant = live_grant(conn, site.site, booking)
-    if grant is None:
-        return
-    row = _booking(conn, site.site, booking)
-    wanted: dict[str, dict[str, Any]] = {}
-    if row is not None and row.status == "confirmed":
-        window = opening(site.rules, row.start, row.end)
-        if window.end > now:
-            for group in by_agent(doors_on_way(site.doors, row.space)):
-                doors = msgspec.json.encode(group.doors).decode()
-                wanted[group.agent] = {"doors": doors, "start": window.start, "end": window.end}
-    mine = (grants.c.site == site.site) & (grants.c.grant == grant)
-    held = {row.agent: row for row in conn.execute(select(grants).where(mine))}
-    for agent in sorted(held.keys() | wanted.keys()):
-        values, there = wanted.get(agent), held.get(agent)
-        if values is None:
-            conn.execute(delete(grants).where(mine, grants.c.agent == agent))
-        elif there is None:
-            page = _free_page(conn, site.site, agent)
-            unpublished = {"page": page, "epoch": UNPUBLISHED, "revision": 0}
-            key = {"site": site.site, "agent": agent, "grant": grant}
-            conn.execute(insert(grants).values(**key, **values, **unpublished))
-        elif (there.doors, there.start, there.end) != (values["doors"], values["start"], values["end"]):
-            changed = update(grants).where(mine, grants.c.agent == agent)
-            conn.execute(changed.values(**values, epoch=UNPUBLISHED, revision=0))
-        else:
-            continue
-        record_change(conn, site.site, "grants", f"{agent}/{grant}", now)
-
-
-def _free_page(conn: Connection, site: str, agent: str) -> int:
-    mine = (grants.c.site == site) & (grants.c.agent == agent)
-    counted = select(grants.c.page, func.count()).where(mine).group_by(grants.c.page)
-    full = {int(page) for page, count in conn.execute(counted) if count >= PAGE_GRANTS}
-    return next(page for page in range(len(full) + 1) if page not in full)
-
-
-def free(conn: Connection, site: SiteConfig, booking: str, now: int) -> None:
-    """Take the booking's code off every door; its digits rest."""
-    grant = live_grant(conn, site.site, booking)
-    if grant is None:
-        return
-    mine = (grants.c.site == site.site) & (grants.c.grant == grant)
-    for agent in conn.execute(select(grants.c.agent).where(mine).order_by(grants.c.agent)).scalars().all():
-        record_change(conn, site.site, "grants", f"{agent}/{grant}", now)
-    conn.execute(delete(grants).where(mine))
-    own = (credentials.c.site == site.site) & (credentials.c.grant == grant)
-    conn.execute(update(credentials).where(own).values(rests_until=now + REST_MS))
-    record_change(conn, site.site, "credentials", grant, now)
-
-
-def free_ended(conn: Connection, site: SiteConfig, now: int) -> int:
-    """Free the codes of bookings whose doors have closed, forget digits that have rested; how many freed."""
-    limit = now - round(site.rules.tail_s * 1000)
-    ended = (
-        select(credentials.c.booking)
-        .join(
-            bookings,
-            (bookings.c.site == credentials.c.site) & (bookings.c.booking == credentials.c.booking),
-        )
-        .where(credentials.c.site == site.site, credentials.c.rests_until.is_(None), bookings.c.end <= limit)
-        .limit(200)
-    )
-    found = [str(booking) for booking in conn.execute(ended).scalars()]
-    for booking in found:
-        free(conn, site, booking, now)
-    rested = (credentials.c.site == site.site) & (credentials.c.rests_until <= now)
-    conn.execute(delete(credentials).where(rested))
-    return len(found)
-
-
-def without_code(conn: Connection, site: SiteConfig, now: int, limit: int = 200) -> list[str]:
-    """Confirmed bookings whose doors have not closed and that have no living code, the nearest first."""
-    living = (
-        select(credentials.c.grant)
-        .where(
-            credentials.c.site == bookings.c.site,
-            credentials.c.booking == bookings.c.booking,
-            credentials.c.rests_until.is_(None),
-        )
-        .exists()
-    )
-    query = (
-        select(bookings.c.booking)
-        .where(
-            bookings.c.site == site.site,
-            bookings.c.status == "confirmed",
-            bookings.c.end > now - round(site.rules.tail_s * 1000),
-            ~living,
-        )
-        .order_by(bookings.c.start)
-        .limit(limit)
-    )
-    return [str(booking) for booking in conn.execute(query).scalars()]

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pleintemps_contract.world import World
 
 LINK_BYTES: Final = 32
+SECRET_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
 
 
@@ -30,6 +31,7 @@ class Vault:
     def __init__(self, sealing: bytes, world: World) -> None:
         self._hash_key = _derive(sealing, "credential hash")
         self._unique_key = _derive(sealing, "code uniqueness")
+        self._space_key = _derive(sealing, "space secret")
         self._world = world
 
     def seal_hash(self, site: str, grant: str, code_hash: bytes) -> bytes:
@@ -38,6 +40,16 @@ class Vault:
     def open_hash(self, site: str, grant: str, sealed: bytes) -> bytes:
         """Raises cryptography's InvalidTag for another key, site or grant."""
         return _decrypt(self._hash_key, sealed, f"{site}/{grant}")
+
+    def new_space_secret(self, site: str, space: str) -> bytes:
+        """A new secret for the offline codes of a space, sealed."""
+        return _encrypt(
+            self._space_key, self._world.random_bytes(SECRET_BYTES), f"{site}/{space}", self._world
+        )
+
+    def open_space_secret(self, site: str, space: str, sealed: bytes) -> bytes:
+        """Raises cryptography's InvalidTag for another key, site or space."""
+        return _decrypt(self._space_key, sealed, f"{site}/{space}")
 
     def uniqueness(self, site: str, code: str) -> str:
         """Equal for equal codes of a site; says nothing without the sealing key."""

@@ -1,11 +1,13 @@
-"""From rows of ``grants`` to the pages and the manifest that one agent gets."""
+"""From the store to the pages and the manifest that one agent gets."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 import msgspec
 from cryptography.exceptions import InvalidTag
+from msgspec.structs import replace
 from sqlalchemy import Connection, Row, select
 
 from pleintemps_contract.credentials import lookup
@@ -16,17 +18,33 @@ from pleintemps_contract.gateway_messages import (
     GrantsManifest,
     GrantsPage,
     HashSet,
+    Schedule,
     Window,
 )
 from pleintemps_contract.topics import Channel, Topic
 from pleintemps_contract.wire import encode, seal_gateway
+from pleintemps_gateway.access.right_rule import schedule_name, windows_of_right
 from pleintemps_gateway.access.vault import Vault
+from pleintemps_gateway.access.weeks import IsClosed
+from pleintemps_gateway.config import SiteConfig
 from pleintemps_gateway.errors import StoreError
-from pleintemps_gateway.store.schema import credentials, grants
+from pleintemps_gateway.store.schema import credentials, grants, rights
+
+from .denied import Denied, denied_of
+from .free_openings import OpeningBook
+from .offline_keys import OFFLINE_WEIGHT, OfflineBook
+from .shelf import Shelf
+
+PageKey = tuple[str, int]
+"""Kind of what a page holds, and its number."""
+_SCHEDULE_WEIGHT = 100
+_WINDOW_WEIGHT = 46
 
 
 class Page(NamedTuple):
-    grants: list[Grant]
+    """``content`` is the page with the epoch and revision in which it was made."""
+
+    content: GrantsPage
     digest: str
     payload: bytes
 
@@ -36,18 +54,24 @@ class Published(NamedTuple):
 
     epoch: int
     revision: int
-    pages: dict[int, Page]
+    pages: dict[PageKey, Page]
+    denied: Denied
     manifest: bytes
 
     @property
     def digests(self) -> frozenset[str]:
         return frozenset(page.digest for page in self.pages.values())
 
-    def messages(self, site: str, agent: str) -> list[tuple[str, bytes]]:
-        """(topic, payload) in the order of sending: pages, then the manifest that names them."""
+    def says(self, other: "Published | None") -> bool:
+        """Whether ``other`` says the same in an earlier revision."""
+        return other is not None and (self.digests, self.denied) == (other.digests, other.denied)
+
+    def messages(self, site: str, agent: str, held: frozenset[str] = frozenset()) -> list[tuple[str, bytes]]:
+        """(topic, payload) in the order of sending: pages that are not ``held``, then the manifest."""
         pages = [
             (str(Topic.of_agent(site, agent, Channel.PAGE, page.digest)), page.payload)
             for page in self.pages.values()
+            if page.digest not in held
         ]
         return [*pages, (str(Topic.of_agent(site, agent, Channel.MANIFEST)), self.manifest)]
 
@@ -55,13 +79,17 @@ class Published(NamedTuple):
 class GrantBook:
     """Composes one agent's grants; keeps look-ups, so that a change costs one page."""
 
-    def __init__(self, site: str, agent: str, pepper: bytes, vault: Vault, signer: Signer) -> None:
-        self._site = site
+    def __init__(self, site: SiteConfig, agent: str, pepper: bytes, vault: Vault, signer: Signer) -> None:
+        self._site = site.site
+        self._zone = ZoneInfo(site.zone)
         self._agent = agent
         self._pepper = pepper
         self._vault = vault
         self._signer = signer
         self._lookups: dict[str, str] = {}
+        self._shelves = {"schedules": Shelf(), "offline": Shelf()}
+        self._openings = OpeningBook(site, agent)
+        self._offline = OfflineBook(site, agent, pepper, vault)
         self.published: Published | None = None
 
     def sign_with(self, signer: Signer) -> None:
@@ -69,34 +97,76 @@ class GrantBook:
         self._signer = signer
         self.published = None
 
-    def compose(self, conn: Connection, hashes: HashSet, epoch: int, revision: int) -> Published:
+    def forget(self) -> None:
+        """The store is read anew: what was made and not committed is gone."""
+        self._lookups.clear()
+        self._offline.forget()
+
+    def compose(
+        self, conn: Connection, hashes: HashSet, epoch: int, revision: int, now: int, is_closed: IsClosed
+    ) -> Published:
         """The complete set as stored, as revision ``revision``; pages that did not change stay.
 
         Raises StoreError if the store was sealed with another key, ValueError if a page is too large.
         """
-        pages: dict[int, Page] = {}
+        wanted = self._wanted(conn, GrantsPage(epoch=epoch, revision=revision, grants=[]), now, is_closed)
         old = {} if self.published is None else self.published.pages
-        for number, wanted in self._wanted(conn).items():
-            known = old.get(number)
-            pages[number] = known if known and known.grants == wanted else self._page(wanted, epoch, revision)
+        pages = {key: self._page(page, old.get(key)) for key, page in wanted.items()}
+        denied = denied_of(conn, self._site, self._agent, self._offline.spaces, now)
         manifest = GrantsManifest(
             epoch=epoch,
             revision=revision,
             hashes=[hashes],
             pages=[page.digest for page in pages.values()],
+            denied_offline=list(denied.offline),
+            denied_tokens=list(denied.tokens),
         )
         topic = Topic.of_agent(self._site, self._agent, Channel.MANIFEST)
-        return Published(epoch, revision, pages, seal_gateway(topic, manifest, self._signer))
+        return Published(epoch, revision, pages, denied, seal_gateway(topic, manifest, self._signer))
 
-    def _page(self, wanted: Sequence[Grant], epoch: int, revision: int) -> Page:
-        page = GrantsPage(epoch=epoch, revision=revision, grants=list(wanted))
-        digest = hashlib.sha256(encode(page)).hexdigest()
+    def _page(self, wanted: GrantsPage, old: Page | None) -> Page:
+        if old is not None:
+            born = (old.content.epoch, old.content.revision)
+            if replace(wanted, epoch=born[0], revision=born[1]) == old.content:
+                return old
+        digest = hashlib.sha256(encode(wanted)).hexdigest()
         topic = Topic.of_agent(self._site, self._agent, Channel.PAGE, digest)
-        return Page(list(wanted), digest, seal_gateway(topic, page, self._signer))
+        return Page(wanted, digest, seal_gateway(topic, wanted, self._signer))
 
-    def _wanted(self, conn: Connection) -> dict[int, list[Grant]]:
+    def _wanted(
+        self, conn: Connection, empty: GrantsPage, now: int, is_closed: IsClosed
+    ) -> dict[PageKey, GrantsPage]:
+        rows = self._rows(conn)
+        schedules = {**self._openings.schedules(now, is_closed), **self._schedules(conn, rows, now)}
+        numbered: dict[int, list[Grant]] = {}
+        for row in rows:
+            numbered.setdefault(int(row.page), []).append(self._grant(row))
+        pages = {("grants", number): replace(empty, grants=found) for number, found in numbered.items()}
+        weights = {name: _weight(schedule) for name, schedule in schedules.items()}
+        for number, names in self._shelves["schedules"].arrange(weights).items():
+            pages["schedules", number] = replace(empty, schedules=[schedules[name] for name in names])
+        for number, openings in enumerate(self._openings.pages):
+            pages["openings", number] = replace(empty, free_openings=openings)
+        offline = self._offline.keys(conn, now)
+        sealed = {
+            space: OFFLINE_WEIGHT + len(keys.sealed) + 43 * len(keys.doors) for space, keys in offline.items()
+        }
+        for number, names in self._shelves["offline"].arrange(sealed).items():
+            pages["offline", number] = replace(empty, offline=[offline[name] for name in names])
+        return pages
+
+    def _rows(self, conn: Connection) -> list[Row[Any]]:
         query = (
-            select(grants, credentials.c.kind, credentials.c.salt_id, credentials.c.sealed_hash)
+            select(
+                grants,
+                credentials.c.kind,
+                credentials.c.salt_id,
+                credentials.c.sealed_hash,
+                credentials.c.right,
+                credentials.c.once,
+                credentials.c.duress,
+                credentials.c.extended,
+            )
             .join(
                 credentials,
                 (credentials.c.site == grants.c.site) & (credentials.c.grant == grants.c.grant),
@@ -104,10 +174,22 @@ class GrantBook:
             .where(grants.c.site == self._site, grants.c.agent == self._agent)
             .order_by(grants.c.page, grants.c.grant)
         )
-        pages: dict[int, list[Grant]] = {}
-        for row in conn.execute(query):
-            pages.setdefault(int(row.page), []).append(self._grant(row))
-        return pages
+        rows = list(conn.execute(query).all())
+        names = {str(row.grant) for row in rows}
+        self._lookups = {name: known for name, known in self._lookups.items() if name in names}
+        return rows
+
+    def _schedules(self, conn: Connection, rows: list[Row[Any]], now: int) -> Mapping[str, Schedule]:
+        wanted = {row.right for row in rows if row.schedule is not None}
+        if not wanted:
+            return {}
+        mine = (rights.c.site == self._site) & rights.c.right.in_(sorted(wanted))
+        found: dict[str, Schedule] = {}
+        for right in conn.execute(select(rights).where(mine)):
+            name = schedule_name(right)
+            if name not in found:
+                found[name] = Schedule(schedule=name, windows=windows_of_right(right, self._zone, now))
+        return found
 
     def _grant(self, row: Row[Any]) -> Grant:
         name = str(row.grant)
@@ -123,5 +205,20 @@ class GrantBook:
             salt_id=row.salt_id,
             lookup=self._lookups[name],
             doors=msgspec.json.decode(row.doors, type=list[str]),
-            windows=[Window(start=row.start, end=row.end)],
+            windows=[] if row.schedule is not None else _windows(row),
+            schedules=[] if row.schedule is None else [row.schedule],
+            once=row.once,
+            duress=row.duress,
+            extended=row.extended,
         )
+
+
+def _windows(row: Row[Any]) -> list[Window]:
+    if row.windows is None:
+        return [Window(start=row.start, end=row.end)]
+    pairs = msgspec.json.decode(row.windows, type=list[tuple[int, int]])
+    return [Window(start=start, end=end) for start, end in pairs]
+
+
+def _weight(schedule: Schedule) -> int:
+    return _SCHEDULE_WEIGHT + _WINDOW_WEIGHT * len(schedule.windows)

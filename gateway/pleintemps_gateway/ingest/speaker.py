@@ -28,7 +28,9 @@ from pleintemps_gateway.signing import Signing
 from pleintemps_gateway.store.schema import credentials, grants, reigns
 
 from .agents import AgentBook
+from .coming import Coming
 from .commands import CommandDesk, Failed, Reign
+from .days import CalendarWatch
 from .grants import GrantBook
 from .pending import Pending, ReceiptKey
 from .timings import TimingsBook
@@ -62,7 +64,7 @@ class Speaker:
         self._commands = CommandDesk(config.site)
         holders = {door.agent for door in config.doors}
         self._books = {
-            agent: GrantBook(config.site, agent, pepper, vault, signing.signer)
+            agent: GrantBook(config, agent, pepper, vault, signing.signer)
             for agent, pepper in peppers.items()
             if agent in holders
         }
@@ -72,8 +74,10 @@ class Speaker:
         self._untold: set[str] = set()
         self._unannounced = True
         self._dirty: set[str] = set()
+        self._unsaid: set[str] = set()
+        self._days = CalendarWatch(config)
         self._pages: dict[str, set[str]] = {}
-        self._bookings: dict[str, Booking] = {}
+        self._coming = Coming()
         self._rooms: dict[str, SpaceNow] = {}
         self._said: dict[str, tuple[object, ...]] = {}
 
@@ -91,11 +95,14 @@ class Speaker:
         spaces = {space.space for space in self._config.spaces}
         self._rooms = {room.space: room for room in rooms if room.space in spaces}
         self._commands.load(conn)
+        for book in self._books.values():
+            book.forget()
         self._everything_anew()
-        self._bookings = {booking.booking: booking for booking in bookings}
+        self._coming = Coming(bookings)
 
     def _everything_anew(self) -> None:
         self._dirty = set(self._books)
+        self._unsaid = set(self._books)
         self._untold = self._books.keys() & set(self._timings.agents)
         self._unannounced = True
 
@@ -116,7 +123,7 @@ class Speaker:
         return self._commands.take_failed()
 
     def bookings_changed(self, bookings: Iterable[Booking]) -> None:
-        self._bookings |= {booking.booking: booking for booking in bookings}
+        self._coming.change(bookings)
 
     def commands_changed(self) -> None:
         self._commands.wanted = True
@@ -136,8 +143,10 @@ class Speaker:
                 topic = Topic.of_agent(self._site, agent, Channel.COMMAND)
                 pending.messages.append(self._seal(topic, command))
         self._commands.expire(conn, pending, now)
+        if self._days.has_turned(now):
+            self._dirty = set(self._books)
         for agent in sorted(self._dirty):
-            self._compose(conn, agent, pending)
+            self._compose(conn, agent, pending, now)
         self._dirty.clear()
         for agent in sorted(self._untold):
             row = holders.row(agent)
@@ -155,23 +164,29 @@ class Speaker:
         message = Announcement(epoch=self.epoch, revision=self._next(), started=self._started, keys=keys)
         return self._seal(Topic.announcement(self._site), message)
 
-    def _compose(self, conn: Connection, agent: str, pending: Pending) -> None:
+    def _compose(self, conn: Connection, agent: str, pending: Pending, now: int) -> None:
         book, revision = self._books[agent], self._next()
         hashes = ensure_salt(conn, self._config, self._world)
         try:
-            published = book.compose(conn, hashes, self.epoch, revision)
+            published = book.compose(conn, hashes, self.epoch, revision, now, self._days.is_closed)
         except ValueError as error:
             _log.error(line("grants-not-published", site=self._site, agent=agent, reason=error))
             return
+        old = book.published
+        if old is not None and agent not in self._unsaid and published.says(old):
+            published = old  # nothing that this agent has to know has changed
         mine = (grants.c.site == self._site) & (grants.c.agent == agent)
         fresh = update(grants).where(mine, grants.c.epoch == UNPUBLISHED)
-        conn.execute(fresh.values(epoch=self.epoch, revision=revision))
+        conn.execute(fresh.values(epoch=published.epoch, revision=published.revision))
+        if published is old:
+            return
         reign = update(reigns).where(reigns.c.site == self._site)
         conn.execute(reign.values(revision=revision))
         book.published = published
-        pending.messages += [
-            (topic, payload, True) for topic, payload in published.messages(self._site, agent)
-        ]
+        held = frozenset() if old is None or agent in self._unsaid else old.digests
+        self._unsaid.discard(agent)
+        messages = published.messages(self._site, agent, held)
+        pending.messages += [(topic, payload, True) for topic, payload in messages]
         self._pages.setdefault(agent, set()).update(published.digests)
         pending.changes["agents", agent] = None
 
@@ -252,20 +267,12 @@ class Speaker:
         for space in spaces:
             self._rooms[space.space] = space
             probability = None if space.probability is None else round(space.probability, 2)
-            following = self._next_start(space.space, now)
+            following = self._coming.next_start(space.space, now)
             facts = (space.state, space.since, probability, space.evidence, following, now // _REFRESH_MS)
             if self._said.get(space.space) != facts:
                 self._said[space.space] = facts
                 messages.append(self._room(space, following))
         return messages
-
-    def _next_start(self, space: str, now: int) -> int | None:
-        coming = (
-            booking.start
-            for booking in self._bookings.values()
-            if booking.space == space and not booking.cancelled and booking.start > now
-        )
-        return min(coming, default=None)
 
     def _room(self, space: SpaceNow, next_start: int | None) -> Message:
         message = RoomState(
@@ -293,5 +300,5 @@ class Speaker:
                 messages += [(topic, payload, True) for topic, payload in published]
         messages += [self._timings_for(agent) for agent in sorted(self._timings.published)]
         now = self._world.now()
-        rooms = [self._room(room, self._next_start(name, now)) for name, room in self._rooms.items()]
+        rooms = [self._room(room, self._coming.next_start(name, now)) for name, room in self._rooms.items()]
         return [*messages, *rooms]

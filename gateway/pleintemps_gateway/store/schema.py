@@ -446,9 +446,11 @@ credentials = Table(
     Column("start", _Ms),
     Column("end", _Ms),
     Column("index", Integer),
+    Column("digits", Integer),  # of a typed code: how easily it is guessed
     PrimaryKeyConstraint("site", "grant"),
     Index("credentials_by_booking", "site", "booking"),
     Index("credentials_by_right", "site", "right"),
+    Index("credentials_by_end", "site", "end"),
     Index("credentials_unique", "site", "uniqueness", unique=True),
     Index("credentials_by_link", "site", "link_hash", unique=True),
 )

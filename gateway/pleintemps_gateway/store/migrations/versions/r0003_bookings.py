@@ -137,6 +137,8 @@ def upgrade() -> None:
     op.add_column("credentials", sa.Column("start", sa.BigInteger(), nullable=True))
     op.add_column("credentials", sa.Column("end", sa.BigInteger(), nullable=True))
     op.add_column("credentials", sa.Column("index", sa.Integer(), nullable=True))
+    op.add_column("credentials", sa.Column("digits", sa.Integer(), nullable=True))
+    op.create_index("credentials_by_end", "credentials", ["site", "end"], unique=False)
     op.create_index("credentials_by_right", "credentials", ["site", "right"], unique=False)
     op.add_column("grants", sa.Column("windows", sa.Text(), nullable=True))
     op.add_column("grants", sa.Column("schedule", sa.String(length=40), nullable=True))

@@ -1,0 +1,55 @@
+"""The daily keys of the spaces behind one agent's doors, sealed for that agent."""
+
+from typing import Final
+
+from sqlalchemy import Connection
+
+from pleintemps_contract.gateway_messages import OfflineKeys
+from pleintemps_contract.offline import KeySeal, daily_key
+from pleintemps_gateway.access.offline_plan import KEY_DAYS, Plan, first_day, plan_of
+from pleintemps_gateway.access.secrets import space_secrets_of
+from pleintemps_gateway.access.vault import Vault
+from pleintemps_gateway.config import SiteConfig
+
+OFFLINE_WEIGHT: Final = 400
+"""Bytes of a space besides its sealed keys and doors, names at their longest."""
+
+
+class OfflineBook:
+    """Offline keys of one agent; sealed anew when a week begins."""
+
+    def __init__(self, site: SiteConfig, agent: str, pepper: bytes, vault: Vault) -> None:
+        self._site = site.site
+        self._seal = KeySeal(pepper, site.site, agent)
+        self._vault = vault
+        own = {door.door for door in site.doors if door.agent == agent}
+        plan: Plan = plan_of(site)
+        self._spaces = {
+            space: (doors, planned.digits)
+            for space, planned in plan.spaces.items()
+            if (doors := [door for door in planned.doors if door in own])
+        }
+        self._held: tuple[int, dict[str, OfflineKeys]] | None = None
+
+    @property
+    def spaces(self) -> frozenset[str]:
+        """The spaces that lie behind this agent's doors and have offline codes."""
+        return frozenset(self._spaces)
+
+    def keys(self, conn: Connection, now: int) -> dict[str, OfflineKeys]:
+        """By space, for the 45 days ahead of ``now`` (Unix ms); inside ``write_transaction``."""
+        day = first_day(now)
+        if self._held is None or self._held[0] != day:
+            secrets = space_secrets_of(conn, self._site, self._spaces, self._vault)
+            self._held = (day, {space: self._sealed(space, secrets[space], day) for space in self._spaces})
+        return self._held[1]
+
+    def forget(self) -> None:
+        """The store was read anew: a secret just made may be gone."""
+        self._held = None
+
+    def _sealed(self, space: str, secret: bytes, first: int) -> OfflineKeys:
+        doors, digits = self._spaces[space]
+        keys = [daily_key(secret, first + offset) for offset in range(KEY_DAYS)]
+        sealed = self._seal.seal(space, first, keys)
+        return OfflineKeys(space=space, doors=doors, digits=digits, first_day=first, sealed=sealed)
