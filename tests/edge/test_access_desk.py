@@ -404,6 +404,23 @@ async def test_a_reader_that_babbles_holds_itself_up_only() -> None:
     assert await place.desk.card("hall", CARD)
 
 
+@staged
+async def test_a_door_waits_for_one_check_of_another_that_babbles() -> None:
+    place = Place(grant(doors=("gate",)))
+    ended: list[str] = []
+
+    def note(name: str) -> Callable[[object], None]:
+        return lambda _: ended.append(name)
+
+    tasks = [asyncio.create_task(place.desk.card("hall", f"w26:0:{each}")) for each in range(MAX_PENDING)]
+    await asyncio.sleep(0)
+    tasks.append(asyncio.create_task(place.enter(CODE, "gate")))
+    for task in tasks:
+        task.add_done_callback(note("gate" if task is tasks[-1] else "hall"))
+    await asyncio.gather(*tasks)
+    assert ended.index("gate") <= 1
+
+
 def text_of(doors: Sequence[str] = ("hall",), site: str = SITE, until: int = 10**14) -> str:
     window = Window(start=0, end=until)
     return sign_token(Token(id="7b" * 16, site=site, doors=list(doors), windows=[window]), SIGNER)

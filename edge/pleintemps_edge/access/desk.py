@@ -91,6 +91,8 @@ class Desk:
         self._used = UsedOnce(names, journal.state)
         self._told: dict[str, int] = {}
         self._pending: Counter[str] = Counter()
+        # doors take turns at the thread that hashes: behind one that babbles another waits for one check
+        self._turns = {door: asyncio.Lock() for door in names}
         self._crowded: set[str] = set()
         self._receipted = world.monotonic()
         self._slices: Slices = {}
@@ -204,16 +206,17 @@ class Desk:
 
     async def _check(self, door: str, text: str, offline_at: int | None) -> _Checked:
         """Hash ``text``, and make sure of the offline codes of ``offline_at`` if that is given."""
-        hashes, spaces, slices = self._table.hashes, self._table.offline, self._slices
-
-        def work() -> _Checked:
-            lookups = {each.salt_id: lookup(self._pepper, hash_code(text, each)) for each in hashes}
-            ready = slices if offline_at is None else prepare(spaces, slices, offline_at)
-            return _Checked(lookups, spaces, ready)
-
         self._pending[door] += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._hasher, work)
+            async with self._turns[door]:
+                hashes, spaces, slices = self._table.hashes, self._table.offline, self._slices
+
+                def work() -> _Checked:
+                    lookups = {each.salt_id: lookup(self._pepper, hash_code(text, each)) for each in hashes}
+                    ready = slices if offline_at is None else prepare(spaces, slices, offline_at)
+                    return _Checked(lookups, spaces, ready)
+
+                return await asyncio.get_running_loop().run_in_executor(self._hasher, work)
         finally:
             self._pending[door] -= 1
             if not self._pending[door]:
