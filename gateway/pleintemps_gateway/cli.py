@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pleintemps_contract import __version__, logs
 from pleintemps_contract.errors import ClockError, ContractError
 from pleintemps_contract.world import SystemWorld, World
+from pleintemps_gateway.audit import cli as audit
 from pleintemps_gateway.config import GatewayConfig, SiteConfig, load
 from pleintemps_gateway.errors import GatewayError, OutsideError, SettingsError
 from pleintemps_gateway.evaluate import cli as evaluate
@@ -75,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     _calendar_commands(commands)
     keychange.register(commands)
     evaluate.register(commands)
+    audit.register(commands)
     return parser
 
 
@@ -224,7 +226,7 @@ def _user_add(options: argparse.Namespace) -> int:
     if options.site != "*":
         config.site(options.site)
     password = new_password(world) if options.generate else sys.stdin.readline().rstrip("\r\n")
-    put_user(engine, options.site, options.name, password, options.role, world.now())
+    put_user(engine, options.site, options.name, password, options.role, world)
     print(password if options.generate else f"{options.name} may log in as {options.role}")
     return 0
 

@@ -6,6 +6,7 @@ from sqlalchemy import Engine, delete
 
 from pleintemps_contract.world import World
 from pleintemps_gateway.api.passwords import hash_password
+from pleintemps_gateway.audit.log import record
 from pleintemps_gateway.errors import SettingsError
 from pleintemps_gateway.store.engine import write_transaction
 from pleintemps_gateway.store.schema import sessions, users
@@ -21,7 +22,7 @@ def new_password(world: World) -> str:
     return "-".join("".join(letters[at : at + 4]) for at in range(0, len(letters), 4))
 
 
-def put_user(engine: Engine, site: str, name: str, password: str, role: str, now: int) -> None:
+def put_user(engine: Engine, site: str, name: str, password: str, role: str, world: World) -> None:
     """Add a person of ``site`` (``*``: every site), or replace password and role; raises SettingsError.
 
     Who was logged in under that name must log in again.
@@ -32,7 +33,8 @@ def put_user(engine: Engine, site: str, name: str, password: str, role: str, now
         encoded = hash_password(password)
     except ValueError as error:
         raise SettingsError(str(error)) from error
-    row = {"site": site, "name": name, "password": encoded, "role": role, "created": now}
+    row = {"site": site, "name": name, "password": encoded, "role": role, "created": world.now()}
     with write_transaction(engine, [site]) as conn:
         upsert(conn, users, [row])
         conn.execute(delete(sessions).where(sessions.c.site == site, sessions.c.name == name))
+        record(conn, site, world, "user.changed", f"user/{role}", {"name": name, "role": role})

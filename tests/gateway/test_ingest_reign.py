@@ -72,7 +72,7 @@ def test_a_new_password_ends_the_sessions_of_the_old_one(tmp_path: Path, store_u
         for name in ("anne", "bea"):
             row = {"site": "*", "token_hash": name, "name": name, "csrf": "x", "created": NOW}
             conn.execute(insert(sessions).values(**row, expires=NOW + DAY))
-    put_user(house.engine, "*", "anne", "a new long password", "caretaker", NOW)
+    put_user(house.engine, "*", "anne", "a new long password", "caretaker", house.world)
     with house.engine.connect() as conn:
         assert conn.scalars(select(sessions.c.name)).all() == ["bea"]
     house.engine.dispose()

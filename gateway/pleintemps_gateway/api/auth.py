@@ -8,6 +8,7 @@ from typing import Annotated, Final
 from fastapi import Depends, Request
 from sqlalchemy import delete, insert
 
+from pleintemps_gateway.audit.log import record
 from pleintemps_gateway.store import reading, schema
 from pleintemps_gateway.store.engine import write_transaction
 
@@ -87,6 +88,8 @@ def log_in(context: Context, name: str, password: str, address: str) -> NewSessi
                 expires=session.expires,
             )
         )
+        subject = f"session/{hash_token(session.token)[:16]}"
+        record(conn, user.site, context.world, "user.logged-in", subject, {"name": user.name})
     return session
 
 

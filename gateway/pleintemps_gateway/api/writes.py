@@ -5,6 +5,7 @@ from typing import Any, Final
 from sqlalchemy import insert, select, update
 
 from pleintemps_contract.onvif import DoorAction
+from pleintemps_gateway.audit.log import record
 from pleintemps_gateway.config import DoorConfig, SiteConfig
 from pleintemps_gateway.store import schema
 from pleintemps_gateway.store.changes import record_change
@@ -35,6 +36,7 @@ def acknowledge(context: Context, account: Account, site: str, alert: str, comme
         )
         if taken.rowcount == 1:
             record_change(conn, site, "alerts", alert, now)
+            record(conn, site, context.world, "alert.acknowledged", f"alert/{alert}", {"by": account.name})
             return
         state = conn.scalar(select(table.c.state).where(*here))
     if state is None:
@@ -75,4 +77,6 @@ def _request(
     with write_transaction(context.engine, [site.site]) as conn:
         conn.execute(insert(schema.commands).values(values))
         record_change(conn, site.site, "commands", values["command"], now)
+        fields = {"by": account.name, "action": action.value, "command": values["command"]}
+        record(conn, site.site, context.world, "door.command", f"door/{door}", fields)
     return str(values["command"])

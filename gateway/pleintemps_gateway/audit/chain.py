@@ -29,13 +29,22 @@ class Entry(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """``broken`` is the first sequence number that does not hold, None if all do."""
+    """``broken`` is the first sequence number that does not hold, None if all do. Up to ``proved`` a signed
+    head of a key that is at hand vouches for the chain; ``heads`` counts them.
+    """
 
     entries: int
     erased: int
     broken: int | None
     reason: str
     head: str
+    heads: int = 0
+    proved: int = 0
+
+    @property
+    def unproved(self) -> int:
+        """Entries that no signature covers: those of the last day, or without the gateway's keys all."""
+        return max(0, self.entries - self.proved)
 
 
 def _hash(*parts: bytes) -> str:

@@ -1,7 +1,7 @@
 """The audit log in the store. Writing runs inside ``write_transaction``."""
 
 import base64
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Collection, Container, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -16,6 +16,8 @@ from pleintemps_gateway.store.schema import audit, audit_heads
 
 from .chain import GENESIS, SALT_BYTES, Entry, Verdict, chain_of, digest_of, verify
 
+EVERY_SITE: Final = "*"
+"""The log of what concerns no single site: people who look after all of them."""
 _BATCH: Final = 1_000
 
 
@@ -49,18 +51,51 @@ def record(
     return seq
 
 
-def erase(conn: Connection, site: str, *, subject: str | None = None, before: int | None = None) -> int:
+def erase(
+    conn: Connection,
+    site: str,
+    *,
+    subject: str | None = None,
+    before: int | None = None,
+    limit: int | None = None,
+) -> int:
     """Forget what entries about ``subject``, or older than ``before`` (Unix ms), say of people; how many."""
     mine = (audit.c.site == site) & audit.c.fields.is_not(None)
     if subject is not None:
         mine &= audit.c.subject == subject
     if before is not None:
         mine &= audit.c.at < before
+    if limit is not None:
+        oldest = select(audit.c.seq).where(mine).order_by(audit.c.at, audit.c.seq).limit(limit)
+        mine = (audit.c.site == site) & audit.c.seq.in_(oldest)
     return conn.execute(update(audit).where(mine).values(salt=None, fields=None)).rowcount
+
+
+def erase_named(conn: Connection, site: str, words: Collection[str]) -> int:
+    """As :func:`erase`, for every entry whose fields hold one of ``words``, in any case of letters; how many.
+
+    Reads the whole log of the site.
+    """
+    found = [entry.seq for entry in named(conn, site, words)]
+    for start in range(0, len(found), _BATCH):
+        some = (audit.c.site == site) & audit.c.seq.in_(found[start : start + _BATCH])
+        conn.execute(update(audit).where(some).values(salt=None, fields=None))
+    return len(found)
+
+
+def named(conn: Connection, site: str, words: Collection[str]) -> list[Entry]:
+    """The entries whose fields hold one of ``words``, in any case of letters, the oldest first."""
+    wanted = [word.casefold() for word in words if word]
+    return [
+        entry
+        for entry in _entries(conn, site)
+        if entry.fields is not None and any(word in entry.fields.casefold() for word in wanted)
+    ]
 
 
 def sign_head(conn: Connection, site: str, signer: Signer, now: int) -> bool:
     """Sign the last entry with the gateway's key, if it is not signed yet."""
+    lock_site(conn, site)
     last = conn.execute(
         select(audit.c.seq, audit.c.chain).where(audit.c.site == site).order_by(audit.c.seq.desc()).limit(1)
     ).first()
@@ -94,9 +129,28 @@ def check(conn: Connection, site: str, keys: Mapping[str, Ed25519PublicKey]) -> 
         if chains.get(seq) != head.chain:
             return verdict._replace(broken=seq, reason="it is not what was signed")
         key = keys.get(head.kid)
-        if key is not None and not _is_signed(key, site, head):
+        if key is None:
+            continue  # of a key that was retired; the next head covers what it covered
+        if not _is_signed(key, site, head):
             return verdict._replace(broken=seq, reason="its signature is not the gateway's")
+        verdict = verdict._replace(heads=verdict.heads + 1, proved=seq)
     return verdict
+
+
+def sites_of(conn: Connection) -> list[str]:
+    """Every site with entries; ``*`` is what concerns them all."""
+    return sorted(str(site) for site in conn.execute(select(audit.c.site).distinct()).scalars())
+
+
+def chain_at(conn: Connection, site: str, seq: int) -> str | None:
+    """The chain value of entry ``seq``; None if there is none."""
+    mine = (audit.c.site == site) & (audit.c.seq == seq)
+    return conn.execute(select(audit.c.chain).where(mine)).scalar()
+
+
+def entries_about(conn: Connection, site: str, subject: str = "") -> Iterator[Entry]:
+    """The entries of a site, the oldest first; those about ``subject`` alone if it is given."""
+    return (entry for entry in _entries(conn, site) if subject in ("", entry.subject))
 
 
 def public_keys(keys: list[Ed25519PublicKey]) -> dict[str, Ed25519PublicKey]:

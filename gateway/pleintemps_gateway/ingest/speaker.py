@@ -20,8 +20,10 @@ from pleintemps_contract.logs import line
 from pleintemps_contract.topics import Channel, Topic
 from pleintemps_contract.wire import GatewayMessage, seal_gateway
 from pleintemps_contract.world import World
+from pleintemps_gateway.access.offline_plan import plan_of
 from pleintemps_gateway.access.service import UNPUBLISHED, ensure_salt
 from pleintemps_gateway.access.vault import Vault
+from pleintemps_gateway.audit.log import record
 from pleintemps_gateway.config import SiteConfig
 from pleintemps_gateway.engine import Booking, PanelWanted, SpaceNow
 from pleintemps_gateway.signing import Signing
@@ -63,8 +65,11 @@ class Speaker:
         self._started = world.now()
         self._commands = CommandDesk(config.site)
         holders = {door.agent for door in config.doors}
+        plan = plan_of(config)
+        for space, door in sorted(plan.refused.items()):
+            _log.warning(line("no-offline-codes", site=config.site, space=space, crowded=door))
         self._books = {
-            agent: GrantBook(config, agent, pepper, vault, signing.signer)
+            agent: GrantBook(config, agent, pepper, vault, signing.signer, plan)
             for agent, pepper in peppers.items()
             if agent in holders
         }
@@ -150,9 +155,13 @@ class Speaker:
         self._dirty.clear()
         for agent in sorted(self._untold):
             row = holders.row(agent)
+            before = row["config"]
             if self._timings.compose(agent, row, self.epoch, self._next()) is not None:
                 holders.write(agent, pending)
                 pending.messages.append(self._timings_for(agent))
+                if row["config"] != before:
+                    fields = {"by": "configuration"}
+                    record(conn, self._site, self._world, "config.published", f"agent/{agent}", fields)
         self._untold.clear()
 
     def _timings_for(self, agent: str) -> Message:

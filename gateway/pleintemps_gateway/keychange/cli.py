@@ -82,9 +82,27 @@ def _new(options: argparse.Namespace) -> int:
 
     config = load(options.config)
     signing = new_key(Path(config.keys))
+    _note(options, "key.made", signing.wanted)
     print(f"{signing.wanted} is announced by {signing.signer.kid}, which signs until `key use`")
     print("a running gateway announces it by itself; keep a copy of keys/gateway in a safe place")
     return 0
+
+
+def _note(options: argparse.Namespace, action: str, kid: str) -> None:
+    """Write a step that was done into the audit log of what concerns every site."""
+    from pleintemps_gateway import app
+    from pleintemps_gateway.audit.log import EVERY_SITE, record
+    from pleintemps_gateway.store.engine import migrate, open_engine, write_transaction
+
+    config = load(options.config)
+    world = app.world_of(config, options.config.absolute().parent)
+    migrate(config.database_url)
+    engine = open_engine(config.database_url)
+    try:
+        with write_transaction(engine, [EVERY_SITE]) as conn:
+            record(conn, EVERY_SITE, world, action, f"key/{kid}", {"by": "command line"})
+    finally:
+        engine.dispose()
 
 
 def _parts(signing: "Signing") -> list[tuple[str, str]]:
@@ -142,7 +160,9 @@ def _use(options: argparse.Namespace) -> int:
 
     config = load(options.config)
     _check(options, config)
-    print(f"{use_key(Path(config.keys)).signer.kid} signs; the old key is believed until `key retire`")
+    kid = use_key(Path(config.keys)).signer.kid
+    _note(options, "key.used", kid)
+    print(f"{kid} signs; the old key is believed until `key retire`")
     return 0
 
 
@@ -151,5 +171,7 @@ def _retire(options: argparse.Namespace) -> int:
 
     config = load(options.config)
     _check(options, config)
-    print(f"the old key is destroyed; only {retire_key(Path(config.keys)).signer.kid} may sign")
+    kid = retire_key(Path(config.keys)).signer.kid
+    _note(options, "key.retired", kid)
+    print(f"the old key is destroyed; only {kid} may sign")
     return 0
