@@ -25,6 +25,18 @@ STREET: Final = "street"
 
 Seconds = Annotated[float, Meta(ge=0, le=31_536_000)]
 Decibels = Annotated[float, Meta(ge=0, le=140)]
+Service = Literal[
+    "kitchen",
+    "stage",
+    "sound-proof",
+    "projector",
+    "tables",
+    "changing-room",
+    "step-free",
+    "piano",
+    "mirrors",
+]
+"""What a space offers, in words that the pages know in both languages."""
 
 
 class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -57,6 +69,7 @@ class SpaceConfig(_Table, frozen=True, kw_only=True):
     """``bookable = false`` is a passage: people on their way to a booking may be in it.
 
     Nobody is expected in a ``locker`` or at an ``object`` that is lent: its door opens, and that is all.
+    When a ``public`` space of a public site is not booked, everybody may read that.
     """
 
     space: Slug
@@ -64,6 +77,8 @@ class SpaceConfig(_Table, frozen=True, kw_only=True):
     kind: Literal["room", "locker", "object"] = "room"
     capacity: Annotated[int, Meta(ge=0, le=100_000)] = 0
     bookable: bool = True
+    public: bool = False
+    services: list[Service] = []
     noise: NoiseConfig = NoiseConfig()
 
 
@@ -102,6 +117,25 @@ class PrivacyConfig(_Table, frozen=True, kw_only=True):
     access_days: Annotated[int, Meta(ge=1, le=90)] = 90
 
 
+class ReleaseConfig(_Table, frozen=True, kw_only=True):
+    """When a space that nobody came to is given back; without this table nothing ever is.
+
+    The people are warned after ``warn_after_s`` of certain vacancy, the rest of their time is free after
+    ``release_after_s``. Bookings shorter than ``min_length_s``, or of ``max_length_s`` and more, keep theirs.
+    """
+
+    warn_after_s: Annotated[float, Meta(ge=300, le=43_200)] = 900
+    release_after_s: Annotated[float, Meta(ge=600, le=43_200)] = 1_800
+    min_length_s: Seconds = 3_600
+    max_length_s: Seconds = 28_800
+    exempt_groups: list[Slug] = []
+    exempt_spaces: list[Slug] = []
+
+    def __post_init__(self) -> None:
+        if self.release_after_s < self.warn_after_s + 300:
+            raise ValueError("release_after_s is 300 s or more after warn_after_s: people need time")
+
+
 class RulesConfig(_Table, frozen=True, kw_only=True):
     """What is expected of people, in seconds; quiet hours in the site's local time.
 
@@ -123,6 +157,7 @@ class RulesConfig(_Table, frozen=True, kw_only=True):
     unexpected_after_s: Seconds = 120
     left_after_s: Seconds = 300
     agent_silent_after_s: Seconds = 120
+    release: ReleaseConfig | None = None
 
 
 class FreeOpeningConfig(WeekRule, frozen=True, kw_only=True):
@@ -149,6 +184,7 @@ class SiteConfig(_Table, frozen=True, kw_only=True):
     site: Slug
     name: str
     zone: str = "Europe/Paris"
+    public: bool = False
     spaces: list[SpaceConfig]
     doors: list[DoorConfig]
     panels: list[PanelConfig] = []
@@ -284,6 +320,9 @@ def _check_site(path: Path, site: SiteConfig) -> None:
             if space not in places:
                 raise ConfigError(f"{where}: panel {panel.panel!r}: no space is called {space!r}")
     _check_free_openings(where, site)
+    for name in site.rules.release.exempt_spaces if site.rules.release else ():
+        if name not in places:
+            raise ConfigError(f"{where}: release: no space is called {name!r}")
     for hours in site.calendar.school_hours:
         for space in hours.spaces:
             if space not in places:
