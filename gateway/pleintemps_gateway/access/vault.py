@@ -32,6 +32,7 @@ class Vault:
         self._hash_key = _derive(sealing, "credential hash")
         self._unique_key = _derive(sealing, "code uniqueness")
         self._space_key = _derive(sealing, "space secret")
+        self._erased_key = _derive(sealing, "erasure")
         self._world = world
 
     def seal_hash(self, site: str, grant: str, code_hash: bytes) -> bytes:
@@ -54,6 +55,11 @@ class Vault:
     def uniqueness(self, site: str, code: str) -> str:
         """Equal for equal codes of a site; says nothing without the sealing key."""
         return hmac.new(self._unique_key, f"{site}\0{code}".encode(), hashlib.sha256).hexdigest()
+
+    def mark(self, site: str, kind: str, text: str) -> str:
+        """Equal for equal things that were erased; says nothing without the sealing key."""
+        said = f"{site}\0{kind}\0{text}".encode()
+        return hmac.new(self._erased_key, said, hashlib.sha256).hexdigest()
 
     def new_link(self) -> str:
         """The secret of a booking's page, 43 URL-safe characters."""

@@ -402,6 +402,19 @@ audit_heads = Table(
     PrimaryKeyConstraint("site", "seq"),
 )
 
+# What was erased, as keyed hashes: no source, and no back-up, brings it back. Says nothing without the key.
+erasures = Table(
+    "erasures",
+    metadata,
+    _site(),
+    Column("erasure", String(32), nullable=False),
+    Column("kind", String(8), nullable=False),  # booking, uid, mail, group, right
+    Column("mark", String(64), nullable=False),
+    Column("at", _Ms, nullable=False),
+    PrimaryKeyConstraint("site", "erasure"),
+    Index("erasures_by_mark", "site", "kind", "mark"),
+)
+
 # A booking beside what was measured.
 usage = Table(
     "usage",

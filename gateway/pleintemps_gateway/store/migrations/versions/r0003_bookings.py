@@ -66,6 +66,16 @@ def upgrade() -> None:
     op.create_index("deliveries_by_booking", "deliveries", ["site", "booking"], unique=False)
     op.create_index("deliveries_by_state", "deliveries", ["site", "state", "due"], unique=False)
     op.create_table(
+        "erasures",
+        sa.Column("site", sa.String(length=40), nullable=False),
+        sa.Column("erasure", sa.String(length=32), nullable=False),
+        sa.Column("kind", sa.String(length=8), nullable=False),
+        sa.Column("mark", sa.String(length=64), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("site", "erasure"),
+    )
+    op.create_index("erasures_by_mark", "erasures", ["site", "kind", "mark"], unique=False)
+    op.create_table(
         "groups",
         sa.Column("site", sa.String(length=40), nullable=False),
         sa.Column("group", sa.String(length=40), nullable=False),
