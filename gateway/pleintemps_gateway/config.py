@@ -50,9 +50,28 @@ class MqttConfig(_Table, frozen=True, kw_only=True):
 
 
 class WebConfig(_Table, frozen=True, kw_only=True):
+    """``public_url`` is how people reach the pages, for the links in messages; no link without it."""
+
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65_535)] = 8080
     session_h: Annotated[float, Meta(gt=0, le=720)] = 12
+    public_url: Annotated[str, Meta(pattern=r"^(https?://[^\s?#]+[^\s?#/])?\Z")] = ""
+
+
+class TextConfig(_Table, frozen=True, kw_only=True):
+    """A text in both languages, a line for each rule; ``en`` says ``fr`` where it is empty."""
+
+    fr: str = ""
+    en: str = ""
+
+
+class AboutConfig(_Table, frozen=True, kw_only=True):
+    """What people are told of a site: ``duty`` is the telephone number of who can help, day and night."""
+
+    language: Literal["fr", "en"] = "fr"
+    address: str = ""
+    duty: Annotated[str, Meta(pattern=r"^(\+?[0-9][0-9 .()-]{1,30})?\Z")] = ""
+    rules: TextConfig = TextConfig()
 
 
 class NoiseConfig(_Table, frozen=True, kw_only=True):
@@ -79,6 +98,7 @@ class SpaceConfig(_Table, frozen=True, kw_only=True):
     bookable: bool = True
     public: bool = False
     services: list[Service] = []
+    rules: TextConfig = TextConfig()
     noise: NoiseConfig = NoiseConfig()
 
 
@@ -184,6 +204,7 @@ class SiteConfig(_Table, frozen=True, kw_only=True):
     site: Slug
     name: str
     zone: str = "Europe/Paris"
+    about: AboutConfig = AboutConfig()
     public: bool = False
     spaces: list[SpaceConfig]
     doors: list[DoorConfig]
@@ -263,12 +284,18 @@ def load(path: Path) -> GatewayConfig:
     state = base / config.state
     clock = config.clock
     series = config.series
+    delivery = config.delivery
+    if delivery.kind == "apprise" and not delivery.urls_file:
+        raise ConfigError(f"{path}: delivery.urls_file is missing: it holds the addresses of mail and SMS")
     return replace(
         config,
         state=str(state),
         keys=str(base / config.keys),
         database_url=_database_url(config.database_url, base) or f"sqlite:///{state / 'gateway.db'}",
         clock=replace(clock, socket=str(base / clock.socket)) if clock.socket else clock,
+        delivery=replace(delivery, urls_file=str(base / delivery.urls_file))
+        if delivery.urls_file
+        else delivery,
         series=replace(series, token_file=str(base / series.token_file))
         if series and series.token_file
         else series,

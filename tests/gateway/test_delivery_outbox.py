@@ -13,7 +13,7 @@ from sqlalchemy import Row, insert, select
 from pleintemps_gateway.access.service import CodeDesk
 from pleintemps_gateway.bookings.service import create
 from pleintemps_gateway.config import DeliveryConfig
-from pleintemps_gateway.delivery.channels import Channel, Parcel, Spool, channels_of
+from pleintemps_gateway.delivery.channels import Channel, Parcel, Spool
 from pleintemps_gateway.delivery.courier import (
     FIRST_PAUSE_MS,
     GIVE_UP_MS,
@@ -24,6 +24,7 @@ from pleintemps_gateway.delivery.courier import (
 from pleintemps_gateway.delivery.messages import Contact, Message
 from pleintemps_gateway.delivery.outbox import UNREACHABLE, Outbox
 from pleintemps_gateway.delivery.sealing import Envelopes
+from pleintemps_gateway.delivery.setup import channels_of
 from pleintemps_gateway.errors import UndeliveredError, UnsealedError
 from pleintemps_gateway.keys import load_gateway_keys
 from pleintemps_gateway.store.engine import write_transaction
@@ -126,7 +127,7 @@ def test_nobody_is_told_where_nothing_is_configured_or_nobody_left_an_address(ho
     book(house, DeliveryConfig(), mail="zoe@example.org")
     book(house, BOTH)
     assert rows(house) == []
-    assert channels_of(house.config) == {}
+    assert channels_of(house.config, house.world) == {}
 
 
 @pytest.mark.parametrize(

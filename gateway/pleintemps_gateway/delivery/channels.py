@@ -1,4 +1,4 @@
-"""Ways to reach people: a folder of files, mail and SMS through Apprise."""
+"""A way to reach people, and the simplest: a folder of files."""
 
 from pathlib import Path
 from typing import Protocol
@@ -6,7 +6,6 @@ from typing import Protocol
 import msgspec
 
 from pleintemps_contract.keyfiles import write_secret
-from pleintemps_gateway.config import GatewayConfig
 from pleintemps_gateway.errors import UndeliveredError
 
 from .messages import Message
@@ -41,10 +40,3 @@ class Spool:
             unfinished.rename(self._folder / f"{parcel.delivery}.json")
         except OSError as error:
             raise UndeliveredError(f"outbox: {error.strerror or type(error).__name__}") from error
-
-
-def channels_of(config: GatewayConfig) -> dict[str, Channel]:
-    """The channels that the configuration asks for, by the name in ``deliveries``."""
-    if config.delivery.kind == "spool":
-        return {"spool": Spool(Path(config.state) / "outbox")}
-    return {}

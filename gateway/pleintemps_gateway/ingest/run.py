@@ -16,10 +16,10 @@ from pleintemps_contract.logs import line
 from pleintemps_contract.world import World
 from pleintemps_gateway.access.service import CodeDesk, without_code
 from pleintemps_gateway.bookings.sources.base import SourceConfig
-from pleintemps_gateway.config import GatewayConfig, SiteConfig
-from pleintemps_gateway.delivery.channels import channels_of
+from pleintemps_gateway.config import GatewayConfig
 from pleintemps_gateway.delivery.courier import Courier
 from pleintemps_gateway.delivery.outbox import Outbox
+from pleintemps_gateway.delivery.setup import channels_of
 from pleintemps_gateway.errors import (
     CodesExhaustedError,
     DeposedError,
@@ -80,7 +80,9 @@ class Ingest:
         with self._engine.connect() as conn:
             self._memory.reload(conn)
         self._writer = Writer(self._engine, names, memory=self._memory)
-        self._courier = Courier(self._engine, self._writer, channels_of(config), keys.sealing, names, world)
+        channels = channels_of(config, world)
+        self._courier = Courier(self._engine, self._writer, channels, keys.sealing, names, world)
+        self._signing = keys.signing
         self._codes = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:

@@ -23,12 +23,12 @@ _BABEL: Final = {"fr": "fr_FR", "en": "en_GB"}
 class Catalogue:
     """The texts of one language. Values go in by name, ``%(name)s``; a literal percent sign is ``%%``."""
 
-    def __init__(self, language: str) -> None:
+    def __init__(self, language: str, folder: Path = LOCALES) -> None:
         self.language = language
         self.locale = Locale.parse(_BABEL[language])
         self._single: dict[str, str] = {}
         self._plural: dict[str, tuple[str, ...]] = {}
-        with (LOCALES / language / "LC_MESSAGES" / "messages.po").open("rb") as file:
+        with (folder / language / "LC_MESSAGES" / "messages.po").open("rb") as file:
             catalog = read_po(file, locale=language)
         self._form: Callable[[int], int] = plural_form(language)
         for message in catalog:
@@ -71,8 +71,9 @@ def plural_form(language: str) -> Callable[[int], int]:
 
 
 @cache
-def catalogue(language: str) -> Catalogue:
-    return Catalogue(language)
+def catalogue(language: str, folder: Path = LOCALES) -> Catalogue:
+    """The texts of the pages, or those of ``folder``, read once."""
+    return Catalogue(language, folder)
 
 
 def choose(wanted: Iterable[str | None], accept_language: str) -> str:

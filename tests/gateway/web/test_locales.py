@@ -9,29 +9,35 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.pofile import read_po
 
+import pleintemps_gateway.delivery
 import pleintemps_gateway.web
 from pleintemps_gateway.web.formats import Formats
-from pleintemps_gateway.web.i18n import LANGUAGES, LOCALES, catalogue, choose
+from pleintemps_gateway.web.i18n import LANGUAGES, catalogue, choose
 
 from . import town
 
-WEB = Path(pleintemps_gateway.web.__file__).parent
+ROOMS = [
+    Path(path).parent for path in (pleintemps_gateway.web.__file__, pleintemps_gateway.delivery.__file__)
+]
+BOTH = [
+    pytest.param(room, language, id=f"{room.name}-{language}") for room in ROOMS for language in LANGUAGES
+]
 KEYWORDS = {"_": None, "gettext": None, "hgettext": None, "ngettext": (1, 2), "forms": (1, 2)}
 
 
-def extracted() -> dict[str, tuple[str, ...]]:
+def extracted(room: Path) -> dict[str, tuple[str, ...]]:
     """Every message of the source, its forms by the first of them."""
-    with (LOCALES / "babel.cfg").open() as file:
+    with (room / "locales" / "babel.cfg").open() as file:
         methods, options = parse_mapping_cfg(file)  # type: ignore[no-untyped-call]
     found = {}
-    for _, _, message, _, _ in extract_from_dir(WEB, methods, options, keywords=KEYWORDS):
+    for _, _, message, _, _ in extract_from_dir(room, methods, options, keywords=KEYWORDS):
         forms = (message,) if isinstance(message, str) else tuple(message)
         found[forms[0]] = forms
     return found
 
 
-def stored(language: str) -> Catalog:
-    with (LOCALES / language / "LC_MESSAGES" / "messages.po").open("rb") as file:
+def stored(room: Path, language: str) -> Catalog:
+    with (room / "locales" / language / "LC_MESSAGES" / "messages.po").open("rb") as file:
         return read_po(file, locale=language)
 
 
@@ -39,15 +45,15 @@ def forms_of(text: Message) -> tuple[str, ...]:
     return (str(text.string),) if isinstance(text.string, str) else tuple(text.string or ())
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_a_catalogue_has_every_message_and_no_other(language: str) -> None:
+@pytest.mark.parametrize(("room", "language"), BOTH)
+def test_a_catalogue_has_every_message_and_no_other(room: Path, language: str) -> None:
     texts = {
         message.id if isinstance(message.id, str) else message.id[0]: message
-        for message in stored(language)
+        for message in stored(room, language)
         if message.id
     }
-    wanted = extracted()
-    assert len(wanted) > 150
+    wanted = extracted(room)
+    assert len(wanted) > 40
     assert set(wanted) - set(texts) == set(), "messages without a translation"
     assert set(texts) - set(wanted) == set(), "translations that nothing uses"
     for name, forms in wanted.items():
@@ -57,9 +63,9 @@ def test_a_catalogue_has_every_message_and_no_other(language: str) -> None:
         assert all(form.strip() for form in forms_of(text)), name
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_a_translation_takes_the_values_and_tags_of_its_message(language: str) -> None:
-    for message in stored(language):
+@pytest.mark.parametrize(("room", "language"), BOTH)
+def test_a_translation_takes_the_values_and_tags_of_its_message(room: Path, language: str) -> None:
+    for message in stored(room, language):
         if message.id:
             first = message.id if isinstance(message.id, str) else message.id[0]
             for form in forms_of(message):
@@ -67,14 +73,16 @@ def test_a_translation_takes_the_values_and_tags_of_its_message(language: str) -
                     assert sorted(re.findall(pattern, form)) == sorted(re.findall(pattern, first)), first
 
 
-def test_english_says_what_the_message_says() -> None:
-    for message in stored("en"):
+@pytest.mark.parametrize("room", ROOMS)
+def test_english_says_what_the_message_says(room: Path) -> None:
+    for message in stored(room, "en"):
         if message.id and "label: " not in str(message.id):
             assert forms_of(message) == ((message.id,) if isinstance(message.id, str) else tuple(message.id))
 
 
-def test_french_keeps_a_no_break_space_before_high_punctuation() -> None:
-    for message in stored("fr"):
+@pytest.mark.parametrize("room", ROOMS)
+def test_french_keeps_a_no_break_space_before_high_punctuation(room: Path) -> None:
+    for message in stored(room, "fr"):
         for form in forms_of(message) if message.id else ():
             assert not re.search(r"[^\u00a0][:;?!](?:\s|$)", form), form
 

@@ -1,0 +1,154 @@
+"""Mail and SMS through Apprise: one object for each message, made from the address of the service."""
+
+import asyncio
+import logging
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+import msgspec
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from pleintemps_contract.configfile import load_toml
+from pleintemps_contract.errors import ConfigError, KeyFileError
+from pleintemps_contract.keyfiles import refuse_if_open
+from pleintemps_contract.world import World
+from pleintemps_gateway.config import GatewayConfig
+from pleintemps_gateway.errors import UndeliveredError
+
+from .calendar import calendar_of
+from .channels import Parcel
+from .letters import Letter, Writer
+
+if TYPE_CHECKING:
+    from apprise import Apprise, AppriseAttachment
+    from apprise.logger import NotifyLogEntry
+
+TEMPLATES: Final = Path(__file__).parent / "templates"
+TIMEOUT_S: Final = 60
+_WANTED: Final = {"mail": "{mail}", "sms": "{phone}"}
+# one address or number, nothing that an address of Apprise could be made of
+_USABLE: Final = {
+    "mail": re.compile(r"[^\s@,;:/?#&<>()\"'\\]{1,64}@[A-Za-z0-9.-]{1,190}"),
+    "sms": re.compile(r"\+?[0-9][0-9 .()-]{2,38}"),
+}
+# what a mail server says: (550, b'no such user') of one recipient, or the reply to the whole message
+_REPLY: Final = re.compile(r"(?:\(|refused: )([245][0-9]{2})[, ]")
+# apart from the threads that look for commands: a slow mail server must not hold an unlock
+_threads: Final = ThreadPoolExecutor(4, "delivery")
+
+
+class Urls(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The file ``[delivery] urls_file``."""
+
+    mail: str = ""
+    sms: str = ""
+
+
+def read_urls(config: GatewayConfig) -> Urls:
+    """The addresses that ``[delivery]`` asks for; raises ConfigError that never shows one of them."""
+    path = Path(config.delivery.urls_file)
+    try:
+        refuse_if_open(path)
+    except KeyFileError as error:
+        raise ConfigError(str(error)) from error
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error}") from error
+    urls = load_toml(path, Urls)
+    for name in config.delivery.channels:
+        if _WANTED[name] not in (urls.mail if name == "mail" else urls.sms):
+            raise ConfigError(f"{path}: {name}: an address of Apprise with {_WANTED[name]} in it")
+    return urls
+
+
+def _keep_to_itself() -> None:
+    """Apprise's own lines hold addresses: they go to who waits for the answer, and to no log."""
+    logger = logging.getLogger("apprise")
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False
+
+
+class AppriseChannel:
+    """``name`` is ``mail`` or ``sms``, ``url`` the address of Apprise with the place of the person's own."""
+
+    def __init__(self, name: str, url: str, config: GatewayConfig, world: World) -> None:
+        self._name = name
+        self._url = url
+        self._sites = {site.site: site for site in config.sites}
+        self._writer = Writer(config)
+        self._world = world
+        self._environment = Environment(
+            loader=FileSystemLoader(TEMPLATES),
+            autoescape=select_autoescape(["html"]),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+
+    async def send(self, parcel: Parcel) -> None:
+        """Raises UndeliveredError: ``final`` where the server refuses this very message or recipient."""
+        try:
+            letter = self._writer.write(parcel.template, parcel.message)
+        except KeyError as error:
+            raise UndeliveredError("its site is not in the configuration any more", final=True) from error
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(_threads, self._send, parcel, letter)
+
+    def _send(self, parcel: Parcel, letter: Letter) -> None:
+        from apprise import Apprise
+
+        _keep_to_itself()
+        contact = parcel.message.contact
+        own = "" if contact is None else (contact.mail if self._name == "mail" else contact.phone)
+        if not _USABLE[self._name].fullmatch(own):
+            raise UndeliveredError("the address cannot be used", final=True)
+        url = self._url.replace(_WANTED[self._name], quote(own, safe=""))
+        notifier = Apprise()
+        if not notifier.add(url):
+            raise UndeliveredError("the address cannot be used", final=True)
+        said: list[str] = []
+
+        def hear(entry: "NotifyLogEntry", *_: Any) -> None:
+            said.append(str(entry.message))
+
+        if not self._notify(notifier, parcel, letter, hear):
+            reply = next((found for text in said for found in _REPLY.findall(text)), "")
+            what = f"the server said {reply}" if reply else "no connection, or the service refused it"
+            raise UndeliveredError(what, final=reply.startswith("5") and reply != "503")
+
+    def _notify(self, notifier: "Apprise", parcel: Parcel, letter: Letter, hear: Callable[..., None]) -> bool:
+        if self._name == "sms":
+            body, title, kind, attachment = letter.sms, "", "text", None
+        else:
+            colon = "\u00a0: " if letter.language == "fr" else ": "
+            page = self._environment.get_template("mail.html")
+            body, title, kind = page.render(letter=letter, colon=colon), letter.subject, "html"
+            attachment = self._attachment(parcel, letter)
+        result = notifier.notify(
+            body=body,
+            title=title,
+            body_format=kind,
+            attach=attachment,
+            timeout=TIMEOUT_S,
+            log_callback=hear,
+            log_level=logging.DEBUG,
+        )
+        return bool(result)
+
+    def _attachment(self, parcel: Parcel, letter: Letter) -> "AppriseAttachment | None":
+        from apprise import AppriseAttachment
+        from apprise.attachment.memory import AttachMemory
+
+        message = parcel.message
+        if not message.booking or not message.end:
+            return None
+        gone = parcel.template in ("cancelled", "released")
+        site = self._sites[message.site]
+        content = calendar_of(site, message, letter.language, self._world.now(), cancelled=gone)
+        attachments = AppriseAttachment()
+        memory: Any = AttachMemory
+        attachments.add(memory(content=content, name="booking.ics", mimetype="text/calendar"))
+        return attachments
