@@ -15,7 +15,7 @@ from .offline_plan import DUE_MS, due, pieces, plan_of
 from .on_door import DoorReport, codes_on_doors
 from .placing import living, offline_windows, times_of
 from .purposes import MAIN, OFFLINE, TOKEN
-from .service import CodeDesk, known_at_doors
+from .service import known_at_doors
 
 SETTLES_MS: Final = 60_000
 """So long an agent that is there may take to confirm a new grant, before its door counts as cut off."""
@@ -64,7 +64,6 @@ def needing_offline(conn: Connection, site: SiteConfig, now: int) -> list[str]:
             bookings.c.end > now - round(site.rules.tail_s * 1000),
         )
         .order_by(bookings.c.start)
-        .limit(_STEP)
     )
     near = {row.booking: row for row in conn.execute(query)}
     reports = codes_on_doors(conn, site, list(near), now)
@@ -111,9 +110,3 @@ def without_credential(conn: Connection, site: SiteConfig, now: int) -> list[str
         ~has,
     )
     return [str(right) for right in conn.execute(query.limit(_STEP)).scalars()]
-
-
-def follow_doors(conn: Connection, site: SiteConfig, desk: CodeDesk) -> int:
-    """Tell the offline codes that have to be told now; how many. Inside ``write_transaction``."""
-    found = needing_offline(conn, site, desk.world.now())
-    return sum(desk.offline(conn, site, booking) is not None for booking in found)

@@ -15,7 +15,7 @@ from pleintemps_contract.offline import (
     covering,
     digits_for,
 )
-from pleintemps_gateway.bookings.way import doors_on_way
+from pleintemps_gateway.bookings.way import all_ways
 from pleintemps_gateway.config import SiteConfig
 
 from .weeks import AHEAD_DAYS
@@ -45,8 +45,9 @@ class Plan(NamedTuple):
 
 def plan_of(site: SiteConfig) -> Plan:
     """What the site's plan allows."""
+    led = all_ways(site.doors)
     ways = {
-        space.space: tuple(door.door for door in doors_on_way(site.doors, space.space))
+        space.space: tuple(door.door for door in led.get(space.space, ()))
         for space in site.spaces
         if space.bookable
     }

@@ -99,7 +99,10 @@ def place(conn: Connection, site: SiteConfig, booking: str, now: int) -> None:
 
 
 def place_right(conn: Connection, site: SiteConfig, right: str, now: int) -> None:
-    """As :func:`place`, for a recurring right: after issue, a change of its rule or spaces, its end."""
+    """As :func:`place`, for a recurring right: after issue, a change of its rule or spaces, its end.
+
+    Tokens that were made before the last change are withdrawn: they say something else.
+    """
     mine = (rights.c.site == site.site) & (rights.c.right == right)
     row = conn.execute(select(rights).where(mine)).first()
     wanted: dict[str, Placed] = {}
@@ -113,6 +116,8 @@ def place_right(conn: Connection, site: SiteConfig, right: str, now: int) -> Non
     for credential in living(conn, site.site, right=right):
         if credential.kind != TOKEN:
             _settle(conn, site.site, credential.grant, wanted, now)
+        elif not wanted or (row is not None and credential.created < row.updated):
+            withdraw(conn, site, credential, now)
 
 
 def _at_doors(doors: Iterable[DoorConfig], times: list[Window], now: int) -> dict[str, Placed]:

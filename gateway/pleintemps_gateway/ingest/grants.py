@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -23,6 +23,7 @@ from pleintemps_contract.gateway_messages import (
 )
 from pleintemps_contract.topics import Channel, Topic
 from pleintemps_contract.wire import encode, seal_gateway
+from pleintemps_gateway.access.offline_plan import Plan
 from pleintemps_gateway.access.right_rule import schedule_name, windows_of_right
 from pleintemps_gateway.access.vault import Vault
 from pleintemps_gateway.access.weeks import IsClosed
@@ -37,8 +38,8 @@ from .shelf import Shelf
 
 PageKey = tuple[str, int]
 """Kind of what a page holds, and its number."""
-_SCHEDULE_WEIGHT = 100
-_WINDOW_WEIGHT = 46
+_SCHEDULE_WEIGHT: Final = 100
+_WINDOW_WEIGHT: Final = 46
 
 
 class Page(NamedTuple):
@@ -79,7 +80,10 @@ class Published(NamedTuple):
 class GrantBook:
     """Composes one agent's grants; keeps look-ups, so that a change costs one page."""
 
-    def __init__(self, site: SiteConfig, agent: str, pepper: bytes, vault: Vault, signer: Signer) -> None:
+    def __init__(
+        self, site: SiteConfig, agent: str, pepper: bytes, vault: Vault, signer: Signer, plan: Plan
+    ) -> None:
+        """``plan`` is that of the site's offline codes."""
         self._site = site.site
         self._zone = ZoneInfo(site.zone)
         self._agent = agent
@@ -89,7 +93,7 @@ class GrantBook:
         self._lookups: dict[str, str] = {}
         self._shelves = {"schedules": Shelf(), "offline": Shelf()}
         self._openings = OpeningBook(site, agent)
-        self._offline = OfflineBook(site, agent, pepper, vault)
+        self._offline = OfflineBook(site, agent, pepper, vault, plan)
         self.published: Published | None = None
 
     def sign_with(self, signer: Signer) -> None:

@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from pleintemps_contract.gateway_messages import OfflineKeys
 from pleintemps_contract.offline import KeySeal, daily_key
-from pleintemps_gateway.access.offline_plan import KEY_DAYS, Plan, first_day, plan_of
+from pleintemps_gateway.access.offline_plan import KEY_DAYS, Plan, first_day
 from pleintemps_gateway.access.secrets import space_secrets_of
 from pleintemps_gateway.access.vault import Vault
 from pleintemps_gateway.config import SiteConfig
@@ -18,12 +18,11 @@ OFFLINE_WEIGHT: Final = 400
 class OfflineBook:
     """Offline keys of one agent; sealed anew when a week begins."""
 
-    def __init__(self, site: SiteConfig, agent: str, pepper: bytes, vault: Vault) -> None:
+    def __init__(self, site: SiteConfig, agent: str, pepper: bytes, vault: Vault, plan: Plan) -> None:
         self._site = site.site
         self._seal = KeySeal(pepper, site.site, agent)
         self._vault = vault
         own = {door.door for door in site.doors if door.agent == agent}
-        plan: Plan = plan_of(site)
         self._spaces = {
             space: (doors, planned.digits)
             for space, planned in plan.spaces.items()

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -14,14 +13,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from pleintemps_contract.errors import KeyFileError
 from pleintemps_contract.logs import line
 from pleintemps_contract.world import World
-from pleintemps_gateway.access.service import CodeDesk, without_code
+from pleintemps_gateway.access.service import CodeDesk
 from pleintemps_gateway.bookings.sources.base import SourceConfig
 from pleintemps_gateway.config import GatewayConfig
 from pleintemps_gateway.delivery.courier import Courier
 from pleintemps_gateway.delivery.outbox import Outbox
 from pleintemps_gateway.delivery.setup import channels_of
 from pleintemps_gateway.errors import (
-    CodesExhaustedError,
     DeposedError,
     GatewayError,
     StoreBusyError,
@@ -34,6 +32,7 @@ from pleintemps_gateway.store.changes import last_change
 from pleintemps_gateway.store.engine import migrate, open_engine
 from pleintemps_gateway.store.writer import Writer
 
+from .codes import CodeKeeper
 from .feeds import FeedFollower
 from .housekeeping import Housekeeper
 from .memory import GatewayMemory, take_over
@@ -196,6 +195,7 @@ class Ingest:
         except KeyFileError as error:
             _log.error(line("keys-not-read", error=error))
             return
+        self._signing = signing
         _log.info(line("keys-changed", signs=signing.signer.kid, wanted=signing.wanted))
         for site in self._memory.sites.values():
             site.sign_with(signing)
@@ -217,22 +217,15 @@ class Ingest:
             return last_change(conn, site)
 
     async def _issuing(self) -> None:
-        """Give every booking that needs one its code, one after another: each costs some milliseconds."""
+        keepers = [
+            CodeKeeper(site, self._desk, self._engine, self._writer, lambda: self._signing.signer)
+            for site in self._config.sites
+        ]
         while True:
             self._codes.clear()
-            for site in self._config.sites:
-                for booking in await asyncio.to_thread(self._without_code, site):
-                    try:
-                        job = partial(self._desk.issue, site=site, booking=booking)
-                        await asyncio.wrap_future(self._writer.submit(job))
-                    except CodesExhaustedError as error:
-                        _log.error(line("code-not-issued", site=site.site, error=error))
-                        break
+            for keeper in keepers:
+                await keeper.run()
             await self._codes.wait()
-
-    def _without_code(self, site: SiteConfig) -> list[str]:
-        with self._engine.connect() as conn:
-            return without_code(conn, site, self._world.now())
 
     async def _feeding(self, feed: SourceConfig, memory: SiteMemory) -> None:
         follower = FeedFollower(feed, memory, self._writer, self._desk)
