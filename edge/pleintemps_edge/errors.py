@@ -3,6 +3,7 @@
     EdgeError
     ├── SetupError (ValueError)           configuration, keys or board do not fit together; names the key
     ├── StateError (OSError)              the state folder or one of its databases cannot be used
+    ├── LockError (OSError)               a lock cannot be told what to do; its door says so and tries again
     └── NotRunningError (ConnectionError) no agent answers who asks for its status
 
 All of them say that the outside did wrong; what we did wrong stays a plain Python error.
@@ -23,6 +24,10 @@ class SetupError(EdgeError, ValueError):
 
 class StateError(EdgeError, OSError):
     """The state folder or one of its databases cannot be used; the message names the file."""
+
+
+class LockError(EdgeError, OSError):
+    """The output of a lock does not obey; the message names the device."""
 
 
 class NotRunningError(EdgeError, ConnectionError):

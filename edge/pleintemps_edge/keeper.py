@@ -8,14 +8,16 @@ from typing import Final, Protocol
 
 from pleintemps_contract.agent_messages import DoorInfo, Event, LateCommit, RefusalReason
 from pleintemps_contract.logs import line
-from pleintemps_contract.onvif import DoorPhysicalState
+from pleintemps_contract.onvif import DoorPhysicalState, LockPhysicalState
 from pleintemps_contract.world import World
 
 from .door import (
     DoorEvent,
     Effect,
     Idle,
+    LockReported,
     Neighbour,
+    Output,
     Plan,
     Record,
     Refuse,
@@ -29,12 +31,15 @@ from .door import (
     transition,
 )
 from .drivers.base import Feedback, Lock
+from .errors import LockError
 from .waiting import wait_until
 
 MAX_COMMIT_WAIT_S: Final = 0.08
 """Longer no door waits for a disk. Real time, whatever clock the door has: the disk does not live in a
 simulation.
 """
+RETRY_S: Final = 1.0
+"""Real time until a lock that did not obey is told again what its door wants then."""
 _LOG: Final = logging.getLogger("door")
 
 
@@ -87,6 +92,7 @@ class Keeper:
         self._due: int | None = None
         self._timer = asyncio.Event()
         self._ended = False
+        self._retry: asyncio.TimerHandle | None = None
         self._watchers: list[Callable[[Keeper], None]] = []
         self._perform(effects)
 
@@ -179,9 +185,9 @@ class Keeper:
                 self._show(self.door, Feedback(effect.signal.value))
         # at once, and once more in its turn: a movement that waits for its record may still be to come
         if Idle() in moves:
-            self._lock.idle()
+            self._tell(Output.IDLE)
         elif Release(at_once=True) in moves and not self._ended:
-            self._lock.release()
+            self._tell(Output.RELEASED)
         state = dict(keep or {})
         if records:
             state[self.state_key(self.door)] = self._state.kept.encode()
@@ -203,13 +209,12 @@ class Keeper:
     def secure(self) -> None:
         """Hold the door shut from now on, whatever its mode: the agent ends. A fire is stronger still."""
         self._ended = True
-        if self._state.fire:
-            self._lock.idle()
-        else:
-            self._lock.secure()
+        self._tell(Output.IDLE if self._state.fire else Output.HELD)
 
     def close(self) -> None:
         """Hand what was not yet committed to the journal, once :meth:`run` has ended."""
+        if self._retry is not None:
+            self._retry.cancel()
         while not self._acts.empty():
             act = self._acts.get_nowait()
             if act.state:
@@ -227,14 +232,48 @@ class Keeper:
 
     def _move(self, move: Move) -> None:
         if isinstance(move, Idle):
-            self._lock.idle()
+            self._tell(Output.IDLE)
         elif self._ended or self._state.fire:
             return  # what was on its way before must not energise anything any more
-        elif isinstance(move, Release):
-            self._lock.release()
+        elif isinstance(move, Secure):
+            self._tell(Output.HELD)
+        elif self._state.released:
+            self._tell(Output.RELEASED)
         else:
-            self._lock.secure()
+            return  # while its record was committed the door was told to be shut
         _LOG.info(line("lock", door=self.door, move=type(move).__name__.lower()))
+
+    def _tell(self, output: Output) -> None:
+        """Tell the lock. One that does not obey is a fault of its door alone, and is told again."""
+        try:
+            if output is Output.IDLE:
+                self._lock.idle()
+            elif output is Output.RELEASED:
+                self._lock.release()
+            else:
+                self._lock.secure()
+        except LockError as error:
+            if self._retry is None:
+                _LOG.error(line("lock-disobeys", door=self.door, error=error))
+                self._report(LockPhysicalState.FAULT)
+            else:
+                self._retry.cancel()
+            self._retry = asyncio.get_running_loop().call_later(RETRY_S, self._tell_again)
+            return
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+            _LOG.info(line("lock-obeys", door=self.door))
+            if not self._state.plan.confirms:  # else it says itself where it is
+                self._report(LockPhysicalState.UNKNOWN)
+
+    def _tell_again(self) -> None:
+        shut = self._ended and self._state.output is Output.RELEASED
+        self._tell(Output.HELD if shut else self._state.output)
+
+    def _report(self, state: LockPhysicalState) -> None:
+        # not in the middle of what the door is just being told
+        asyncio.get_running_loop().call_soon(self.happen, LockReported(state))
 
     async def _commit(self, act: _Act) -> None:
         loop = asyncio.get_running_loop()

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -176,5 +177,49 @@ def test_every_key_is_answered_and_so_are_cards_and_whole_codes(tmp_path: Path) 
                 agent._doors["hall"].happen(CodeAccepted("a" * 32))
                 router.observe(base.ContactChanged("hall-reed", True, 0, agent._world.monotonic()))
                 await until(lambda: shown[4:] == [Feedback.PRE_ALARM, Feedback.QUIET])
+
+    asyncio.run(story())
+
+
+GATE = """
+[[devices]]
+device = "gate-strike"
+driver = "strike"
+pin = 16
+[[doors]]
+door = "gate"
+from = "street"
+to = "yard"
+lock = "gate-strike"
+"""
+
+
+def test_an_output_that_does_not_obey_takes_no_other_door_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story() -> None:
+        config = write_setup(tmp_path, 9)
+        config.write_text(config.read_text() + GATE)
+        with mock_pins() as factory:
+            async with running_agent(config, factory) as agent:
+                agent._doors["gate"].happen(Commanded(DoorAction.UNLOCK, "d" * 32))
+                await until(lambda: factory.pin(16).state == 1)
+                pin = type(factory.pin(27))
+                whole = pin._set_state
+
+                def broken(self: Any, value: int) -> None:
+                    if self is factory.pin(27):
+                        raise OSError(5, "Input/output error")
+                    whole(self, value)
+
+                monkeypatch.setattr(pin, "state", property(lambda self: self._state, broken))
+                agent._doors["hall"].happen(Commanded(DoorAction.UNLOCK, "e" * 32))
+                await until(lambda: door(agent).lock is LockPhysicalState.FAULT)
+                agent._doors["gate"].happen(Commanded(DoorAction.LOCK, "f" * 32))
+                await until(lambda: factory.pin(16).state == 0)
+                agent._doors["gate"].happen(Commanded(DoorAction.UNLOCK, "0" * 32))
+                await until(lambda: factory.pin(16).state == 1)
+                ended = [factory.pin(16)]
+            assert ended[0].state == 0  # held shut at the end, in its turn
 
     asyncio.run(story())

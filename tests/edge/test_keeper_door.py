@@ -5,7 +5,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import pytest
 
-from pleintemps_contract.agent_messages import AccessGranted, AccessNotUsed, Event, LateCommit, RefusalReason
+from pleintemps_contract.agent_messages import (
+    AccessGranted,
+    AccessNotUsed,
+    Event,
+    LateCommit,
+    LockPhysicalChanged,
+    RefusalReason,
+)
 from pleintemps_contract.onvif import DoorAction, DoorAlarm, DoorMode, LockPhysicalState
 from pleintemps_contract.world import ManualWorld
 from pleintemps_edge.door import (
@@ -21,6 +28,7 @@ from pleintemps_edge.door import (
     PlanChanged,
 )
 from pleintemps_edge.drivers.base import Feedback
+from pleintemps_edge.errors import LockError
 from pleintemps_edge.keeper import Keeper, interlock
 
 from .actors import until
@@ -261,6 +269,67 @@ def test_at_the_end_the_door_is_held_whatever_was_on_its_way() -> None:
         await scene.world.advance(0)
         assert "release" not in scene.log
         assert "secure" in scene.log
+
+    play(story)
+
+
+def test_a_lock_down_overtakes_a_release_that_waits_for_the_disk() -> None:
+    async def story(scene: Scene) -> None:
+        scene.disk.quick = False
+        scene.keeper.happen(CodeAccepted(GRANT))
+        await scene.world.advance(0)
+        scene.log.clear()
+        scene.keeper.happen(Commanded(DoorAction.LOCK_DOWN, "2" * 32))
+        scene.disk.finish()
+        await scene.world.advance(0)
+        scene.disk.finish()
+        await scene.world.advance(0)
+        assert [each for each in scene.log if each != "commit"] == ["secure"]
+
+    play(story)
+
+
+def test_a_lock_that_does_not_obey_is_a_fault_of_its_door_and_is_told_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pleintemps_edge.keeper.RETRY_S", 0.01)
+
+    async def story(scene: Scene) -> None:
+        def refuse() -> None:
+            scene.log.append("refused")
+            raise LockError("device strike: pin 27: gone")
+
+        bolt = scene.keeper._lock
+        monkeypatch.setattr(bolt, "secure", refuse)
+        scene.keeper.happen(CodeAccepted(GRANT))
+        await scene.world.advance(scene.keeper.plan.release_ms)
+        assert scene.keeper.info.mode is DoorMode.LOCKED
+        await until(lambda: scene.log.count("refused") >= 3)
+        assert scene.keeper.info.lock is LockPhysicalState.FAULT
+        assert scene.disk.kinds().count(LockPhysicalChanged) == 1
+        monkeypatch.undo()
+        await until(lambda: scene.keeper.info.lock is LockPhysicalState.UNKNOWN)
+        assert scene.log[-1] == "secure"
+
+    play(story)
+
+
+def test_at_the_end_a_lock_that_does_not_obey_keeps_nobody_from_the_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def story(scene: Scene) -> None:
+        def refuse() -> None:
+            raise LockError("device strike: pin 27: gone")
+
+        monkeypatch.setattr(scene.keeper._lock, "secure", refuse)
+        scene.keeper.happen(Commanded(DoorAction.UNLOCK, "2" * 32))
+        await scene.world.advance(0)
+        scene.keeper.secure()
+        scene.log.clear()
+        monkeypatch.undo()
+        scene.keeper._tell_again()
+        assert scene.log == ["secure"]
+        scene.keeper.close()
 
     play(story)
 

@@ -187,7 +187,7 @@ class Driver(Protocol):
 
 class Lock(Protocol):
     """Something that a door controller moves. Made secured, or idle if the context says so; no pulse on the
-    way. A lock that reports itself is a :class:`Driver` as well.
+    way. A lock that reports itself is a :class:`Driver` as well. One that does not obey raises LockError.
     """
 
     @property

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Annotated, Any, Final, Literal
 
 from gpiozero import Device, DigitalOutputDevice, GPIOZeroError, InputDevice
@@ -10,6 +10,7 @@ from gpiozero.pins import Factory
 from msgspec import Meta
 
 from pleintemps_contract.errors import ConfigError
+from pleintemps_edge.errors import LockError
 
 _PIN_ERRORS: tuple[type[Exception], ...] = (GPIOZeroError, OSError)
 try:
@@ -55,6 +56,22 @@ def open_output(device: str, pin: int, active: Level, on: bool, factory: Factory
         return DigitalOutputDevice(pin, active_high=active == "high", initial_value=on, pin_factory=factory)
     except _PIN_ERRORS as error:
         raise ConfigError(f"device {device}: pin {pin}: {error}") from error
+
+
+def put(device: str, output: Any, on: bool) -> None:
+    """Switch an output; raises LockError that names the device if the pin does not obey."""
+    try:
+        output.value = on
+    except _PIN_ERRORS as error:
+        raise LockError(f"device {device}: {error}") from error
+
+
+def give_back(output: Any, on: bool) -> None:
+    """Give an output back at this level, as far as the pin obeys."""
+    with suppress(*_PIN_ERRORS):
+        output.value = on
+    with suppress(*_PIN_ERRORS):
+        output.close()
 
 
 @contextmanager

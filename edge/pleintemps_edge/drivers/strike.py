@@ -11,7 +11,7 @@ from pleintemps_edge.waiting import wait_until
 
 from .base import Emit, LockReported
 from .contact import follow
-from .gpio import Level, PinNumber, Pull, open_input, open_output
+from .gpio import Level, PinNumber, Pull, give_back, open_input, open_output, put
 from .health import HealthReporter
 from .registry import Context, DeviceConfig, driver
 from .supply import Cut, refuse_if_it_could_lock_in
@@ -71,22 +71,21 @@ class Strike:
 
     def release(self) -> None:
         """Let the door be opened."""
-        self._output.value = not self._locks_on
+        put(self.device, self._output, not self._locks_on)
 
     def secure(self) -> None:
         """Keep the door shut."""
         self._resting = self._locks_on
-        self._output.value = self._locks_on
+        put(self.device, self._output, self._locks_on)
 
     def idle(self) -> None:
         """Energise nothing."""
         self._resting = False
-        self._output.value = False
+        put(self.device, self._output, False)
 
     def close(self) -> None:
         """Give the pin back at rest; from then on the board's own resistor holds the level."""
-        self._output.value = self._resting
-        self._output.close()
+        give_back(self._output, self._resting)
 
 
 class SensedStrike:
