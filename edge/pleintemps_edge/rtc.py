@@ -40,11 +40,13 @@ _LOG: Final = logging.getLogger("clock")
 class RtcReading:
     """``at`` in Unix ms, whole seconds, or None: the kernel does not give the time of a stopped chip.
 
-    ``flags`` are those of RTC_VL_READ, or None where the chip's driver does not tell.
+    ``flags`` are those of RTC_VL_READ, or None where the chip's driver does not tell. ``answered`` is whether
+    the chip could be asked at all.
     """
 
     at: int | None
     flags: int | None = None
+    answered: bool = True
 
 
 def believed(reading: RtcReading, verified: int | None, floor: int) -> int | None:
@@ -85,10 +87,13 @@ class LinuxRtc:
             device = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
             _LOG.debug(line("rtc-unreadable", device=self._path, error=error))
-            return RtcReading(None)
+            return RtcReading(None, answered=False)
         try:
             return RtcReading(_read_time(device), _read_flags(device))
         except OSError as error:  # EINVAL: the driver has seen that the oscillator stopped
+            _LOG.debug(line("rtc-unreadable", device=self._path, error=error))
+            return RtcReading(None, answered=error.errno == errno.EINVAL)
+        except (ValueError, OverflowError) as error:  # no day of any calendar
             _LOG.debug(line("rtc-unreadable", device=self._path, error=error))
             return RtcReading(None)
         finally:
@@ -162,6 +167,9 @@ class Rtc:
         self._take(device.read(), floor, monotonic)
 
     def _take(self, reading: RtcReading, floor: int, monotonic: int) -> None:
+        if not reading.answered and self.offset is not None:
+            # the bus was busy or disturbed: what the chip said before is carried on by monotonic time
+            reading = RtcReading(self.offset + monotonic)
         at = believed(reading, self.verified, floor)
         self.offset = None if at is None else at - monotonic
 

@@ -88,8 +88,37 @@ def test_what_is_kept_of_it() -> None:
 def test_a_device_that_is_no_clock_has_no_time(tmp_path: Path) -> None:
     for path in (tmp_path / "rtc9", Path("/dev/null")):
         chip = LinuxRtc(path)
-        assert chip.read() == RtcReading(None)
+        assert chip.read() == RtcReading(None, answered=False)
         assert not chip.set(T0)
+
+
+@pytest.mark.parametrize(
+    "record", [struct.pack("9i", 0, 0, 0, 1, 12, 126, 0, 0, 0), b"\x7f" * 36, b"\xff\xff\xff\x7f" * 9]
+)
+def test_a_day_of_no_calendar_is_no_time(record: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pleintemps_edge.rtc.fcntl.ioctl", lambda *_: record)
+    assert LinuxRtc(Path("/dev/null")).read() == RtcReading(None)
+
+
+def test_a_chip_that_cannot_be_asked_for_once_takes_no_time_away() -> None:
+    async def story() -> None:
+        world = ManualWorld(now=T0)
+        chip = Chip(world)
+        rtc = Rtc(chip, T0, 0, world.monotonic())
+        told = RtcReading(None, answered=False)
+        chip.read = lambda: told  # type: ignore[method-assign]
+        for _ in range(3):
+            world.move(45 * DAY - 1)
+            await rtc.check(lambda: None, lambda: 0, world.monotonic)
+            assert (rtc.offset == T0) is (world.now() - T0 <= MAX_AGE_MS)
+        assert Rtc(chip, T0, 0, world.monotonic()).offset is None  # at a start nothing was said before
+        rtc = Rtc(Chip(world), world.now(), 0, world.monotonic())
+        told = RtcReading(None)  # it answers that it has stopped
+        rtc._device = chip
+        await rtc.check(lambda: None, lambda: 0, world.monotonic)
+        assert rtc.offset is None
+
+    asyncio.run(story())
 
 
 def test_a_chip_that_was_right_carries_the_doors_through_a_start_without_network() -> None:
