@@ -32,11 +32,12 @@ from .alerts.health import HealthAlerts
 from .alerts.records import Alert, AlertKind, AlertOpened, AlertResolved, AlertState, AlertUpdated
 from .alerts.safety import SafetyAlerts
 from .alerts.upkeep import Upkeep, UpkeepAlerts
+from .bookings.site_calendar import SiteCalendar
 from .config import SiteConfig, SpaceConfig
 from .engine_records import Ignored, Output, RecentSeries, Snapshot
 from .noise.alarm import NoiseAlarm
 from .noise.monitor import Limits
-from .noise.quiet import Period, QuietHours
+from .noise.quiet import Period
 from .occupancy.records import OccupancyChanged, SpaceNow
 from .occupancy.space import SpaceRuntime
 from .reconcile.ledger import Ledger
@@ -93,14 +94,25 @@ class _Space:
 
 
 class SiteEngine:
-    """Everything the gateway believes about one site. ``new_id`` names alerts: 32 hexadecimal digits."""
+    """Everything the gateway believes about one site. ``new_id`` names alerts: 32 hexadecimal digits.
 
-    def __init__(self, site_config: SiteConfig, now: int, new_id: Callable[[], str]) -> None:
+    Without a ``calendar`` no school holiday is known.
+    """
+
+    def __init__(
+        self,
+        site_config: SiteConfig,
+        now: int,
+        new_id: Callable[[], str],
+        calendar: SiteCalendar | None = None,
+    ) -> None:
         rules = site_config.rules
         self._now = now
         self._new_id = new_id
         self._alerts = AlertBook(new_id)
-        self._quiet = QuietHours(site_config.zone, rules.quiet_from, rules.quiet_to)
+        self._usual = (rules.quiet_from, rules.quiet_to)
+        self._special = {kind: (hours.from_, hours.to) for kind, hours in rules.quiet.items()}
+        self.on_calendar(calendar or SiteCalendar(site_config.calendar, site_config.zone))
         unexpected_after_ms = round(rules.unexpected_after_s * 1000)
         self._spaces = {
             space.space: _Space(space, unexpected_after_ms, self._alerts, now, place)
@@ -127,7 +139,8 @@ class SiteEngine:
             )
         )
         passages = frozenset(space.space for space in site_config.spaces if not space.bookable)
-        self._ledger = Ledger(margins, passages, self._alerts, now)
+        stores = frozenset(space.space for space in site_config.spaces if space.kind != "room")
+        self._ledger = Ledger(margins, passages, self._alerts, now, stores)
         self._series: dict[str, dict[str, SeriesInfo]] = {}
         self._watched: set[str] = set()  # spaces with somebody in them, or with an alert about it
         self._ill: dict[tuple[str, str], int] = {}
@@ -297,6 +310,10 @@ class SiteEngine:
         for rule in self._panels.values():
             rule.bookings(bookings)
 
+    def on_calendar(self, calendar: SiteCalendar) -> None:
+        """The site's days, anew: they say which hours are quiet."""
+        self._quiet = calendar.quiet_hours(self._usual, self._special)
+
     def on_code_used(self, booking: str) -> None:
         """The booking's code opened a door: from its lead on, presence is this booking's and not its
         predecessor's."""
@@ -361,7 +378,7 @@ class SiteEngine:
         if look.change is not None:
             outputs.append(look.change)
             self._ledger.observe(name, Observed(look.change.state, look.change.since))
-        if look.estimate.state is Occupancy.OCCUPIED:
+        if look.estimate.state is Occupancy.OCCUPIED and space.config.kind == "room":
             self._watched.add(name)
         booking = self._ledger.current(name, now)
         space.noise.look(now, look.judgement, None if booking is None else booking.title)

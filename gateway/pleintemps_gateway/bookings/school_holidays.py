@@ -2,7 +2,7 @@
 
 The columns of the CSV are ``Description``, ``Population``, ``Date de début``, ``Date de fin``, ``Académies``,
 ``Zones`` and ``annee_scolaire``. Its end is the morning on which school begins again, like that of a whole
-day in iCalendar: it is not a holiday any more. Days on which teachers alone come back are none of the pupils'.
+day in iCalendar: it is not a holiday any more. Days on which teachers alone come back are no pupils' days.
 """
 
 import csv

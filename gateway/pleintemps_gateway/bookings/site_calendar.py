@@ -4,7 +4,7 @@ Days are those of the site's own zone. What no file says is a school day, so tha
 a school.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from typing import Final, NamedTuple, get_args
@@ -13,10 +13,11 @@ from zoneinfo import ZoneInfo
 import holidays
 
 from pleintemps_gateway.access.weeks import Weekday, instant
+from pleintemps_gateway.noise.quiet import Hours, QuietHours
 
 from .calendar_config import CalendarConfig, DayType
 
-CLOSED: Final = "closed-day"
+CLOSED: Final = "closed"
 SCHOOL: Final = "school-hours"
 _DAY: Final = timedelta(days=1)
 _WEEK: Final[tuple[str, ...]] = get_args(Weekday)
@@ -65,6 +66,10 @@ class SiteCalendar:
         if kind is DayType.WEEKEND:
             return not _holds(self._holidays, day)
         return kind is DayType.SCHOOL_DAY
+
+    def quiet_hours(self, usual: Hours, special: Mapping[DayType, Hours]) -> QuietHours:
+        """Quiet hours of each day by its type: ``special`` ones where it has them, else the ``usual``."""
+        return QuietHours(self.zone.key, usual, lambda day: special.get(self.day_type(day)))
 
     def is_one_of(self, day: date, kinds: Collection[DayType]) -> bool:
         return self.day_type(day) in kinds

@@ -35,6 +35,7 @@ from pleintemps_gateway.store.writer import Writer
 from .codes import CodeKeeper
 from .feeds import FeedFollower
 from .housekeeping import Housekeeper
+from .judge import Judge
 from .memory import GatewayMemory, take_over
 from .session import Session
 from .site import SiteMemory
@@ -173,10 +174,15 @@ class Ingest:
 
     async def _ticking(self) -> None:
         keepers = [Housekeeper(site, self._world) for site in self._config.sites]
+        judges = [Judge(site, self._desk) for site in self._memory.sites.values()]
         kept = self._world.monotonic()
         while True:
             now = self._world.monotonic()
             await self._do(self._follow_keys)
+            for judge in judges:
+                if judge.is_due():
+                    await self._do(judge.run)
+                    self._codes.set()
             if now >= kept + _KEEP_HOUSE_MS:
                 kept = now
                 for keeper in keepers:

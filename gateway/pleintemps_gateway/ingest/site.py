@@ -24,6 +24,7 @@ from pleintemps_contract.topics import Channel, Topic
 from pleintemps_contract.wire import decode_agent
 from pleintemps_contract.world import World
 from pleintemps_gateway.access.vault import Vault
+from pleintemps_gateway.bookings.calendars import calendar_of
 from pleintemps_gateway.bookings.sources.registry import HORIZON_MS
 from pleintemps_gateway.config import SiteConfig
 from pleintemps_gateway.engine import SiteEngine
@@ -89,7 +90,8 @@ class SiteMemory:
         self._reset()
 
     def _reset(self) -> None:
-        self.engine = SiteEngine(self.config, self.world.now(), self.world.new_id)
+        calendar = calendar_of(self.config)
+        self.engine = SiteEngine(self.config, self.world.now(), self.world.new_id, calendar)
         self.pending = Pending()
         self._tap.reset()
         self.doors = DoorBook(self.config)

@@ -14,14 +14,26 @@ from .usage import Margins, Observed, Usage
 
 PROGRESS_MS: Final = 60_000
 """Sums of a record that is open are stored at most this often."""
+_TAKEN_BACK: Final = frozenset({UsageState.CANCELLED, UsageState.NO_SHOW})
 
 
 class Ledger:
-    """Follows every booking from ``lead`` before its start until its record is closed."""
+    """Follows every booking from ``lead`` before its start until its record is closed.
 
-    def __init__(self, margins: Margins, passages: frozenset[str], alerts: AlertBook, now: int) -> None:
+    Bookings of ``stores`` (lockers, objects that are lent) have no record: nobody is expected there.
+    """
+
+    def __init__(
+        self,
+        margins: Margins,
+        passages: frozenset[str],
+        alerts: AlertBook,
+        now: int,
+        stores: frozenset[str] = frozenset(),
+    ) -> None:
         self._margins = margins
         self._passages = passages
+        self._stores = stores
         self._alerts = alerts
         self._from = now
         self._bookings: dict[str, Booking] = {}
@@ -58,8 +70,8 @@ class Ledger:
             if known == booking:
                 continue
             closed = self._closed.get(booking.booking)
-            if closed is UsageState.CANCELLED and not booking.cancelled and booking.end > now:
-                del self._closed[booking.booking]  # taken back
+            if closed in _TAKEN_BACK and not booking.cancelled and booking.end > now:
+                del self._closed[booking.booking]  # the cancellation, or the release
             elif closed is not None:
                 self._forget(booking.booking)
                 if not booking.cancelled and booking.end + self._margins.tail > now:
@@ -68,7 +80,8 @@ class Ledger:
             self._forget(booking.booking)
             usage = self._open.get(booking.booking)
             if booking.cancelled:
-                self._cancel(booking, usage, now)
+                if booking.space not in self._stores or usage is not None:
+                    self._cancel(booking, usage, now)
             elif usage is not None and usage.booking.space == booking.space:
                 usage.reschedule(booking, now)
                 self._follow(booking)
@@ -141,7 +154,7 @@ class Ledger:
             booking = self._bookings.get(name)
             if booking is not None and begins == booking.start - self._margins.lead:
                 self._near.setdefault(booking.space, {})[name] = booking
-                if name not in self._open and name not in self._closed:
+                if name not in self._open and name not in self._closed and booking.space not in self._stores:
                     self._begin(booking, now)
         for usage in list(self._open.values()):
             self._move(usage, now)

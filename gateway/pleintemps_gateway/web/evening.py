@@ -37,22 +37,6 @@ def window(now: int, zone: ZoneInfo) -> Interval:
     return start, start + _SLOTS * HALF_HOUR_MS
 
 
-def quiet_spans(start: int, end: int, quiet_from: str, quiet_to: str, zone: ZoneInfo) -> tuple[Interval, ...]:
-    """Quiet hours that touch ``start`` to ``end``, whole. Equal times mean that there are none."""
-    begins, ends = time.fromisoformat(quiet_from), time.fromisoformat(quiet_to)
-    if begins == ends:
-        return ()
-    found = []
-    day = local(start, zone).date() - timedelta(days=1)
-    while unix_ms(day, time(0), zone) < end:
-        last = day + timedelta(days=1) if ends < begins else day
-        span = (unix_ms(day, begins, zone), unix_ms(last, ends, zone))
-        if span[0] < end and span[1] > start:
-            found.append(span)
-        day += timedelta(days=1)
-    return tuple(found)
-
-
 def occupied_intervals(changes: Sequence[tuple[int, str]], now: int) -> list[Interval]:
     """When somebody was there, up to ``now``, from changes of belief ``(since, state)``, oldest first."""
     marks = [*changes, (now, "")]

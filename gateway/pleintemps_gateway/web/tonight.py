@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from pleintemps_gateway.access.on_door import codes_on_doors, first_reason
+from pleintemps_gateway.bookings.calendars import calendar_of
 from pleintemps_gateway.config import DoorConfig, GatewayConfig, SiteConfig, SpaceConfig
 from pleintemps_gateway.store import reading
 
@@ -325,7 +326,9 @@ class _Loader:
 
     def _quiet(self, site: SiteConfig, start: int, end: int) -> tuple[tuple[int, int], ...]:
         rules = site.rules
-        return evening.quiet_spans(start, end, rules.quiet_from, rules.quiet_to, ZoneInfo(site.zone))
+        special = {kind: (hours.from_, hours.to) for kind, hours in rules.quiet.items()}
+        usual = (rules.quiet_from, rules.quiet_to)
+        return calendar_of(site).quiet_hours(usual, special).spans(start, end)
 
 
 def booked_view(row: reading.AnyRow, code_lacks: str | None = None) -> Booked:

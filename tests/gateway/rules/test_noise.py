@@ -127,20 +127,20 @@ def paris(text: str) -> int:
     ],
 )
 def test_quiet_hours_in_local_time(text: str, quiet: bool, hours: int) -> None:
-    found = QuietHours("Europe/Paris", "22:00", "07:00").period(paris(text))
+    found = QuietHours("Europe/Paris", ("22:00", "07:00")).period(paris(text))
     assert (found.quiet, found.end - found.start) == (quiet, hours * HOUR)
 
 
 def test_quiet_hours_within_a_day_and_none_at_all() -> None:
-    siesta = QuietHours("Europe/Paris", "13:00", "15:00")
+    siesta = QuietHours("Europe/Paris", ("13:00", "15:00"))
     assert siesta.period(paris("2026-06-10T14:00")).quiet
     assert not siesta.period(paris("2026-06-10T15:00")).quiet
-    assert not QuietHours("Europe/Paris", "07:00", "07:00").period(paris("2026-06-10T07:00")).quiet
+    assert not QuietHours("Europe/Paris", ("07:00", "07:00")).period(paris("2026-06-10T07:00")).quiet
 
 
 @given(st.integers(paris("2026-01-01"), paris("2027-01-01")))
 def test_periods_tile_the_year(now: int) -> None:
-    hours = QuietHours("Europe/Paris", "22:00", "07:00")
+    hours = QuietHours("Europe/Paris", ("22:00", "07:00"))
     found = hours.period(now)
     assert found.start <= now < found.end
     assert hours.period(found.end).start == found.end

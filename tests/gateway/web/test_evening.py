@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pleintemps_gateway.noise.quiet import QuietHours
 from pleintemps_gateway.web import evening
 from pleintemps_gateway.web.board import freshness, outcome
 from pleintemps_gateway.web.skyline import draw, meter
@@ -45,12 +46,14 @@ def test_the_window_holds_now_or_the_hour_that_winter_time_repeats(now: int) -> 
 def test_quiet_hours_of_the_night_and_over_the_change_of_summer_time() -> None:
     night = (unix(2026, 11, 19, 22), unix(2026, 11, 20, 7))
     start, end = evening.window(town.NOW, PARIS)
-    assert evening.quiet_spans(start, end, "22:00", "07:00", PARIS) == (night,)
-    assert evening.quiet_spans(night[0] - HOUR, night[0], "22:00", "07:00", PARIS) == ()
-    assert evening.quiet_spans(start, end, "00:00", "00:00", PARIS) == ()
+    assert QuietHours("Europe/Paris", ("22:00", "07:00")).spans(start, end) == (night,)
+    assert QuietHours("Europe/Paris", ("22:00", "07:00")).spans(night[0] - HOUR, night[0]) == ()
+    assert QuietHours("Europe/Paris", ("00:00", "00:00")).spans(start, end) == ()
     noon = (unix(2026, 11, 20, 12), unix(2026, 11, 20, 14))
-    assert evening.quiet_spans(noon[0], noon[1], "12:00", "14:00", PARIS) == (noon,)
-    shorter = evening.quiet_spans(unix(2026, 3, 28, 20), unix(2026, 3, 29, 8), "22:00", "07:00", PARIS)[0]
+    assert QuietHours("Europe/Paris", ("12:00", "14:00")).spans(noon[0], noon[1]) == (noon,)
+    shorter = QuietHours("Europe/Paris", ("22:00", "07:00")).spans(
+        unix(2026, 3, 28, 20), unix(2026, 3, 29, 8)
+    )[0]
     assert shorter[1] - shorter[0] == 8 * HOUR
 
 
