@@ -18,12 +18,14 @@ from pleintemps_gateway.web.board import Board
 from pleintemps_gateway.web.render import STATIC, Pages
 from pleintemps_gateway.web.tonight import load_board
 
-from . import docs, doors, pages, rest, rest_write, stream
+from . import docs, doors, hooks, pages, rest, rest_write, stream
 from .context import Context
 from .guard import Guard
+from .hooks_config import Hooks
 from .language import language_of
 from .live import Hub
 from .problems import Problem
+from .tally import Tally
 from .throttle import LoginThrottle
 
 
@@ -39,11 +41,13 @@ def create_app(config: GatewayConfig, world: World, engine: Engine, desk: CodeDe
 
     renderer = Pages(config, simulated=world.source == "simulated")
     hub = Hub(engine, world, renderer, load)
+    tally = Tally(engine, world)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         hub.close()
+        tally.flush()
 
     app = FastAPI(
         title="Plein Temps",
@@ -54,8 +58,18 @@ def create_app(config: GatewayConfig, world: World, engine: Engine, desk: CodeDe
         openapi_url=None,
         lifespan=lifespan,
     )
-    app.state.context = Context(config, world, engine, renderer, LoginThrottle(), hub, desk)
-    for router in (rest.router, rest_write.router, stream.router, docs.router, pages.router, doors.router):
+    app.state.context = Context(
+        config, world, engine, renderer, LoginThrottle(), hub, desk, Hooks(config), tally
+    )
+    for router in (
+        rest.router,
+        rest_write.router,
+        hooks.router,
+        stream.router,
+        docs.router,
+        pages.router,
+        doors.router,
+    ):
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_exception_handler(Problem, _on_problem)
@@ -77,7 +91,7 @@ def _on_problem(request: Request, error: Exception) -> Response:
     if not isinstance(error, Problem):
         raise error
     path = request.url.path
-    if path.startswith("/api/") and path != "/api/docs":
+    if path.startswith(("/api/", "/hooks/")) and path != "/api/docs":
         return JSONResponse(error.body(), error.status, headers=error.headers)
     if error.status == 401 and request.method in ("GET", "HEAD"):
         return RedirectResponse(f"/login?next={path}", 303)

@@ -11,8 +11,10 @@ from pleintemps_gateway.config import DoorConfig, GatewayConfig, SiteConfig
 from pleintemps_gateway.store import reading
 from pleintemps_gateway.web.render import Pages
 
+from .hooks_config import Hooks
 from .live import Hub
 from .problems import Problem, not_found
+from .tally import Tally
 from .throttle import LoginThrottle
 
 
@@ -25,6 +27,8 @@ class Context:
     throttle: LoginThrottle
     hub: Hub
     desk: CodeDesk | None
+    hooks: Hooks
+    tally: Tally
 
     def sites(self, names: tuple[str, ...]) -> list[SiteConfig]:
         """Those of the configuration that the reader may see."""

@@ -13,17 +13,19 @@ from pleintemps_gateway.access.service import CodeDesk
 from pleintemps_gateway.bookings.places import to_occurrences
 from pleintemps_gateway.bookings.service import Occurrence, follow_feed
 from pleintemps_gateway.bookings.sources import registry
-from pleintemps_gateway.bookings.sources.base import Rejected, SourceConfig
+from pleintemps_gateway.bookings.sources.base import Hearing, Parsed, Rejected, SourceConfig
 from pleintemps_gateway.errors import CalendarError, FeedError
 from pleintemps_gateway.store.schema import bookings, feeds
 from pleintemps_gateway.store.upsert import upsert
 from pleintemps_gateway.store.writer import Writer
 
+from .hooked import read_told
 from .refusals import reason_of
 from .site import SiteMemory
 
 EMPTY_POLLS: Final = 2
 """So many empty answers in a row are not believed while bookings are ahead."""
+_DAY_MS: Final = 86_400_000
 _NOT_STORED: Final = "the store does not take it"
 # apart from the threads that look for commands: slow calendars must not hold an unlock
 _threads: Final = ThreadPoolExecutor(4, "calendars")
@@ -47,19 +49,23 @@ class FeedFollower:
         """Read the calendar once and make the store follow; whether the store may have changed."""
         now = self._desk.world.now()
         error: str | None = None
+        parsed: Parsed | None = None
         found: list[Occurrence] | None = None
         rejected: list[Rejected] = []
+        await self._hear(now)
         try:
             loop = asyncio.get_running_loop()
             parsed = await loop.run_in_executor(_threads, self._source.read, now)
-            if parsed is not None:
-                found, rejected = to_occurrences(parsed, self._memory.config.spaces, self._config.space)
         except (FeedError, CalendarError) as failure:
             error = str(failure)
-        if found is not None:
-            self._empty = 0 if found else self._empty + 1
+            if isinstance(self._source, Hearing):
+                parsed = self._source.remembered()  # what webhooks told must not wait for the polling
+        if parsed is not None:
+            found, rejected = to_occurrences(parsed, self._memory.config.spaces, self._config.space)
+            self._empty = 0 if found or parsed.told else self._empty + 1
+        told = parsed is not None and parsed.told
         self._log_change(error)
-        stored = self._writer.submit(lambda conn: self._store(conn, found, rejected, error, now))
+        stored = self._writer.submit(lambda conn: self._store(conn, found, rejected, error, now, told))
         try:
             await asyncio.wrap_future(stored)
         except SQLAlchemyError:
@@ -70,6 +76,15 @@ class FeedFollower:
             await asyncio.wrap_future(again)
             return False
         return found is not None
+
+    async def _hear(self, now: int) -> None:
+        if not isinstance(self._source, Hearing):
+            return
+        site, feed = self._memory.config, self._config.feed
+        before = now - site.privacy.access_days * _DAY_MS
+        rows = self._writer.submit(lambda conn: read_told(conn, site.site, feed, before))
+        told = await asyncio.wrap_future(rows)
+        self._source.tell(told)
 
     def _log_change(self, error: str | None) -> None:
         if (error is not None) != self._ill:
@@ -84,6 +99,7 @@ class FeedFollower:
         rejected: list[Rejected],
         error: str | None,
         now: int,
+        told: bool = False,
     ) -> None:
         site, feed = self._memory.site, self._config.feed
         old = conn.execute(select(feeds).where(feeds.c.site == site, feeds.c.feed == feed)).first()
@@ -94,7 +110,7 @@ class FeedFollower:
         if error is None:
             row["good"] = now
         if found is not None:
-            if found or self._may_be_empty(conn, now):
+            if found or told or self._may_be_empty(conn, now):
                 unreadable = frozenset(item.uid for item in rejected)
                 follow_feed(conn, self._memory.config, self._desk, feed, found, now, unreadable)
                 row["bookings"] = len(found)

@@ -84,6 +84,9 @@ class Ingest:
         self._courier = Courier(self._engine, self._writer, channels, keys.sealing, names, world)
         self._signing = keys.signing
         self._codes = asyncio.Event()
+        self._told = {
+            (site.site, feed.feed): asyncio.Event() for site in config.sites for feed in site.sources
+        }
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop``; raises StoreError when the store has failed (a new process must take
@@ -213,6 +216,9 @@ class Ingest:
                 behind = await asyncio.to_thread(self._last, site.site) > site.followed
                 if behind and await asyncio.wrap_future(self._writer.submit(site.follow)):
                     self._codes.set()
+                for feed in site.take_hooked():
+                    if told := self._told.get((site.site, feed)):
+                        told.set()
             try:
                 await asyncio.wait_for(never.wait(), FOLLOW_S)
             except TimeoutError:
@@ -235,8 +241,17 @@ class Ingest:
 
     async def _feeding(self, feed: SourceConfig, memory: SiteMemory) -> None:
         follower = FeedFollower(feed, memory, self._writer, self._desk)
+        told = self._told[memory.site, feed.feed]
         while True:
+            told.clear()  # before the poll: what is told meanwhile is read at once after it
             due = self._world.monotonic() + round(feed.poll_s * 1000)
             if await follower.poll():
                 self._codes.set()
-            await self._world.sleep_until(due)
+            waits = [asyncio.ensure_future(each) for each in (self._world.sleep_until(due), told.wait())]
+            try:
+                done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+                for each in done:
+                    each.result()
+            finally:
+                for each in waits:
+                    each.cancel()

@@ -49,7 +49,7 @@ from .speaker import Speaker
 UNKNOWN_AGENTS: Final = "unknown agents"
 MAX_JOURNALS: Final = 64
 """Journals of one agent: each is a new card or a new folder, not a habit."""
-FOLLOWED: Final = ("alerts", "bookings", "commands", "grants")
+FOLLOWED: Final = ("alerts", "bookings", "commands", "grants", "hooked")
 """Tables that other processes write for us."""
 _TICK_MS: Final = 1_000
 _CLEANED: Final = "control characters in a text, replaced by blanks"
@@ -84,6 +84,7 @@ class SiteMemory:
         self.refusals = RefusalCounts()
         self.known = frozenset(peppers)
         self.followed = 0
+        self._hooked: set[str] = set()
         self.speaker = Speaker(config, world, signing, vault, peppers, epoch)
         self._signing = signing
         self._tap = SiteTap(config, sink)
@@ -181,6 +182,7 @@ class SiteMemory:
             for row in conn.execute(select(alerts).where(mine, alerts.c.alert.in_(sorted(found)))):
                 at, by = row.acknowledged or self.world.now(), row.acknowledged_by or ""
                 self.engine.on_acknowledged(row.alert, at, by, row.comment)
+        self._hooked |= keys.get("hooked", set())
         if "commands" in keys:
             self.speaker.commands_changed()
         for key in keys.get("grants", ()):
@@ -227,6 +229,11 @@ class SiteMemory:
                 self._availability(topic.agent, body)
             case _:
                 self._response(conn, topic.agent, body)
+
+    def take_hooked(self) -> set[str]:
+        """The feeds of which webhooks have told since the last call."""
+        taken, self._hooked = self._hooked, set()
+        return taken
 
     def refuse(self, source: str, reason: str, count: int = 1) -> None:
         """Count a refusal where a caretaker can see it."""

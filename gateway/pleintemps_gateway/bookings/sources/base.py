@@ -4,8 +4,9 @@ One file each, one registration each (:mod:`.registry`). A source never decides:
 cancelled is the affair of :func:`pleintemps_gateway.bookings.service.follow_feed`.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, NamedTuple, Protocol, Self
+from typing import Annotated, NamedTuple, Protocol, Self, runtime_checkable
 
 import msgspec
 from msgspec import Meta
@@ -47,8 +48,11 @@ class Rejected(NamedTuple):
 
 
 class Parsed(NamedTuple):
+    """With ``told`` the source has said of each booking what became of it: no bookings is then believed."""
+
     bookings: list[Timed]
     rejected: list[Rejected]
+    told: bool = False
 
 
 class SourceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -79,3 +83,15 @@ class Source(Protocol):
 
     def forget(self) -> None:
         """Ask for everything at the next read, as if nothing had been read."""
+
+
+@runtime_checkable
+class Hearing(Source, Protocol):
+    """A source that tells by webhooks too; what they told is kept in ``hooked`` and told before each read."""
+
+    def tell(self, told: Iterable[bytes]) -> None:
+        """Everything that webhooks have told, as the source's own records."""
+
+    def remembered(self) -> Parsed | None:
+        """What it comes to with what was read last, for when the source cannot be reached; None before the
+        first read."""

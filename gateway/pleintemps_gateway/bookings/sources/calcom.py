@@ -89,6 +89,27 @@ def is_signed(secret: str, body: bytes, signature: str) -> bool:
     return hmac.compare_digest(made.encode(), signature.strip().lower().encode(errors="replace"))
 
 
+def younger(old: Link | None, new: Link) -> Link:
+    """Which of two words about one uid counts: the youngest, of two at once the one that cancels.
+
+    What it replaced stays known even if the younger word does not say so: a cancelled link must not bring
+    the one before back to life.
+    """
+    if old is None:
+        return new
+    older, last = (old, new) if (new.told, not new.live) > (old.told, not old.live) else (new, old)
+    return replace(last, before=last.before or older.before)
+
+
+def ended(links: Iterable[Link], before: int) -> set[str]:
+    """The uids of chains of which every link ended before ``before`` (Unix ms)."""
+    known = {link.uid: link for link in links}
+    origin = {link.uid: link.before for link in known.values() if link.before and link.before != link.uid}
+    chain = {uid: _root(uid, origin) for uid in known}
+    going_on = {chain[link.uid] for link in known.values() if link.end >= before}
+    return {uid for uid, root in chain.items() if root not in going_on}
+
+
 def hear(body: bytes) -> Link | None:
     """What a webhook tells of a booking; None for a trigger that tells of none.
 
@@ -109,7 +130,7 @@ def hear(body: bytes) -> Link | None:
     try:
         return Link(
             uid=_uid(payload.get("uid")),
-            before=str(payload.get("rescheduleUid") or "")[:200],
+            before=_text(payload.get("rescheduleUid")),
             live=trigger in ("BOOKING_CREATED", "BOOKING_RESCHEDULED") and status in _LIVE,
             start=_time(payload.get("startTime")),
             end=_time(payload.get("endTime")),
@@ -140,7 +161,7 @@ def _polled(item: Mapping[str, Any]) -> Link:
     kind = item.get("eventType")
     return Link(
         uid=_uid(item.get("uid")),
-        before=str(item.get("rescheduledFromUid") or "")[:200],
+        before=_text(item.get("rescheduledFromUid")),
         live=str(item.get("status") or "").casefold() in _LIVE,
         start=_time(item.get("start")),
         end=_time(item.get("end")),
@@ -174,7 +195,7 @@ def chains(links: Iterable[Link], room: Literal["type", "location"]) -> Parsed:
         elif root not in named:
             named.add(root)
             found.append(_timed(root, link, room))
-    return Parsed(sorted(found, key=lambda item: (item.start, item.uid)), rejected)
+    return Parsed(sorted(found, key=lambda item: (item.start, item.uid)), rejected, told=bool(latest))
 
 
 def _root(uid: str, before: Mapping[str, str]) -> str:
@@ -232,13 +253,16 @@ def _person(attendees: list[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _uid(value: object) -> str:
-    if not isinstance(value, str) or not value:
+    uid = _text(value)
+    if not isinstance(value, str) or not uid:
         raise ValueError("uid is missing")
-    return value[:200]
+    return uid
 
 
 def _text(value: object, length: int = 200) -> str:
-    return " ".join(str(value or "").replace("\0", "").split())[:length]
+    # half a surrogate pair is a string to JSON and to nobody else
+    text = str(value or "").encode(errors="replace").decode().replace("\0", "")
+    return " ".join(text.split())[:length]
 
 
 def _time(value: object) -> int:
@@ -259,21 +283,32 @@ class Calcom:
     def __init__(self, config: CalcomConfig, zone: str) -> None:
         self._config = config
         self._told: tuple[Link, ...] = ()
+        # what polling found last; nothing is missing where nobody polls
+        self._polled: tuple[Link, ...] | None = None if config.api_key_file else ()
 
     def tell(self, told: Iterable[bytes]) -> None:
         """Every link that webhooks have told and the store has kept, as :class:`Link` in JSON."""
         self._told = tuple(msgspec.json.decode(body, type=Link) for body in told)
 
     def read(self, now: int) -> Parsed | None:
-        links: list[Link] = []
+        """What polling lists and what webhooks told, together: of one uid the youngest word counts.
+
+        A booking that polling does not list stays while a webhook told of it: a key lists only what its
+        owner may see, and Cal.com lists what is cancelled as cancelled.
+        """
         rejected: list[Rejected] = []
         if self._config.api_key_file:
             links, rejected = translate(self._poll(now))
-        parsed = chains([*self._told, *links], self._config.room)
-        return Parsed(parsed.bookings, [*rejected, *parsed.rejected])
+            self._polled = tuple(links)
+        parsed = chains([*self._told, *(self._polled or ())], self._config.room)
+        return parsed._replace(rejected=[*rejected, *parsed.rejected])
+
+    def remembered(self) -> Parsed | None:
+        """What webhooks told and polling found last; None while polling has never succeeded."""
+        return None if self._polled is None else chains([*self._told, *self._polled], self._config.room)
 
     def forget(self) -> None:
-        """Nothing is remembered between two reads."""
+        """Every read asks for everything."""
 
     def _poll(self, now: int) -> list[bytes]:
         url = self._config.url.rstrip("/")
