@@ -68,7 +68,7 @@ def test_what_is_acknowledged_over_failed_syncs_is_there_once(tmp_path: Path, wh
             process.kill()
         errors = process.stderr.read().decode() if process.stderr is not None else ""
     assert "disk-refuses" in errors, "no sync has failed: this proves nothing"
-    assert len(told) > 50
+    assert len(told) > 20, "hardly anything was acknowledged: this proves nothing"
     with contextlib.closing(sqlite3.connect(tmp_path / "events.db")) as connection:
         rows = connection.execute("SELECT seq, body FROM events ORDER BY seq").fetchall()
     found = {seq: msgspec.json.decode(body)["event"].get("grant") for seq, body in rows}
