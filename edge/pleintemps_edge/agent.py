@@ -130,7 +130,12 @@ class Agent:
             show=readers.show,
         )
         self._hours = OpeningHours(
-            self._doors, lambda: self._desk.table.free_openings, self._trusted_now, world
+            self._doors,
+            lambda: self._desk.table.free_openings,
+            self._trusted_now,
+            world,
+            self._events,
+            self._events.state,
         )
         self._router = Router(
             config.doors,

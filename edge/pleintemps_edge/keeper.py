@@ -128,6 +128,11 @@ class Keeper:
         return self._state.busy
 
     @property
+    def dismissed(self) -> bool:
+        """Whether somebody has locked the free opening of now by hand."""
+        return self._state.dismissed
+
+    @property
     def closed(self) -> bool:
         """Whether the contact says so."""
         return self._state.physical is DoorPhysicalState.CLOSED

@@ -26,8 +26,16 @@ class Scene:
         self.trusted = True
         self.table: FreeOpenings = {}
         self.disk = Disk([])
-        self.keeper = Keeper("hall", Plan(), Bolt([]), self.world, self.disk, None)
-        self.hours = OpeningHours({"hall": self.keeper}, lambda: self.table, self.now, self.world)
+        self.start()
+
+    def start(self) -> None:
+        """The agent starts, with what the disk holds."""
+        kept = self.disk.state.get(Keeper.state_key("hall"))
+        self.keeper = Keeper("hall", Plan(), Bolt([]), self.world, self.disk, kept)
+        doors = {"hall": self.keeper}
+        self.hours = OpeningHours(
+            doors, lambda: self.table, self.now, self.world, self.disk, self.disk.state.get
+        )
 
     def now(self) -> int | None:
         return self.world.now() if self.trusted else None
@@ -160,5 +168,28 @@ def test_a_door_locked_by_hand_is_not_opened_by_looking_again() -> None:
         assert scene.keeper.happen(Commanded(DoorAction.LOCK, "2" * 32)) is None
         await scene.world.advance(10 * MINUTE)
         assert scene.mode is DoorMode.LOCKED
+
+    play(story)
+
+
+def test_what_was_locked_by_hand_stays_locked_over_a_restart_and_a_table_without_it() -> None:
+    async def story(scene: Scene) -> None:
+        scene.open_from(0, 20 * MINUTE)
+        await scene.world.advance(LOOK_MS)
+        modes = [scene.mode]
+        scene.keeper.happen(Commanded(DoorAction.LOCK, "2" * 32))
+        whole, scene.table = scene.table, {}
+        await scene.world.advance(LOOK_MS)
+        scene.table = whole
+        await scene.world.advance(LOOK_MS)
+        modes.append(scene.mode)
+        scene.start()
+        scene.hours.tell()
+        modes.append(scene.mode)
+        scene.open_from(25 * MINUTE, 30 * MINUTE)  # nobody has locked this one
+        await scene.world.advance(25 * MINUTE)
+        scene.hours.tell()
+        modes.append(scene.mode)
+        assert modes == [DoorMode.UNLOCKED, DoorMode.LOCKED, DoorMode.LOCKED, DoorMode.UNLOCKED]
 
     play(story)

@@ -42,8 +42,9 @@ How modes answer (rows) to what may be asked; ``-`` refuses, ``=`` is carried ou
     LockedOpen   =        -         -        -         LockedDown   -          =            below
     in fire      -        -         -        -         -            -          -            -
 
-LockDoor also ends the free opening that runs, until its window is over. ConfirmFireReset is carried out in
-fire only, once the panel is reset. The attack button is LockDownDoor, and in fire a lockdown for afterwards.
+LockDoor also ends the free opening that runs, until its window is over, also across a restart.
+ConfirmFireReset is carried out in fire only, once the panel is reset. The attack button is LockDownDoor, and
+in fire a lockdown for afterwards.
 
 Sources: ONVIF ``doorcontrol.wsdl`` for modes and operations, common controllers for relock and alarms.
 """
@@ -362,6 +363,7 @@ def _free_opening(state: DoorState, event: FreeOpening, now: int) -> Step:
     if event.until is None or event.until <= now:
         return _end_free(state, now) if state.free is not None else state, told
     phase = Phase.WAITING if event.first_person else Phase.ON
+    phase = Phase.DISMISSED if event.dismissed else phase
     known = state.free.phase if state.free is not None else phase
     # it begins once: whoever has locked the door by hand, or come as the first, has done so for this window
     phase = phase if known is Phase.WAITING else known

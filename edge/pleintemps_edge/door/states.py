@@ -121,6 +121,11 @@ class DoorState:
         return self.free is not None and self.free.phase is Phase.ON
 
     @property
+    def dismissed(self) -> bool:
+        """Whether the free opening of now was locked by hand."""
+        return self.free is not None and self.free.phase is Phase.DISMISSED
+
+    @property
     def standing(self) -> DoorMode:
         """The mode without an exit that passes through it: it answers whoever wants in."""
         if self.fire:
@@ -250,11 +255,13 @@ class Neighbour:
 @dataclass(frozen=True, slots=True)
 class FreeOpening:
     """By its schedule the door stands unlocked until ``until``, with ``first_person`` from the first
-    accepted credential on. None: no window is open now.
+    accepted credential on; not at all if it was ``dismissed`` by hand before a restart. None: no window is
+    open now.
     """
 
     until: int | None
     first_person: bool = False
+    dismissed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
