@@ -32,6 +32,7 @@ soak: test-system ## The tests that take minutes each
 bench: install ## Measure; one JSON line each
 	@scripts/system-packages.sh mosquitto strace
 	@$(BIN)/python -m tests.bench.unlock --json
+	@$(BIN)/python -m tests.bench.codes --json
 	@$(BIN)/python -m tests.bench.footprint --json
 	@$(BIN)/python -m tests.bench.ingest --json
 
