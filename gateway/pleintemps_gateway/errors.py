@@ -8,6 +8,7 @@
     │   ├── FeedError (OSError)               a calendar that cannot be fetched
     │   ├── CalendarError (ValueError)        bytes that are no calendar at all
     │   ├── BookingError (ValueError)         a booking that cannot be taken; ``reason`` is one of a few words
+    │   ├── RightError (ValueError)           a right that cannot be given or ended; ``reason`` as above
     │   ├── SeriesDownError (OSError)         the series database takes nothing now
     │   ├── LinesRefusedError (ValueError)    the series database will never take these lines
     │   ├── UndeliveredError (OSError)        a message that no channel has accepted
@@ -50,7 +51,16 @@ class CalendarError(OutsideError, ValueError):
 
 class BookingError(OutsideError, ValueError):
     """A booking that cannot be taken: ``reason`` is ``unknown-space``, ``bad-times``, ``unknown-booking``,
-    ``bad-people``, ``cancelled`` or ``key-used``."""
+    ``bad-people``, ``cancelled``, ``key-used``, ``card-used`` or ``nothing-missing``."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class RightError(OutsideError, ValueError):
+    """A recurring right that cannot be given or ended: ``reason`` is ``unknown-space``, ``bad-times``,
+    ``card``, ``unknown-right`` or ``ended``."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)

@@ -1,20 +1,23 @@
-"""When a recurring right counts: a row of ``rights`` as a schedule that doors know by name. Pure."""
+"""Where and when a recurring right counts: a row of ``rights`` as doors and a named schedule. Pure."""
 
 import hashlib
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 from sqlalchemy import Row
 
 from pleintemps_contract.gateway_messages import Window
+from pleintemps_gateway.bookings.right_rules import RightRule
+from pleintemps_gateway.bookings.site_calendar import SiteCalendar
+from pleintemps_gateway.bookings.way import doors_on_way
+from pleintemps_gateway.config import DoorConfig, SiteConfig
 
-from .weeks import WeekRule, clipped, windows
+from .weeks import clipped, windows
 
 
-def rule_of(right: Row[Any]) -> WeekRule:
+def rule_of(right: Row[Any]) -> RightRule:
     """The rule of a row of ``rights``."""
-    return msgspec.json.decode(right.rule, type=WeekRule)
+    return msgspec.json.decode(right.rule, type=RightRule)
 
 
 def schedule_name(right: Row[Any]) -> str:
@@ -24,6 +27,15 @@ def schedule_name(right: Row[Any]) -> str:
     return f"r-{hashlib.sha256(text.encode()).hexdigest()[:24]}"
 
 
-def windows_of_right(right: Row[Any], zone: ZoneInfo, now: int) -> list[Window]:
+def windows_of_right(right: Row[Any], calendar: SiteCalendar, now: int) -> list[Window]:
     """Its windows in this week and the seven after it."""
-    return clipped(windows(rule_of(right), zone, now), right.valid_from, right.valid_until)
+    rule = rule_of(right)
+    times = windows(rule, calendar.zone, now, rule.closed_days(calendar))
+    return clipped(times, right.valid_from, right.valid_until)
+
+
+def doors_of(site: SiteConfig, right: Row[Any]) -> list[DoorConfig]:
+    """Every door on the way to one of the spaces of a row of ``rights``."""
+    spaces = msgspec.json.decode(right.spaces, type=list[str])
+    ways = {door.door: door for space in spaces for door in doors_on_way(site.doors, space)}
+    return list(ways.values())

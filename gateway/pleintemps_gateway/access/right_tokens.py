@@ -1,17 +1,15 @@
 """The token of a recurring right: as many of its next windows as a QR code holds. Pure but for the id."""
 
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
-import msgspec
 from sqlalchemy import Row
 
 from pleintemps_contract.envelope import Signer
 from pleintemps_contract.tokens import Token, sign_token
-from pleintemps_gateway.bookings.way import doors_on_way
+from pleintemps_gateway.bookings.calendars import calendar_of
 from pleintemps_gateway.config import SiteConfig
 
-from .right_rule import windows_of_right
+from .right_rule import doors_of, windows_of_right
 from .weeks import AHEAD_DAYS
 
 _DAY_MS: Final = 86_400_000
@@ -30,10 +28,9 @@ def text_of_token(
     if told > now + _WEEK_MS:
         return None
     ahead = now + AHEAD_DAYS * _DAY_MS
-    times = [each for each in windows_of_right(right, ZoneInfo(site.zone), now) if now < each.end]
+    times = [each for each in windows_of_right(right, calendar_of(site), now) if now < each.end]
     times = [each for each in times if each.start < ahead]
-    spaces = msgspec.json.decode(right.spaces, type=list[str])
-    doors = list(dict.fromkeys(door.door for space in spaces for door in doors_on_way(site.doors, space)))
+    doors = [door.door for door in doors_of(site, right)]
     if not doors or len(doors) > _MOST_DOORS:
         return None
     for count in range(min(len(times), _MOST_WINDOWS), 0, -1):

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
-from zoneinfo import ZoneInfo
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -27,6 +26,7 @@ from pleintemps_gateway.access.offline_plan import Plan
 from pleintemps_gateway.access.right_rule import schedule_name, windows_of_right
 from pleintemps_gateway.access.vault import Vault
 from pleintemps_gateway.access.weeks import IsClosed
+from pleintemps_gateway.bookings.calendars import calendar_of
 from pleintemps_gateway.config import SiteConfig
 from pleintemps_gateway.errors import StoreError
 from pleintemps_gateway.store.schema import credentials, grants, rights
@@ -85,7 +85,7 @@ class GrantBook:
     ) -> None:
         """``plan`` is that of the site's offline codes."""
         self._site = site.site
-        self._zone = ZoneInfo(site.zone)
+        self._config = site
         self._agent = agent
         self._pepper = pepper
         self._vault = vault
@@ -189,10 +189,11 @@ class GrantBook:
             return {}
         mine = (rights.c.site == self._site) & rights.c.right.in_(sorted(wanted))
         found: dict[str, Schedule] = {}
+        calendar = calendar_of(self._config)
         for right in conn.execute(select(rights).where(mine)):
             name = schedule_name(right)
             if name not in found:
-                found[name] = Schedule(schedule=name, windows=windows_of_right(right, self._zone, now))
+                found[name] = Schedule(schedule=name, windows=windows_of_right(right, calendar, now))
         return found
 
     def _grant(self, row: Row[Any]) -> Grant:
