@@ -23,8 +23,9 @@ from pleintemps_contract.onvif import DoorPhysicalState
 from pleintemps_contract.world import ManualWorld, SystemWorld
 from pleintemps_edge.access.grants import page_digest
 from pleintemps_edge.journal import events as events_module
+from pleintemps_edge.journal.eventfile import SCHEMA, move_home, put_state, state_of
 from pleintemps_edge.journal.events import EventJournal, Stamp
-from pleintemps_edge.journal.files import KEPT_ASIDE
+from pleintemps_edge.journal.files import KEPT_ASIDE, open_memory
 from pleintemps_edge.journal.samples import MEMORY_BUDGET, SampleJournal
 from tests.faults.mounts import read_only, small_disk
 
@@ -102,6 +103,40 @@ def uncheckpointed(folder: Path) -> None:
         file.replace(folder / file.name)
     twin.rmdir()
     assert (folder / "events.db-wal").stat().st_size > 0
+
+
+class FailingCommit:
+    """A disk that has a commit and says that it has not: the sync after it failed."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self.executemany = connection.executemany
+
+    def execute(self, query: str, values: tuple[Any, ...] = ()) -> sqlite3.Cursor:
+        cursor = self._connection.execute(query, values)
+        if query == "COMMIT":
+            raise sqlite3.OperationalError("disk I/O error")
+        return cursor
+
+
+def test_a_commit_that_failed_and_was_on_the_disk_brings_nothing_twice(tmp_path: Path) -> None:
+    home = sqlite3.connect(tmp_path / "events.db", isolation_level=None)
+    memory = open_memory(SCHEMA)
+    home.executescript(SCHEMA)
+    for connection, journal in ((home, "a"), (memory, "b")):
+        connection.execute("INSERT INTO journal VALUES (?)", (journal * 32,))
+        bodies = [(f"{journal}{number}".encode(),) for number in range(3)]
+        connection.executemany("INSERT INTO events (body) VALUES (?)", bodies)
+    put_state(memory, {"mode:hall": b"Locked"})
+    with pytest.raises(sqlite3.OperationalError):
+        move_home(memory, FailingCommit(home))  # type: ignore[arg-type]
+    assert home.execute("SELECT count(*) FROM events").fetchone() == (6,)
+    memory.execute("DELETE FROM events WHERE seq = 1")  # meanwhile the gateway has stored it
+    memory.execute("INSERT INTO events (body) VALUES (?)", (b"b3",))
+    move_home(memory, home)
+    found = home.execute("SELECT seq, body FROM events ORDER BY seq").fetchall()
+    assert found == [(1, b"a0"), (2, b"a1"), (3, b"a2"), (4, b"b1"), (5, b"b2"), (6, b"b3")]
+    assert state_of(home)["mode:hall"] == b"Locked"
 
 
 async def _copy_while_open(folder: Path, twin: Path) -> None:

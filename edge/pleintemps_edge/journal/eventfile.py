@@ -39,6 +39,8 @@ CREATE TABLE IF NOT EXISTS pages (digest TEXT PRIMARY KEY, body BLOB NOT NULL) S
 """
 _TAIL: Final = 50_000
 """Records behind the damage that are carried over: as many as memory has room for."""
+_MOVED: Final = "moved-home"
+"""State entry: which journal in memory was moved here last, and the last number before it."""
 _ID: Final = re.compile(r"[0-9a-f]{32}\Z")
 _LOG: Final = logging.getLogger("journal")
 
@@ -195,15 +197,28 @@ def put_pages(connection: sqlite3.Connection, pages: Mapping[str, bytes]) -> Non
 
 
 def move_home(memory: sqlite3.Connection, home: sqlite3.Connection) -> None:
-    """Put what a journal in memory holds into the one on disk, in one transaction."""
+    """Put what a journal in memory holds into the one on disk, in one transaction.
+
+    A commit that fails may be on the disk all the same: from where it has begun is kept with it, and the next
+    try begins there again. Nothing of it was sent: home is not told of before a move has succeeded.
+    """
+    journal = memory.execute("SELECT id FROM journal").fetchone()[0].encode()
     home.execute("BEGIN IMMEDIATE")
+    last = limits(home)[1] - 1
+    tried = home.execute("SELECT value FROM state WHERE key = ?", (_MOVED,)).fetchone()
+    if tried is not None and tried[0].startswith(journal):
+        last = int(tried[0].split()[1])
+        home.execute("DELETE FROM events WHERE seq > ?", (last,))
+        home.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'events'", (last,))
     put_state(home, state_of(memory))
+    put_state(home, {_MOVED: b"%s %d" % (journal, last)})
     pages = pages_of(memory)
     if pages:
         home.execute("DELETE FROM pages")
         put_pages(home, pages)
     home.executemany(
-        "INSERT INTO events (body) VALUES (?)", memory.execute("SELECT body FROM events ORDER BY seq")
+        "INSERT INTO events (body) VALUES (?)",
+        memory.execute("SELECT body FROM events ORDER BY seq"),
     )
     home.execute("COMMIT")
 
