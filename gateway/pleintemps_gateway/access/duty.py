@@ -11,11 +11,11 @@ from pleintemps_gateway.config import SiteConfig
 from pleintemps_gateway.store.schema import agents, bookings, credentials, rights
 
 from .allocator import odds
+from .issuing import known_at_doors
 from .offline_plan import DUE_MS, due, pieces, plan_of
 from .on_door import DoorReport, codes_on_doors
 from .placing import living, offline_windows, times_of
 from .purposes import MAIN, OFFLINE, TOKEN
-from .service import known_at_doors
 
 SETTLES_MS: Final = 60_000
 """So long an agent that is there may take to confirm a new grant, before its door counts as cut off."""

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterable
 from typing import Any, Final, NamedTuple
 
-import msgspec
 from sqlalchemy import Connection, Row, select
 
 from pleintemps_gateway.bookings.way import doors_on_way
@@ -12,6 +11,7 @@ from pleintemps_gateway.store.schema import agents, bookings, credentials, grant
 
 from .placing import UNPUBLISHED, times_of
 from .purposes import EXTRA, MAIN, OFFLINE, TOKEN
+from .right_rule import doors_of
 
 _OURS: Final = (MAIN, EXTRA)
 
@@ -78,10 +78,9 @@ def rights_on_doors(
     for row in entitled:
         gone = "cancelled" if row.ended is not None else ""
         gone = gone or ("over" if row.valid_until <= now else "")
-        spaces, own = msgspec.json.decode(row.spaces, type=list[str]), placed.get(row.right)
-        ways = {door.door: door for space in spaces for door in doors_on_way(site.doors, space)}
+        own = placed.get(row.right)
         reports[row.right] = []
-        for door in ways.values():
+        for door in doors_of(site, row):
             if row.kind == TOKEN:
                 reason = gone or ("" if own is not None else "no-code")
             else:

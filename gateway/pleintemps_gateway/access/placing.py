@@ -19,7 +19,7 @@ from pleintemps_gateway.store.schema import bookings, credentials, grants, right
 
 from .offline_plan import pieces
 from .purposes import MAIN, OFFLINE, ONE_TIME, TOKEN
-from .right_rule import schedule_name
+from .right_rule import doors_of, schedule_name
 
 UNPUBLISHED: Final = 2**53
 """Epoch of a grant that no manifest holds yet as it is now."""
@@ -107,9 +107,7 @@ def place_right(conn: Connection, site: SiteConfig, right: str, now: int) -> Non
     row = conn.execute(select(rights).where(mine)).first()
     wanted: dict[str, Placed] = {}
     if row is not None and row.ended is None and row.valid_until > now:
-        spaces = msgspec.json.decode(row.spaces, type=list[str])
-        ways = {door.door: door for space in spaces for door in doors_on_way(site.doors, space)}
-        for group in by_agent(ways.values()):
+        for group in by_agent(doors_of(site, row)):
             doors = msgspec.json.encode(sorted(group.doors)).decode()
             name = schedule_name(row)
             wanted[group.agent] = Placed(doors, row.valid_from, row.valid_until, schedule=name)
@@ -214,7 +212,9 @@ def free_ended(conn: Connection, site: SiteConfig, now: int) -> int:
     booked = and_(bookings.c.site == credentials.c.site, bookings.c.booking == credentials.c.booking)
     entitled = and_(rights.c.site == credentials.c.site, rights.c.right == credentials.c.right)
     own = and_(credentials.c.end <= now, or_(credentials.c.purpose == ONE_TIME, credentials.c.kind == TOKEN))
-    booking_over = and_(bookings.c.end <= limit, credentials.c.purpose != ONE_TIME)
+    # a release can be taken back until the planned end: the digits stay theirs
+    last = func.coalesce(bookings.c.planned_end, bookings.c.end)
+    booking_over = and_(last <= limit, credentials.c.purpose != ONE_TIME)
     ended = (
         select(credentials)
         .join(bookings, booked, isouter=True)

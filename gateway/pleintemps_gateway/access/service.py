@@ -2,25 +2,22 @@
 ``write_transaction``.
 """
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-import msgspec
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import Connection, Row, select
 
-from pleintemps_contract.credentials import card_text, hash_code
 from pleintemps_contract.envelope import Signer
-from pleintemps_contract.gateway_messages import CredentialKind, HashSet
+from pleintemps_contract.gateway_messages import CredentialKind
 from pleintemps_contract.offline import INDEXES, QUARTER_MS, DayCodes, OfflineWindow, code_id, daily_key
 from pleintemps_contract.world import World
 from pleintemps_gateway.bookings.way import doors_on_way
-from pleintemps_gateway.config import DoorConfig, SiteConfig
+from pleintemps_gateway.config import SiteConfig
 from pleintemps_gateway.delivery.messages import Message
 from pleintemps_gateway.delivery.outbox import Outbox
 from pleintemps_gateway.errors import BookingError
-from pleintemps_gateway.store.changes import record_change
-from pleintemps_gateway.store.schema import credentials, grants, rights, salts
+from pleintemps_gateway.store.schema import credentials, rights
 
-from .allocator import MIN_DIGITS, digits_for, draw
+from .issuing import Issued, Issuer, ensure_salt
 from .offline_plan import due, pieces, plan_of
 from .placing import (
     PAGE_GRANTS,
@@ -39,10 +36,10 @@ from .placing import (
     withdraw,
     without_code,
 )
-from .purposes import EXTRA, MAIN, OFFLINE, ONE_TIME, TOKEN, Purpose
-from .right_tokens import text_of_token
+from .purposes import EXTRA, MAIN, OFFLINE, ONE_TIME, Purpose
+from .right_desk import issue_right, message_of_right
 from .secrets import space_secrets_of
-from .vault import Vault, link_hash
+from .vault import Vault
 
 __all__ = [
     "PAGE_GRANTS",
@@ -62,17 +59,6 @@ __all__ = [
 
 ONE_TIME_MS: Final = 15 * 60_000
 """So long a one-time code is good."""
-TYPED: Final = (CredentialKind.CODE.value, CredentialKind.STAFF_CODE.value)
-
-
-class Issued(NamedTuple):
-    """Shown once: the store cannot give it back without the link. ``code`` is what is typed, or the text of a
-    token.
-    """
-
-    grant: str
-    code: str
-    link: str
 
 
 class CodeDesk:
@@ -86,6 +72,7 @@ class CodeDesk:
         self.vault = Vault(sealing, world)
         self.world = world
         self.outbox = outbox
+        self._issuer = Issuer(self.vault, world)
 
     # --- bookings -------------------------------------------------------------------------------------
 
@@ -128,7 +115,9 @@ class CodeDesk:
     ) -> Issued:
         facts: dict[str, Any] = {"booking": row.booking, "purpose": purpose, "label": label}
         facts |= {"duress": duress, "extended": extended}
-        issued = self._draw(conn, site, CredentialKind.CODE, doors_on_way(site.doors, row.space), facts)
+        issued = self._issuer.draw(
+            conn, site, CredentialKind.CODE, doors_on_way(site.doors, row.space), facts
+        )
         place(conn, site, row.booking, self.world.now())
         return issued
 
@@ -175,7 +164,7 @@ class CodeDesk:
             "start": now,
             "end": now + ONE_TIME_MS,
         }
-        issued = self._draw(conn, site, CredentialKind.CODE, doors, facts)
+        issued = self._issuer.draw(conn, site, CredentialKind.CODE, doors, facts)
         place(conn, site, booking, now)
         return issued
 
@@ -207,12 +196,12 @@ class CodeDesk:
             grant, code = code_id(site.site, row.space, part, index), codes.code(part, index)
             same = (credentials.c.site == site.site) & (credentials.c.grant == grant)
             known = conn.execute(select(credentials.c.grant).where(same)).first() is not None
-            if known or self._is_taken(conn, site, code):
+            if known or self._issuer.is_taken(conn, site, code):
                 continue
             start, end = part.start * QUARTER_MS, part.end * QUARTER_MS
             facts = {"booking": row.booking, "purpose": OFFLINE, "start": start, "end": end, "index": index}
             facts["digits"] = len(code)
-            issued = self._keep(conn, site, CredentialKind.CODE.value, grant, code, b"", facts)
+            issued = self._issuer.keep(conn, site, CredentialKind.CODE.value, grant, code, b"", facts)
             self._tell(conn, site, "offline-code", row, issued, opens=start, closes=end)
             return issued
         return None
@@ -229,7 +218,7 @@ class CodeDesk:
         signer: Signer | None = None,
         duress: bool = False,
     ) -> Issued | None:
-        """The credential of a recurring right that has none, on the doors of its spaces.
+        """The credential of a recurring right that has none, on the doors of its spaces, handed on.
 
         Of a card ``card`` is the canonical text (``w26:FACILITY:NUMBER``), a token is signed by ``signer``
         for as many windows of the next 45 days as it holds. None if the right is unknown, over, has one (of a
@@ -241,91 +230,10 @@ class CodeDesk:
         now = self.world.now()
         if row is None or row.ended is not None or row.valid_until <= now:
             return None
-        if row.kind == TOKEN:
-            return None if signer is None else self._issue_token(conn, site, row, signer, now)
-        if any(each.duress is duress for each in living(conn, site.site, right=right)):
-            return None
-        kind = CredentialKind(row.kind)
-        facts = {"right": right, "extended": row.extended, "duress": duress}
-        if row.kind in TYPED:
-            spaces = msgspec.json.decode(row.spaces, type=list[str])
-            doors = [door for space in spaces for door in doors_on_way(site.doors, space)]
-            issued = self._draw(conn, site, kind, doors, facts)
-        elif card:
-            if self._is_taken(conn, site, card_text(card)):
-                raise BookingError("card-used", "this card belongs to somebody")
-            text = card_text(card)
-            hashed = hash_code(text, ensure_salt(conn, site, self.world))
-            issued = self._keep(conn, site, kind.value, self.world.new_id(), text, hashed, facts)
-        else:
-            return None
-        place_right(conn, site, right, now)
+        issued = issue_right(conn, site, self._issuer, row, card=card, signer=signer, duress=duress)
+        if issued is not None and not row.kind.endswith("card"):
+            self.outbox.queue(conn, site, "code", message_of_right(site, row, issued, now))
         return issued
-
-    def _issue_token(
-        self, conn: Connection, site: SiteConfig, right: Row[Any], signer: Signer, now: int
-    ) -> Issued | None:
-        told = max((each.end for each in living(conn, site.site, right=right.right)), default=0)
-        found = text_of_token(site, right, signer, self.world.new_id(), now, told)
-        if found is None:
-            return None
-        token, text = found
-        start, end = token.windows[0].start, token.windows[-1].end
-        facts = {"right": right.right, "extended": right.extended, "start": start, "end": end}
-        return self._keep(conn, site, TOKEN, token.id, text, b"", facts)
-
-    # --- every credential -----------------------------------------------------------------------------
-
-    def _draw(
-        self,
-        conn: Connection,
-        site: SiteConfig,
-        kind: CredentialKind,
-        doors: list[DoorConfig],
-        facts: dict[str, Any],
-    ) -> Issued:
-        known = known_at_doors(conn, site.site, {door.agent for door in doors})
-        most = max((sum(known.get(door.door, {}).values()) for door in doors), default=0)
-        digits = digits_for(most, site.codes.guess, site.codes.digits)
-        code = draw(self.world, digits, lambda code: self._is_taken(conn, site, code))
-        hashed = hash_code(code, ensure_salt(conn, site, self.world))
-        facts = {**facts, "digits": digits}
-        return self._keep(conn, site, kind.value, self.world.new_id(), code, hashed, facts)
-
-    def _is_taken(self, conn: Connection, site: SiteConfig, text: str) -> bool:
-        same = (credentials.c.site == site.site) & (
-            credentials.c.uniqueness == self.vault.uniqueness(site.site, text)
-        )
-        return conn.execute(select(credentials.c.grant).where(same)).first() is not None
-
-    def _keep(
-        self,
-        conn: Connection,
-        site: SiteConfig,
-        kind: str,
-        grant: str,
-        text: str,
-        hashed: bytes,
-        facts: dict[str, Any],
-    ) -> Issued:
-        """A row of ``credentials``. ``hashed`` is empty for what no door looks up."""
-        link, now = self.vault.new_link(), self.world.now()
-        conn.execute(
-            insert(credentials).values(
-                **facts,
-                site=site.site,
-                grant=grant,
-                kind=kind,
-                salt_id=ensure_salt(conn, site, self.world).salt_id,
-                sealed_hash=self.vault.seal_hash(site.site, grant, hashed) if hashed else b"",
-                uniqueness=self.vault.uniqueness(site.site, text),
-                encrypted_code=self.vault.encrypt_code(site.site, grant, link, text),
-                link_hash=link_hash(link),
-                created=now,
-            )
-        )
-        record_change(conn, site.site, "credentials", grant, now)
-        return Issued(grant, text, link)
 
     def _tell(
         self,
@@ -356,42 +264,3 @@ class CodeDesk:
 
 def _is_offline(credential: Row[Any]) -> bool:
     return bool(credential.purpose == OFFLINE)
-
-
-def known_at_doors(conn: Connection, site: str, agents: set[str]) -> dict[str, dict[int, int]]:
-    """How many typed codes of each length every door of ``agents`` knows."""
-    query = (
-        select(grants.c.doors, credentials.c.digits, func.count())
-        .join(credentials, (credentials.c.site == grants.c.site) & (credentials.c.grant == grants.c.grant))
-        .where(grants.c.site == site, grants.c.agent.in_(sorted(agents)), credentials.c.kind.in_(TYPED))
-        .group_by(grants.c.doors, credentials.c.digits)
-    )
-    found: dict[str, dict[int, int]] = {}
-    for doors, digits, count in conn.execute(query):
-        for door in msgspec.json.decode(doors, type=list[str]):
-            lengths = found.setdefault(door, {})
-            length = int(digits or MIN_DIGITS)
-            lengths[length] = lengths.get(length, 0) + int(count)
-    return found
-
-
-def ensure_salt(conn: Connection, site: SiteConfig, world: World) -> HashSet:
-    """How codes are hashed at the site: the stored parameters, made at the first call."""
-    row = conn.execute(select(salts).where(salts.c.site == site.site).order_by(salts.c.salt_id)).first()
-    if row is not None:
-        return HashSet(
-            salt_id=row.salt_id,
-            salt=row.salt,
-            memory_kib=row.memory_kib,
-            iterations=row.iterations,
-            lanes=row.lanes,
-        )
-    made = HashSet(
-        salt_id="first",
-        salt=world.new_id(),
-        memory_kib=site.codes.memory_kib,
-        iterations=site.codes.iterations,
-        lanes=1,
-    )
-    conn.execute(insert(salts).values(site=site.site, **msgspec.structs.asdict(made)))
-    return made
