@@ -4,7 +4,7 @@ Pure: no I/O, no clock, no store. Feed what arrives, then ask :meth:`SiteEngine.
 same inputs give the same outputs. After a restart :meth:`SiteEngine.restore` comes first, before anything is
 fed."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Final
 
@@ -39,6 +39,7 @@ from .noise.alarm import NoiseAlarm
 from .noise.monitor import Limits
 from .noise.quiet import Period
 from .occupancy.records import OccupancyChanged, SpaceNow
+from .occupancy.room import Estimate
 from .occupancy.space import SpaceRuntime
 from .reconcile.ledger import Ledger
 from .reconcile.panels import PanelRule, PanelWanted
@@ -318,6 +319,14 @@ class SiteEngine:
         """The booking's code opened a door: from its lead on, presence is this booking's and not its
         predecessor's."""
         self._ledger.code_used(booking)
+
+    def sight(self, space: str, agents: Iterable[str]) -> tuple[Estimate | None, bool, bool]:
+        """What was believed of ``space`` at the last look; whether all its presence sensors spoke; whether
+        their agents and ``agents`` are heard."""
+        runtime = self._spaces[space].runtime
+        own = {name for name, infos in self._series.items() if any(i.space == space for i in infos.values())}
+        heard = all(self._health.is_heard(agent, self._now) for agent in own.union(agents))
+        return runtime.estimate, runtime.room.sound, heard
 
     def on_refusal(self, source: str, reason: str, count: int, at: int) -> None:
         """``count`` messages of ``source`` were refused so far for ``reason`` (the row of ``refusals``)."""

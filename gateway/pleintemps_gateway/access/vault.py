@@ -32,6 +32,7 @@ class Vault:
         self._hash_key = _derive(sealing, "credential hash")
         self._unique_key = _derive(sealing, "code uniqueness")
         self._space_key = _derive(sealing, "space secret")
+        self._keep_key = _derive(sealing, "booking kept")
         self._erased_key = _derive(sealing, "erasure")
         self._world = world
 
@@ -60,6 +61,10 @@ class Vault:
         """Equal for equal things that were erased; says nothing without the sealing key."""
         said = f"{site}\0{kind}\0{text}".encode()
         return hmac.new(self._erased_key, said, hashlib.sha256).hexdigest()
+
+    def keep_mark(self, site: str, booking: str) -> str:
+        """Proves that a link to keep a booking is ours: 32 hexadecimal digits. It opens no door."""
+        return hmac.new(self._keep_key, f"{site}\0{booking}".encode(), hashlib.sha256).hexdigest()[:32]
 
     def new_link(self) -> str:
         """The secret of a booking's page, 43 URL-safe characters."""

@@ -56,6 +56,13 @@ class HealthAlerts:
         elif known.offline_at is None:
             known.offline_at = now
 
+    def is_heard(self, agent: str, now: int) -> bool:
+        """Whether ``agent`` speaks, as far as is known at ``now``."""
+        known = self._agents.get(agent)
+        if known is None or known.heard is None or known.offline_at is not None:
+            return False
+        return now - known.heard < self._silent_after_ms
+
     def device(self, agent: str, device: str, health: Health, detail: str, at: int) -> None:
         """What ``device`` says of itself; see SILENT_GRACE_MS for one that says nothing."""
         about = f"{agent}/{device}"

@@ -54,6 +54,13 @@ class Outbox:
         if not reached:
             self._insert(conn, site.site, template, "mail" if contact.mail else "sms", None, whole)
 
+    def reaches(self, conn: Connection, site: str, booking: str) -> bool:
+        """Whether a message about ``booking`` has somebody to go to."""
+        if self._config.kind != "apprise":
+            return self._config.kind == "spool"
+        contact = contact_of(conn, site, booking)
+        return contact is not None and bool(self._channels("release-warning", contact))
+
     def _channels(self, template: str, contact: Contact) -> list[str]:
         mail = "mail" in self._config.channels and bool(contact.mail)
         sms = "sms" in self._config.channels and bool(contact.phone)

@@ -37,6 +37,7 @@ from .feeds import FeedFollower
 from .housekeeping import Housekeeper
 from .judge import Judge
 from .memory import GatewayMemory, take_over
+from .releases import Releaser
 from .session import Session
 from .site import SiteMemory
 
@@ -177,11 +178,15 @@ class Ingest:
 
     async def _ticking(self) -> None:
         keepers = [Housekeeper(site, self._world) for site in self._config.sites]
+        releasers = [Releaser(site, self._desk) for site in self._memory.sites.values()]
         judges = [Judge(site, self._desk) for site in self._memory.sites.values()]
         kept = self._world.monotonic()
         while True:
             now = self._world.monotonic()
             await self._do(self._follow_keys)
+            for releaser in releasers:
+                if releaser.is_due():
+                    await self._do(releaser.look)
             for judge in judges:
                 if judge.is_due():
                     await self._do(judge.run)

@@ -18,6 +18,9 @@ EVIDENCE = frozenset({Quantity.MOTION, Quantity.RADAR})
 """Quantities that speak of presence. Sound levels and contacts' positions do not (a contact's edges are
 doors)."""
 
+_LATE_MS = 10_000
+"""What a sample may take on its way."""
+
 _WHAT = {
     (Quantity.MOTION, 0): "quiet",
     (Quantity.MOTION, 1): "motion",
@@ -63,6 +66,8 @@ class RoomFilter:
         self._since = now
         self._positive: tuple[int, str] | None = None
         self._held_until: int | None = None  # the youngest end of a state that told of somebody
+        self.sound = False
+        """Whether the room has sensors and at the last estimate each spoke as often as it had promised."""
 
     def restore(self, state: Occupancy, since: int) -> None:
         """The state that was decided before a restart."""
@@ -156,6 +161,7 @@ class RoomFilter:
 
     def _decide(self, belief: Belief, now: int) -> Estimate:
         live = [sensor for sensor in belief.sensors.values() if _speaks(sensor, now)]
+        self.sound = 0 < len(live) == len(belief.sensors) and all(_keeps_word(s, now) for s in live)
         probability = belief.occupied
         state = self._state
         if live:
@@ -211,6 +217,10 @@ def _speaks(sensor: Sensor, now: int) -> bool:
         return False
     stuck = sensor.quantity is Quantity.MOTION and sensor.value and now - sensor.changed_at >= p.STUCK_HIGH_MS
     return not stuck
+
+
+def _keeps_word(sensor: Sensor, now: int) -> bool:
+    return now - sensor.last_at <= sensor.stale_ms // p.STALE_FACTOR + _LATE_MS
 
 
 def _lost(sensor: Sensor, now: int) -> bool:

@@ -267,6 +267,8 @@ bookings = Table(
     Column("planned_end", _Ms),  # where a release has shortened it
     Column("released", _Ms),
     Column("left", _Ms),  # its people said that they had gone
+    Column("warned", _Ms),  # nobody was there, and they were told that the space would be released
+    Column("kept", _Ms),  # they, or a caretaker, said that it was wanted
     PrimaryKeyConstraint("site", "booking"),
     Index("bookings_by_uid", "site", "source", "uid", unique=True),
     Index("bookings_by_time", "site", "start"),

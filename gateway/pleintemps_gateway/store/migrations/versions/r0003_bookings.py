@@ -134,6 +134,8 @@ def upgrade() -> None:
     op.add_column("bookings", sa.Column("planned_end", sa.BigInteger(), nullable=True))
     op.add_column("bookings", sa.Column("released", sa.BigInteger(), nullable=True))
     op.add_column("bookings", sa.Column("left", sa.BigInteger(), nullable=True))
+    op.add_column("bookings", sa.Column("warned", sa.BigInteger(), nullable=True))
+    op.add_column("bookings", sa.Column("kept", sa.BigInteger(), nullable=True))
     op.add_column("credentials", sa.Column("right", sa.String(length=32), nullable=True))
     op.add_column(
         "credentials", sa.Column("purpose", sa.String(length=12), server_default="main", nullable=False)
