@@ -93,6 +93,9 @@ class Keeper:
         self._timer = asyncio.Event()
         self._ended = False
         self._retry: asyncio.TimerHandle | None = None
+        # a motor lock that is told to lock while its door is open throws its bolt past the frame
+        self._throws_bolt: bool = getattr(lock, "throws_bolt", False)
+        self._held_back = False
         self._watchers: list[Callable[[Keeper], None]] = []
         self._perform(effects)
 
@@ -161,6 +164,9 @@ class Keeper:
             if isinstance(effect, Refuse):
                 return effect.reason
         self._perform(effects, then, keep)
+        if self._held_back and not self._gapes:
+            self._held_back = False
+            self._acts.put_nowait(_Act((), {}, (Secure(),), None))
         if self._state != before:
             for changed in self._watchers:
                 changed(self)
@@ -250,8 +256,9 @@ class Keeper:
 
     def _tell(self, output: Output) -> None:
         """Tell the lock. One that does not obey is a fault of its door alone, and is told again."""
+        self._held_back = output is Output.HELD and self._gapes
         try:
-            if output is Output.IDLE:
+            if output is Output.IDLE or self._held_back:
                 self._lock.idle()
             elif output is Output.RELEASED:
                 self._lock.release()
@@ -271,6 +278,12 @@ class Keeper:
             _LOG.info(line("lock-obeys", door=self.door))
             if not self._state.plan.confirms:  # else it says itself where it is
                 self._report(LockPhysicalState.UNKNOWN)
+
+    @property
+    def _gapes(self) -> bool:
+        """Whether a bolt would be thrown past the frame: the door is open, or has not said yet."""
+        open_ = self._state.physical in (DoorPhysicalState.OPEN, DoorPhysicalState.UNKNOWN)
+        return self._throws_bolt and open_
 
     def _tell_again(self) -> None:
         shut = self._ended and self._state.output is Output.RELEASED

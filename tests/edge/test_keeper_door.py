@@ -19,6 +19,7 @@ from pleintemps_edge.door import (
     Closed,
     CodeAccepted,
     Commanded,
+    ContactLost,
     ExitPressed,
     FireInput,
     FreeOpening,
@@ -89,7 +90,7 @@ class Bolt:
 
 
 class Scene:
-    def __init__(self, kept: bytes | None = None) -> None:
+    def __init__(self, kept: bytes | None = None, lock: type[Bolt] = Bolt) -> None:
         self.log: list[str] = []
         self.world = ManualWorld()
         self.disk = Disk(self.log)
@@ -97,7 +98,7 @@ class Scene:
         self.keeper = Keeper(
             "hall",
             Plan(),
-            Bolt(self.log),
+            lock(self.log),
             self.world,
             self.disk,
             kept,
@@ -332,6 +333,38 @@ def test_at_the_end_a_lock_that_does_not_obey_keeps_nobody_from_the_rest(
         scene.keeper.close()
 
     play(story)
+
+
+class Motor(Bolt):
+    confirms = True
+    throws_bolt = True
+
+
+@pytest.mark.parametrize("shut", [Closed(), ContactLost()])
+@pytest.mark.parametrize("action", [DoorAction.LOCK, DoorAction.LOCK_DOWN, DoorAction.BLOCK])
+def test_a_bolt_is_thrown_at_a_shut_door_only(action: DoorAction, shut: Closed | ContactLost) -> None:
+    async def story(scene: Scene) -> None:
+        assert scene.log == ["commit", "idle"]  # at the start nobody knows where the door is
+        scene.keeper.happen(Closed())
+        await scene.world.advance(0)
+        assert scene.log.pop() == "secure"
+        scene.keeper.happen(Commanded(DoorAction.UNLOCK, "2" * 32))
+        scene.keeper.happen(Opened())
+        scene.keeper.happen(Commanded(action, "3" * 32))
+        await scene.world.advance(0)
+        assert "secure" not in scene.log
+        scene.keeper.secure()
+        assert "secure" not in scene.log
+        scene.keeper._ended = False
+        scene.keeper.happen(shut)
+        await scene.world.advance(0)
+        assert scene.log.count("secure") == 1
+        scene.keeper.happen(Opened())
+        scene.keeper.happen(Closed())
+        await scene.world.advance(0)
+        assert scene.log.count("secure") == 1
+
+    play(story, Scene(lock=Motor))
 
 
 # --- fire, interlock, reports ---------------------------------------------------------------------------

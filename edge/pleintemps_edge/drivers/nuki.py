@@ -155,6 +155,8 @@ class NukiSpeech:
 class Nuki(MqttLock):
     """Lock, unlock and unlatch by motor; it stays where it is without orders."""
 
+    throws_bolt = True
+
     def __init__(self, config: NukiConfig, context: Context) -> None:
         action = 3 if config.release == "unlatch" else 1
         habits = Habits(

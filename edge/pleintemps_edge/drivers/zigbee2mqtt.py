@@ -145,6 +145,8 @@ def _facts(cached: _Cached, retained: bool) -> list[Fact]:
 class Zigbee2MqttLock(MqttLock):
     """A motor lock; it stays where it is without orders."""
 
+    throws_bolt = True
+
     def __init__(self, config: Zigbee2MqttConfig, context: Context) -> None:
         habits = Habits(
             confirm_ms=round(config.confirm_s * 1000),
