@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from functools import partial
+from typing import Final
 
 from sqlalchemy import Connection, Engine
 
@@ -15,6 +16,7 @@ from pleintemps_gateway.config import SiteConfig
 from pleintemps_gateway.errors import CodesExhaustedError
 from pleintemps_gateway.store.writer import Writer
 
+_WARN_MS: Final = 600_000
 Job = Callable[[Connection], Issued | None]
 
 _log = logging.getLogger(__name__)
@@ -38,19 +40,26 @@ class CodeKeeper:
         self._writer = writer
         self._signer = signer
         self._easy: frozenset[str] = frozenset()
+        self._warned: int | None = None
 
     async def run(self) -> None:
-        """Issue what is missing now."""
-        jobs, easy = await asyncio.to_thread(self._look)
-        self._warn(easy)
-        for job in jobs:
+        """Issue what is missing now; warn of doors that are easy to guess."""
+        now = self._desk.world.monotonic()
+        if self._warned is None or now >= self._warned + _WARN_MS:
+            self._warned = now
+            self._warn(await asyncio.to_thread(self._easy_doors))
+        for job in await asyncio.to_thread(self._look):
             try:
                 await asyncio.wrap_future(self._writer.submit(job))
             except CodesExhaustedError as error:
                 _log.error(line("code-not-issued", site=self._site.site, error=error))
                 break
 
-    def _look(self) -> tuple[list[Job], list[EasyDoor]]:
+    def _easy_doors(self) -> list[EasyDoor]:
+        with self._engine.connect() as conn:
+            return easy_doors(conn, self._site)
+
+    def _look(self) -> list[Job]:
         desk, site, now = self._desk, self._site, self._desk.world.now()
         with self._engine.connect() as conn:
             jobs: list[Job] = [
@@ -64,7 +73,7 @@ class CodeKeeper:
                 partial(desk.offline, site=site, booking=booking)
                 for booking in needing_offline(conn, site, now)
             ]
-            return jobs, easy_doors(conn, site)
+            return jobs
 
     def _warn(self, easy: list[EasyDoor]) -> None:
         for each in easy:

@@ -14,7 +14,7 @@ from .refusals import reason_of
 from .site import SiteMemory
 
 _LOOK_MS: Final = 60_000
-_STEP: Final = 200
+_STEP: Final = 40
 """Bookings judged at once: no step holds the writer up."""
 _SOURCE: Final = "calendar/school-holidays"
 
