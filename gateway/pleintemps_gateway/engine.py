@@ -29,6 +29,7 @@ from pleintemps_contract.gateway_messages import Occupancy
 from .alerts.book import AlertBook
 from .alerts.doors import DoorAlerts
 from .alerts.health import HealthAlerts
+from .alerts.people import PeopleAlerts
 from .alerts.records import Alert, AlertKind, AlertOpened, AlertResolved, AlertState, AlertUpdated
 from .alerts.safety import SafetyAlerts
 from .alerts.upkeep import Upkeep, UpkeepAlerts
@@ -124,6 +125,7 @@ class SiteEngine:
         self._safety = SafetyAlerts(self._alerts)
         self._upkeep = UpkeepAlerts(self._alerts)
         self._panels = {panel.panel: PanelRule(panel) for panel in site_config.panels}
+        self._people = PeopleAlerts(self._alerts)
         self._health = HealthAlerts(self._alerts, round(rules.agent_silent_after_s * 1000), now)
         for door in site_config.doors:
             self._health.expect(door.agent)
@@ -336,6 +338,14 @@ class SiteEngine:
         """A calendar was read (``error`` None) or not."""
         self._health.feed(feed, error, at)
 
+    def on_called(self, alert: Alert) -> None:
+        """Somebody at a door has called for help; the web tier has already stored the alert."""
+        self._people.called(alert)
+
+    def on_delivery(self, about: str, template: str, channel: str, error: str | None) -> None:
+        """A message about a booking or a right has arrived (``error`` None), or failed for good."""
+        self._people.delivery(about, template, channel, error, self._now)
+
     def on_acknowledged(self, alert: str, at: int, by: str, comment: str | None = None) -> None:
         """A person acknowledged an alert; the web tier has already stored it."""
         self._alerts.acknowledge(alert, at, by, comment)
@@ -367,6 +377,7 @@ class SiteEngine:
         self._doors.tick(now)
         self._safety.tick(now)
         self._upkeep.tick(now)
+        self._people.tick(now)
         self._health.tick(now)
         for name, rule in self._panels.items():
             if rule.wants({space: self._spaces[space].runtime.estimate for space in rule.config.spaces}, now):

@@ -32,6 +32,8 @@ class AlertKind(StrEnum):
     JOURNAL_REPLACED = "journal-replaced"
     KEY_NOT_HELD = "key-not-held"
     CERTIFICATE_ENDS = "certificate-ends"
+    HELP = "help"
+    DELIVERY_FAILED = "delivery-failed"
 
 
 class Rank(StrEnum):
@@ -64,6 +66,8 @@ RANKS: Final[Mapping[AlertKind, Rank]] = {
     AlertKind.JOURNAL_REPLACED: Rank.WATCH,
     AlertKind.KEY_NOT_HELD: Rank.WATCH,
     AlertKind.CERTIFICATE_ENDS: Rank.WATCH,
+    AlertKind.HELP: Rank.ALERT,
+    AlertKind.DELIVERY_FAILED: Rank.WATCH,
 }
 
 

@@ -18,7 +18,7 @@ from pleintemps_gateway.web.board import Board
 from pleintemps_gateway.web.render import STATIC, Pages
 from pleintemps_gateway.web.tonight import load_board
 
-from . import docs, doors, hooks, pages, rest, rest_write, stream
+from . import booking_page, docs, doors, help_desk, hooks, pages, rest, rest_write, stream
 from .context import Context
 from .guard import Guard
 from .hooks_config import Hooks
@@ -69,6 +69,8 @@ def create_app(config: GatewayConfig, world: World, engine: Engine, desk: CodeDe
         docs.router,
         pages.router,
         doors.router,
+        booking_page.router,
+        help_desk.router,
     ):
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

@@ -1,6 +1,7 @@
 """What every request handler needs, made once by ``create_app``."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 
 from fastapi import Request
 from sqlalchemy import Engine
@@ -17,6 +18,9 @@ from .problems import Problem, not_found
 from .tally import Tally
 from .throttle import LoginThrottle
 
+KEYPAD_WAIT_MS: Final = 30_000
+"""The page of a booking waits as a door's keypad does."""
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
@@ -29,6 +33,8 @@ class Context:
     desk: CodeDesk | None
     hooks: Hooks
     tally: Tally
+    links: LoginThrottle = field(default_factory=LoginThrottle)  # unknown links of one address
+    keypads: LoginThrottle = field(default_factory=lambda: LoginThrottle(KEYPAD_WAIT_MS))  # per booking, door
 
     def sites(self, names: tuple[str, ...]) -> list[SiteConfig]:
         """Those of the configuration that the reader may see."""

@@ -20,6 +20,18 @@ HEADERS: Final = {
 }
 
 
+PERSONAL: Final = {
+    "Referrer-Policy": "no-referrer",
+    "X-Robots-Tag": "noindex, nofollow, noarchive",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; "
+        "frame-ancestors 'none'; base-uri 'none'"
+    ),
+}
+"""Around the page of a booking, whose address is a secret."""
+
+
 class Guard:
     """Plain ASGI, so that streams pass through untouched."""
 
@@ -46,6 +58,9 @@ class Guard:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers[name] = value
+                if scope["path"].startswith("/b/"):
+                    for name, value in PERSONAL.items():
+                        headers[name] = value
                 if "cache-control" not in headers:
                     headers["Cache-Control"] = "no-store"
             await send(message)

@@ -6,7 +6,9 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from pleintemps_gateway.alerts.records import AlertKind
 from pleintemps_gateway.store import reading
+from pleintemps_gateway.web.help_desk import load_call
 from pleintemps_gateway.web.render import View
 from pleintemps_gateway.web.tonight import alert_view, load_alerts, load_board, load_doors
 
@@ -186,6 +188,9 @@ def _alert_page(
     with context.engine.connect() as conn:
         row = reading.alert(conn, (site,), alert)
         doors = load_doors(conn, context.config, (site,), context.world.now())
+        call = None
+        if row is not None and row.kind == AlertKind.HELP and row.booking:
+            call = load_call(conn, context.config, config, row.booking, context.world.now())
     if row is None:
         raise not_found("alert")
     view = alert_view(row, config)
@@ -199,6 +204,8 @@ def _alert_page(
         zone=config.zone,
         alert=view,
         door=door,
+        call=call,
+        once="",
         fault=fault,
         tab="alerts",
     )

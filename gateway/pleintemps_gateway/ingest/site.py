@@ -24,6 +24,7 @@ from pleintemps_contract.topics import Channel, Topic
 from pleintemps_contract.wire import decode_agent
 from pleintemps_contract.world import World
 from pleintemps_gateway.access.vault import Vault
+from pleintemps_gateway.alerts.records import AlertKind
 from pleintemps_gateway.bookings.calendars import calendar_of
 from pleintemps_gateway.bookings.sources.registry import HORIZON_MS
 from pleintemps_gateway.config import SiteConfig
@@ -32,7 +33,7 @@ from pleintemps_gateway.series.tap import SiteTap
 from pleintemps_gateway.series.writer import SeriesSink
 from pleintemps_gateway.signing import Signing
 from pleintemps_gateway.store.changes import changes_since, last_change
-from pleintemps_gateway.store.schema import alerts, bookings, journals
+from pleintemps_gateway.store.schema import alerts, bookings, deliveries, journals
 
 from .agents import AgentBook
 from .clean import clean
@@ -43,13 +44,13 @@ from .panels import FOREIGN, PanelBook
 from .pending import Pending, Question, ReceiptKey
 from .refusals import RefusalCounts, reason_of
 from .series import SeriesBook
-from .snapshot import booking_of, read_bookings, read_snapshot
+from .snapshot import alert_of, booking_of, read_bookings, read_snapshot
 from .speaker import Speaker
 
 UNKNOWN_AGENTS: Final = "unknown agents"
 MAX_JOURNALS: Final = 64
 """Journals of one agent: each is a new card or a new folder, not a habit."""
-FOLLOWED: Final = ("alerts", "bookings", "commands", "grants", "hooked")
+FOLLOWED: Final = ("alerts", "bookings", "commands", "deliveries", "grants", "hooked")
 """Tables that other processes write for us."""
 _TICK_MS: Final = 1_000
 _CLEANED: Final = "control characters in a text, replaced by blanks"
@@ -178,11 +179,20 @@ class SiteMemory:
             self.engine.on_bookings(changed)
             self.speaker.bookings_changed(changed)
         if found := keys.get("alerts"):
-            mine = (alerts.c.site == self.site) & (alerts.c.state == "acknowledged")
-            for row in conn.execute(select(alerts).where(mine, alerts.c.alert.in_(sorted(found)))):
+            told = (alerts.c.site == self.site) & alerts.c.alert.in_(sorted(found))
+            calls = told & (alerts.c.kind == AlertKind.HELP.value) & (alerts.c.state == "open")
+            for row in conn.execute(select(alerts).where(calls)):
+                self.engine.on_called(alert_of(row))
+            for row in conn.execute(select(alerts).where(told, alerts.c.state == "acknowledged")):
                 at, by = row.acknowledged or self.world.now(), row.acknowledged_by or ""
                 self.engine.on_acknowledged(row.alert, at, by, row.comment)
         self._hooked |= keys.get("hooked", set())
+        if found := keys.get("deliveries"):
+            mine = (deliveries.c.site == self.site) & deliveries.c.delivery.in_(sorted(found))
+            for row in conn.execute(select(deliveries).where(mine, deliveries.c.state != "queued")):
+                error = (row.error or "") if row.state == "failed" else None
+                about = row.booking or row.right or row.delivery
+                self.engine.on_delivery(about, row.template, row.channel, error)
         if "commands" in keys:
             self.speaker.commands_changed()
         for key in keys.get("grants", ()):

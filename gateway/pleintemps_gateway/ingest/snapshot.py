@@ -55,7 +55,7 @@ def read_snapshot(conn: Connection, config: SiteConfig, now: int) -> Snapshot:
     return Snapshot(
         spaces=[_as(SpaceNow, row) for row in conn.execute(select(spaces).where(spaces.c.site == site))],
         usage=[_as(UsageChanged, row) for row in usage_rows],
-        alerts=[_alert(row) for row in open_alerts],
+        alerts=[alert_of(row) for row in open_alerts],
         occupancy=_occupancy(conn, config, [row.booking for row in usage_rows if row.closed_at is None]),
         series=_series(conn, site, since),
         heard={
@@ -66,7 +66,8 @@ def read_snapshot(conn: Connection, config: SiteConfig, now: int) -> Snapshot:
     )
 
 
-def _alert(row: Row[Any]) -> Alert:
+def alert_of(row: Row[Any]) -> Alert:
+    """A row of ``alerts`` as the rules want it."""
     alert: Alert = msgspec.convert(_values(row) | {"facts": msgspec.json.decode(row.facts)}, Alert)
     return alert
 

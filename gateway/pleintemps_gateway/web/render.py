@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup
 
 from pleintemps_gateway.config import GatewayConfig
+from pleintemps_gateway.delivery.reference import spaced
 
 from .board import Alert, Board
 from .formats import Formats, iso
@@ -17,6 +18,7 @@ from .i18n import LANGUAGES, catalogue, plural_form
 from .sentences import Sentences
 from .skyline import draw, meter
 from .stories import Stories
+from .visits import Visits
 from .words import Words
 
 HERE: Final = Path(__file__).parent
@@ -118,12 +120,14 @@ def _environment(language: str) -> Environment:
         f=formats,
         say=Sentences(texts, formats, Words(texts)),
         story=Stories(texts, Words(texts)),
+        visits=Visits(texts, Words(texts)),
         language=language,
         draw=draw,
         meter=meter,
         form=plural_form(language),
         iso=iso,
         static=static_url,
+        spaced=spaced,
     )
     return environment
 

@@ -46,6 +46,8 @@ class Sentences:
             "journal-replaced": self._journal,
             "key-not-held": self._key,
             "certificate-ends": self._certificate,
+            "help": self._help,
+            "delivery-failed": self._delivery,
         }
 
     def title(self, alert: Alert) -> str:
@@ -74,6 +76,8 @@ class Sentences:
             "journal-replaced": t.gettext("Journal begun anew"),
             "key-not-held": t.gettext("Gateway's key not held"),
             "certificate-ends": t.gettext("Certificate near its end"),
+            "help": t.gettext("It does not open"),
+            "delivery-failed": t.gettext("A message did not arrive"),
         }
         return titles.get(alert.kind, alert.kind)
 
@@ -244,6 +248,22 @@ class Sentences:
         end = self._f.moment(facts["until"], alert.zone, now)
         return self._t.hgettext(
             "It ends <b>%(clock)s</b>; then the agent cannot connect any more.", clock=end
+        )
+
+    def _help(self, alert: Alert, facts: Facts, now: int) -> Markup:
+        return self._t.hgettext(
+            "<b>%(title)s</b> (number %(reference)s) stands before a door that does not open.",
+            title=facts["title"],
+            reference=facts["reference"],
+        )
+
+    def _delivery(self, alert: Alert, facts: Facts, now: int) -> Markup:
+        t, known = self._t, {"no-channel": self._t.gettext("no way to reach them is configured")}
+        channels = {"mail": t.gettext("mail"), "sms": t.gettext("SMS"), "spool": t.gettext("file")}
+        return t.hgettext(
+            "The people of a booking were not told, by <b>%(channel)s</b>: %(error)s. Call them.",
+            channel=channels.get(facts["channel"], facts["channel"]),
+            error=known.get(facts["error"], facts["error"]),
         )
 
     def _age(self, at: int, alert: Alert, now: int) -> Markup:

@@ -34,6 +34,7 @@ def test_every_kind_has_a_rank() -> None:
         "tamper",
         "lock-fault",
         "panel-alarm",
+        "help",
     }
 
 
