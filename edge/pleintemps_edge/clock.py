@@ -14,7 +14,6 @@ time that has passed plus an hour; a signed time sets it freely.
 """
 
 import ctypes
-import ctypes.util
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
@@ -137,9 +136,9 @@ def ntp_synchronised() -> bool:
     """Whether the kernel's clock is disciplined: ``adjtimex(2)`` with no mode set reads STA_UNSYNC and the
     error.
     """
-    library = ctypes.CDLL(ctypes.util.find_library("c") or "libc.so.6", use_errno=True)
     timex = ctypes.create_string_buffer(_TIMEX_BYTES)
-    state = library.adjtimex(timex)
+    # of the libc that is loaded already: the loop of the doors starts no program and waits for no disk
+    state = ctypes.CDLL(None).adjtimex(timex)
     status = int.from_bytes(timex.raw[_STATUS_OFFSET : _STATUS_OFFSET + 4], "little", signed=True)
     return state not in (-1, _TIME_ERROR) and not status & _STA_UNSYNC
 

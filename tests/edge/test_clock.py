@@ -1,5 +1,7 @@
 """Which time is trusted, and the floor below which time is never believed."""
 
+import sys
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -173,3 +175,13 @@ def test_a_clock_that_was_set_is_not_believed_on_an_old_word_of_ntp() -> None:
 
 def test_the_kernel_answers() -> None:
     assert ntp_synchronised() in (True, False)
+
+
+def test_asking_the_kernel_starts_no_program_and_opens_no_file() -> None:
+    ntp_synchronised()
+    seen: list[str] = []
+    asking = True
+    sys.addaudithook(lambda event, _: seen.append(event) if asking else None)
+    ntp_synchronised()
+    asking = False
+    assert not {event for event in seen if event.startswith(("open", "subprocess", "os."))}
