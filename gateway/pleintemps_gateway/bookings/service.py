@@ -4,7 +4,7 @@ Whatever changes a booking is judged anew (:func:`.judging.settle`), told to its
 audit log.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Row, or_, select
@@ -62,8 +62,7 @@ def create(
 
     ``uid`` is the caller's own name for it, one of our own by default: see :func:`repeated`.
     """
-    if space not in {known.space for known in site.spaces if known.bookable}:
-        raise BookingError("unknown-space", f"no space called {space!r} can be booked here")
+    _check_space(site, space)
     _check_times(start, end, desk.world.now())
     if people is not None and not 0 <= people <= 100_000:
         raise BookingError("bad-people", "people: 0 to 100000")
@@ -128,6 +127,24 @@ def move(
     row = _living(conn, site, booking)
     _check_times(start, end, desk.world.now())
     change(conn, site, desk, row, {"start": start, "end": end, **_AS_BOOKED}, by)
+
+
+def revise(
+    conn: Connection, site: SiteConfig, desk: CodeDesk, booking: str, wish: Mapping[str, Any], by: str = ""
+) -> None:
+    """Change what ``wish`` names of a booking: ``space``, ``start``, ``end``, ``title``, ``people``,
+    ``group`` (slug or name). Its codes keep their digits and follow to other doors. Raises BookingError.
+    """
+    row = _living(conn, site, booking)
+    values = dict(wish)
+    if "space" in values:
+        _check_space(site, values["space"])
+    if "start" in values or "end" in values:
+        _check_times(values.get("start", row.start), values.get("end", row.end), desk.world.now())
+        values |= _AS_BOOKED
+    if "group" in values:
+        values["group"] = GroupIndex(conn, site.site).slug(values["group"])
+    change(conn, site, desk, row, values, by)
 
 
 def assign_group(
@@ -249,6 +266,11 @@ def _told(row: Row[Any], item: Occurrence, index: GroupIndex) -> dict[str, Any]:
     elif (row.start, row.end) != (item.start, item.end):
         values |= _AS_BOOKED
     return values
+
+
+def _check_space(site: SiteConfig, space: str) -> None:
+    if space not in {known.space for known in site.spaces if known.bookable}:
+        raise BookingError("unknown-space", f"no space called {space!r} can be booked here")
 
 
 def _check_times(start: int, end: int, now: int) -> None:
