@@ -12,18 +12,20 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from sqlalchemy import Table, insert, select
 
 from pleintemps_contract.identifiers import Slug
 from pleintemps_gateway.api.app import create_app
 from pleintemps_gateway.api.guard import MAX_BODY
-from pleintemps_gateway.api.hooks import keep
+from pleintemps_gateway.api.hooks import UNSIGNED, keep
 from pleintemps_gateway.api.tally import EVERY_MS
 from pleintemps_gateway.bookings.sources.calcom import Link, chains, ended, hear, younger
 from pleintemps_gateway.ingest.feeds import FeedFollower
 from pleintemps_gateway.store.engine import write_transaction
 from pleintemps_gateway.store.schema import bookings, contacts, feeds, hooked, refusals
 from pleintemps_gateway.store.writer import Writer
+from pleintemps_gateway.web.sources import Reason, source_health
 from tests.gateway.feed import changes_after
 
 from .house import HOUR, NOW, House, build
@@ -336,3 +338,30 @@ def test_a_feed_of_another_site_is_not_touched(house: House) -> None:
     found = {row["site"]: row["body"] for row in rows(house, hooked)}
     assert found["other"] == "{}"
     assert msgspec.json.decode(found["ecole"], type=Link) == word
+
+
+def test_the_health_of_sources_says_what_a_caretaker_can_mend(followed: Followed) -> None:
+    house = followed.site.house
+    followed.platform.post(MADE, {})
+    followed.poll(MADE)
+    house.world.move(HOUR)
+    event = "BEGIN:VEVENT\r\nUID:a\r\nEND:VEVENT\r\n"
+    text = f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\n{event}END:VCALENDAR\r\n"
+    private(house.file.parent, "agenda.ics", text)
+    agenda = FeedFollower(house.site.sources[1], followed.site.memory, followed.writer, house.desk)
+    asyncio.run(agenda.poll())
+    with house.engine.connect() as conn:
+        town, calendar, polled = source_health(conn, [house.site], house.world.now())
+    assert (town.kind, town.tried, town.good, town.told) == ("calcom", NOW, NOW, NOW)
+    assert (town.error, town.bookings, town.rejected, town.ahead) == (None, 1, 0, 1)
+    assert town.reasons == [Reason(UNSIGNED, 1, NOW)]
+    assert (calendar.kind, calendar.good, calendar.told) == ("ical", NOW + HOUR, None)
+    assert calendar.rejected == 1 and [item.count for item in calendar.reasons] == [1]
+    assert (polled.feed, polled.tried, polled.ahead) == ("polled", None, 0)
+    # taken out of the configuration: shown while bookings of it are ahead
+    less = replace(house.site, feeds=house.site.feeds[1:])
+    with house.engine.connect() as conn:
+        gone = source_health(conn, [less], house.world.now())[-1]
+        assert (gone.feed, gone.configured, gone.kind, gone.ahead) == ("town", False, None, 1)
+        late = source_health(conn, [less], NOW + 90 * DAY)
+        assert [feed.feed for feed in late] == ["agenda", "polled"]

@@ -21,6 +21,7 @@ SESSION_COOKIE: Final = "pleintemps_session"
 FORM_COOKIE: Final = "pleintemps_form"
 CSRF_HEADER: Final = "X-CSRF-Token"
 _ACTING_ROLES: Final = frozenset({"caretaker", "manager", "tester"})
+MANAGER: Final = "manager"
 _HOUR_MS: Final = 3_600_000
 
 
@@ -135,6 +136,13 @@ def require_actor(request: Request, account: Annotated[Account, Depends(require_
     return check_role(account)
 
 
+def require_manager(actor: Annotated[Account, Depends(require_actor)]) -> Account:
+    """FastAPI dependency of calls that change bookings and groups; raises Problem 403."""
+    if actor.role != MANAGER:
+        raise Problem(403, "This is for managers.", code="managers-only")
+    return actor
+
+
 def check_role(account: Account) -> Account:
     if not account.may_act:
         raise Problem(403, "This account may look only.", code="read-only")
@@ -149,5 +157,6 @@ def check_csrf(expected: str, given: str) -> None:
 
 Reader = Annotated[Account, Depends(require_reader)]
 Actor = Annotated[Account, Depends(require_actor)]
+Manager = Annotated[Account, Depends(require_manager)]
 Visitor = Annotated[Account | None, Depends(find_account)]
 InContext = Annotated[Context, Depends(context_of)]

@@ -10,6 +10,7 @@ from pleintemps_gateway.alerts.records import AlertKind
 from pleintemps_gateway.store import reading
 from pleintemps_gateway.web.help_desk import load_call
 from pleintemps_gateway.web.render import View
+from pleintemps_gateway.web.sources import source_health
 from pleintemps_gateway.web.tonight import alert_view, load_alerts, load_board, load_doors
 
 from . import writes
@@ -241,7 +242,7 @@ def health_page(request: Request, context: InContext, account: Reader) -> Any:
         values: dict[str, Any] = {
             "agents": reading.agents(conn, account.sites),
             "devices": reading.devices(conn, account.sites),
-            "feeds": reading.feeds(conn, account.sites),
+            "feeds": source_health(conn, context.sites(account.sites), context.world.now()),
             "refusals": reading.refusals(conn, account.sites),
         }
     sites = {site.site: site for site in context.config.sites}

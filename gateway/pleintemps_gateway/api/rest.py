@@ -5,16 +5,15 @@ from dataclasses import asdict
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
-from sqlalchemy import Connection
 
-from pleintemps_gateway.access.on_door import DoorReport, codes_on_doors, is_on_door
 from pleintemps_gateway.store import reading
+from pleintemps_gateway.web.sources import source_health
 from pleintemps_gateway.web.stories import OF_AGENT
 
 from .auth import InContext, Reader
-from .context import Context, find_door
+from .context import find_door
 from .problems import not_found
-from .schemas import ErrorBody, IdText, Items, SlugText, SummaryBody, TimeMs
+from .schemas import ErrorBody, FeedBody, Feeds, IdText, Items, SlugText, SummaryBody, TimeText
 
 REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
     status: {"model": ErrorBody} for status in (401, 403, 404, 409, 422, 429)
@@ -23,8 +22,8 @@ _DAY_MS: Final = 86_400_000
 _ALERT_STATES: Final = ("open", "acknowledged", "resolved")
 
 router = APIRouter(prefix="/api/v1", tags=["reading"], responses=REFUSALS)
-Since = Annotated[TimeMs | None, Query(alias="from", description="Unix ms; a day ago by default")]
-Until = Annotated[TimeMs | None, Query(description="Unix ms; a week ahead by default")]
+Since = Annotated[TimeText | None, Query(alias="from", description="Unix ms; a day ago by default")]
+Until = Annotated[TimeText | None, Query(description="Unix ms; a week ahead by default")]
 
 
 def _items(rows: reading.Rows) -> Items:
@@ -95,41 +94,9 @@ def list_alerts(
         return _items(reading.alerts(conn, reader.sites, states, limit))
 
 
-@router.get("/bookings", summary="Bookings that overlap a time, with their usage")
-def list_bookings(reader: Reader, context: InContext, since: Since = None, until: Until = None) -> Items:
-    start, end = _times(context.world.now(), since, until)
-    with context.engine.connect() as conn:
-        return Items(items=_booked(conn, context, reading.bookings(conn, reader.sites, start, end, 1000)))
-
-
-@router.get("/bookings/{booking}", summary="One booking")
-def get_booking(reader: Reader, context: InContext, booking: IdText) -> dict[str, Any]:
-    with context.engine.connect() as conn:
-        row = reading.booking(conn, reader.sites, booking)
-        if row is None:
-            raise not_found("booking")
-        return _booked(conn, context, [row])[0]
-
-
-def _booked(conn: Connection, context: Context, rows: reading.Rows) -> list[dict[str, Any]]:
-    """Rows of bookings, each with the doors on its way and whether they hold its code."""
-    reports: dict[str, list[DoorReport]] = {}
-    for site in context.config.sites:
-        here = [row.booking for row in rows if row.site == site.site]
-        reports |= codes_on_doors(conn, site, here, context.world.now())
-    return [
-        {
-            **row._mapping,
-            "code_on_door": is_on_door(doors := reports.get(row.booking, [])),
-            "doors": [door._asdict() for door in doors],
-        }
-        for row in rows
-    ]
-
-
 @router.get("/usage", summary="Bookings beside what was measured")
 def list_usage(reader: Reader, context: InContext, since: Since = None, until: Until = None) -> Items:
-    start, end = _times(context.world.now(), since, until)
+    start, end = times(context.world.now(), since, until)
     with context.engine.connect() as conn:
         return _items(reading.usage(conn, reader.sites, start, end))
 
@@ -153,10 +120,11 @@ def list_refusals(reader: Reader, context: InContext) -> Items:
         return _items(reading.refusals(conn, reader.sites))
 
 
-@router.get("/feeds", summary="Calendars and how they were last read")
-def list_feeds(reader: Reader, context: InContext) -> Items:
+@router.get("/feeds", summary="Where bookings come from, and how well")
+def list_feeds(reader: Reader, context: InContext) -> Feeds:
     with context.engine.connect() as conn:
-        return _items(reading.feeds(conn, reader.sites))
+        found = source_health(conn, context.sites(reader.sites), context.world.now())
+    return Feeds(items=[FeedBody.model_validate(feed, from_attributes=True) for feed in found])
 
 
 @router.get("/commands/{command}", summary="What became of a command")
@@ -177,5 +145,6 @@ def get_summary(reader: Reader, context: InContext) -> SummaryBody:
     return SummaryBody(**asdict(counts))
 
 
-def _times(now: int, since: int | None, until: int | None) -> tuple[int, int]:
+def times(now: int, since: int | None, until: int | None) -> tuple[int, int]:
+    """From a day ago to a week ahead, where nothing else is asked for."""
     return now - _DAY_MS if since is None else since, now + 7 * _DAY_MS if until is None else until

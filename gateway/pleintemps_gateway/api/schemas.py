@@ -13,6 +13,8 @@ from pleintemps_gateway.api.passwords import MAX_LENGTH
 SlugText = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,40}$")]
 IdText = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 TimeMs = Annotated[int, Field(ge=0, le=253_402_300_799_999, strict=True)]
+TimeText = Annotated[int, Field(ge=0, le=253_402_300_799_999)]
+"""The same in a query, where everything is text."""
 
 
 NO_NUL = r"^[^\x00]*$"
@@ -59,13 +61,47 @@ class PanelAction(_Body):
     action: PanelCommand
 
 
+class ContactBody(_Body):
+    """Who is told about a booking; empty where there is nothing."""
+
+    name: Annotated[str, Field(max_length=200, pattern=NO_NUL)] = ""
+    mail: Annotated[str, Field(max_length=254, pattern=r"^([^@\s\x00]+@[^@\s\x00]+)?$")] = ""
+    phone: Annotated[str, Field(pattern=r"^(\+?[0-9][0-9 .()-]{1,30})?$")] = ""
+    language: Literal["", "fr", "en"] = ""
+
+
+Title = Annotated[str, Field(min_length=1, max_length=200, pattern=NO_NUL)]
+People = Annotated[int | None, Field(ge=0, le=100_000)]
+GroupText = Annotated[str, Field(max_length=200, pattern=NO_NUL)]
+
+
 class NewBooking(_Body):
+    """``group`` is a group's slug or name."""
+
     site: SlugText
     space: SlugText
     start: TimeMs
     end: TimeMs
-    title: Annotated[str, Field(min_length=1, max_length=200, pattern=NO_NUL)]
-    people: Annotated[int | None, Field(ge=0, le=100_000)] = None
+    title: Title
+    people: People = None
+    group: GroupText = ""
+    contact: ContactBody = ContactBody()
+
+
+class BookingChange(_Body):
+    """What is absent stays. ``people`` null: nobody knows; ``group`` empty: nobody's."""
+
+    space: SlugText = Field(default_factory=str)
+    start: TimeMs = Field(default_factory=int)
+    end: TimeMs = Field(default_factory=int)
+    title: Title = Field(default_factory=str)
+    people: People = None
+    group: GroupText = Field(default_factory=str)
+    contact: ContactBody = Field(default_factory=ContactBody)
+
+    def wish(self) -> dict[str, Any]:
+        """The columns that are named, without the contact."""
+        return self.model_dump(exclude_unset=True, exclude={"contact"})
 
 
 class Accepted(_Body):
@@ -87,10 +123,94 @@ class BookingMade(_Body):
     withheld: str | None = None
 
 
+class DoorHeld(_Body):
+    """Whether the agent of a door on the way holds the code, else why not; ``offline``: an offline code that
+    this door can check was told.
+    """
+
+    door: str
+    held: bool
+    reason: str
+    offline: bool
+
+
+class BookingBody(BaseModel):
+    """A booking with its usage. ``group`` is a slug; ``withheld`` says why there is no code; the usage is
+    null while there is no record. ``contact`` is for those who may act, of one booking.
+    """
+
+    site: str
+    booking: str
+    source: str
+    uid: str
+    space: str
+    title: str
+    people: int | None
+    start: int
+    end: int
+    status: Literal["confirmed", "cancelled"]
+    updated: int
+    group: str | None
+    withheld: str | None
+    override_by: str | None
+    override_reason: str | None
+    planned_end: int | None
+    released: int | None
+    left: int | None
+    usage_state: str | None
+    arrived_at: int | None
+    left_at: int | None
+    occupied_ms: int | None
+    closed_at: int | None
+    code_on_door: bool
+    doors: list[DoorHeld]
+    contact: ContactBody | None = None
+
+
+class BookingPage(_Body):
+    """``next`` is the cursor of what follows; null at the end."""
+
+    items: list[BookingBody]
+    next: str | None = None
+
+
 class Items(_Body):
     """A list of records with the columns of the store."""
 
     items: list[dict[str, Any]]
+
+
+class ReasonBody(_Body):
+    reason: str
+    count: int
+    last_at: int
+
+
+class FeedBody(_Body):
+    """``tried``, ``good``: read last, and last read well; ``told``: a webhook brought news last.
+
+    ``bookings`` and ``rejected`` are of the last good reading, ``reasons`` of all that was refused so far. A
+    feed that is not ``configured`` any more is not read: its bookings ahead stay until they are over or
+    cancelled here.
+    """
+
+    site: str
+    feed: str
+    kind: str | None
+    poll_s: float | None
+    configured: bool
+    tried: int | None
+    good: int | None
+    told: int | None
+    error: str | None
+    bookings: int
+    rejected: int
+    ahead: int
+    reasons: list[ReasonBody]
+
+
+class Feeds(_Body):
+    items: list[FeedBody]
 
 
 class ErrorDetail(_Body):

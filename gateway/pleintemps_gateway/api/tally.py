@@ -1,4 +1,4 @@
-"""Counting what the web tier refuses, where a caretaker sees it; whoever floods us does not flood the store."""
+"""Counting what the web tier refuses, where a caretaker sees it; a flood is few writes."""
 
 import threading
 from typing import Final

@@ -102,12 +102,6 @@ def devices(conn: Connection, sites: Collection[str]) -> Rows:
     return conn.execute(query).all()
 
 
-def feeds(conn: Connection, sites: Collection[str]) -> Rows:
-    table = schema.feeds
-    query = select(table).where(table.c.site.in_(sites)).order_by(table.c.site, table.c.feed)
-    return conn.execute(query).all()
-
-
 def refusals(conn: Connection, sites: Collection[str], limit: int = 200) -> Rows:
     """Youngest first."""
     table = schema.refusals
@@ -145,6 +139,36 @@ def bookings(conn: Connection, sites: Collection[str], start: int, end: int, lim
     table = schema.bookings
     query = _with_usage().where(table.c.site.in_(sites), table.c.end > start, table.c.start < end)
     return conn.execute(query.order_by(table.c.start, table.c.booking).limit(limit)).all()
+
+
+def find_bookings(
+    conn: Connection,
+    sites: Collection[str],
+    start: int,
+    end: int,
+    *,
+    space: str | None = None,
+    after: tuple[int, str] | None = None,
+    limit: int = 1000,
+) -> Rows:
+    """As :func:`bookings`, of one space if need be, from the one behind ``after`` (start, booking) on."""
+    table = schema.bookings
+    query = _with_usage().where(table.c.site.in_(sites), table.c.end > start, table.c.start < end)
+    if space is not None:
+        query = query.where(table.c.space == space)
+    if after is not None:
+        later = and_(table.c.start == after[0], table.c.booking > after[1])
+        query = query.where(or_(table.c.start > after[0], later))
+    return conn.execute(query.order_by(table.c.start, table.c.booking).limit(limit)).all()
+
+
+def contact(conn: Connection, site: str, booking_id: str) -> AnyRow | None:
+    """Who is told about a booking."""
+    table = schema.contacts
+    mine = (table.c.site == site) & (table.c.booking == booking_id)
+    return conn.execute(
+        select(table.c.name, table.c.mail, table.c.phone, table.c.language).where(mine)
+    ).first()
 
 
 def next_bookings(conn: Connection, sites: Collection[str], after: int) -> Rows:

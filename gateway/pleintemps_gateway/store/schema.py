@@ -360,6 +360,21 @@ deliveries = Table(
     Index("deliveries_by_booking", "site", "booking"),
 )
 
+# Calls that carried an Idempotency-Key: what they asked for, as a digest, and which booking came of it.
+calls = Table(
+    "calls",
+    metadata,
+    _site(),
+    Column("key", String(200), nullable=False),
+    Column("salt", LargeBinary, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("booking", String(32), nullable=False),
+    Column("at", _Ms, nullable=False),
+    PrimaryKeyConstraint("site", "key"),
+    Index("calls_by_time", "site", "at"),
+    Index("calls_by_booking", "site", "booking"),
+)
+
 # What webhooks told, one row a name of the source; ``body`` is the record of that source as JSON.
 hooked = Table(
     "hooked",

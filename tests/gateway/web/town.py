@@ -101,6 +101,7 @@ def _people(conn: Connection, now: int) -> None:
     password = _password()
     for site, name, role in (
         ("*", "camille", "caretaker"),
+        ("*", "marion", "manager"),
         ("*", "regard", "viewer"),
         ("ecole", "directrice", "caretaker"),
     ):

@@ -37,6 +37,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("site", "seq"),
     )
     op.create_table(
+        "calls",
+        sa.Column("site", sa.String(length=40), nullable=False),
+        sa.Column("key", sa.String(length=200), nullable=False),
+        sa.Column("salt", sa.LargeBinary(), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("booking", sa.String(length=32), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("site", "key"),
+    )
+    op.create_index("calls_by_time", "calls", ["site", "at"], unique=False)
+    op.create_index("calls_by_booking", "calls", ["site", "booking"], unique=False)
+    op.create_table(
         "contacts",
         sa.Column("site", sa.String(length=40), nullable=False),
         sa.Column("booking", sa.String(length=32), nullable=False),
