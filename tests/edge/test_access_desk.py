@@ -392,11 +392,13 @@ async def test_a_staff_card_opens_without_trusted_time_and_others_say_why_not() 
 @staged
 async def test_a_reader_that_babbles_holds_itself_up_only() -> None:
     place = Place(card_grant(), grant(doors=("gate",)))
-    babble = [asyncio.create_task(place.desk.card("hall", f"w26:0:{number}")) for number in range(100)]
+    cards = [f"w26:0:{number}" for number in range(100)]
+    babble = [asyncio.create_task(place.desk.card("hall", card, "keypad")) for card in cards]
     await asyncio.sleep(0)
     assert not await place.enter(WRONG)
+    assert await place.desk.card("hall", CARD, "reader")  # of the same door
     assert "throttle:hall" not in place.notebook.kept
-    assert await place.enter(CODE, "gate")
+    assert await place.desk.enter("gate", Entered(CODE), "gate-keypad")
     await asyncio.gather(*babble)
     reasons = place.notebook.reasons()
     assert reasons.count(RefusalReason.UNKNOWN) == MAX_PENDING
@@ -414,7 +416,7 @@ async def test_a_door_waits_for_one_check_of_another_that_babbles() -> None:
 
     tasks = [asyncio.create_task(place.desk.card("hall", f"w26:0:{each}")) for each in range(MAX_PENDING)]
     await asyncio.sleep(0)
-    tasks.append(asyncio.create_task(place.enter(CODE, "gate")))
+    tasks.append(asyncio.create_task(place.desk.enter("gate", Entered(CODE), "gate-keypad")))
     for task in tasks:
         task.add_done_callback(note("gate" if task is tasks[-1] else "hall"))
     await asyncio.gather(*tasks)

@@ -31,7 +31,7 @@ from .verdicts import Verdict, judge_token
 ALONE_MS: Final = 900_000
 """So long without a receipt, offline codes count."""
 MAX_PENDING: Final = 8
-"""Checks of one door that may wait for the one thread that hashes: a reader that babbles holds itself up."""
+"""Checks of one reader that may wait for the one thread that hashes: one that babbles holds itself up."""
 NO_TIME_MS: Final = 60_000
 _UNTIMED: Final = frozenset({RefusalReason.UNKNOWN, RefusalReason.WRONG_DOOR, RefusalReason.NO_TRUSTED_TIME})
 """Without trusted time the reader says so for all of these: its answer must not tell which codes exist."""
@@ -91,8 +91,8 @@ class Desk:
         self._used = UsedOnce(names, journal.state)
         self._told: dict[str, int] = {}
         self._pending: Counter[str] = Counter()
-        # doors take turns at the thread that hashes: behind one that babbles another waits for one check
-        self._turns = {door: asyncio.Lock() for door in names}
+        # readers take turns at the thread that hashes: behind one that babbles another waits for one check
+        self._turns: dict[str, asyncio.Lock] = {}
         self._crowded: set[str] = set()
         self._receipted = world.monotonic()
         self._slices: Slices = {}
@@ -147,12 +147,12 @@ class Desk:
         counted, admitted = attempt(before, self._world.monotonic())
         if not admitted:
             return self._refuse_throttled(door, reader, before)
-        if self._is_crowded(door):
+        if self._is_crowded(reader or door):
             return self._refuse_crowd(door, reader)
         # counted before the check; its commit comes before that of any verdict, which the door waits for
         self._count(door, counted)
         code = entered.code if len(entered.code) <= MAX_DIGITS and _is_digits(entered.code) else None
-        verdict = await self._judge_code(door, code)
+        verdict = await self._judge_code(door, code, reader or door)
         opened = self._conclude(door, reader, verdict)
         if opened:
             self._count(door, forgive(self._throttles[door]))
@@ -162,9 +162,9 @@ class Desk:
 
     async def card(self, door: str, card: str, reader: str | None = None) -> bool:
         """Check a card in canonical text, as :meth:`enter` does a code; cards are never throttled."""
-        if self._is_crowded(door):
+        if self._is_crowded(reader or door):
             return self._refuse_crowd(door, reader)
-        checked = await self._check(door, card_text(card), None)
+        checked = await self._check(reader or door, card_text(card), None)
         now = self._trusted_now()
         verdict = self._table.judge(door, checked.lookups, now, self._used.at(door), CARDS)
         return self._conclude(door, reader, verdict)
@@ -178,12 +178,12 @@ class Desk:
         verdict = judge_token(token, door, self._trusted_now(), self._table.denied_tokens)
         return self._conclude(door, reader, verdict)
 
-    async def _judge_code(self, door: str, code: str | None) -> Verdict:
+    async def _judge_code(self, door: str, code: str | None, reader: str) -> Verdict:
         """``code`` None is one that nothing can match: it costs no hash."""
         if code is None:
             return Verdict(None, RefusalReason.UNKNOWN)
         offline = self._table.has_offline(door, len(code))
-        checked = await self._check(door, code, self._trusted_now() if offline else None)
+        checked = await self._check(reader, code, self._trusted_now() if offline else None)
         now = self._trusted_now()
         verdict = self._table.judge(door, checked.lookups, now, self._used.at(door))
         if verdict.refusal is None or not offline:
@@ -204,11 +204,11 @@ class Desk:
 
     # --- threads --------------------------------------------------------------------------------------
 
-    async def _check(self, door: str, text: str, offline_at: int | None) -> _Checked:
+    async def _check(self, reader: str, text: str, offline_at: int | None) -> _Checked:
         """Hash ``text``, and make sure of the offline codes of ``offline_at`` if that is given."""
-        self._pending[door] += 1
+        self._pending[reader] += 1
         try:
-            async with self._turns[door]:
+            async with self._turns.setdefault(reader, asyncio.Lock()):
                 hashes, spaces, slices = self._table.hashes, self._table.offline, self._slices
 
                 def work() -> _Checked:
@@ -218,9 +218,9 @@ class Desk:
 
                 return await asyncio.get_running_loop().run_in_executor(self._hasher, work)
         finally:
-            self._pending[door] -= 1
-            if not self._pending[door]:
-                self._crowded.discard(door)
+            self._pending[reader] -= 1
+            if not self._pending[reader]:
+                self._crowded.discard(reader)
 
     async def _prepare(self, spaces: tuple[OfflineSpace, ...], now: int) -> None:
         # not in the thread that hashes, and space by space: the first table of many takes seconds on a Pi
@@ -266,13 +266,14 @@ class Desk:
         self._throttles[door] = throttle
         self._journal.append([], {f"throttle:{door}": b"%d" % throttle.wrong})
 
-    def _is_crowded(self, door: str) -> bool:
-        return self._pending[door] >= MAX_PENDING
+    def _is_crowded(self, reader: str) -> bool:
+        return self._pending[reader] >= MAX_PENDING
 
     def _refuse_crowd(self, door: str, reader: str | None) -> bool:
         self._answer(reader, Feedback.REFUSED)
-        if door not in self._crowded:
-            self._crowded.add(door)
+        who = reader or door
+        if who not in self._crowded:
+            self._crowded.add(who)
             self._record(door, RefusalReason.UNREADABLE, None)
         return False
 
