@@ -14,10 +14,12 @@ from pleintemps_contract import __version__, logs
 from pleintemps_contract.errors import ClockError, ContractError
 from pleintemps_contract.world import SystemWorld, World
 from pleintemps_gateway.audit import cli as audit
+from pleintemps_gateway.backup import cli as backup
 from pleintemps_gateway.config import GatewayConfig, SiteConfig, load
 from pleintemps_gateway.errors import GatewayError, OutsideError, SettingsError
 from pleintemps_gateway.evaluate import cli as evaluate
 from pleintemps_gateway.keychange import cli as keychange
+from pleintemps_gateway.privacy import cli as privacy
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -77,6 +79,8 @@ def _parser() -> argparse.ArgumentParser:
     keychange.register(commands)
     evaluate.register(commands)
     audit.register(commands)
+    privacy.register(commands)
+    backup.register(commands)
     return parser
 
 

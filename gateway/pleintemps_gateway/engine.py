@@ -4,7 +4,7 @@ Pure: no I/O, no clock, no store. Feed what arrives, then ask :meth:`SiteEngine.
 same inputs give the same outputs. After a restart :meth:`SiteEngine.restore` comes first, before anything is
 fed."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Final
 
@@ -352,6 +352,10 @@ class SiteEngine:
         known = self._alerts.by_id(alert)
         if known is not None and known.door is not None:
             self._doors.acknowledged(known.door, at)
+
+    def on_blanked(self, alert: str, names: Collection[str]) -> None:
+        """The store has forgotten the facts ``names`` of an alert: they were somebody's."""
+        self._alerts.blank(alert, names)
 
     def _ignore(self, source: str, reason: str, count: int = 1) -> None:
         self._ignored[source, reason] = self._ignored.get((source, reason), 0) + count

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Table, func, insert, select
 
 from pleintemps_gateway.ingest.clockdoubt import GAP_MS, SLACK_MS, STEADY_MS, ClockDoubt
-from pleintemps_gateway.ingest.housekeeping import STEP, Housekeeper
+from pleintemps_gateway.ingest.housekeeping import Housekeeper
+from pleintemps_gateway.privacy.retention import STEP
 from pleintemps_gateway.store.engine import write_transaction
 from pleintemps_gateway.store.schema import (
     alerts,

@@ -1,6 +1,6 @@
 """The alerts that are not resolved, one per subject."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from msgspec.structs import replace
 
@@ -102,6 +102,13 @@ class AlertBook:
             self._by_subject[alert.subject] = replace(
                 alert, state=AlertState.ACKNOWLEDGED, acknowledged=at, acknowledged_by=by, comment=comment
             )
+
+    def blank(self, alert_id: str, names: Collection[str]) -> None:
+        """Forget the facts ``names``, which the store has forgotten; an unknown alert is no error."""
+        alert = self.by_id(alert_id)
+        if alert is not None:
+            facts = {name: "" if name in names else value for name, value in alert.facts.items()}
+            self._by_subject[alert.subject] = replace(alert, facts=facts, comment=None)
 
     def resolve(self, kind: AlertKind, about: str, at: int) -> None:
         """Close the alert about ``about`` if one stands."""

@@ -32,6 +32,7 @@ class AlertKind(StrEnum):
     JOURNAL_REPLACED = "journal-replaced"
     KEY_NOT_HELD = "key-not-held"
     CERTIFICATE_ENDS = "certificate-ends"
+    STORE_RESTORED = "store-restored"
     HELP = "help"
     DELIVERY_FAILED = "delivery-failed"
 
@@ -66,6 +67,7 @@ RANKS: Final[Mapping[AlertKind, Rank]] = {
     AlertKind.JOURNAL_REPLACED: Rank.WATCH,
     AlertKind.KEY_NOT_HELD: Rank.WATCH,
     AlertKind.CERTIFICATE_ENDS: Rank.WATCH,
+    AlertKind.STORE_RESTORED: Rank.ALERT,
     AlertKind.HELP: Rank.ALERT,
     AlertKind.DELIVERY_FAILED: Rank.WATCH,
 }

@@ -21,7 +21,12 @@ from .records import AlertKind, AlertState, Fact
 
 KEPT_MS: Final = 3_600_000
 """What is a moment and not a state stays for so long after a person has taken it, for others to see."""
-_MOMENTS: Final = (AlertKind.DURESS, AlertKind.JOURNAL_REPLACED, AlertKind.PANEL_REFUSED)
+_MOMENTS: Final = (
+    AlertKind.DURESS,
+    AlertKind.JOURNAL_REPLACED,
+    AlertKind.PANEL_REFUSED,
+    AlertKind.STORE_RESTORED,
+)
 
 
 class SafetyAlerts:

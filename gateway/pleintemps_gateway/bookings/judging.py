@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, select, tuple_
 
 from pleintemps_gateway.access.service import CodeDesk, free, live_grant, place
 from pleintemps_gateway.config import SiteConfig
+from pleintemps_gateway.privacy.masking import is_erased
 from pleintemps_gateway.store.schema import bookings
 
 from .calendars import calendar_of
@@ -25,12 +26,14 @@ START: Final = (0, "")
 def withheld(
     conn: Connection, site: SiteConfig, row: Row[Any], known: GroupIndex | None = None
 ) -> str | None:
-    """Why a row of ``bookings`` gets no code: ``closed``, ``school-hours`` or one of PAPERS; None if it gets
-    one.
+    """Why a row of ``bookings`` gets no code: ``erased`` (nobody's any more), ``closed``, ``school-hours`` or
+    one of PAPERS; None if it gets one.
 
     Papers are those at the end of the booking. A manager's word counts for papers only. ``known`` saves a
     query where many are judged.
     """
+    if is_erased(row.uid):
+        return "erased"
     barred = judge(site, calendar_of(site), row).reason
     if barred or row.override_by is not None:
         return barred or None

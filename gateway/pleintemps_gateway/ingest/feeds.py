@@ -15,6 +15,7 @@ from pleintemps_gateway.bookings.service import Occurrence, follow_feed
 from pleintemps_gateway.bookings.sources import registry
 from pleintemps_gateway.bookings.sources.base import Hearing, Parsed, Rejected, SourceConfig
 from pleintemps_gateway.errors import CalendarError, FeedError
+from pleintemps_gateway.privacy.masking import without_erased
 from pleintemps_gateway.store.schema import bookings, feeds
 from pleintemps_gateway.store.upsert import upsert
 from pleintemps_gateway.store.writer import Writer
@@ -112,7 +113,8 @@ class FeedFollower:
         if found is not None:
             if found or told or self._may_be_empty(conn, now):
                 unreadable = frozenset(item.uid for item in rejected)
-                follow_feed(conn, self._memory.config, self._desk, feed, found, now, unreadable)
+                named = without_erased(conn, site, feed, found, self._desk.vault)
+                follow_feed(conn, self._memory.config, self._desk, feed, named, now, unreadable)
                 row["bookings"] = len(found)
             row["rejected"] = len(rejected)
             for item in rejected:

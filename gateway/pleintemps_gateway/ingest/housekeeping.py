@@ -1,8 +1,8 @@
 """What a store must not keep, taken away in small steps: nobody is followed, and no step holds the writer up.
 
 What tells who opened what, and who had booked, goes after ``access_days``: events and commands as rows; of
-bookings and alerts the words (title, UID, contact, facts, comments), of occupancy the evidence. Their times
-and states stay: they are of rooms.
+bookings and alerts the words (title, UID, contact, group, facts, comments), of occupancy the evidence. Their
+times and states stay: they are of rooms. The rest is in :mod:`pleintemps_gateway.privacy.retention`.
 """
 
 import logging
@@ -15,6 +15,7 @@ from pleintemps_contract.world import World
 from pleintemps_gateway.access.service import free_ended
 from pleintemps_gateway.bookings.service import MAX_LENGTH_MS
 from pleintemps_gateway.config import SiteConfig
+from pleintemps_gateway.privacy.retention import STEP, forget
 from pleintemps_gateway.store.changes import prune_changes
 from pleintemps_gateway.store.schema import (
     alerts,
@@ -31,8 +32,6 @@ from pleintemps_gateway.store.upsert import upsert
 from .clockdoubt import ClockDoubt
 
 KEEP_SAMPLES_MS: Final = 7 * 86_400_000
-STEP: Final = 500
-"""Rows of one table that one run takes away."""
 SPACES_A_RUN: Final = 20
 _DAY_MS: Final = 86_400_000
 _EXPIRED: Final = "expired:"
@@ -50,6 +49,7 @@ class Housekeeper:
         self._doubting = False
         self._booked_until = 0  # bookings that start earlier are done
         self._spaces = [space.space for space in site.spaces]
+        self._feeds = frozenset(feed.feed for feed in site.sources)
         self._space = 0
         self._told_until: dict[str, int] = {}  # evidence of each space before is done
 
@@ -72,6 +72,7 @@ class Housekeeper:
         _blank_alerts(conn, site, before)
         self._booked_until = _blank_bookings(conn, site, self._booked_until, before)
         self._blank_occupancy(conn, before)
+        forget(conn, site, before, now, self._feeds)
 
     def _believes(self, conn: Connection, now: int) -> bool:
         if self._doubt is None:
@@ -137,6 +138,7 @@ def _blank_bookings(conn: Connection, site: str, start: int, before: int) -> int
         names = [row.booking for row in found]
         conn.execute(delete(contacts).where(contacts.c.site == site, contacts.c.booking.in_(names)))
         blank = update(bookings).where(table.site == site, table.booking.in_(names))
-        conn.execute(blank.values(title="", uid=_EXPIRED + table.booking))
+        nobody = {"group": None, "override_by": None, "override_reason": None}
+        conn.execute(blank.values(title="", uid=_EXPIRED + table.booking, **nobody))
     # one that starts earlier may have ended later
     return int(found[-1].start) if len(found) == STEP else max(start, before - MAX_LENGTH_MS)

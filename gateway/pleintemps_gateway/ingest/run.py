@@ -14,6 +14,7 @@ from pleintemps_contract.errors import KeyFileError
 from pleintemps_contract.logs import line
 from pleintemps_contract.world import World
 from pleintemps_gateway.access.service import CodeDesk
+from pleintemps_gateway.audit.daily import sign_daily
 from pleintemps_gateway.bookings.sources.base import SourceConfig
 from pleintemps_gateway.config import GatewayConfig
 from pleintemps_gateway.delivery.courier import Courier
@@ -195,8 +196,13 @@ class Ingest:
                 kept = now
                 for keeper in keepers:
                     await self._do(keeper.run)
+                await self._do(self._sign_logs)
                 self._codes.set()
             await self._world.sleep_until(now + _TICK_MS)
+
+    def _sign_logs(self, conn: Connection) -> None:
+        for site in self._config.sites:
+            sign_daily(conn, site.site, self._signing.signer, self._world.now())
 
     def _follow_keys(self, _conn: Connection) -> None:
         """Take up another step of a change of key; a folder that cannot be read changes nothing."""

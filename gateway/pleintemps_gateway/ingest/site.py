@@ -3,7 +3,7 @@
 All calls come from the writer's thread. The state follows the store: after a roll-back it is read anew.
 """
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, select
@@ -186,6 +186,10 @@ class SiteMemory:
             for row in conn.execute(select(alerts).where(told, alerts.c.state == "acknowledged")):
                 at, by = row.acknowledged or self.world.now(), row.acknowledged_by or ""
                 self.engine.on_acknowledged(row.alert, at, by, row.comment)
+            erased = told & (alerts.c.state != "resolved") & alerts.c.facts.contains(':""')
+            for row in conn.execute(select(alerts).where(erased)):
+                facts = msgspec.json.decode(row.facts, type=dict[str, Any])
+                self.engine.on_blanked(row.alert, [name for name, value in facts.items() if value == ""])
         self._hooked |= keys.get("hooked", set())
         if found := keys.get("deliveries"):
             mine = (deliveries.c.site == self.site) & deliveries.c.delivery.in_(sorted(found))

@@ -46,6 +46,7 @@ class Sentences:
             "journal-replaced": self._journal,
             "key-not-held": self._key,
             "certificate-ends": self._certificate,
+            "store-restored": self._restored,
             "help": self._help,
             "delivery-failed": self._delivery,
         }
@@ -76,6 +77,7 @@ class Sentences:
             "journal-replaced": t.gettext("Journal begun anew"),
             "key-not-held": t.gettext("Gateway's key not held"),
             "certificate-ends": t.gettext("Certificate near its end"),
+            "store-restored": t.gettext("Back-up restored"),
             "help": t.gettext("It does not open"),
             "delivery-failed": t.gettext("A message did not arrive"),
         }
@@ -243,6 +245,15 @@ class Sentences:
 
     def _key(self, alert: Alert, facts: Facts, now: int) -> Markup:
         return self._t.hgettext("This agent would not believe the gateway after its change of key.")
+
+    def _restored(self, alert: Alert, facts: Facts, now: int) -> Markup:
+        t, clock = self._t, self._f.moment(facts["made"], alert.zone, now)
+        text = t.hgettext("The store is that of <b>%(clock)s</b>: later codes open nothing.", clock=clock)
+        if facts.get("codes") is None:
+            return text
+        gone = {"codes": t.number(facts["codes"]), "bookings": t.number(facts["bookings"])}
+        counts = t.hgettext("Codes that are gone: %(codes)s; bookings: %(bookings)s.", **gone)
+        return text + Markup(" ") + counts
 
     def _certificate(self, alert: Alert, facts: Facts, now: int) -> Markup:
         end = self._f.moment(facts["until"], alert.zone, now)

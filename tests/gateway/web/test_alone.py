@@ -250,6 +250,7 @@ FACTS = {
     "at": town.NOW,
     "until": town.NOW,
     "key": "k",
+    "made": town.NOW,
 }
 NEW_KINDS = [
     "duress",
@@ -263,6 +264,7 @@ NEW_KINDS = [
     "journal-replaced",
     "key-not-held",
     "certificate-ends",
+    "store-restored",
 ]
 
 

@@ -1,0 +1,174 @@
+"""The folders of back-ups.
+
+    DIR/erasures.jsonl                     what was erased since, as marks
+    DIR/pleintemps-20261123T081209Z/       one back-up, complete as soon as it has this name
+        manifest.json                      what it is, with the checksum of every file
+        store.db                           every table, as SQLite
+        keys/                              with --with-keys only
+
+A back-up holds names and addresses as the store did; its folder is for its owner alone.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from sqlalchemy import Engine
+
+from pleintemps_contract.errors import ContractError
+from pleintemps_contract.keyfiles import write_secret
+from pleintemps_gateway.errors import SettingsError, StoreError
+from pleintemps_gateway.privacy.scrub import scrub
+from pleintemps_gateway.store.engine import migrate, open_engine
+
+MANIFEST: Final = "manifest.json"
+STORE: Final = "store.db"
+PREFIX: Final = "pleintemps-"
+FOLDERS: Final = "backups.json"
+FORMAT: Final = 1
+_BLOCK: Final = 1 << 20
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """``made`` is Unix ms, ``files`` SHA-256 by name, ``heads`` the audit log's ``SEQ:CHAIN`` by site;
+    ``sealing`` is a mark of the sealing key that the codes in it need.
+    """
+
+    format: int
+    made: int
+    program: str
+    schema: str
+    database: str
+    sealing: str
+    epochs: dict[str, int]
+    rows: dict[str, int]
+    heads: dict[str, str]
+    files: dict[str, str]
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    unfinished = folder / f".{MANIFEST}"
+    write_secret(unfinished, msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n")
+    unfinished.replace(folder / MANIFEST)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Raises SettingsError for what is no back-up of ours."""
+    path = folder / MANIFEST
+    try:
+        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: no manifest of a back-up: {error}") from error
+    if manifest.format != FORMAT:
+        raise SettingsError(f"{path}: format {manifest.format} is newer than this program")
+    return manifest
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file; raises OSError."""
+    state = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            state.update(block)
+    return state.hexdigest()
+
+
+def check(folder: Path, manifest: Manifest) -> None:
+    """Raises SettingsError unless every file is there as it was written."""
+    for name, wanted in manifest.files.items():
+        try:
+            made = digest_of(folder / name)
+        except OSError as error:
+            raise SettingsError(f"{folder / name}: {error.strerror}") from error
+        if made != wanted:
+            raise SettingsError(f"{folder / name}: damaged: its checksum is not that of the manifest")
+
+
+def find_copy(folder: Path) -> Path:
+    """``folder`` if it is a back-up, the youngest in it otherwise; raises SettingsError if there is none."""
+    if (folder / MANIFEST).exists():
+        return folder
+    found = copies_in(folder)
+    if not found:
+        raise SettingsError(f"{folder}: there is no back-up in it")
+    return max(found, key=lambda copy: (read_manifest(copy).made, copy.name))
+
+
+def copies_in(folder: Path) -> list[Path]:
+    """Every complete back-up in a folder of back-ups."""
+    return sorted(path.parent for path in folder.glob(f"{PREFIX}*/{MANIFEST}"))
+
+
+def known_folders(state: Path) -> list[Path]:
+    """Where this gateway has put back-ups; raises SettingsError if its list cannot be read."""
+    path = state / FOLDERS
+    try:
+        return [Path(name) for name in msgspec.json.decode(path.read_bytes(), type=list[str])]
+    except FileNotFoundError:
+        return []
+    except (OSError, msgspec.DecodeError) as error:
+        raise SettingsError(f"{path}: no list of folders: {error}") from error
+
+
+def remember_folder(state: Path, folder: Path) -> None:
+    """An erasure must reach this folder as well."""
+    known = [str(path) for path in known_folders(state)]
+    name = str(folder.absolute())
+    if name in known:
+        return
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    unfinished = state / f".{FOLDERS}"
+    write_secret(unfinished, msgspec.json.encode([*known, name]))
+    unfinished.replace(state / FOLDERS)
+
+
+def settle(path: Path) -> None:
+    """Make a SQLite file one file again, without a log beside it; raises StoreError."""
+    connection = sqlite3.connect(path)
+    try:
+        connection.execute("PRAGMA journal_mode=DELETE")
+    except sqlite3.Error as error:
+        raise StoreError(f"{path.name}: {error}") from error
+    finally:
+        connection.close()
+
+
+def wipe_copies(folders: Iterable[Path], erase: Callable[[Engine], None]) -> tuple[int, list[str]]:
+    """Let ``erase`` work on every back-up; how many, and a line for each that still holds everything.
+
+    Those are erased when they are restored: their list says what.
+    """
+    done, left = 0, []
+    for folder in folders:
+        if not folder.is_dir():
+            left.append(f"back-ups in {folder}: the folder is not there now")
+            continue
+        for copy in copies_in(folder):
+            try:
+                _wipe(copy, erase)
+            except (SettingsError, StoreError, ContractError, OSError) as error:
+                left.append(f"the back-up {copy}: {' '.join(str(error).split())}")
+                continue
+            done += 1
+    return done, left
+
+
+def _wipe(copy: Path, erase: Callable[[Engine], None]) -> None:
+    manifest = read_manifest(copy)
+    check(copy, manifest)
+    url = f"sqlite:///{copy / STORE}"
+    schema = migrate(url)
+    engine = open_engine(url)
+    try:
+        erase(engine)
+        scrub(engine)
+    finally:
+        engine.dispose()
+    settle(copy / STORE)
+    files = manifest.files | {STORE: digest_of(copy / STORE)}
+    write_manifest(copy, msgspec.structs.replace(manifest, schema=schema, files=files))
