@@ -18,7 +18,19 @@ from pleintemps_gateway.web.board import Board
 from pleintemps_gateway.web.render import STATIC, Pages
 from pleintemps_gateway.web.tonight import load_board
 
-from . import booking_page, docs, doors, help_desk, hooks, pages, rest, rest_bookings, rest_write, stream
+from . import (
+    booking_page,
+    docs,
+    doors,
+    help_desk,
+    hooks,
+    pages,
+    rest,
+    rest_bookings,
+    rest_groups,
+    rest_write,
+    stream,
+)
 from .context import Context
 from .guard import Guard
 from .hooks_config import Hooks
@@ -65,6 +77,7 @@ def create_app(config: GatewayConfig, world: World, engine: Engine, desk: CodeDe
         rest.router,
         rest_write.router,
         rest_bookings.router,
+        rest_groups.router,
         hooks.router,
         stream.router,
         docs.router,
