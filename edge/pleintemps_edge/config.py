@@ -171,6 +171,11 @@ class EdgeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     building: BuildingConfig | None = None
     panels: Annotated[list[PanelConfig], Meta(max_length=16)] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        for key, path in (("keys", self.keys), ("state", self.state), ("clock.rtc", self.clock.rtc)):
+            if "\0" in path:
+                raise ValueError(f"{key}: holds a NUL, which no path does")
+
 
 class Setup(NamedTuple):
     """A configuration that fits together, with its keys. ``base`` is the folder of the file."""

@@ -72,6 +72,8 @@ def test_tls_has_its_own_port_and_needs_its_files(tmp_path: Path) -> None:
         ('site = "saint-aubin"', 'site = "elsewhere"', "belongs to agent 'entrance' of site 'saint-aubin'"),
         ("board = ", "# board = \nboard = 'no-such-board' # ", "no-such-board"),
         ('source = "system"', 'source = "simulated"', "clock.socket"),
+        ('state = "', 'state = "a\\u0000', "state: holds a NUL"),
+        ('source = "system"', 'source = "system"\nrtc = "/dev/\\u0000"', "clock.rtc: holds a NUL"),
         ('driver = "pir"', 'driver = "sonar"', "no driver 'sonar'"),
         ("pin = 17 ", "pin = 99 ", "hall-pir"),
         ("pin = 17 ", "pin = 22 ", "pin 22"),
