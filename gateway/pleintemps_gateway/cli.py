@@ -15,6 +15,7 @@ from pleintemps_contract.errors import ClockError, ContractError
 from pleintemps_contract.world import SystemWorld, World
 from pleintemps_gateway.audit import cli as audit
 from pleintemps_gateway.backup import cli as backup
+from pleintemps_gateway.bookings import cli as groups
 from pleintemps_gateway.config import GatewayConfig, SiteConfig, load
 from pleintemps_gateway.errors import GatewayError, OutsideError, SettingsError
 from pleintemps_gateway.evaluate import cli as evaluate
@@ -76,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     _user_commands(commands)
     _booking_commands(commands)
     _calendar_commands(commands)
+    groups.register(commands)
     keychange.register(commands)
     evaluate.register(commands)
     audit.register(commands)

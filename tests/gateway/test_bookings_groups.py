@@ -1,8 +1,10 @@
 """Groups and their papers: the rule, and what becomes of bookings and their codes."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import hypothesis.strategies as st
 import pytest
@@ -28,11 +30,11 @@ from pleintemps_gateway.bookings.groups import (
 )
 from pleintemps_gateway.bookings.judging import START, settle_some
 from pleintemps_gateway.bookings.papers import change_group, remind
+from pleintemps_gateway.bookings.series import cancel_series, repeat, weekly
 from pleintemps_gateway.bookings.service import (
     Occurrence,
     assign_group,
     cancel,
-    cancel_series,
     create,
     follow_feed,
     move,
@@ -389,15 +391,14 @@ def test_what_was_released_stays_released_until_the_feed_says_other_times(house:
 
 
 def test_a_series_is_cancelled_at_once(house: House) -> None:
-    know(house)
     start, end = evening(0)
     items = [
         Occurrence(f"yoga#{number}", "hall", "Yoga", start + number * DAY, end + number * DAY)
         for number in range(3)
     ]
-    others = [Occurrence("yoga", "hall", "Y", start, end), Occurrence("yogam#1", "hall", "Y", start, end)]
     with write_transaction(house.engine, ["ecole"]) as conn:
-        follow_feed(conn, house.site, house.desk, "town", [*items, *others], NOW)
+        other = Occurrence("yogam#1", "hall", "Yogam", start, end)
+        follow_feed(conn, house.site, house.desk, "town", [*items, other], NOW)
         names = {each.uid: each.booking for each in conn.execute(select(bookings))}
         cancel(conn, house.site, house.desk, names["yoga#1"])
         assert cancel_series(conn, house.site, house.desk, names["yoga#1"]) == [
@@ -406,9 +407,37 @@ def test_a_series_is_cancelled_at_once(house: House) -> None:
         ]
         with pytest.raises(BookingError, match="ahead"):
             cancel_series(conn, house.site, house.desk, names["yoga#0"])
-        assert cancel_series(conn, house.site, house.desk, names["yoga"]) == [names["yoga"]]
         alive = conn.scalars(select(bookings.c.uid).where(bookings.c.status == "confirmed")).all()
     assert alive == ["yogam#1"]
+
+
+def test_a_booking_is_repeated_and_cancelled_with_its_series(house: House) -> None:
+    know(house)
+    booking = book(house, people=12)
+    with write_transaction(house.engine, ["ecole"]) as conn:
+        made = repeat(conn, house.site, house.desk, booking, 3, "marc")
+        assert len(made) == 3
+        assert repeat(conn, house.site, house.desk, booking, 3, "marc") == []
+        rows = conn.execute(select(bookings).order_by(bookings.c.start)).all()
+        assert {(each.people, each.group, each.withheld) for each in rows} == {
+            (12, "choeur-des-halles", None)
+        }
+        assert cancel_series(conn, house.site, house.desk, made[1]) == [booking, *made]
+        with pytest.raises(BookingError, match="cancelled already"):
+            repeat(conn, house.site, house.desk, booking, 1)
+
+
+@given(st.integers(NOW, NOW + YEAR), st.integers(1, 2 * DAY), st.integers(1, 60))
+def test_a_series_keeps_its_times_on_the_clock(start: int, length: int, weeks: int) -> None:
+    zone = ZoneInfo("Europe/Paris")
+    start -= start % 60_000
+    found = weekly(start, start + length, zone, weeks)
+    wanted = datetime.fromtimestamp(start / 1000, zone)
+    for each in found:
+        local = datetime.fromtimestamp(each[0] / 1000, zone)
+        assert local.weekday() == wanted.weekday() and each[1] > each[0]
+        assert local.time() == wanted.time() or local.hour in (2, 3)
+    assert len(found) == weeks or 1 <= wanted.hour <= 3 or length > 20 * HOUR
 
 
 def test_all_is_judged_in_steps(house: House) -> None:

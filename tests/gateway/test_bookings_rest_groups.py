@@ -198,6 +198,12 @@ def test_a_series_of_a_calendar_is_cancelled_there(house: House) -> None:
         names = conn.scalars(select(bookings.c.booking)).all()
     call = Client(house)
     assert call("DELETE", f"/bookings/{names[0]}/series").status_code == 409
+    assert call("POST", f"/bookings/{names[0]}/series", {"weeks": 2}).status_code == 409
     booking = book(house)
-    assert call("DELETE", f"/bookings/{booking}/series").json() == {"bookings": [booking]}
+    repeated = call("POST", f"/bookings/{booking}/series", {"weeks": 2})
+    assert repeated.status_code == 201
+    made = repeated.json()["bookings"]
+    assert len(made) == 2
+    assert call("POST", f"/bookings/{booking}/series", {"weeks": 0}).status_code == 422
+    assert call("DELETE", f"/bookings/{made[0]}/series").json() == {"bookings": [booking, *made]}
     assert call("DELETE", f"/bookings/{booking}/series").status_code == 409

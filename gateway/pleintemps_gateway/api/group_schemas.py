@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from pleintemps_gateway.access.weeks import Weekday
 from pleintemps_gateway.bookings.calendar_config import DayType
 from pleintemps_gateway.bookings.groups import slug_of
-from pleintemps_gateway.bookings.rights import Kind
+from pleintemps_gateway.bookings.right_rules import Kind
 
 from .schemas import NO_NUL, SlugText, TimeMs
 
@@ -108,5 +108,13 @@ class RightsMade(_Body):
     rights: list[str]
 
 
-class Cancelled(_Body):
+class Weeks(_Body):
+    """So many more weeks, at the same times on the clock."""
+
+    weeks: Annotated[int, Field(ge=1, le=52, strict=True)]
+
+
+class Series(_Body):
+    """Ids of bookings, by their start."""
+
     bookings: list[str]

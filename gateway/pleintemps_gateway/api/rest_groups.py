@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Response
 from sqlalchemy import Connection
 
 from pleintemps_gateway.access.service import CodeDesk
-from pleintemps_gateway.bookings import rights, service
+from pleintemps_gateway.bookings import rights, series, service
 from pleintemps_gateway.bookings.group_book import Group, list_groups
 from pleintemps_gateway.bookings.papers import change_group
 from pleintemps_gateway.bookings.right_rules import RightRule
@@ -20,7 +20,7 @@ from pleintemps_gateway.store.engine import write_transaction
 
 from .auth import Account, Actor, InContext, Manager, Reader, check_role
 from .context import Context
-from .group_schemas import Cancelled, GroupName, GroupPapers, NewRight, Override, RightsMade
+from .group_schemas import GroupName, GroupPapers, NewRight, Override, RightsMade, Series, Weeks
 from .problems import Problem, not_found
 from .rest import REFUSALS
 from .schemas import ErrorBody, IdText, Items, SlugText
@@ -88,11 +88,23 @@ def put_override(manager: Manager, context: InContext, booking: IdText, body: Ov
 
 
 @router.delete("/bookings/{booking}/series", summary="Cancel a booking made here with the rest of its series")
-def cancel_series(actor: Actor, context: InContext, booking: IdText) -> Cancelled:
+def cancel_series(actor: Actor, context: InContext, booking: IdText) -> Series:
     def work(conn: Connection, site: SiteConfig, desk: CodeDesk) -> list[str]:
-        return service.cancel_series(conn, site, desk, booking, actor.name)
+        return series.cancel_series(conn, site, desk, booking, actor.name)
 
-    return Cancelled(bookings=_on_booking(context, actor, booking, work, own=True))
+    return Series(bookings=_on_booking(context, actor, booking, work, own=True))
+
+
+@router.post(
+    "/bookings/{booking}/series", status_code=201, summary="Repeat a booking made here in the weeks after it"
+)
+def repeat_booking(actor: Actor, context: InContext, booking: IdText, body: Weeks) -> Series:
+    """Each is a booking of its own, with its own code; what was repeated before is not made again."""
+
+    def work(conn: Connection, site: SiteConfig, desk: CodeDesk) -> list[str]:
+        return series.repeat(conn, site, desk, booking, body.weeks, actor.name)
+
+    return Series(bookings=_on_booking(context, actor, booking, work, own=True))
 
 
 @router.get("/rights", summary="Recurring rights that are not over, by person")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date
+from typing import Literal
 
 from msgspec import field
 
@@ -9,6 +10,9 @@ from pleintemps_gateway.access.weeks import WeekRule
 
 from .calendar_config import DayType
 from .site_calendar import SiteCalendar
+
+Kind = Literal["code", "staff-code", "card", "staff-card", "token"]
+"""Codes are typed, cards read, tokens carried; staff kinds confirm the end of a fire as well."""
 
 
 class RightRule(WeekRule, frozen=True, kw_only=True):

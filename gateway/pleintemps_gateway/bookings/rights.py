@@ -3,7 +3,7 @@
 """
 
 from collections.abc import Collection
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Connection, Row, insert, select, update
@@ -15,11 +15,8 @@ from pleintemps_gateway.errors import RightError
 from pleintemps_gateway.store.changes import record_change
 from pleintemps_gateway.store.schema import credentials, rights
 
-from .right_rules import RightRule
+from .right_rules import Kind, RightRule
 
-Kind = Literal["code", "staff-code", "card", "staff-card", "token"]
-KINDS: Final[tuple[str, ...]] = get_args(Kind)
-"""Staff kinds confirm the end of a fire as well; cards are read, tokens carried, codes typed."""
 MAX_YEARS_MS: Final = 5 * 366 * 86_400_000
 
 

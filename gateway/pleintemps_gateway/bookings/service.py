@@ -7,7 +7,7 @@ audit log.
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Row, or_, select
+from sqlalchemy import Connection, Row, select
 
 from pleintemps_gateway.access.service import CodeDesk, Issued, free
 from pleintemps_gateway.config import SiteConfig
@@ -96,28 +96,6 @@ def cancel(conn: Connection, site: SiteConfig, desk: CodeDesk, booking: str, by:
     """Cancel a booking and free its codes; raises BookingError if there is none that lives."""
     _living(conn, site, booking)
     _cancel(conn, site, desk, booking, by)
-
-
-def cancel_series(
-    conn: Connection, site: SiteConfig, desk: CodeDesk, booking: str, by: str = ""
-) -> list[str]:
-    """Cancel every booking of the series of ``booking`` that is not over; their ids.
-
-    One that belongs to no series goes alone. Raises BookingError if nothing of it lives.
-    """
-    row = _known(conn, site, booking)
-    name, mark, _ = row.uid.rpartition("#")
-    series = bookings.c.uid == row.uid
-    if mark:
-        series = or_(series, bookings.c.uid.startswith(f"{name}#", autoescape=True))
-    mine = (bookings.c.site == site.site) & (bookings.c.source == row.source) & series
-    living = mine & (bookings.c.status == "confirmed") & (bookings.c.end > desk.world.now())
-    found = conn.scalars(select(bookings.c.booking).where(living).order_by(bookings.c.start)).all()
-    if not found:
-        raise BookingError("cancelled", "nothing of this series is ahead")
-    for each in found:
-        _cancel(conn, site, desk, each, by)
-    return [str(each) for each in found]
 
 
 def move(
@@ -278,15 +256,10 @@ def _check_times(start: int, end: int, now: int) -> None:
         raise BookingError("bad-times", "a booking ends after it starts, within 31 days, and not in the past")
 
 
-def _known(conn: Connection, site: SiteConfig, booking: str) -> Row[Any]:
+def _living(conn: Connection, site: SiteConfig, booking: str) -> Row[Any]:
     row = booking_of(conn, site.site, booking)
     if row is None:
         raise BookingError("unknown-booking", "there is no such booking")
-    return row
-
-
-def _living(conn: Connection, site: SiteConfig, booking: str) -> Row[Any]:
-    row = _known(conn, site, booking)
     if row.status != "confirmed":
         raise BookingError("cancelled", "this booking is cancelled already")
     return row
