@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, Engine, delete, insert, select, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from pleintemps_contract.world import World
 from pleintemps_gateway.access.service import UNPUBLISHED
@@ -21,13 +22,13 @@ from pleintemps_gateway.alerts.book import subject_of
 from pleintemps_gateway.alerts.records import RANKS, AlertKind, AlertState
 from pleintemps_gateway.audit.log import record
 from pleintemps_gateway.config import GatewayConfig
-from pleintemps_gateway.errors import SettingsError
+from pleintemps_gateway.errors import SettingsError, StoreError
 from pleintemps_gateway.privacy import lists
 from pleintemps_gateway.privacy.again import erase_again
 from pleintemps_gateway.privacy.lists import Erasure
 from pleintemps_gateway.privacy.scrub import scrub
 from pleintemps_gateway.store.changes import record_change
-from pleintemps_gateway.store.engine import migrate, open_engine, write_transaction
+from pleintemps_gateway.store.engine import first_line, migrate, open_engine, write_transaction
 from pleintemps_gateway.store.reading import EVERY_SITE
 from pleintemps_gateway.store.schema import (
     agents,
@@ -97,7 +98,8 @@ def restore(
     """Make the store what the back-up at ``source`` says; see the module.
 
     Raises SettingsError for no back-up, a damaged one, one of another sealing key, or a store with data
-    unless ``force``. A running gateway would end by itself: stop it first.
+    unless ``force``; StoreError if the store does not take it. A running gateway would end by itself: stop it
+    first.
     """
     folder = find_copy(source)
     manifest = read_manifest(folder)
@@ -121,6 +123,8 @@ def restore(
             known = [*lists.read(state), *lists.read(folder.parent)]
             with copy.connect() as conn:
                 restored = _replace(config, engine, conn, folder, manifest, known, vault, world)
+        except SQLAlchemyError as error:
+            raise StoreError(f"nothing was restored: {first_line(error)}") from error
         finally:
             copy.dispose()
     finally:
@@ -185,7 +189,7 @@ def compare(before: State, after: State, now: int) -> Site:
     return Site(
         epoch=max(before.epoch + 1, after.epoch + 1, now // 1000),
         bookings_lost=sorted(before.bookings - after.bookings),
-        bookings_back=sorted(after.bookings - before.bookings) if before.epoch else [],
+        bookings_back=sorted(after.bookings - before.bookings),
         codes_lost=sorted(living - after.codes.keys()),
         codes_withdrawn=sorted(back & withdrawn),
     )

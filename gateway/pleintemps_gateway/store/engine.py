@@ -115,14 +115,15 @@ def migrate(url: str) -> str:
             command.upgrade(config, "head")
             return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one())
     except OperationalError as error:
-        raise StoreError(f"the store cannot be opened: {_first_line(error)}") from error
+        raise StoreError(f"the store cannot be opened: {first_line(error)}") from error
     except SQLAlchemyError as error:
-        raise SchemaError(f"the store cannot be migrated: {_first_line(error)}") from error
+        raise SchemaError(f"the store cannot be migrated: {first_line(error)}") from error
     except CommandError as error:
         raise SchemaError(f"the store is newer than this program, or not ours: {error}") from error
     finally:
         engine.dispose()
 
 
-def _first_line(error: SQLAlchemyError) -> str:
+def first_line(error: SQLAlchemyError) -> str:
+    """What went wrong, without the statement."""
     return (str(error).splitlines() or [type(error).__name__])[0]
