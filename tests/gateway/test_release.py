@@ -360,7 +360,9 @@ def test_people_who_say_that_they_have_left_give_back_the_rest(evening: Evening)
     evening.run(MINUTE)
     assert evening.row(booking)["released"] is None  # somebody is there
     evening.radar = 0.0
-    evening.run(5 * MINUTE)
+    evening.run(3 * MINUTE)
+    assert evening.row(booking)["released"] is None  # they may take it back for five minutes
+    evening.run(3 * MINUTE)
     row = evening.row(booking)
     assert row["planned_end"] == END and row["released"] is not None
     assert evening.said() == ["released"]

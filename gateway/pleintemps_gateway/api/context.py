@@ -14,6 +14,7 @@ from pleintemps_gateway.web.render import Pages
 
 from .hooks_config import Hooks
 from .live import Hub
+from .pace import Pace
 from .problems import Problem, not_found
 from .tally import Tally
 from .throttle import LoginThrottle
@@ -33,6 +34,7 @@ class Context:
     desk: CodeDesk | None
     hooks: Hooks
     tally: Tally
+    pace: Pace = field(default_factory=Pace)
     links: LoginThrottle = field(default_factory=LoginThrottle)  # unknown links of one address
     keypads: LoginThrottle = field(default_factory=lambda: LoginThrottle(KEYPAD_WAIT_MS))  # per booking, door
 

@@ -23,6 +23,10 @@ WORTH_MS: Final = 15 * 60_000
 """Less time left is of use to nobody."""
 
 
+UNDO_MS: Final = 5 * 60_000
+"""Who says "we have left" may take it back for so long."""
+
+
 class Action(StrEnum):
     NOTHING = "nothing"
     TELL = "tell"  # the caretaker alone
@@ -148,6 +152,8 @@ def _left(booked: Booked, known: Known, sight: Sight, now: int) -> Decision:
         return Decision(Action.NOTHING, doubt)
     if not known.door_closed:
         return Decision(Action.NOTHING, Why.DOOR)
+    if now - (booked.left or now) < UNDO_MS:
+        return Decision(Action.NOTHING, Why.WAITING)
     if booked.end - now < WORTH_MS:
         return Decision(Action.NOTHING, Why.LATE)
     return Decision(Action.RELEASE, Why.LEFT)

@@ -149,6 +149,8 @@ def test_people_who_say_that_they_have_left_give_the_rest_back_at_once() -> None
     assert decide(RULE, told, also, sight(LATER), LATER) == (Action.NOTHING, Why.DOOR)
     also = also._replace(door_closed=True)
     assert decide(RULE, told, also, sight(LATER), LATER) == (Action.RELEASE, Why.LEFT)
+    fresh = told._replace(left=LATER - 5 * MINUTE + 1)
+    assert decide(RULE, fresh, also, sight(LATER), LATER) == (Action.NOTHING, Why.WAITING)
     late = END - 14 * MINUTE
     assert decide(RULE, told, also, sight(late), late) == (Action.NOTHING, Why.LATE)
     short = told._replace(end=LATER + 20 * MINUTE)
