@@ -46,6 +46,11 @@ from pleintemps_gateway.config import CodesConfig, SiteConfig
 from pleintemps_gateway.errors import BookingError
 from pleintemps_gateway.store.engine import write_transaction
 from pleintemps_gateway.store.schema import audit, bookings, contacts, credentials, deliveries, grants, groups
+from pleintemps_gateway.web.formats import Formats
+from pleintemps_gateway.web.i18n import catalogue
+from pleintemps_gateway.web.sentences import Sentences
+from pleintemps_gateway.web.tonight import load_board
+from pleintemps_gateway.web.words import Words
 
 from .house import HOUR, NOW, House, build
 
@@ -253,6 +258,18 @@ def test_no_code_without_papers_and_one_with_them(house: House) -> None:
         "booking.withheld",
     ]
     assert actions(house, "group/choeur-des-halles") == ["group.changed", "group.changed"]
+
+
+def test_the_board_says_why_there_is_no_code(house: House) -> None:
+    booking = book(house, 0)
+    with house.engine.connect() as conn:
+        board = load_board(conn, house.config, ("ecole",), NOW)
+    tile = next(tile for tile in board.sites[0].tiles if tile.space == "hall")
+    assert tile.following is not None
+    assert (tile.following.booking, tile.following.code_lacks) == (booking, UNKNOWN_GROUP)
+    for language, said in (("fr", "pas de code\u00a0: groupe inconnu"), ("en", "no code: group not known")):
+        texts = catalogue(language)
+        assert Sentences(texts, Formats(texts), Words(texts)).code(UNKNOWN_GROUP) == said
 
 
 def test_nothing_happens_where_nothing_changed(house: House) -> None:

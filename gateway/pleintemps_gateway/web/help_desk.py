@@ -45,6 +45,8 @@ class Call:
     place: str
     status: str
     withheld: str
+    allowed_by: str
+    allowed_for: str
     start: int
     end: int
     opens: int
@@ -114,6 +116,8 @@ def load_call(
         place=names.get(row.space, row.space),
         status=row.status,
         withheld=row.withheld or "",
+        allowed_by=row.override_by or "",
+        allowed_for=row.override_reason or "",
         start=row.start,
         end=row.end,
         opens=windows[0].start if windows else 0,

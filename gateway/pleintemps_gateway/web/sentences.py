@@ -349,6 +349,8 @@ class Sentences:
         t = self._t
         if not lacks:
             return t.gettext("code on the door")
+        if why := self._w.withheld(lacks):
+            return t.gettext("no code: %(why)s", why=why)
         reasons = {
             "no-code": t.gettext("not issued"),
             "not-sent": t.gettext("not sent"),

@@ -200,7 +200,10 @@ class _Loader:
         for row in (*rows, *later):
             if row.status == "confirmed" and (row.site, row.booking) not in seen:
                 seen.add((row.site, row.booking))
-                self._bookings[row.site, row.space].append(booked_view(row, lacks.get(row.booking)))
+                why = lacks.get(row.booking)
+                if why is not None and row.withheld:
+                    why = row.withheld
+                self._bookings[row.site, row.space].append(booked_view(row, why))
 
     def _load_series(self, conn: Connection) -> None:
         self._last_at: dict[Key, int] = {}

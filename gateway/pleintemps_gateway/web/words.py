@@ -63,3 +63,18 @@ class Words:
             "old-epoch": t.gettext("the door follows another gateway"),
         }
         return reasons.get(reason, reason or t.gettext("no reason given"))
+
+    def withheld(self, reason: str) -> str:
+        """Why a booking has no code, in two or three words; empty for what is no such reason."""
+        t = self._t
+        reasons = {
+            "unknown-group": t.gettext("group not known"),
+            "no-convention": t.gettext("no convention"),
+            "no-insurance": t.gettext("no insurance"),
+            "no-briefing": t.gettext("no safety briefing"),
+            "over-capacity": t.gettext("too many people"),
+            "school-hours": t.gettext("in school hours"),
+            "closed": t.gettext("closed that day"),
+            "erased": t.gettext("its people were erased"),
+        }
+        return reasons.get(reason, "")
