@@ -19,3 +19,17 @@ if (form) {
   });
   typed.addEventListener("input", tell);
 }
+
+// The answer of the door, without loading the page anew.
+const ask = async (result) => {
+  const answer = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => null);
+  const fresh = answer?.ok && new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("result");
+  if (fresh && fresh.textContent !== result.textContent) {
+    result.className = fresh.className;
+    result.textContent = "";
+    result.append(...fresh.childNodes);
+  }
+  if (!fresh || fresh.dataset.waiting) setTimeout(ask, Number(result.dataset.waiting), result);
+};
+const result = document.getElementById("result");
+if (result?.dataset.waiting) setTimeout(ask, Number(result.dataset.waiting), result);
