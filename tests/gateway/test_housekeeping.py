@@ -9,20 +9,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Table, func, insert, select
 
+from pleintemps_contract.world import ManualWorld
+from pleintemps_gateway.audit.log import check, record
 from pleintemps_gateway.ingest.clockdoubt import GAP_MS, SLACK_MS, STEADY_MS, ClockDoubt
 from pleintemps_gateway.ingest.housekeeping import Housekeeper
 from pleintemps_gateway.privacy.retention import STEP
 from pleintemps_gateway.store.engine import write_transaction
 from pleintemps_gateway.store.schema import (
     alerts,
+    audit,
     bookings,
     commands,
     contacts,
     credentials,
+    deliveries,
     events,
+    hooked,
     housekeeping,
     occupancy,
+    rights,
     sample_batches,
+    sessions,
     usage,
 )
 
@@ -273,3 +280,45 @@ def test_a_clock_is_never_believed_within_a_day_of_a_leap(steps: list[tuple[int,
             drift = abs(wall - monotonic - line)
             assert drift <= SLACK_MS or monotonic - leapt_at >= STEADY_MS
             line = wall - monotonic
+
+
+def test_the_rest_of_what_tells_of_people_goes_too(house: House) -> None:
+    """Deliveries, webhooks of feeds that are gone, rights, codes, groups of bookings, who did what."""
+    for number, age in (("1", 91), ("2", 89)):
+        name, at = number * 32, NOW - age * DAY
+        row = booking(number, age) | {"group": "chorale", "override_by": "anne"}
+        add(house, bookings, row | {"override_reason": "knows her"})
+        delivery = {"delivery": name, "booking": name, "template": "code", "channel": "mail", "state": "sent"}
+        add(house, deliveries, {**delivery, "due": at, "created": at})
+        add(house, hooked, {"feed": "gone", "uid": number, "body": "{}", "at": at, "ends": at})
+        right = {"right": name, "person": "Martin", "kind": "code", "spaces": "[]", "rule": "{}"}
+        times = {"extended": False, "valid_from": 0, "valid_until": at, "updated": 0}
+        add(house, rights, {**right, **times, **CONTACT})
+        code = {"grant": name, "booking": name, "kind": "code", "salt_id": "s", "uniqueness": number}
+        sealed = {"sealed_hash": b"h", "encrypted_code": b"c", "link_hash": number, "created": 0}
+        add(house, credentials, {**code, **sealed, "label": "Martin", "rests_until": at + 180 * DAY})
+        session = {"token_hash": number, "name": "anne", "csrf": "", "created": 0}
+        add(house, sessions, {**session, "expires": at + 90 * DAY})
+    with write_transaction(house.engine, ["*", "ecole"]) as conn:
+        for site in ("*", "ecole"):
+            for age in (91, 89):
+                world = ManualWorld(NOW - age * DAY)
+                record(conn, site, world, "user.logged-in", "session/1", {"name": f"anne {age}"})
+    keep(house, keeper_of(house))
+    assert {row["booking"][0]: row["group"] for row in rows(house, bookings)} == {"1": None, "2": "chorale"}
+    assert {row["booking"][0]: row["override_by"] for row in rows(house, bookings)} == {
+        "1": None,
+        "2": "anne",
+    }
+    assert [row["booking"][0] for row in rows(house, deliveries)] == ["2"]
+    assert [row["uid"] for row in rows(house, hooked)] == ["2"]
+    people = {row["right"][0]: (row["person"], row["mail"]) for row in rows(house, rights)}
+    assert people == {"1": ("", ""), "2": ("Martin", "m@example.org")}
+    codes = {row["grant"][0]: row for row in rows(house, credentials)}
+    assert (codes["1"]["label"], codes["1"]["booking"], codes["1"]["encrypted_code"]) == (None, None, b"")
+    assert (codes["2"]["label"], codes["2"]["link_hash"]) == ("Martin", "2")
+    assert [row["token_hash"] for row in rows(house, sessions)] == ["2"]
+    said = {(row["site"], row["fields"]) for row in rows(house, audit)}
+    assert said == {(site, text) for site in ("*", "ecole") for text in (None, '{"name":"anne 89"}')}
+    with house.engine.connect() as conn:
+        assert check(conn, "ecole", {}).erased == 1 and check(conn, "ecole", {}).broken is None

@@ -22,7 +22,7 @@ from pleintemps_gateway.keys import load_gateway_keys, load_peppers
 from pleintemps_gateway.privacy.finding import Kind, Wanted
 from pleintemps_gateway.privacy.hooks import blanked
 from pleintemps_gateway.privacy.lists import FILE, append, read
-from pleintemps_gateway.privacy.masking import without_erased
+from pleintemps_gateway.privacy.masking import blank_told, without_erased
 from pleintemps_gateway.privacy.scrub import TABLES
 from pleintemps_gateway.privacy.wiping import Wiped, wipe
 from pleintemps_gateway.store.engine import write_transaction
@@ -283,6 +283,28 @@ def test_a_source_that_goes_on_naming_it_brings_nothing_back(house: House) -> No
         assert held.feed not in set(conn.execute(select(contacts.c.booking)).scalars())
         assert held.feed not in set(conn.execute(select(credentials.c.booking)).scalars())
     assert poll(occurrence(uid="other@mairie", title="Judo"))[held.feed].status == "cancelled"
+
+
+def test_a_webhook_that_tells_it_again_keeps_no_name(house: House) -> None:
+    fill(house)
+    wipe_out(house, "mail", MAIL)
+
+    def link(uid: str, before: str, name: str = NAME) -> dict[str, Any]:
+        body = {"uid": uid, "before": before, "name": name, "mail": f"{name}@example.org", "start": 7}
+        row = {"feed": "mairie", "uid": uid, "body": json.dumps(body), "at": NOW, "ends": NOW}
+        return {"site": "ecole", **row}
+
+    rows = [link("moved", "k7qx@mairie"), link("again", "moved"), link("other", "", "Judo")]
+    with write_transaction(house.engine, ["ecole"]) as conn:
+        conn.execute(insert(hooked), rows)
+        assert blank_told(conn, "ecole", "mairie", house.desk.vault) == 2
+        assert blank_told(conn, "ecole", "mairie", house.desk.vault) == 0
+        assert blank_told(conn, "elsewhere", "mairie", house.desk.vault) == 0
+    assert rows_with(house, NAME) == set()
+    with house.engine.connect() as conn:
+        told = {row.uid: json.loads(row.body) for row in conn.execute(select(hooked))}
+    assert told["again"] == {"uid": "again", "before": "moved", "name": "", "mail": "", "start": 7}
+    assert told["other"]["name"] == "Judo"
 
 
 def test_a_group_and_a_right(house: House) -> None:

@@ -15,7 +15,7 @@ from pleintemps_gateway.bookings.service import Occurrence, follow_feed
 from pleintemps_gateway.bookings.sources import registry
 from pleintemps_gateway.bookings.sources.base import Hearing, Parsed, Rejected, SourceConfig
 from pleintemps_gateway.errors import CalendarError, FeedError
-from pleintemps_gateway.privacy.masking import without_erased
+from pleintemps_gateway.privacy.masking import blank_told, without_erased
 from pleintemps_gateway.store.schema import bookings, feeds
 from pleintemps_gateway.store.upsert import upsert
 from pleintemps_gateway.store.writer import Writer
@@ -83,8 +83,12 @@ class FeedFollower:
             return
         site, feed = self._memory.config, self._config.feed
         before = now - site.privacy.access_days * _DAY_MS
-        rows = self._writer.submit(lambda conn: read_told(conn, site.site, feed, before))
-        told = await asyncio.wrap_future(rows)
+
+        def read(conn: Connection) -> list[bytes]:
+            blank_told(conn, site.site, feed, self._desk.vault)
+            return read_told(conn, site.site, feed, before)
+
+        told = await asyncio.wrap_future(self._writer.submit(read))
         self._source.tell(told)
 
     def _log_change(self, error: str | None) -> None:

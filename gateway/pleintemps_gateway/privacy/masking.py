@@ -3,14 +3,21 @@
 from collections.abc import Iterable
 from typing import Final
 
-from sqlalchemy import Connection, select
+import msgspec
+from sqlalchemy import Connection, select, update
 
 from pleintemps_gateway.access.vault import Vault
 from pleintemps_gateway.bookings.rows import NOBODY, Occurrence
-from pleintemps_gateway.store.schema import erasures
+from pleintemps_gateway.store.schema import erasures, hooked
+
+from .hooks import blanked
 
 UID: Final = "uid"
 _ERASED: Final = "erased:"
+
+
+class _Link(msgspec.Struct):
+    before: str = ""
 
 
 def erased_uid(mark: str) -> str:
@@ -33,8 +40,7 @@ def without_erased(
     """``found`` with those that were erased as bookings of nobody: they follow the source's times, and go
     when it names them no more.
     """
-    own = (erasures.c.site == site) & (erasures.c.kind == UID)
-    marks = set(conn.execute(select(erasures.c.mark).where(own)).scalars())
+    marks = _marks(conn, site)
     masked = (_masked(item, mark_of_uid(vault, site, feed, item.uid), marks) for item in found)
     return list(masked if marks else found)
 
@@ -43,3 +49,36 @@ def _masked(item: Occurrence, mark: str, marks: set[str]) -> Occurrence:
     if mark not in marks:
         return item
     return item._replace(uid=erased_uid(mark), title="", contact=NOBODY, group="")
+
+
+def blank_told(conn: Connection, site: str, feed: str, vault: Vault) -> int:
+    """Take people out of what webhooks told again of erased bookings, whatever name a booking has there now;
+    how many records.
+    """
+    marks = _marks(conn, site)
+    if not marks:
+        return 0
+    mine = (hooked.c.site == site) & (hooked.c.feed == feed)
+    links = {
+        str(row.uid): (msgspec.json.decode(row.body, type=_Link).before, str(row.body))
+        for row in conn.execute(select(hooked.c.uid, hooked.c.body).where(mine))
+    }
+    names = {name for uid, (before, _) in links.items() for name in (uid, before) if name}
+    erased = {name for name in names if mark_of_uid(vault, site, feed, name) in marks}
+    more = True
+    while more:  # one chain of names is one booking
+        chain = {uid for uid, (before, _) in links.items() if before in erased} - erased
+        erased |= chain
+        more = bool(chain)
+    count = 0
+    for uid in sorted(erased & links.keys()):
+        body = blanked(links[uid][1])
+        if body != links[uid][1]:
+            conn.execute(update(hooked).where(mine, hooked.c.uid == uid).values(body=body))
+            count += 1
+    return count
+
+
+def _marks(conn: Connection, site: str) -> set[str]:
+    own = (erasures.c.site == site) & (erasures.c.kind == UID)
+    return set(conn.execute(select(erasures.c.mark).where(own)).scalars())
