@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pleintemps_contract import __version__, logs
 from pleintemps_contract.errors import ClockError, ContractError
 from pleintemps_contract.world import SystemWorld, World
+from pleintemps_gateway.access import cli as codes
 from pleintemps_gateway.audit import cli as audit
 from pleintemps_gateway.backup import cli as backup
 from pleintemps_gateway.bookings import cli as groups
@@ -79,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     _calendar_commands(commands)
     groups.register(commands)
     keychange.register(commands)
+    codes.register(commands)
     evaluate.register(commands)
     audit.register(commands)
     privacy.register(commands)

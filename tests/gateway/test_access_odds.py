@@ -1,5 +1,6 @@
 """How long codes are, and how easily they are guessed."""
 
+import json
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -14,6 +15,7 @@ from pleintemps_contract.world import ManualWorld
 from pleintemps_gateway.access.allocator import MAX_DIGITS, digits_for, is_weak, odds, strong_codes
 from pleintemps_gateway.access.duty import easy_doors
 from pleintemps_gateway.bookings.service import create
+from pleintemps_gateway.cli import main
 from pleintemps_gateway.store.engine import write_transaction
 from pleintemps_gateway.store.schema import credentials
 
@@ -63,3 +65,22 @@ def test_codes_grow_with_what_a_door_knows(house: House) -> None:
         found = easy_doors(conn, strict)
     assert {(each.door, each.codes) for each in found} == {("gate", 12), ("hall", 12)}
     assert all(1e-6 < each.odds < 1e-5 for each in found)
+
+
+def test_the_command_says_what_each_door_knows(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+    with write_transaction(house.engine, ["ecole"]) as conn:
+        create(conn, house.site, house.desk, space="hall", start=NOW, end=NOW + HOUR, title="x")
+    assert main(["codes", "check", "--config", str(house.file), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    doors = {door["door"]: door for door in told["doors"]}
+    assert told["fits"] and {name: door["codes"] for name, door in doors.items()} == {
+        "gate": 1,
+        "hall": 1,
+        "class": 0,
+    }
+    assert doors["gate"]["offline_spaces"] == 2 and 0 < doors["gate"]["offline_odds"] <= 1e-5
+    assert doors["gate"]["next_digits"] == 8
+    house.file.write_text(house.file.read_text() + "[sites.codes]\nguess = 1e-7\n")
+    assert main(["codes", "check", "--config", str(house.file)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3 and "gate: 1 codes" in lines[0] and "too easy" in lines[0]
