@@ -11,6 +11,7 @@ from hypothesis import given
 from msgspec import ValidationError
 from msgspec.structs import replace
 
+from pleintemps_contract.errors import ConfigError
 from pleintemps_contract.gateway_messages import Window
 from pleintemps_gateway.bookings.calendar_config import (
     CalendarConfig,
@@ -22,8 +23,10 @@ from pleintemps_gateway.bookings.calendars import calendar_of, read_calendar
 from pleintemps_gateway.bookings.school_holidays import read_school_holidays
 from pleintemps_gateway.bookings.site_calendar import Days, SiteCalendar
 from pleintemps_gateway.bookings.windows import judge, windows_of
-from pleintemps_gateway.config import RulesConfig, SiteConfig, SpaceConfig
+from pleintemps_gateway.config import RulesConfig, SiteConfig, SpaceConfig, load
 from pleintemps_gateway.errors import CalendarError
+
+from .house import TOML
 
 PARIS = ZoneInfo("Europe/Paris")
 MINUTE = 60_000
@@ -306,3 +309,42 @@ def test_days_begin_at_local_midnight(day: date) -> None:
     midnight = round(datetime.combine(day, time(), PARIS).timestamp() * 1000)
     assert days.day_of(midnight) == day
     assert days.day_of(midnight - 1) == day - timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("extra", "said"),
+    [
+        ('[sites.calendar]\nregion = "Bavaria"\n', "no region 'Bavaria'"),
+        ('[sites.calendar]\nschool_hours = [{ days = [], from = "08:00", to = "12:00" }]\n', "days"),
+        (
+            '[sites.calendar]\nschool_hours = [{ days = ["mon"], from = "12:00", to = "08:00" }]\n',
+            "end after",
+        ),
+        (
+            '[[sites.calendar.school_hours]]\ndays = ["mon"]\nfrom = "08:00"\nto = "12:00"\nspaces = ["x"]\n',
+            "no space is called 'x'",
+        ),
+        ("[sites.calendar]\nclosed = [{ first = 2026-02-02, last = 2026-02-01 }]\n", "end after"),
+        ("[sites.calendar]\nholidays = 1\n", "holidays"),
+        ('[sites.rules]\nquiet.sunday = { from = "20:00", to = "08:00" }\n', "sunday"),
+        ('[sites.rules]\nquiet.weekend = { from = "20:00" }\n', "to"),
+        ('[sites.rules]\ngroups = "maybe"\n', "groups"),
+    ],
+)
+def test_mistakes_in_the_configuration_are_named(tmp_path: Path, extra: str, said: str) -> None:
+    file = tmp_path / "gateway.toml"
+    file.write_text(TOML.format(url="", port=1, extra=extra), encoding="utf-8")
+    with pytest.raises(ConfigError, match=said) as raised:
+        load(file)
+    assert "\n" not in str(raised.value)
+
+
+def test_the_file_of_school_holidays_stands_beside_the_configuration(tmp_path: Path) -> None:
+    file = tmp_path / "gateway.toml"
+    extra = '[sites.calendar]\nschool_holidays = "zones.csv"\n[sites.rules]\n'
+    extra += 'quiet.weekend = { from = "23:00", to = "09:00" }\n'
+    file.write_text(TOML.format(url="", port=1, extra=extra), encoding="utf-8")
+    (tmp_path / "zones.csv").write_bytes(CSV)
+    site = load(file).sites[0]
+    assert calendar_of(site).day_type(date(2027, 2, 15)) is DayType.SCHOOL_HOLIDAY
+    assert site.rules.quiet[DayType.WEEKEND].to == "09:00"

@@ -36,9 +36,9 @@ class GroupIndex:
     def __init__(self, conn: Connection, site: str) -> None:
         self._by_slug: dict[str, Row[Any]] = {}
         self._by_name: dict[str, Row[Any]] = {}
-        here = select(groups).where(groups.c.site.in_((site, EVERY_SITE)))
-        # the site's own come last and hide those of every site: "*" sorts before any slug
-        for row in conn.execute(here.order_by(groups.c.site, groups.c.group.desc())):
+        rows = conn.execute(select(groups).where(groups.c.site.in_((site, EVERY_SITE)))).all()
+        # the site's own come last and hide those of every site
+        for row in sorted(rows, key=lambda row: (row.site != EVERY_SITE, row.group)):
             self._by_slug[row.group] = row
             self._by_name[slug_of(row.name)] = row
 
