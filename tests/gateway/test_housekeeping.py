@@ -19,6 +19,7 @@ from pleintemps_gateway.store.schema import (
     alerts,
     audit,
     bookings,
+    calls,
     commands,
     contacts,
     credentials,
@@ -290,6 +291,7 @@ def test_the_rest_of_what_tells_of_people_goes_too(house: House) -> None:
         add(house, bookings, row | {"override_reason": "knows her"})
         delivery = {"delivery": name, "booking": name, "template": "code", "channel": "mail", "state": "sent"}
         add(house, deliveries, {**delivery, "due": at, "created": at})
+        add(house, calls, {"key": number, "salt": b"", "digest": "", "booking": name, "at": at})
         add(house, hooked, {"feed": "gone", "uid": number, "body": "{}", "at": at, "ends": at})
         right = {"right": name, "person": "Martin", "kind": "code", "spaces": "[]", "rule": "{}"}
         times = {"extended": False, "valid_from": 0, "valid_until": at, "updated": 0}
@@ -312,6 +314,7 @@ def test_the_rest_of_what_tells_of_people_goes_too(house: House) -> None:
     }
     assert [row["booking"][0] for row in rows(house, deliveries)] == ["2"]
     assert [row["uid"] for row in rows(house, hooked)] == ["2"]
+    assert [row["key"] for row in rows(house, calls)] == ["2"]
     people = {row["right"][0]: (row["person"], row["mail"]) for row in rows(house, rights)}
     assert people == {"1": ("", ""), "2": ("Martin", "m@example.org")}
     codes = {row["grant"][0]: row for row in rows(house, credentials)}

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, or_, select, update
 
 from pleintemps_gateway.audit.log import EVERY_SITE
 from pleintemps_gateway.audit.log import erase as erase_entries
-from pleintemps_gateway.store.schema import bookings, credentials, deliveries, hooked, rights, sessions
+from pleintemps_gateway.store.schema import bookings, calls, credentials, deliveries, hooked, rights, sessions
 
 STEP: Final = 500
 """Rows of one table that one run takes away."""
@@ -23,6 +23,7 @@ def forget(conn: Connection, site: str, before: int, now: int, feeds: Collection
     ``feeds`` are those whose follower forgets what webhooks told by itself.
     """
     _deliveries(conn, site, before)
+    _calls(conn, site, before)
     _hooked(conn, site, before, feeds)
     _rights(conn, site, before)
     _credentials(conn, site, before)
@@ -36,6 +37,11 @@ def _deliveries(conn: Connection, site: str, before: int) -> None:
     old = select(deliveries.c.delivery).where(deliveries.c.site == site, deliveries.c.created < before)
     some = old.order_by(deliveries.c.created).limit(STEP)
     conn.execute(delete(deliveries).where(deliveries.c.site == site, deliveries.c.delivery.in_(some)))
+
+
+def _calls(conn: Connection, site: str, before: int) -> None:
+    some = select(calls.c.key).where(calls.c.site == site, calls.c.at < before).limit(STEP)
+    conn.execute(delete(calls).where(calls.c.site == site, calls.c.key.in_(some)))
 
 
 def _hooked(conn: Connection, site: str, before: int, feeds: Collection[str]) -> None:
