@@ -310,7 +310,7 @@ def test_a_lock_that_does_not_obey_is_a_fault_of_its_door_and_is_told_again(
         assert scene.disk.kinds().count(LockPhysicalChanged) == 1
         monkeypatch.undo()
         await until(lambda: scene.keeper.info.lock is LockPhysicalState.UNKNOWN)
-        assert scene.log[-1] == "secure"
+        assert [each for each in scene.log if each != "commit"][-1] == "secure"
 
     play(story)
 
