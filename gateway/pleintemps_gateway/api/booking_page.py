@@ -131,7 +131,7 @@ def press_key(
         facts = {"by": "link", "booking": visit.booking, "grant": visit.grant, "command": command}
         facts |= {"action": DoorAction.ACCESS.value}
         record(conn, visit.site.site, context.world, "door.command", f"door/{chosen.door}", facts)
-    return RedirectResponse(f"/b/{quote(link)}?command={command}", 303)
+    return RedirectResponse(f"/b/{quote(link)}?command={command}#result", 303)
 
 
 @router.get("/{link}/open")
