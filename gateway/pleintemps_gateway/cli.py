@@ -110,6 +110,11 @@ def _booking_commands(commands: "argparse._SubParsersAction[argparse.ArgumentPar
     add.add_argument("--title", required=True, help="what pages and alerts call it")
     add.add_argument("--people", type=int, metavar="N", help="how many are expected")
     add.add_argument("--print-code", action="store_true", help="print code and link too, this once")
+    move = _add(actions, "move", _booking_move, "give a booking other times: its code stays")
+    move.add_argument("--site", help="needed where there are several")
+    move.add_argument("--booking", required=True, metavar="ID", help="as booking add has printed it")
+    move.add_argument("--start", required=True, type=_moment, metavar="ISO", help=when)
+    move.add_argument("--end", required=True, type=_moment, metavar="ISO", help="within 31 days of the start")
     cancel = _add(actions, "cancel", _booking_cancel, "cancel a booking: its code opens nothing any more")
     cancel.add_argument("--site", help="needed where there are several")
     cancel.add_argument("--booking", required=True, metavar="ID", help="as booking add has printed it")
@@ -272,6 +277,19 @@ def _booking_add(options: argparse.Namespace) -> int:
     elif options.print_code:
         shown |= {"code": made.issued.code, "link": made.issued.link}
     print(json.dumps(shown))
+    return 0
+
+
+def _booking_move(options: argparse.Namespace) -> int:
+    from pleintemps_gateway.bookings.service import move
+    from pleintemps_gateway.store.engine import write_transaction
+
+    config, engine, world = _open(options)
+    site = _site(config, options.site)
+    start, end = (_milliseconds(moment, site.zone) for moment in (options.start, options.end))
+    with write_transaction(engine, [site.site]) as conn:
+        move(conn, site, _desk(config, world), options.booking, start=start, end=end)
+    print(json.dumps({"site": site.site, "booking": options.booking, "start": _iso(start), "end": _iso(end)}))
     return 0
 
 

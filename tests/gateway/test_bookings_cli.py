@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from pleintemps_gateway.cli import main
-from pleintemps_gateway.store.schema import audit, groups, rights
+from pleintemps_gateway.store.schema import audit, bookings, groups, rights
 
 from .house import House, build
 
@@ -95,3 +95,16 @@ def test_a_right_is_given_listed_and_ended(house: House, capsys: pytest.CaptureF
     assert main([*add, *days, *week, "--kind", "card"]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 5
     assert len(rows(house, rights)) == 1
+
+
+def test_a_booking_is_moved(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+    config = ["--config", str(house.file)]
+    times = ["--start", "2099-07-01T18:00", "--end", "2099-07-01T20:00"]
+    assert main(["booking", "add", *config, "--title", "Yoga", "--space", "hall", *times]) == 0
+    booking = json.loads(capsys.readouterr().out)["booking"]
+    move = ["booking", "move", *config, "--booking", booking, "--start", "2099-07-02T18:00"]
+    assert main([*move, "--end", "2099-07-02T21:00"]) == 0
+    assert json.loads(capsys.readouterr().out)["end"] == "2099-07-02T19:00:00Z"
+    assert rows(house, bookings)[0].end == ms("2099-07-02T21:00")
+    assert main([*move, "--end", "2099-07-02T17:00"]) == 2
+    assert "ends after it starts" in capsys.readouterr().err

@@ -6,7 +6,9 @@ from msgspec.structs import replace
 from sqlalchemy import Connection, Row, insert, or_, select
 
 from pleintemps_contract.world import World
-from pleintemps_gateway.bookings.way import doors_on_way, opening
+from pleintemps_gateway.bookings.calendars import calendar_of
+from pleintemps_gateway.bookings.way import doors_on_way
+from pleintemps_gateway.bookings.windows import windows_of
 from pleintemps_gateway.config import DeliveryConfig, SiteConfig
 from pleintemps_gateway.store.changes import record_change
 from pleintemps_gateway.store.schema import bookings, contacts, deliveries, groups, rights
@@ -120,9 +122,11 @@ def _completed(conn: Connection, site: SiteConfig, message: Message) -> Message:
     changes = {}
     if not whole.doors and whole.space:
         changes["doors"] = [door.door for door in doors_on_way(site.doors, whole.space)]
-    if not whole.closes and whole.end:
-        window = opening(site.rules, whole.start, whole.end)
-        changes |= {"opens": window.start, "closes": window.end}
+    may_open = row is None or row.withheld is None
+    if may_open and not whole.closes and whole.end:
+        windows = windows_of(site, calendar_of(site), whole)
+        if windows:
+            changes |= {"opens": windows[0].start, "closes": windows[-1].end}
     if whole.contact is None:
         changes["contact"] = contact_of(conn, site.site, whole.booking, whole.right)
     return replace(whole, **changes)
