@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 from msgspec.structs import replace
-from sqlalchemy import Row, insert, select
+from sqlalchemy import Row, delete, insert, select
 
 from pleintemps_gateway.access.service import CodeDesk
 from pleintemps_gateway.bookings.service import create
@@ -88,6 +88,19 @@ def deliver(house: House, channels: dict[str, Channel]) -> int:
         return asyncio.run(courier.deliver_due())
     finally:
         writer.close()
+
+
+def test_a_file_whose_message_was_erased_meanwhile_is_taken_back(house: House, tmp_path: Path) -> None:
+    class Slow(Spool):
+        async def send(self, parcel: Parcel) -> None:
+            await super().send(parcel)
+            assert len(list(tmp_path.glob("outbox/*.json"))) == 1
+            with write_transaction(house.engine, ["ecole"]) as conn:
+                conn.execute(delete(deliveries))
+
+    book(house, SPOOL)
+    deliver(house, {"spool": Slow(tmp_path / "outbox")})
+    assert list((tmp_path / "outbox").iterdir()) == []
 
 
 def test_a_message_is_unreadable_until_it_is_sent_and_then_gone(house: House, tmp_path: Path) -> None:

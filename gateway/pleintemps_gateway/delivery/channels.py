@@ -40,3 +40,7 @@ class Spool:
             unfinished.rename(self._folder / f"{parcel.delivery}.json")
         except OSError as error:
             raise UndeliveredError(f"outbox: {error.strerror or type(error).__name__}") from error
+
+    def take_back(self, delivery: str) -> None:
+        """Delete the file of a message that was erased while it was written; raises OSError."""
+        (self._folder / f"{delivery}.json").unlink(missing_ok=True)

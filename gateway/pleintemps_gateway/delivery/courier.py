@@ -14,7 +14,7 @@ from pleintemps_gateway.store.changes import record_change
 from pleintemps_gateway.store.schema import deliveries
 from pleintemps_gateway.store.writer import Writer
 
-from .channels import Channel, Parcel
+from .channels import Channel, Parcel, Spool
 from .messages import Message
 from .sealing import Envelopes
 
@@ -104,7 +104,8 @@ class Courier:
             self._down.discard(row.channel)
             _log.info(line("delivery-back", channel=row.channel))
         done = {"state": "sent", "sealed": None, "error": None, "done": self._world.now()}
-        await self._set(row, done)
+        if not await self._set(row, done) and isinstance(channel, Spool):
+            channel.take_back(row.delivery)
 
     async def _failed(self, row: Row[Any], error: UndeliveredError | UnsealedError, final: int) -> None:
         now, attempts = self._world.now(), row.attempts + 1
@@ -120,10 +121,13 @@ class Courier:
             values["due"] = min(now + pause_ms(attempts), final)
         await self._set(row, values)
 
-    async def _set(self, row: Row[Any], values: dict[str, Any]) -> None:
-        def write(conn: Connection) -> None:
-            mine = (deliveries.c.site == row.site) & (deliveries.c.delivery == row.delivery)
-            conn.execute(update(deliveries).where(mine).values(**values))
-            record_change(conn, row.site, "deliveries", row.delivery, self._world.now())
+    async def _set(self, row: Row[Any], values: dict[str, Any]) -> bool:
+        """Whether the row is still there: an erasure takes it away at any moment."""
 
-        await asyncio.wrap_future(self._writer.submit(write))
+        def write(conn: Connection) -> bool:
+            mine = (deliveries.c.site == row.site) & (deliveries.c.delivery == row.delivery)
+            found = conn.execute(update(deliveries).where(mine).values(**values)).rowcount > 0
+            record_change(conn, row.site, "deliveries", row.delivery, self._world.now())
+            return found
+
+        return await asyncio.wrap_future(self._writer.submit(write))

@@ -15,7 +15,7 @@ from pleintemps_gateway.store.reading import EVERY_SITE
 from . import lists
 from .erasing import Counts, entries_for, erase
 from .files import spooled
-from .finding import Wanted, find
+from .finding import Found, Wanted, find
 from .lists import Erasure
 from .scrub import scrub
 
@@ -39,21 +39,21 @@ def wipe(config: GatewayConfig, engine: Engine, vault: Vault, world: World, want
     """
     state, folders = Path(config.state), known_folders(Path(config.state))
     rows: dict[str, Counts] = {}
-    files, entries = 0, list[Erasure]()
+    entries: list[Erasure] = []
+    meant: list[tuple[str, Found]] = []
     for site in config.sites:
         with write_transaction(engine, [EVERY_SITE, site.site]) as conn:
             found = find(conn, site.site, wanted)
             mine = entries_for(conn, site.site, wanted, found, vault, world)
             for folder in (state, *(folder for folder in folders if folder.is_dir())):
                 lists.append(folder, mine)
-            # before the rows: a file is named by what they say
-            for spool in spooled(config, site.site, found):
-                spool.path.unlink(missing_ok=True)
-                files += 1
+            meant.append((site.site, found))
             counts = erase(conn, site, found, mine, vault, world, by)
             entries += mine
             if counts:
                 rows[site.site] = counts
+    # after the rows: what is being written now is taken back by its courier, who finds its row gone
+    files = sum(_empty_spool(config, site, found) for site, found in meant)
     remains = scrub(engine)
 
     def again(copy: Engine) -> None:
@@ -61,6 +61,13 @@ def wipe(config: GatewayConfig, engine: Engine, vault: Vault, world: World, want
 
     copies, left = wipe_copies(folders, again)
     return Wiped(rows, files, copies, remains + left)
+
+
+def _empty_spool(config: GatewayConfig, site: str, found: Found) -> int:
+    paths = [spool.path for spool in spooled(config, site, found)]
+    for path in paths:
+        path.unlink(missing_ok=True)
+    return len(paths)
 
 
 def _erase_copy(
