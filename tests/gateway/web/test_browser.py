@@ -210,6 +210,8 @@ def test_every_page_is_accessible_at_every_width(page: Any, address: str, scheme
         f"/alerts/moulin/{town.NOISE}",
         "/doors/ecole/cantine",
         "/health",
+        "/free?people=12&service=stage",
+        "/released",
         "/api/docs",
         "/nothing",
     )
