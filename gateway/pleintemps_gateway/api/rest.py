@@ -16,7 +16,7 @@ from .problems import not_found
 from .schemas import ErrorBody, FeedBody, Feeds, IdText, Items, SlugText, SummaryBody, TimeText
 
 REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
-    status: {"model": ErrorBody} for status in (401, 403, 404, 409, 422, 429)
+    status: {"model": ErrorBody} for status in (400, 401, 403, 404, 409, 413, 422, 429)
 }
 _DAY_MS: Final = 86_400_000
 _ALERT_STATES: Final = ("open", "acknowledged", "resolved")
