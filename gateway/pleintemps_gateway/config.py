@@ -225,8 +225,8 @@ class SiteConfig(_Table, frozen=True, kw_only=True):
 class DeliveryConfig(_Table, frozen=True, kw_only=True):
     """How people are told: not at all, as a file for each message in ``state/outbox``, or through Apprise.
 
-    ``urls_file`` (TOML, readable by its owner only) holds the addresses of Apprise, ``mail`` and ``sms``, each
-    with ``{mail}`` or ``{phone}`` where the person's own goes. ``channels`` says which of them it has.
+    ``urls_file`` (TOML, readable by its owner only) holds the addresses of Apprise, ``mail`` and ``sms``,
+    each with ``{mail}`` or ``{phone}`` where the person's own goes. ``channels`` says which of them it has.
     """
 
     kind: Literal["none", "spool", "apprise"] = "none"

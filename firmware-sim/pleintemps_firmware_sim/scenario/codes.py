@@ -29,7 +29,7 @@ class Mailbox:
         self._messages: list[Message] = []
 
     def code_for(self, uid: str) -> Message | None:
-        """The youngest message with a code for the booking with the calendar's ``uid``; not the offline one."""
+        """The youngest message with a code for the calendar's booking ``uid``; not the offline one."""
         self._look()
         mine = [message for message in self._messages if message.uid.startswith(uid)]
         found = [message for message in mine if message.code and not message.offline]
