@@ -85,7 +85,7 @@ class _Draft:
             code_label=f"{label} ({m.label})" if m.label else label,
             facts=self._facts(),
             link=self._link,
-            link_label=t.gettext("Your page: code, doors, help if a door does not open"),
+            link_label=self._link_label(),
             foot=self._foot(),
             sms=sms,
         )
@@ -124,12 +124,22 @@ class _Draft:
         ]
         return [(name, value) for name, value in found if value]
 
+    @property
+    def _keeps(self) -> bool:
+        """Whether the link keeps a booking and opens no door."""
+        return self._m.link.startswith("keep/")
+
+    def _link_label(self) -> str:
+        if self._keeps:
+            return self._t.gettext("Say that you want the room")
+        return self._t.gettext("Your page: code, doors, help if a door does not open")
+
     def _foot(self) -> list[str]:
         t, duty = self._t, self._site.about.duty
         lines = [t.gettext("You can always leave without a code.")]
         if duty:
             lines.append(t.gettext("If a door does not open, call %(duty)s.", duty=duty))
-        if self._link:
+        if self._link and not self._keeps:
             lines.append(t.gettext("Whoever has this link can open the doors: pass it to nobody else."))
         return lines
 
@@ -225,10 +235,12 @@ class _Draft:
         return (
             t.gettext("Given to others: %(place)s, %(day)s", **v),
             [
-                t.gettext("Nobody came, so the room is free for others now."),
+                t.gettext("You said that you have left: the room is free for others now.")
+                if self._m.reason == "left"
+                else t.gettext("Nobody came, so the room is free for others now."),
                 t.gettext("If this is a mistake, call at once: it can be undone."),
             ],
-            t.gettext("Nobody came: %(place)s was given to others.", **v),
+            t.gettext("%(place)s, %(day)s: the rest of your time was given to others.", **v),
         )
 
     def _one_time(self, v: dict[str, Any]) -> tuple[str, list[str], str]:
