@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import Table, select, update
 
 from pleintemps_contract.agent_messages import (
@@ -29,6 +30,8 @@ from pleintemps_contract.wire import AgentMessage, encode
 from pleintemps_gateway.access.service import free_ended
 from pleintemps_gateway.bookings import releasing
 from pleintemps_gateway.bookings.service import Occurrence, create, follow_feed
+from pleintemps_gateway.delivery.letters import Writer
+from pleintemps_gateway.delivery.messages import Contact, Message
 from pleintemps_gateway.errors import BookingError
 from pleintemps_gateway.ingest.memory import GatewayMemory, take_over
 from pleintemps_gateway.ingest.releases import Releaser
@@ -349,6 +352,36 @@ def test_people_who_arrive_late_keep_their_space(evening: Evening) -> None:
     evening.to(START + 50 * MINUTE)
     assert evening.row(booking)["released"] is None
     assert evening.said() == ["release-warning"]
+
+
+@pytest.mark.parametrize(
+    ("template", "reason", "said"),
+    [
+        ("release-warning", "", "Nobody has been noticed there"),
+        ("released", "no-show", "Nobody came"),
+        ("released", "left", "You said that you have left"),
+    ],
+)
+def test_a_message_says_what_happened_and_what_its_link_does(
+    evening: Evening, template: str, reason: str, said: str
+) -> None:
+    config = evening.house.config
+    config = replace(config, web=replace(config.web, public_url="https://rooms.example"))
+    link = releasing.keep_link(evening.house.site, evening.house.desk, "1" * 32)
+    message = Message(
+        site="ecole",
+        space="hall",
+        start=START,
+        end=END,
+        reason=reason,
+        link=link,
+        contact=Contact(language="en"),
+    )
+    letter = Writer(config).write(template, message)
+    assert said in " ".join(letter.lines)
+    assert letter.link == f"https://rooms.example/b/{link}" and letter.link in letter.sms
+    assert letter.link_label == "Say that you want the room"
+    assert not any("open the doors" in line for line in letter.foot)
 
 
 def test_people_who_say_that_they_have_left_give_back_the_rest(evening: Evening) -> None:
