@@ -10,6 +10,7 @@ from pleintemps_contract.envelope import Signer
 from pleintemps_contract.gateway_messages import CredentialKind
 from pleintemps_contract.offline import INDEXES, QUARTER_MS, DayCodes, OfflineWindow, code_id, daily_key
 from pleintemps_contract.world import World
+from pleintemps_gateway.audit.log import record
 from pleintemps_gateway.bookings.way import doors_on_way
 from pleintemps_gateway.config import SiteConfig
 from pleintemps_gateway.delivery.messages import Message
@@ -247,7 +248,7 @@ class CodeDesk:
         opens: int = 0,
         closes: int = 0,
     ) -> None:
-        """Queue the message with a code; ``opens`` and ``closes`` are those of an offline code."""
+        """Queue and log the message with a code; ``opens`` and ``closes`` are those of an offline code."""
         message = Message(
             site=site.site,
             booking=row.booking,
@@ -260,6 +261,9 @@ class CodeDesk:
             closes=closes,
         )
         self.outbox.queue(conn, site, template, message)
+        action = "code.reissued" if template == "reissued" else "code.issued"
+        facts = {"grant": issued.grant, "offline": message.offline, "label": label}
+        record(conn, site.site, self.world, action, f"booking/{row.booking}", facts)
 
 
 def _is_offline(credential: Row[Any]) -> bool:

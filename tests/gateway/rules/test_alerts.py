@@ -35,6 +35,7 @@ def test_every_kind_has_a_rank() -> None:
         "lock-fault",
         "panel-alarm",
         "help",
+        "store-restored",
     }
 
 
