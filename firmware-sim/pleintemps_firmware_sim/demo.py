@@ -57,7 +57,8 @@ class DemoBuilding:
     """The demo as an asynchronous context: on entry everything runs and a code is valid, on exit nothing is
     left.
 
-    ``installation`` holds the processes, ``town`` the simulated people and ``visit_code`` the visitor's code.
+    ``installation`` holds the processes, ``town`` the simulated people and ``visit_code`` the visitor's code;
+    ``clock`` is everybody's where time is simulated.
     Raises PortBusyError if the port is taken, DataFolderError if ``data`` is not empty, ChildError if
     something does not come up.
     """
@@ -76,6 +77,7 @@ class DemoBuilding:
         self.host: World = SystemWorld()
         self.ledger = Ledger()
         self.visit_code = ""
+        self.clock: ClockServer | None = None
         self.installation: Installation
         self.town: Town
         self.data: Path
@@ -217,7 +219,7 @@ class DemoBuilding:
         if self.options.speed == 1:
             return None, self.host
         path = self.installation.sockets / "clock"
-        server = ClockServer(path, now=self.host.now(), speed=self.options.speed)
+        self.clock = server = ClockServer(path, now=self.host.now(), speed=self.options.speed)
         await server.start()
         self._stack.push_async_callback(server.stop)
         return str(path), await asyncio.to_thread(SimulatedWorld, path)

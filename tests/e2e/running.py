@@ -23,9 +23,9 @@ T = TypeVar("T")
 class RunningDemo:
     """A :class:`DemoBuilding` on a loop of its own, for tests that block; a context manager."""
 
-    def __init__(self, data: Path, *, seed: int = 1) -> None:
+    def __init__(self, data: Path, *, seed: int = 1, speed: float = 1) -> None:
         self.data = data
-        self.demo = DemoBuilding(DemoOptions(port=find_free_port(), data=data, seed=seed))
+        self.demo = DemoBuilding(DemoOptions(port=find_free_port(), data=data, seed=seed, speed=speed))
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 

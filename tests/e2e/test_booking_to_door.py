@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 from aiosmtpd.controller import Controller
+from sqlalchemy import create_engine, select
 
+from pleintemps_gateway.store import schema
 from tests.gateway.test_delivery_mail import Mailbox
 from tests.support.broker import find_mosquitto
 from tests.support.ports import find_free_port
@@ -25,6 +27,8 @@ pytestmark = [
 SECRET = "the platform's own"
 GUEST = "anne@example.org"
 HOUR_S = 3_600
+MAIN, OFFLINE = "7", "9,11"
+"""Digits behind the first."""
 
 
 @pytest.fixture
@@ -109,6 +113,20 @@ def codes(mailbox: Mailbox, digits: str) -> list[str]:
     return ["".join(filter(str.isdigit, code)) for code in found]
 
 
+def agents_are_up(demo: RunningDemo) -> None:
+    """Until every agent has been heard of by the gateway that was started anew, with its grants."""
+    engine = create_engine(f"sqlite:///{demo.database}")
+    columns, since = schema.agents.c, demo.demo.town.world.now()
+
+    def done() -> bool:
+        with engine.connect() as connection:
+            rows = connection.execute(select(columns.last_seen, columns.grants_epoch)).all()
+        return all(row.last_seen > since and row.grants_epoch is not None for row in rows)
+
+    wait_for(done, within_s=60, what="agents with their grants")
+    engine.dispose()
+
+
 def pass_all(demo: RunningDemo, space: str, code: str) -> bool:
     """Through every door from the street to ``space``, by the simulated keypads of the real agents."""
     town = demo.demo.town
@@ -124,12 +142,41 @@ def test_a_webhook_becomes_a_mail_whose_code_opens_the_doors(
     box, port = mailbox
     connect(demo, port)
     book(demo, "uid-1", "hall")
-    wait_for(lambda: codes(box, "7"), within_s=60, what="mail with a code")
+    wait_for(lambda: codes(box, MAIN), within_s=60, what="mail with a code")
     (mail,) = box.mails
     assert mail["To"].addresses[0].addr_spec == GUEST
-    code = codes(box, "7")[0]
+    code = codes(box, MAIN)[0]
 
     def is_there() -> bool:
         return pass_all(demo, "hall", code)
 
     wait_for(is_there, within_s=60, what="doors that know the code")
+
+
+def test_agents_that_were_cut_off_before_the_booking_open_for_the_offline_code(
+    tmp_path: Path, mailbox: tuple[Mailbox, int]
+) -> None:
+    box, port = mailbox
+    with RunningDemo(tmp_path / "demo", speed=2) as demo:  # a clock of our own, which can be moved
+        clock = demo.demo.clock
+        assert clock is not None
+
+        async def slow_down() -> None:
+            clock.set_speed(1)
+
+        async def let_pass(minutes: int) -> None:
+            clock.step(minutes * 60_000)
+
+        demo.call(slow_down(), within_s=5)
+        connect(demo, port)
+        agents_are_up(demo)
+        broker = demo.demo.installation.broker
+        broker.kill()
+        demo.call(broker.wait(), within_s=10)
+        book(demo, "uid-2", "hall")
+        wait_for(lambda: codes(box, MAIN), within_s=60, what="mail with a code")
+        demo.call(let_pass(3), within_s=5)  # nobody has confirmed it: the gateway does not wait longer
+        wait_for(lambda: codes(box, OFFLINE), within_s=60, what="second mail, with the offline code")
+        offline = codes(box, OFFLINE)[0]
+        demo.call(let_pass(15), within_s=5)
+        wait_for(lambda: pass_all(demo, "hall", offline), within_s=60, what="doors that take the code")
