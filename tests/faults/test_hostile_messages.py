@@ -203,15 +203,15 @@ async def codes_still_count(story: Story) -> None:
     """After all that the code of every page opens the door, and the attackers' code does not."""
     if story.facts.unlocked:
         await story.right("command")
-    story.strike.clear_states()
+    await until(lambda: not story.strike.state)
+    door = story.agent._doors["hall"]
     for code, opens in (("99887766", False), (CODE, True)):
         for key in f"{code}#":
             story.agent._router.observe(KeyPressed("hall-keypad", key, story.agent._world.monotonic()))
         await until(lambda: not story.agent._router.attempts)
-        await asyncio.sleep(0)
         if opens:
             await until(lambda: story.strike.state == 1)
-        elif story.strike.state:
+        elif door.info.mode is not DoorMode.LOCKED:  # it moves before the lock does
             story.harm["the attackers' code opens"] += 1
 
 
