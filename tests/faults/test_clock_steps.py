@@ -35,6 +35,10 @@ class Leaping(SystemWorld):
         return super().now() + self.wrong
 
 
+TIMES = 20
+"""How often a code is typed until it can be read."""
+
+
 class Street:
     """Somebody in front of the door, with the gateway at hand."""
 
@@ -43,7 +47,16 @@ class Street:
         self._gateway = gateway
 
     async def refusal_of(self, code: str) -> RefusalReason | None:
-        """Type ``code``; None if the strike let go, and then the door is used and shut again."""
+        """Type ``code``, again where a busy machine made its keys unreadable; None if the strike let go, and
+        then the door is used and shut again.
+        """
+        for _ in range(TIMES):
+            refusal = await self._type(code)
+            if refusal is not RefusalReason.UNREADABLE:
+                return refusal
+        raise AssertionError("the keypad cannot be read")
+
+    async def _type(self, code: str) -> RefusalReason | None:
         before = len(self._gateway.events(AccessRefused))
         for key in [*code, "#"]:
             await pulse_key(self._pins, key)
@@ -174,8 +187,9 @@ async def real_clock_leaps(folder: Path, port: int) -> str:
         tempting = msgspec.structs.replace(grant(OTHER), windows=sorted(windows, key=lambda each: each.start))
         await gateway.give(grant(start=now - HOUR, end=now + HOUR), tempting)
 
-        async def attempt(code: str) -> bool:
+        async def attempt(code: str, times: int = TIMES) -> bool:
             """Whether the strike let go. What a busy machine makes unreadable is cleared and typed again."""
+            assert times > 0, "the keypad cannot be read"
             opened, refused = len(door.releases), len(gateway.events(AccessRefused))
             await door.type(code)
             with contextlib.suppress(TimeoutError):
@@ -187,7 +201,7 @@ async def real_clock_leaps(folder: Path, port: int) -> str:
                 if refusals and refusals[-1].reason is not RefusalReason.UNREADABLE:
                     return False
                 door.press("*")
-                return await attempt(code)
+                return await attempt(code, times - 1)
             await door.contact(True)
             await until(lambda: not door.board.level(STRIKE), 10)
             await door.contact(False)
