@@ -1,6 +1,7 @@
 """A door whose lock hangs on the building's own broker: the agent, two lines, a simulated Nuki."""
 
 import asyncio
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def test_a_command_moves_the_lock_and_the_end_locks_it(mosquitto: Mosquitto, tmp
                 await until(device.online.is_set)
                 async with running_agent(with_nuki(tmp_path, mosquitto.port), factory) as agent:
                     door = agent._doors["hall"]
-                    await until(lambda: door.info.lock is LockPhysicalState.LOCKED and len(nuki.heard) == 1)
+                    await until(lambda: door.info.lock is LockPhysicalState.LOCKED and nuki.heard)
                     # who writes to the lock's topics opens nothing by it at the agent
                     await say(mosquitto.port, "nuki/1A2B3C4D/lockActionEvent", b"3,172,0,0,0")
                     door.happen(Commanded(DoorAction.UNLOCK, "a" * 32))
@@ -51,7 +52,9 @@ def test_a_command_moves_the_lock_and_the_end_locks_it(mosquitto: Mosquitto, tmp
                     assert door.info.mode is DoorMode.UNLOCKED
                     await until(lambda: nuki.state is State.UNLATCHED)
                 await until(lambda: nuki.heard[-1] == Action.LOCK)
-            assert nuki.heard[:2] == [Action.LOCK, Action.UNLATCH]
+            # the wish of the moment may be sent more than once
+            heard = [action for action, _ in itertools.groupby(nuki.heard)]
+            assert heard[:2] == [Action.LOCK, Action.UNLATCH]
 
     asyncio.run(story())
 

@@ -255,6 +255,7 @@ def test_no_code_without_papers_and_one_with_them(house: House) -> None:
         "booking.created",
         "booking.withheld",
         "booking.allowed",
+        "code.issued",
         "booking.withheld",
     ]
     assert actions(house, "group/choeur-des-halles") == ["group.changed", "group.changed"]

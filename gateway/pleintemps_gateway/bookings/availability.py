@@ -71,8 +71,8 @@ def long_enough(spans: Iterable[Span], least: int) -> list[Span]:
 
 
 def is_free(wanted: Span, taken: Iterable[Span]) -> bool:
-    """Whether nothing of ``wanted`` is taken."""
-    return not any(span.start < wanted.end and span.end > wanted.start for span in taken)
+    """Whether nothing of ``wanted`` is taken; what has no length takes nothing."""
+    return not any(max(span.start, wanted.start) < min(span.end, wanted.end) for span in taken)
 
 
 def span_of(zone: ZoneInfo, day: date, hours: Hours) -> Span:
