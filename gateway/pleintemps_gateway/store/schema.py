@@ -269,6 +269,7 @@ bookings = Table(
     Column("left", _Ms),  # its people said that they had gone
     Column("warned", _Ms),  # nobody was there, and they were told that the space would be released
     Column("kept", _Ms),  # they, or a caretaker, said that it was wanted
+    Column("amplified", Boolean, nullable=False, server_default=false()),  # music through loudspeakers
     PrimaryKeyConstraint("site", "booking"),
     Index("bookings_by_uid", "site", "source", "uid", unique=True),
     Index("bookings_by_time", "site", "start"),
@@ -447,6 +448,10 @@ usage = Table(
     Column("unknown_ms", BigInteger, nullable=False, server_default="0"),
     Column("overstay_ms", BigInteger, nullable=False, server_default="0"),
     Column("closed_at", _Ms),  # set once: the record is final
+    Column("revision", Integer, nullable=False, server_default="0"),  # late data have corrected it so often
+    Column("confidence", Float),  # share of the booked time about which something is known, weighed
+    Column("evidence", String(200), nullable=False, server_default=""),
+    Column("people", Integer),  # the most that sensors told of, where they can tell
     PrimaryKeyConstraint("site", "booking"),
 )
 

@@ -1,0 +1,75 @@
+"""What happens in rooms: learnt likelihoods, marked hours, corrected usage, signals, loud days."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Add what the rooms keep."""
+    op.create_table(
+        "learnt",
+        sa.Column("site", sa.String(length=40), nullable=False),
+        sa.Column("space", sa.String(length=40), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("reset_by", sa.String(length=80), nullable=True),
+        sa.Column("body", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("site", "space", "version"),
+    )
+    op.create_table(
+        "marks",
+        sa.Column("site", sa.String(length=40), nullable=False),
+        sa.Column("mark", sa.String(length=32), nullable=False),
+        sa.Column("space", sa.String(length=40), nullable=False),
+        sa.Column("start", sa.BigInteger(), nullable=False),
+        sa.Column("end", sa.BigInteger(), nullable=False),
+        sa.Column("occupied", sa.Boolean(), nullable=False),
+        sa.Column("user", sa.String(length=80), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("site", "mark"),
+    )
+    op.create_index("marks_by_space", "marks", ["site", "space", "start"], unique=False)
+    op.create_table(
+        "noise_days",
+        sa.Column("site", sa.String(length=40), nullable=False),
+        sa.Column("space", sa.String(length=40), nullable=False),
+        sa.Column("day", sa.String(length=10), nullable=False),
+        sa.Column("amplified", sa.Boolean(), nullable=False),
+        sa.Column("day_ms", sa.BigInteger(), nullable=False),
+        sa.Column("night_ms", sa.BigInteger(), nullable=False),
+        sa.Column("emergence_db", sa.Float(), nullable=True),
+        sa.PrimaryKeyConstraint("site", "space", "day"),
+    )
+    op.create_table(
+        "signals",
+        sa.Column("site", sa.String(length=40), nullable=False),
+        sa.Column("signal", sa.String(length=40), nullable=False),
+        sa.Column("agent", sa.String(length=40), nullable=False),
+        sa.Column("space", sa.String(length=40), nullable=False),
+        sa.Column("on", sa.Boolean(), nullable=False),
+        sa.Column("wanted", sa.Boolean(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("site", "signal"),
+    )
+    op.create_table(
+        "usage_corrections",
+        sa.Column("site", sa.String(length=40), nullable=False),
+        sa.Column("booking", sa.String(length=32), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("reason", sa.String(length=40), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("site", "booking", "revision"),
+    )
+    op.add_column(
+        "bookings", sa.Column("amplified", sa.Boolean(), server_default=sa.text("0"), nullable=False)
+    )
+    op.add_column("usage", sa.Column("revision", sa.Integer(), server_default="0", nullable=False))
+    op.add_column("usage", sa.Column("confidence", sa.Float(), nullable=True))
+    op.add_column("usage", sa.Column("evidence", sa.String(length=200), server_default="", nullable=False))
+    op.add_column("usage", sa.Column("people", sa.Integer(), nullable=True))

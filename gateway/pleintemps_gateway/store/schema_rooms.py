@@ -1,0 +1,93 @@
+"""Tables of what happens in rooms: what a room has taught, marked hours, corrections, signals, loud days."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+)
+
+from .schema import metadata
+
+
+def _site() -> Column[str]:
+    return Column("site", String(40), nullable=False)
+
+
+_Ms = BigInteger
+
+# What a room has taught about its sensors; the youngest version counts, a reset is a version without body.
+learnt = Table(
+    "learnt",
+    metadata,
+    _site(),
+    Column("space", String(40), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("at", _Ms, nullable=False),
+    Column("reset_by", String(80)),
+    Column("body", Text),  # JSON of the filter's own record
+    PrimaryKeyConstraint("site", "space", "version"),
+)
+
+# Hours that a caretaker knows to have been used or empty.
+marks = Table(
+    "marks",
+    metadata,
+    _site(),
+    Column("mark", String(32), nullable=False),
+    Column("space", String(40), nullable=False),
+    Column("start", _Ms, nullable=False),
+    Column("end", _Ms, nullable=False),
+    Column("occupied", Boolean, nullable=False),
+    Column("user", String(80), nullable=False),
+    Column("at", _Ms, nullable=False),
+    PrimaryKeyConstraint("site", "mark"),
+    Index("marks_by_space", "site", "space", "start"),
+)
+
+# A usage record as it stood before late data corrected it.
+usage_corrections = Table(
+    "usage_corrections",
+    metadata,
+    _site(),
+    Column("booking", String(32), nullable=False),
+    Column("revision", Integer, nullable=False),  # of the record that was replaced
+    Column("at", _Ms, nullable=False),
+    Column("reason", String(40), nullable=False),
+    Column("body", Text, nullable=False),  # JSON of the record that was replaced
+    PrimaryKeyConstraint("site", "booking", "revision"),
+)
+
+# A light or sign that warns the people in a space: what it was told, what its agent said of it.
+signals = Table(
+    "signals",
+    metadata,
+    _site(),
+    Column("signal", String(40), nullable=False),
+    Column("agent", String(40), nullable=False),
+    Column("space", String(40), nullable=False),
+    Column("on", Boolean, nullable=False),
+    Column("wanted", Boolean, nullable=False),
+    Column("at", _Ms),
+    PrimaryKeyConstraint("site", "signal"),
+)
+
+# Days on which a space had a booking with amplified sound, and noise above a limit summed per period.
+noise_days = Table(
+    "noise_days",
+    metadata,
+    _site(),
+    Column("space", String(40), nullable=False),
+    Column("day", String(10), nullable=False),  # local date
+    Column("amplified", Boolean, nullable=False),
+    Column("day_ms", BigInteger, nullable=False),  # 7 h to 22 h, duration of the noise judged
+    Column("night_ms", BigInteger, nullable=False),  # 22 h to 7 h, of the evening's date
+    Column("emergence_db", Float),  # highest indicated
+    PrimaryKeyConstraint("site", "space", "day"),
+)
