@@ -39,6 +39,7 @@ from .engine_records import Ignored, Output, RecentSeries, Snapshot
 from .noise.alarm import NoiseAlarm
 from .noise.monitor import Limits
 from .noise.quiet import Period
+from .noise.records import WarningEnded, WarningWanted
 from .occupancy.records import OccupancyChanged, SpaceNow
 from .occupancy.room import Estimate
 from .occupancy.space import SpaceRuntime
@@ -67,6 +68,8 @@ __all__ = [
     "Upkeep",
     "UsageChanged",
     "UsageState",
+    "WarningEnded",
+    "WarningWanted",
 ]
 
 FUTURE_MS: Final = 5 * 60_000

@@ -7,6 +7,7 @@ from msgspec import Struct
 from pleintemps_contract.agent_messages import SeriesInfo
 
 from .alerts.records import Alert, AlertOpened, AlertResolved, AlertUpdated
+from .noise.records import WarningEnded, WarningWanted
 from .occupancy.records import OccupancyChanged, SpaceNow
 from .reconcile.panels import PanelWanted
 from .reconcile.records import UsageChanged
@@ -30,6 +31,8 @@ Output = (
     | AlertUpdated
     | AlertResolved
     | PanelWanted
+    | WarningWanted
+    | WarningEnded
     | Ignored
 )
 

@@ -16,6 +16,8 @@ from pleintemps_gateway.engine import (
     PanelWanted,
     SpaceNow,
     UsageChanged,
+    WarningEnded,
+    WarningWanted,
 )
 from pleintemps_gateway.store.schema import alerts, occupancy, spaces, usage
 from pleintemps_gateway.store.upsert import upsert
@@ -23,12 +25,13 @@ from pleintemps_gateway.store.upsert import upsert
 
 class Persisted(NamedTuple):
     """(kind, key) of what changed, the youngest state of each space, what the rules could not use, panels
-    that they want to be set."""
+    that they want to be set, rooms whose people are to be warned of their noise, or no more."""
 
     changes: list[tuple[str, str]]
     spaces: list[SpaceNow]
     ignored: list[Ignored]
     wanted: list[PanelWanted]
+    warnings: list[WarningWanted | WarningEnded]
 
 
 def persist(conn: Connection, site: str, outputs: Iterable[Output]) -> Persisted:
@@ -37,6 +40,7 @@ def persist(conn: Connection, site: str, outputs: Iterable[Output]) -> Persisted
     changed: dict[tuple[str, str], None] = {}
     ignored: list[Ignored] = []
     wanted: list[PanelWanted] = []
+    warnings: list[WarningWanted | WarningEnded] = []
     for output in outputs:
         match output:
             case SpaceNow():
@@ -53,11 +57,13 @@ def persist(conn: Connection, site: str, outputs: Iterable[Output]) -> Persisted
             case PanelWanted():
                 wanted.append(output)
                 changed["commands", output.command] = None
+            case WarningWanted() | WarningEnded():
+                warnings.append(output)
             case _:
                 _alert(conn, site, output)
                 changed["alerts", output.alert.alert] = None
     upsert(conn, spaces, [{"site": site, **msgspec.to_builtins(space)} for space in latest.values()])
-    return Persisted(list(changed), list(latest.values()), ignored, wanted)
+    return Persisted(list(changed), list(latest.values()), ignored, wanted, warnings)
 
 
 def _alert(conn: Connection, site: str, output: AlertOpened | AlertUpdated | AlertResolved) -> None:
