@@ -13,23 +13,16 @@ from sqlalchemy import (
     Text,
 )
 
-from .schema import metadata
-
-
-def _site() -> Column[str]:
-    return Column("site", String(40), nullable=False)
-
-
-_Ms = BigInteger
+from .schema_base import Ms, metadata, site_column
 
 # What a room has taught about its sensors; the youngest version counts, a reset is a version without body.
 learnt = Table(
     "learnt",
     metadata,
-    _site(),
+    site_column(),
     Column("space", String(40), nullable=False),
     Column("version", Integer, nullable=False),
-    Column("at", _Ms, nullable=False),
+    Column("at", Ms, nullable=False),
     Column("reset_by", String(80)),
     Column("body", Text),  # JSON of the filter's own record
     PrimaryKeyConstraint("site", "space", "version"),
@@ -39,14 +32,14 @@ learnt = Table(
 marks = Table(
     "marks",
     metadata,
-    _site(),
+    site_column(),
     Column("mark", String(32), nullable=False),
     Column("space", String(40), nullable=False),
-    Column("start", _Ms, nullable=False),
-    Column("end", _Ms, nullable=False),
+    Column("start", Ms, nullable=False),
+    Column("end", Ms, nullable=False),
     Column("occupied", Boolean, nullable=False),
     Column("user", String(80), nullable=False),
-    Column("at", _Ms, nullable=False),
+    Column("at", Ms, nullable=False),
     PrimaryKeyConstraint("site", "mark"),
     Index("marks_by_space", "site", "space", "start"),
 )
@@ -55,10 +48,10 @@ marks = Table(
 usage_corrections = Table(
     "usage_corrections",
     metadata,
-    _site(),
+    site_column(),
     Column("booking", String(32), nullable=False),
     Column("revision", Integer, nullable=False),  # of the record that was replaced
-    Column("at", _Ms, nullable=False),
+    Column("at", Ms, nullable=False),
     Column("reason", String(40), nullable=False),
     Column("body", Text, nullable=False),  # JSON of the record that was replaced
     PrimaryKeyConstraint("site", "booking", "revision"),
@@ -68,13 +61,13 @@ usage_corrections = Table(
 signals = Table(
     "signals",
     metadata,
-    _site(),
+    site_column(),
     Column("signal", String(40), nullable=False),
     Column("agent", String(40), nullable=False),
     Column("space", String(40), nullable=False),
     Column("on", Boolean, nullable=False),
     Column("wanted", Boolean, nullable=False),
-    Column("at", _Ms),
+    Column("at", Ms),
     PrimaryKeyConstraint("site", "signal"),
 )
 
@@ -82,7 +75,7 @@ signals = Table(
 noise_days = Table(
     "noise_days",
     metadata,
-    _site(),
+    site_column(),
     Column("space", String(40), nullable=False),
     Column("day", String(10), nullable=False),  # local date
     Column("amplified", Boolean, nullable=False),
