@@ -53,6 +53,7 @@ credentials = Table(
     Column("end", Ms),
     Column("index", Integer),
     Column("digits", Integer),  # of a typed code: how easily it is guessed
+    Column("paged_code", LargeBinary),  # sealed to the page that was there before it
     PrimaryKeyConstraint("site", "grant"),
     Index("credentials_by_booking", "site", "booking"),
     Index("credentials_by_right", "site", "right"),
@@ -80,6 +81,7 @@ grants = Table(
     PrimaryKeyConstraint("site", "agent", "grant"),
 )
 
+# How codes are hashed: new ones as the youngest row says. There are two while codes of an older one live.
 salts = Table(
     "salts",
     metadata,
@@ -89,5 +91,6 @@ salts = Table(
     Column("memory_kib", Integer, nullable=False),
     Column("iterations", Integer, nullable=False),
     Column("lanes", Integer, nullable=False),
+    Column("made", Ms, nullable=False, server_default="0"),
     PrimaryKeyConstraint("site", "salt_id"),
 )

@@ -66,10 +66,14 @@ def upgrade() -> None:
         sa.Column("body", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("site", "booking", "revision"),
     )
-    op.add_column(
-        "bookings", sa.Column("amplified", sa.Boolean(), server_default=sa.text("0"), nullable=False)
-    )
+    op.add_column("bookings", sa.Column("amplified", sa.Boolean(), server_default=sa.false(), nullable=False))
+    op.add_column("salts", sa.Column("made", sa.BigInteger(), server_default="0", nullable=False))
     op.add_column("usage", sa.Column("revision", sa.Integer(), server_default="0", nullable=False))
     op.add_column("usage", sa.Column("confidence", sa.Float(), nullable=True))
     op.add_column("usage", sa.Column("evidence", sa.String(length=200), server_default="", nullable=False))
     op.add_column("usage", sa.Column("people", sa.Integer(), nullable=True))
+    for table in ("bookings", "rights"):
+        op.add_column(table, sa.Column("page_key", sa.LargeBinary(), nullable=True))
+        op.add_column(table, sa.Column("page_link", sa.String(length=64), nullable=True))
+        op.create_index(f"{table}_by_page", table, ["site", "page_link"], unique=False)
+    op.add_column("credentials", sa.Column("paged_code", sa.LargeBinary(), nullable=True))
