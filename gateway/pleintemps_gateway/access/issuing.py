@@ -6,13 +6,14 @@ import msgspec
 from sqlalchemy import Connection, func, insert, select
 
 from pleintemps_contract.credentials import hash_code
-from pleintemps_contract.gateway_messages import CredentialKind, HashSet
+from pleintemps_contract.gateway_messages import CredentialKind
 from pleintemps_contract.world import World
 from pleintemps_gateway.config import DoorConfig, SiteConfig
 from pleintemps_gateway.store.changes import record_change
-from pleintemps_gateway.store.schema import credentials, grants, salts
+from pleintemps_gateway.store.schema import credentials, grants
 
 from .allocator import MIN_DIGITS, digits_for, draw
+from .salts import ensure_salt
 from .vault import Vault, link_hash
 
 TYPED: Final = (CredentialKind.CODE.value, CredentialKind.STAFF_CODE.value)
@@ -104,25 +105,3 @@ def known_at_doors(conn: Connection, site: str, agents: set[str]) -> dict[str, d
             length = int(digits or MIN_DIGITS)
             lengths[length] = lengths.get(length, 0) + int(count)
     return found
-
-
-def ensure_salt(conn: Connection, site: SiteConfig, world: World) -> HashSet:
-    """How codes are hashed at the site: the stored parameters, made at the first call."""
-    row = conn.execute(select(salts).where(salts.c.site == site.site).order_by(salts.c.salt_id)).first()
-    if row is not None:
-        return HashSet(
-            salt_id=row.salt_id,
-            salt=row.salt,
-            memory_kib=row.memory_kib,
-            iterations=row.iterations,
-            lanes=row.lanes,
-        )
-    made = HashSet(
-        salt_id="first",
-        salt=world.new_id(),
-        memory_kib=site.codes.memory_kib,
-        iterations=site.codes.iterations,
-        lanes=1,
-    )
-    conn.execute(insert(salts).values(site=site.site, **msgspec.structs.asdict(made)))
-    return made

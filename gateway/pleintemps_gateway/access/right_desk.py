@@ -12,11 +12,12 @@ from pleintemps_gateway.config import SiteConfig
 from pleintemps_gateway.delivery.messages import Message
 from pleintemps_gateway.errors import BookingError
 
-from .issuing import TYPED, Issued, Issuer, ensure_salt
+from .issuing import TYPED, Issued, Issuer
 from .placing import living, place_right
 from .purposes import TOKEN
 from .right_rule import doors_of, windows_of_right
 from .right_tokens import text_of_token
+from .salts import ensure_salt
 
 
 def issue_right(

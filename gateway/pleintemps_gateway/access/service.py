@@ -18,7 +18,7 @@ from pleintemps_gateway.delivery.outbox import Outbox
 from pleintemps_gateway.errors import BookingError
 from pleintemps_gateway.store.schema import credentials, rights
 
-from .issuing import Issued, Issuer, ensure_salt
+from .issuing import Issued, Issuer
 from .offline_plan import due, pieces, plan_of
 from .placing import (
     PAGE_GRANTS,
@@ -39,6 +39,7 @@ from .placing import (
 )
 from .purposes import EXTRA, MAIN, OFFLINE, ONE_TIME, Purpose
 from .right_desk import issue_right, message_of_right
+from .salts import ensure_salt
 from .secrets import space_secrets_of
 from .vault import Vault
 

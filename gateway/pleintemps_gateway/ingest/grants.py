@@ -55,6 +55,7 @@ class Published(NamedTuple):
 
     epoch: int
     revision: int
+    hashes: list[HashSet]
     pages: dict[PageKey, Page]
     denied: Denied
     manifest: bytes
@@ -65,7 +66,11 @@ class Published(NamedTuple):
 
     def says(self, other: "Published | None") -> bool:
         """Whether ``other`` says the same in an earlier revision."""
-        return other is not None and (self.digests, self.denied) == (other.digests, other.denied)
+        return other is not None and self._said == other._said
+
+    @property
+    def _said(self) -> tuple[object, ...]:
+        return self.hashes, self.digests, self.denied
 
     def messages(self, site: str, agent: str, held: frozenset[str] = frozenset()) -> list[tuple[str, bytes]]:
         """(topic, payload) in the order of sending: pages that are not ``held``, then the manifest."""
@@ -107,9 +112,16 @@ class GrantBook:
         self._offline.forget()
 
     def compose(
-        self, conn: Connection, hashes: HashSet, epoch: int, revision: int, now: int, is_closed: IsClosed
+        self,
+        conn: Connection,
+        hashes: list[HashSet],
+        epoch: int,
+        revision: int,
+        now: int,
+        is_closed: IsClosed,
     ) -> Published:
-        """The complete set as stored, as revision ``revision``; pages that did not change stay.
+        """The complete set as stored, as revision ``revision``; pages that did not change stay. ``hashes``
+        are the sets under which codes live.
 
         Raises StoreError if the store was sealed with another key, ValueError if a page is too large.
         """
@@ -120,13 +132,13 @@ class GrantBook:
         manifest = GrantsManifest(
             epoch=epoch,
             revision=revision,
-            hashes=[hashes],
+            hashes=hashes,
             pages=[page.digest for page in pages.values()],
             denied_offline=list(denied.offline),
             denied_tokens=list(denied.tokens),
         )
         topic = Topic.of_agent(self._site, self._agent, Channel.MANIFEST)
-        return Published(epoch, revision, pages, denied, seal_gateway(topic, manifest, self._signer))
+        return Published(epoch, revision, hashes, pages, denied, seal_gateway(topic, manifest, self._signer))
 
     def _page(self, wanted: GrantsPage, old: Page | None) -> Page:
         if old is not None:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, delete, or_, select, tuple_, update
 
 from pleintemps_contract.logs import line
 from pleintemps_contract.world import World
+from pleintemps_gateway.access.salts import forget_unused
 from pleintemps_gateway.access.service import free_ended
 from pleintemps_gateway.bookings.service import MAX_LENGTH_MS
 from pleintemps_gateway.config import SiteConfig
@@ -62,6 +63,7 @@ class Housekeeper:
             return
         upsert(conn, housekeeping, [{"site": site, "at": now}])
         free_ended(conn, self._site, now)
+        forget_unused(conn, self._site, now)
         base = sample_batches.c.base
         # stamps are the agents': what is stamped far ahead would never grow old
         old_batches = or_(base < now - KEEP_SAMPLES_MS, base > now + KEEP_SAMPLES_MS)

@@ -21,7 +21,8 @@ from pleintemps_contract.topics import Channel, Topic
 from pleintemps_contract.wire import GatewayMessage, seal_gateway
 from pleintemps_contract.world import World
 from pleintemps_gateway.access.offline_plan import plan_of
-from pleintemps_gateway.access.service import UNPUBLISHED, ensure_salt
+from pleintemps_gateway.access.salts import ensure_salt, sets_of
+from pleintemps_gateway.access.service import UNPUBLISHED
 from pleintemps_gateway.access.vault import Vault
 from pleintemps_gateway.audit.log import record
 from pleintemps_gateway.config import SiteConfig
@@ -175,7 +176,8 @@ class Speaker:
 
     def _compose(self, conn: Connection, agent: str, pending: Pending, now: int) -> None:
         book, revision = self._books[agent], self._next()
-        hashes = ensure_salt(conn, self._config, self._world)
+        ensure_salt(conn, self._config, self._world)
+        hashes = sets_of(conn, self._site)
         try:
             published = book.compose(conn, hashes, self.epoch, revision, now, self._days.is_closed)
         except ValueError as error:
