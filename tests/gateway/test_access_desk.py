@@ -57,13 +57,16 @@ def test_a_code_is_issued_anew_in_one_step(house: House) -> None:
     with write_transaction(house.engine, ["ecole"]) as conn:
         booking, first = booked(conn, house)
         extra = house.desk.extra(conn, house.site, booking, "choir")
-        second = house.desk.reissue(conn, house.site, booking)
-        assert len({first.code, second.code, extra.code, first.link, second.link}) == 5
+        silent = house.desk.issue(conn, house.site, booking, "extra", "calm", duress=True)
+        assert silent is not None
+        second, other = house.desk.reissue_all(conn, house.site, booking)
+        made = (first, second, extra, other, silent)
+        assert len({each.code for each in made}) == len({each.link for each in made}) == 5
         placed = set(conn.scalars(select(grants.c.grant)))
-        assert placed == {second.grant, extra.grant}
+        assert placed == {second.grant, other.grant, silent.grant}
         old = conn.execute(select(credentials).where(credentials.c.grant == first.grant)).one()
         assert old.rests_until == NOW + REST_MS
-        label = select(credentials.c.label).where(credentials.c.grant == extra.grant)
+        label = select(credentials.c.label).where(credentials.c.grant == other.grant)
         assert conn.scalars(label).one() == "choir"
         cancel(conn, house.site, house.desk, booking)
         assert conn.execute(select(grants)).all() == []

@@ -15,6 +15,7 @@ from sqlalchemy import select
 
 from pleintemps_gateway.access.right_rule import windows_of_right
 from pleintemps_gateway.access.service import live_grant
+from pleintemps_gateway.access.vault import link_hash
 from pleintemps_gateway.access.weeks import windows
 from pleintemps_gateway.audit.log import check
 from pleintemps_gateway.bookings.calendar_config import CalendarConfig, ClosedConfig, DayType
@@ -25,13 +26,13 @@ from pleintemps_gateway.bookings.rights import (
     end_right,
     find_right,
     list_rights,
-    rights_by_link,
+    rights_by_page,
     rights_of,
 )
 from pleintemps_gateway.bookings.site_calendar import Days, SiteCalendar
 from pleintemps_gateway.errors import BookingError, RightError
 from pleintemps_gateway.store.engine import write_transaction
-from pleintemps_gateway.store.schema import audit, credentials, grants, rights
+from pleintemps_gateway.store.schema import audit, grants, rights
 
 from .house import HOUR, NOW, House, build
 
@@ -150,10 +151,13 @@ def test_one_person_on_two_sites(house: House) -> None:
         assert rights_of(conn, "", NOW) == []
         issued = house.desk.issue_right(conn, house.site, here)
         assert issued is not None
-        link = conn.scalar(select(credentials.c.link_hash).where(credentials.c.grant == issued.grant))
-        assert [row.right for row in rights_by_link(conn, str(link), NOW)] == [here, there]
-        assert rights_by_link(conn, str(link), NOW + 60 * DAY) == []
-        assert rights_by_link(conn, "0" * 64, NOW) == []
+        link = link_hash(issued.link)
+        assert [row.right for row in rights_by_page(conn, ("ecole", "moulin"), link)] == [here]
+        for site, right in ((house.config.sites[1], there), (house.site, other)):
+            assert house.desk.issue_right(conn, site, right) is not None
+        assert [row.right for row in rights_by_page(conn, ("ecole", "moulin"), link)] == [here, there]
+        assert [row.right for row in rights_by_page(conn, ("moulin",), link)] == [there]
+        assert rights_by_page(conn, ("ecole", "moulin"), "0" * 64) == []
         listed = list_rights(conn, ("ecole",), NOW)
         assert [row.right for row in listed] == [other, here]
         row = find_right(conn, ("ecole",), here)
@@ -164,8 +168,8 @@ def test_one_person_on_two_sites(house: House) -> None:
         }
         assert date(2026, 12, 3) in days and date(2026, 12, 7) not in days
         end_right(conn, house.site, house.desk, here, "marc")
-        assert conn.execute(select(grants)).all() == []
-        assert rights_by_link(conn, str(link), NOW) == []
+        assert issued.grant not in conn.scalars(select(grants.c.grant)).all()
+        assert [row.ended for row in rights_by_page(conn, ("ecole", "moulin"), link)] == [NOW, None]
         assert [row.right for row in rights_of(conn, "ines@example.org", NOW)] == [there]
         with pytest.raises(RightError, match="ended already"):
             end_right(conn, house.site, house.desk, here)

@@ -94,6 +94,7 @@ class Life(RuleBasedStateMachine):
         self.weekly: dict[str, tuple[str, str, list[str]]] = {}
         self.one_time: dict[str, tuple[str, Right]] = {}
         self.known: set[str] = set()
+        self.silent: set[str] = set()  # under duress
         self.believed: dict[str, dict[str, Right]] = {name: {} for name in self.town.agents}
 
     def teardown(self) -> None:
@@ -152,9 +153,10 @@ class Life(RuleBasedStateMachine):
         if booking not in self.booked:
             return
         with write_transaction(self.engine, ["ecole"]) as conn:
-            issued = self.desk.reissue(conn, self.site, booking)
-        _, *others = self.booked[booking].codes
-        self.booked[booking] = self.booked[booking]._replace(codes=(*self.say(issued), *others))
+            issued = self.desk.reissue_all(conn, self.site, booking)
+        others = [code for code in self.booked[booking].codes if code in self.silent]
+        assert len(issued) + len(others) == len(self.booked[booking].codes)
+        self.booked[booking] = self.booked[booking]._replace(codes=(*self.say(*issued), *others))
 
     @rule(booking=made, duress=st.booleans())
     def one_more(self, booking: str, duress: bool) -> None:
@@ -162,8 +164,9 @@ class Life(RuleBasedStateMachine):
             return
         with write_transaction(self.engine, ["ecole"]) as conn:
             issued = self.desk.issue(conn, self.site, booking, "extra", "choir", duress=duress)
-        codes = self.booked[booking].codes
-        self.booked[booking] = self.booked[booking]._replace(codes=(*codes, *self.say(issued)))
+        codes, new = self.booked[booking].codes, self.say(issued)
+        self.silent |= set(new) if duress else set()
+        self.booked[booking] = self.booked[booking]._replace(codes=(*codes, *new))
 
     @rule(booking=made)
     def help(self, booking: str) -> None:

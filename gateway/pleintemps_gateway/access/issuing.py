@@ -43,6 +43,7 @@ class Issuer:
         kind: CredentialKind,
         doors: list[DoorConfig],
         facts: dict[str, Any],
+        page: bytes | None = None,
     ) -> Issued:
         """A new typed code, as long as the doors want that shall know it; ``facts`` are columns."""
         known = known_at_doors(conn, site.site, {door.agent for door in doors})
@@ -51,7 +52,7 @@ class Issuer:
         code = draw(self.world, digits, lambda code: self.is_taken(conn, site, code))
         hashed = hash_code(code, ensure_salt(conn, site, self.world))
         facts = {**facts, "digits": digits}
-        return self.keep(conn, site, kind.value, self.world.new_id(), code, hashed, facts)
+        return self.keep(conn, site, kind.value, self.world.new_id(), code, hashed, facts, page)
 
     def is_taken(self, conn: Connection, site: SiteConfig, text: str) -> bool:
         """Whether a credential of the site, alive or resting, has this very text."""
@@ -69,8 +70,11 @@ class Issuer:
         text: str,
         hashed: bytes,
         facts: dict[str, Any],
+        page: bytes | None = None,
     ) -> Issued:
-        """A row of ``credentials``. ``hashed`` is empty for what no door looks up."""
+        """A row of ``credentials``. ``hashed`` is empty for what no door looks up; ``page`` is the key of the
+        page that shall show it, besides the one of its own link.
+        """
         link, now = self.vault.new_link(), self.world.now()
         conn.execute(
             insert(credentials).values(
@@ -83,6 +87,7 @@ class Issuer:
                 uniqueness=self.vault.uniqueness(site.site, text),
                 encrypted_code=self.vault.encrypt_code(site.site, grant, link, text),
                 link_hash=link_hash(link),
+                paged_code=None if page is None else self.vault.seal_to_page(site.site, grant, page, text),
                 created=now,
             )
         )

@@ -13,6 +13,7 @@ from pleintemps_gateway.delivery.messages import Message
 from pleintemps_gateway.errors import BookingError
 
 from .issuing import TYPED, Issued, Issuer
+from .main_page import join_page, page_of_person
 from .placing import living, place_right
 from .purposes import TOKEN
 from .right_rule import doors_of, windows_of_right
@@ -37,8 +38,13 @@ def issue_right(
         return None
     kind = CredentialKind(right.kind)
     facts = {"right": right.right, "extended": right.extended, "duress": duress}
-    if right.kind in TYPED:
+    if right.kind in TYPED and duress:
+        # told apart: who forces a person may look at the page with them
         issued = issuer.draw(conn, site, kind, doors_of(site, right), facts)
+    elif right.kind in TYPED:
+        page = page_of_person(conn, right, issuer.world.now())
+        issued = issuer.draw(conn, site, kind, doors_of(site, right), facts, page and page.page_key)
+        join_page(conn, right, page, issued.link)
     elif card:
         text = card_text(card)
         if issuer.is_taken(conn, site, text):
@@ -61,11 +67,17 @@ def _issue_token(
     token, text = found
     start, end = token.windows[0].start, token.windows[-1].end
     facts = {"right": right.right, "extended": right.extended, "start": start, "end": end}
-    return issuer.keep(conn, site, TOKEN, token.id, text, b"", facts)
+    page = page_of_person(conn, right, issuer.world.now())
+    issued = issuer.keep(conn, site, TOKEN, token.id, text, b"", facts, page and page.page_key)
+    join_page(conn, right, page, issued.link)
+    return issued
 
 
-def message_of_right(site: SiteConfig, right: Row[Any], issued: Issued, now: int) -> Message:
-    """What its person is told: the code (a token is on its page), and the next time at which it counts."""
+def message_of_right(site: SiteConfig, right: Row[Any], issued: Issued, now: int, *, paged: bool) -> Message:
+    """What its person is told: the code (a token is on its page), and the next time at which it counts.
+
+    ``paged``: the page of an earlier message shows it too.
+    """
     ahead = [each for each in windows_of_right(right, calendar_of(site), now) if each.end > now]
     start, end = (ahead[0].start, ahead[0].end) if ahead else (right.valid_from, right.valid_until)
     return Message(
@@ -78,5 +90,8 @@ def message_of_right(site: SiteConfig, right: Row[Any], issued: Issued, now: int
         end=end,
         opens=start,
         closes=end,
+        until=right.valid_until,
+        token=right.kind == TOKEN,
+        paged=paged,
         doors=[door.door for door in doors_of(site, right)],
     )

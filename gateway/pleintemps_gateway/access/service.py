@@ -19,6 +19,7 @@ from pleintemps_gateway.errors import BookingError
 from pleintemps_gateway.store.schema import credentials, rights
 
 from .issuing import Issued, Issuer
+from .main_page import is_on_page, is_paged, open_booking_page
 from .offline_plan import due, pieces, plan_of
 from .placing import (
     PAGE_GRANTS,
@@ -117,9 +118,12 @@ class CodeDesk:
     ) -> Issued:
         facts: dict[str, Any] = {"booking": row.booking, "purpose": purpose, "label": label}
         facts |= {"duress": duress, "extended": extended}
-        issued = self._issuer.draw(
-            conn, site, CredentialKind.CODE, doors_on_way(site.doors, row.space), facts
-        )
+        # a code under duress is told apart: who forces its people may look at their page with them
+        page = None if purpose == MAIN or duress else row.page_key
+        doors = doors_on_way(site.doors, row.space)
+        issued = self._issuer.draw(conn, site, CredentialKind.CODE, doors, facts, page)
+        if purpose == MAIN:
+            open_booking_page(conn, site.site, row.booking, issued.link)
         place(conn, site, row.booking, self.world.now())
         return issued
 
@@ -131,18 +135,28 @@ class CodeDesk:
         return issued
 
     def reissue(self, conn: Connection, site: SiteConfig, booking: str) -> Issued:
-        """Another main code in one step: the old one is off every door and rests. Offline codes go with it
-        and are told anew. Raises BookingError if the booking can have no code.
+        """Another main code in one step, with all that :meth:`reissue_all` does."""
+        return self.reissue_all(conn, site, booking)[0]
+
+    def reissue_all(self, conn: Connection, site: SiteConfig, booking: str) -> list[Issued]:
+        """Other codes, the main one first, for all that the booking's page has shown; the old ones are off
+        every door and rest, and the page has another link. Offline codes go with them and are told anew.
+        Raises BookingError if the booking can have no code.
         """
         row = booking_row(conn, site.site, booking)
         if row is None or row.status != "confirmed" or row.withheld is not None:
             raise BookingError("cancelled", "this booking is unknown, cancelled or may have no code")
         now = self.world.now()
-        old = [each for each in living(conn, site.site, booking=booking) if each.purpose in (MAIN, OFFLINE)]
+        old = [each for each in living(conn, site.site, booking=booking) if is_on_page(each)]
         for credential in old:
             withdraw(conn, site, credential, now)
-        issued = self._issue(conn, site, row, MAIN)
-        self._tell(conn, site, "reissued", row, issued)
+        issued = [self._issue(conn, site, row, MAIN)]
+        self._tell(conn, site, "reissued", row, issued[0])
+        row = booking_row(conn, site.site, booking) or row  # its page is another one now
+        for each in old:
+            if each.purpose == EXTRA:
+                issued.append(self._issue(conn, site, row, EXTRA, each.label, extended=each.extended))
+                self._tell(conn, site, "reissued", row, issued[-1], label=each.label or "")
         if any(_is_offline(credential) for credential in old):
             self.offline(conn, site, booking)
         return issued
@@ -203,7 +217,8 @@ class CodeDesk:
             start, end = part.start * QUARTER_MS, part.end * QUARTER_MS
             facts = {"booking": row.booking, "purpose": OFFLINE, "start": start, "end": end, "index": index}
             facts["digits"] = len(code)
-            issued = self._issuer.keep(conn, site, CredentialKind.CODE.value, grant, code, b"", facts)
+            kind = CredentialKind.CODE.value
+            issued = self._issuer.keep(conn, site, kind, grant, code, b"", facts, row.page_key)
             self._tell(conn, site, "offline-code", row, issued, opens=start, closes=end)
             return issued
         return None
@@ -234,7 +249,8 @@ class CodeDesk:
             return None
         issued = issue_right(conn, site, self._issuer, row, card=card, signer=signer, duress=duress)
         if issued is not None and not row.kind.endswith("card"):
-            self.outbox.queue(conn, site, "code", message_of_right(site, row, issued, now))
+            paged = is_paged(conn, site.site, issued.grant)
+            self.outbox.queue(conn, site, "right", message_of_right(site, row, issued, now, paged=paged))
         return issued
 
     def _tell(
@@ -258,6 +274,7 @@ class CodeDesk:
             link=issued.link,
             label=label,
             offline=closes > 0,
+            paged=is_paged(conn, site.site, issued.grant),
             opens=opens,
             closes=closes,
         )

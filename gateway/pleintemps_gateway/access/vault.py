@@ -1,7 +1,8 @@
 """What the store keeps of a code: sealed, keyed or encrypted, never readable by itself.
 
 Keys come from the gateway's sealing key, or for the code from the secret link, by HKDF-SHA256 (RFC 5869);
-AES-256-GCM (NIST SP 800-38D) binds every value to its site and grant.
+AES-256-GCM (NIST SP 800-38D) binds every value to its site and grant. A page has an X25519 key (RFC 7748)
+whose private half comes from its link: codes made later are sealed to the public half, which opens nothing.
 """
 
 import base64
@@ -9,6 +10,7 @@ import hashlib
 import hmac
 from typing import Final
 
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -18,6 +20,7 @@ from pleintemps_contract.world import World
 LINK_BYTES: Final = 32
 SECRET_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
+_KEY_BYTES: Final = 32
 
 
 def _derive(secret: bytes, purpose: str) -> bytes:
@@ -74,6 +77,14 @@ class Vault:
         key = _derive(link.encode(), "booking code")
         return _encrypt(key, code.encode(), f"{site}/{grant}", self._world)
 
+    def seal_to_page(self, site: str, grant: str, page: bytes, code: str) -> bytes:
+        """``code`` for whoever holds the link of the page with this key: see :func:`open_on_page`."""
+        once = X25519PrivateKey.from_private_bytes(self._world.random_bytes(_KEY_BYTES))
+        shared = once.exchange(X25519PublicKey.from_public_bytes(page))
+        own = once.public_key().public_bytes_raw()
+        key = _derive(shared + own + page, "page code")
+        return own + _encrypt(key, code.encode(), f"{site}/{grant}", self._world)
+
 
 def link_hash(link: str) -> str:
     """What the store knows a link by."""
@@ -83,6 +94,22 @@ def link_hash(link: str) -> str:
 def decrypt_code(site: str, grant: str, link: str, encrypted: bytes) -> str:
     """The code, for who holds the link; raises cryptography's InvalidTag otherwise."""
     return _decrypt(_derive(link.encode(), "booking code"), encrypted, f"{site}/{grant}").decode()
+
+
+def page_key(link: str) -> bytes:
+    """The public key of the page with this link (32 bytes)."""
+    return _private(link).public_key().public_bytes_raw()
+
+
+def open_on_page(site: str, grant: str, link: str, sealed: bytes) -> str:
+    """The code that :meth:`Vault.seal_to_page` sealed; raises cryptography's InvalidTag for another page."""
+    own, rest = sealed[:_KEY_BYTES], sealed[_KEY_BYTES:]
+    shared = _private(link).exchange(X25519PublicKey.from_public_bytes(own))
+    return _decrypt(_derive(shared + own + page_key(link), "page code"), rest, f"{site}/{grant}").decode()
+
+
+def _private(link: str) -> X25519PrivateKey:
+    return X25519PrivateKey.from_private_bytes(_derive(link.encode(), "page key"))
 
 
 def _encrypt(key: bytes, value: bytes, bound_to: str, world: World) -> bytes:

@@ -13,7 +13,7 @@ from pleintemps_gateway.audit.log import record
 from pleintemps_gateway.config import SiteConfig
 from pleintemps_gateway.errors import RightError
 from pleintemps_gateway.store.changes import record_change
-from pleintemps_gateway.store.schema import credentials, rights
+from pleintemps_gateway.store.schema import rights
 
 from .right_rules import Kind, RightRule
 
@@ -99,18 +99,8 @@ def rights_of(conn: Connection, mail: str, now: int) -> list[Row[Any]]:
     return list(conn.execute(select(rights).where(living).order_by(rights.c.site, rights.c.right)).all())
 
 
-def rights_by_link(conn: Connection, link_hash: str, now: int) -> list[Row[Any]]:
-    """The living rights of whoever holds the link of one of them, that one first; empty if nobody does."""
-    query = (
-        select(rights)
-        .join(
-            credentials,
-            (credentials.c.site == rights.c.site) & (credentials.c.right == rights.c.right),
-        )
-        .where(credentials.c.link_hash == link_hash, credentials.c.rests_until.is_(None))
-    )
-    own = conn.execute(query).first()
-    if own is None or own.ended is not None or own.valid_until <= now:
-        return []
-    others = [row for row in rights_of(conn, own.mail, now) if (row.site, row.right) != (own.site, own.right)]
-    return [own, *others]
+def rights_by_page(conn: Connection, sites: Collection[str], link_hash: str) -> list[Row[Any]]:
+    """The rights on the page with this link, in the order of their sites; empty if it is nobody's."""
+    mine = rights.c.site.in_(sites) & (rights.c.page_link == link_hash)
+    query = select(rights).where(mine).order_by(rights.c.site, rights.c.valid_from, rights.c.right)
+    return list(conn.execute(query).all())

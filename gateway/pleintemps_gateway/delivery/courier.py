@@ -38,7 +38,9 @@ def pause_ms(attempts: int) -> int:
 
 def ends(message: Message, created: int) -> int:
     """When telling it is of no use any more (Unix ms): never later than the doors close."""
-    limits = (created + GIVE_UP_MS, message.closes or message.end, message.until)
+    # the next time of a right is one of many
+    last = 0 if message.right else message.closes or message.end
+    limits = (created + GIVE_UP_MS, last, message.until)
     return min(limit for limit in limits if limit)
 
 

@@ -67,6 +67,7 @@ class _Draft:
             "release-warning": self._release_warning,
             "released": self._released,
             "one-time": self._one_time,
+            "right": self._right,
         }
 
     def letter(self, template: str) -> Letter:
@@ -114,12 +115,14 @@ class _Draft:
         names = {door.door: door.name for door in self._site.doors}
         doors = ", ".join(names.get(door, door) for door in m.doors)
         place = f"{self._place()}, {self._site.name}" if self._space else self._site.name
+        opening = f.span(m.opens, m.closes, zone)
+        when = t.gettext("Next time") if m.right else t.gettext("When")
         found = [
             (t.gettext("Place"), place),
             (t.gettext("Address"), self._site.about.address),
-            (t.gettext("When"), f"{f.day(m.start, zone)}, {f.span(m.start, m.end, zone)}"),
+            (when, f"{f.day(m.start, zone)}, {f.span(m.start, m.end, zone)}"),
             (t.gettext("Doors, in order"), doors),
-            (t.gettext("The doors open for you"), f.span(m.opens, m.closes, zone) if m.closes else ""),
+            (t.gettext("The doors open for you"), "" if m.right or not m.closes else opening),
             (t.gettext("Booking number"), reference_of(m.booking)),
         ]
         return [(name, value) for name, value in found if value]
@@ -132,11 +135,14 @@ class _Draft:
     def _link_label(self) -> str:
         if self._keeps:
             return self._t.gettext("Say that you want the room")
+        if self._m.right:
+            return self._t.gettext("Your page: QR code or code, doors, help if a door does not open")
         return self._t.gettext("Your page: code, doors, help if a door does not open")
 
     def _foot(self) -> list[str]:
         t, duty = self._t, self._site.about.duty
-        lines = [t.gettext("You can always leave without a code.")]
+        lines = [t.gettext("The page of your first message shows it too.")] if self._m.paged else []
+        lines.append(t.gettext("You can always leave without a code."))
         if duty:
             lines.append(t.gettext("If a door does not open, call %(duty)s.", duty=duty))
         if self._link and not self._keeps:
@@ -251,6 +257,21 @@ class _Draft:
             t.gettext("%(place)s: code %(code)s, once, until %(until)s.", **v),
         )
 
+    def _right(self, v: dict[str, Any]) -> tuple[str, list[str], str]:
+        t = self._t
+        last = t.gettext("It counts at your times, until %(until_day)s.", **v)
+        if self._m.token:
+            return (
+                t.gettext("Your QR code for %(place)s", **v),
+                [t.gettext("Your QR code is on your page: hold it before the reader of the door."), last],
+                t.gettext("%(place)s: your QR code is on your page.", **v),
+            )
+        return (
+            t.gettext("Your code for %(place)s", **v),
+            [t.gettext("Your code is below. It is for you alone."), last],
+            t.gettext("%(place)s: code %(code)s, at your times until %(until_day)s.", **v),
+        )
+
     def _why(self) -> str:
         t = self._t
         reasons = {
@@ -265,6 +286,7 @@ class _Draft:
             ),
             "school-hours": t.gettext("The school uses the place at that time: please choose another."),
             "closed": t.gettext("The place is closed on that day: please choose another."),
+            "erased": t.gettext("What was held about you was erased, so there is no code: please call."),
         }
         return reasons.get(self._m.reason) or t.gettext("Something is missing: please call.")
 

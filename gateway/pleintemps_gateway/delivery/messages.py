@@ -16,6 +16,7 @@ TEMPLATES: Final = (
     "release-warning",
     "released",
     "one-time",
+    "right",
 )
 """Each has its texts in French and English."""
 
@@ -34,7 +35,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
     ``code`` and ``link`` are empty where they are not told anew. What is left out of ``contact``, ``space``,
     ``doors`` (slugs, from the street on), ``opens`` and ``closes`` is looked up when it is queued. ``reason``
-    is the word of a withheld code; ``until`` when a release follows, or a paper or a one-time code ends.
+    is the word of a withheld code; ``until`` when a release follows, or a paper, a right or a one-time code
+    ends. ``token``: it is a QR code, on the page; ``paged``: a page that was told before shows it too.
     """
 
     site: str
@@ -50,6 +52,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     link: str = ""
     label: str = ""
     offline: bool = False
+    token: bool = False
+    paged: bool = False
     space: str = ""
     contact: Contact | None = None
     doors: list[str] = []

@@ -147,8 +147,9 @@ def _credentials(conn: Connection, site: str, found: Found, now: int) -> tuple[i
     grants = [row.grant for row in rows]
     for grant in grants:
         mine = (credentials.c.site == site) & (credentials.c.grant == grant)
-        nothing = {"label": None, "encrypted_code": b"", "sealed_hash": b"", "link_hash": f"erased:{grant}"}
-        conn.execute(update(credentials).where(mine).values(**nothing, booking=None, right=None))
+        nothing: dict[str, Any] = {"label": None, "encrypted_code": b"", "sealed_hash": b""}
+        nothing |= {"paged_code": None, "link_hash": f"erased:{grant}", "booking": None, "right": None}
+        conn.execute(update(credentials).where(mine).values(nothing))
         record_change(conn, site, "credentials", grant, now)
     keys = event_keys(conn, site, grants)
     for start in range(0, len(keys), _CHUNK):
@@ -167,6 +168,7 @@ def _delete_of(conn: Connection, table: Any, column: Any, site: str, names: tupl
 
 def _booking(conn: Connection, site: str, row: Row[Any], vault: Vault, now: int) -> int:
     values: dict[str, Any] = {"title": "", "group": None, "override_by": None, "override_reason": None}
+    values |= {"page_key": None, "page_link": None}
     if not row.uid.startswith(GONE):
         values["uid"] = erased_uid(mark_of_uid(vault, site, row.source, row.uid))
     if row.status == "confirmed" and row.end > now:
@@ -178,10 +180,11 @@ def _booking(conn: Connection, site: str, row: Row[Any], vault: Vault, now: int)
 
 
 def _rights(conn: Connection, site: str, found: Found, now: int) -> int:
-    nobody = {"person": "", "mail": "", "phone": "", "language": "", "ended": now, "updated": now}
+    nobody: dict[str, Any] = {"person": "", "mail": "", "phone": "", "language": ""}
+    nobody |= {"page_key": None, "page_link": None, "ended": now, "updated": now}
     for right in found.rights:
         mine = (rights.c.site == site) & (rights.c.right == right)
-        conn.execute(update(rights).where(mine).values(**nobody))
+        conn.execute(update(rights).where(mine).values(nobody))
         record_change(conn, site, "rights", right, now)
     return len(found.rights)
 

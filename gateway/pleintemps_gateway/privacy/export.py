@@ -19,7 +19,18 @@ from .finding import (
 )
 
 _WITHOUT: Final = frozenset(
-    ("sealed", "sealed_hash", "encrypted_code", "uniqueness", "link_hash", "salt_id", "salt")
+    (
+        "sealed",
+        "sealed_hash",
+        "encrypted_code",
+        "paged_code",
+        "uniqueness",
+        "link_hash",
+        "page_key",
+        "page_link",
+        "salt_id",
+        "salt",
+    )
 )
 """Columns that are unreadable to everybody here, or keys."""
 

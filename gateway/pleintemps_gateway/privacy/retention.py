@@ -5,7 +5,7 @@ to be believed; nothing here looks at a clock.
 """
 
 from collections.abc import Collection
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection, delete, or_, select, update
 
@@ -27,6 +27,7 @@ def forget(conn: Connection, site: str, before: int, now: int, feeds: Collection
     _hooked(conn, site, before, feeds)
     _rights(conn, site, before)
     _credentials(conn, site, before)
+    _pages(conn, site, before)
     for each in (site, EVERY_SITE):
         erase_entries(conn, each, before=before, limit=STEP)
         conn.execute(delete(sessions).where(sessions.c.site == each, sessions.c.expires < now))
@@ -56,7 +57,16 @@ def _rights(conn: Connection, site: str, before: int) -> None:
     told = or_(rights.c.person != "", rights.c.mail != "", rights.c.phone != "")
     old = select(rights.c.right).where(rights.c.site == site, over, told).limit(STEP)
     mine = (rights.c.site == site) & rights.c.right.in_(old)
-    conn.execute(update(rights).where(mine).values(person="", mail="", phone="", language=""))
+    nobody: dict[str, Any] = {"person": "", "mail": "", "phone": "", "language": ""}
+    conn.execute(update(rights).where(mine).values(nobody | {"page_key": None, "page_link": None}))
+
+
+def _pages(conn: Connection, site: str, before: int) -> None:
+    """Of bookings that are over long enough, nobody's link shows a page."""
+    over = (bookings.c.site == site) & (bookings.c.end < before) & bookings.c.page_link.is_not(None)
+    old = select(bookings.c.booking).where(over).order_by(bookings.c.start).limit(STEP)
+    mine = (bookings.c.site == site) & bookings.c.booking.in_(old)
+    conn.execute(update(bookings).where(mine).values(page_key=None, page_link=None))
 
 
 def _credentials(conn: Connection, site: str, before: int) -> None:
@@ -71,6 +81,6 @@ def _credentials(conn: Connection, site: str, before: int) -> None:
         .order_by(credentials.c.grant)
         .limit(STEP)
     )
-    nothing = {"label": None, "encrypted_code": b"", "sealed_hash": b"", "booking": None}
+    nothing = {"label": None, "encrypted_code": b"", "sealed_hash": b"", "paged_code": None, "booking": None}
     blank = update(credentials).where(credentials.c.site == site, credentials.c.grant.in_(old))
     conn.execute(blank.values(**nothing, link_hash="expired:" + credentials.c.grant))
