@@ -35,7 +35,7 @@ def is_paged(conn: Connection, site: str, grant: str) -> bool:
 def open_booking_page(conn: Connection, site: str, booking: str, link: str) -> None:
     """Make ``link`` the page of a booking; one that it had before shows no code made from now on."""
     mine = (bookings.c.site == site) & (bookings.c.booking == booking)
-    conn.execute(update(bookings).where(mine).values(page_key=page_key(link), page_link=link_hash(link)))
+    conn.execute(update(bookings).where(mine).values(page_key=page_key(link)))
 
 
 def page_of_person(conn: Connection, right: Row[Any], now: int) -> PersonPage | None:

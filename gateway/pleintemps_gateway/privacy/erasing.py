@@ -168,7 +168,7 @@ def _delete_of(conn: Connection, table: Any, column: Any, site: str, names: tupl
 
 def _booking(conn: Connection, site: str, row: Row[Any], vault: Vault, now: int) -> int:
     values: dict[str, Any] = {"title": "", "group": None, "override_by": None, "override_reason": None}
-    values |= {"page_key": None, "page_link": None}
+    values["page_key"] = None
     if not row.uid.startswith(GONE):
         values["uid"] = erased_uid(mark_of_uid(vault, site, row.source, row.uid))
     if row.status == "confirmed" and row.end > now:

@@ -27,7 +27,6 @@ def forget(conn: Connection, site: str, before: int, now: int, feeds: Collection
     _hooked(conn, site, before, feeds)
     _rights(conn, site, before)
     _credentials(conn, site, before)
-    _pages(conn, site, before)
     for each in (site, EVERY_SITE):
         erase_entries(conn, each, before=before, limit=STEP)
         conn.execute(delete(sessions).where(sessions.c.site == each, sessions.c.expires < now))
@@ -59,14 +58,6 @@ def _rights(conn: Connection, site: str, before: int) -> None:
     mine = (rights.c.site == site) & rights.c.right.in_(old)
     nobody: dict[str, Any] = {"person": "", "mail": "", "phone": "", "language": ""}
     conn.execute(update(rights).where(mine).values(nobody | {"page_key": None, "page_link": None}))
-
-
-def _pages(conn: Connection, site: str, before: int) -> None:
-    """Of bookings that are over long enough, nobody's link shows a page."""
-    over = (bookings.c.site == site) & (bookings.c.end < before) & bookings.c.page_link.is_not(None)
-    old = select(bookings.c.booking).where(over).order_by(bookings.c.start).limit(STEP)
-    mine = (bookings.c.site == site) & bookings.c.booking.in_(old)
-    conn.execute(update(bookings).where(mine).values(page_key=None, page_link=None))
 
 
 def _credentials(conn: Connection, site: str, before: int) -> None:

@@ -41,13 +41,10 @@ bookings = Table(
     Column("warned", Ms),  # nobody was there, and they were told that the space would be released
     Column("kept", Ms),  # they, or a caretaker, said that it was wanted
     Column("amplified", Boolean, nullable=False, server_default=false()),  # music through loudspeakers
-    # of its page: what later codes are sealed to, and the link as a hash
-    Column("page_key", LargeBinary),
-    Column("page_link", String(64)),
+    Column("page_key", LargeBinary),  # of the link of its main code: what later codes are sealed to
     PrimaryKeyConstraint("site", "booking"),
     Index("bookings_by_uid", "site", "source", "uid", unique=True),
     Index("bookings_by_time", "site", "start"),
-    Index("bookings_by_page", "site", "page_link"),
 )
 
 # Who is told about a booking: of its source, or of the form it was made with. Erased with the booking.
@@ -101,7 +98,7 @@ rights = Table(
     Column("valid_until", Ms, nullable=False),
     Column("ended", Ms),
     Column("updated", Ms, nullable=False),
-    # as of a booking; the rights of one person, on whatever site, share a page
+    # the rights of one person, on whatever site, share a page: its key, and its link as a hash
     Column("page_key", LargeBinary),
     Column("page_link", String(64)),
     PrimaryKeyConstraint("site", "right"),

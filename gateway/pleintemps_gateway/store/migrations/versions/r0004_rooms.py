@@ -43,6 +43,7 @@ def upgrade() -> None:
         sa.Column("day_ms", sa.BigInteger(), nullable=False),
         sa.Column("night_ms", sa.BigInteger(), nullable=False),
         sa.Column("emergence_db", sa.Float(), nullable=True),
+        sa.Column("counted_to", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("site", "space", "day"),
     )
     op.create_table(
@@ -68,12 +69,16 @@ def upgrade() -> None:
     )
     op.add_column("bookings", sa.Column("amplified", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.add_column("salts", sa.Column("made", sa.BigInteger(), server_default="0", nullable=False))
+    op.add_column("spaces", sa.Column("level_range", sa.Integer(), nullable=True))
+    op.add_column("spaces", sa.Column("background_db", sa.Float(), nullable=True))
+    op.add_column("spaces", sa.Column("emergence_db", sa.Float(), nullable=True))
+    op.add_column("spaces", sa.Column("warned_at", sa.BigInteger(), nullable=True))
     op.add_column("usage", sa.Column("revision", sa.Integer(), server_default="0", nullable=False))
     op.add_column("usage", sa.Column("confidence", sa.Float(), nullable=True))
     op.add_column("usage", sa.Column("evidence", sa.String(length=200), server_default="", nullable=False))
     op.add_column("usage", sa.Column("people", sa.Integer(), nullable=True))
     for table in ("bookings", "rights"):
         op.add_column(table, sa.Column("page_key", sa.LargeBinary(), nullable=True))
-        op.add_column(table, sa.Column("page_link", sa.String(length=64), nullable=True))
-        op.create_index(f"{table}_by_page", table, ["site", "page_link"], unique=False)
+    op.add_column("rights", sa.Column("page_link", sa.String(length=64), nullable=True))
+    op.create_index("rights_by_page", "rights", ["site", "page_link"], unique=False)
     op.add_column("credentials", sa.Column("paged_code", sa.LargeBinary(), nullable=True))
