@@ -2,10 +2,11 @@
 rights, and what to say of doors whose codes are too easy to guess.
 """
 
+from collections.abc import Collection
 from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Row, and_, select
+from sqlalchemy import Connection, Row, and_, select, true
 
 from pleintemps_gateway.config import SiteConfig
 from pleintemps_gateway.store.schema import agents, bookings, credentials, rights
@@ -39,9 +40,11 @@ def easy_doors(conn: Connection, site: SiteConfig) -> list[EasyDoor]:
     return [each for each in found if each.odds > Fraction(site.codes.guess)]
 
 
-def needing_offline(conn: Connection, site: SiteConfig, now: int) -> list[str]:
-    """Bookings for which an offline code has to be told now, the next first: their doors open within two
-    hours, and one that could check such a code lacks the grant.
+def needing_offline(
+    conn: Connection, site: SiteConfig, now: int, among: Collection[str] | None = None
+) -> list[str]:
+    """Bookings (of ``among``, if given) for which an offline code has to be told now, the next first: their
+    doors open within two hours, and one that could check such a code lacks the grant.
     """
     spaces = plan_of(site).spaces
     query = (
@@ -62,10 +65,13 @@ def needing_offline(conn: Connection, site: SiteConfig, now: int) -> list[str]:
             bookings.c.space.in_(sorted(spaces)),
             bookings.c.start <= now + DUE_MS,
             bookings.c.end > now - round(site.rules.tail_s * 1000),
+            true() if among is None else bookings.c.booking.in_(sorted(among)),
         )
         .order_by(bookings.c.start)
     )
     near = {row.booking: row for row in conn.execute(query)}
+    if not near:
+        return []
     reports = codes_on_doors(conn, site, list(near), now)
     holding = select(agents.c.agent).where(agents.c.site == site.site, agents.c.grants_epoch.is_not(None))
     with_keys = set(conn.execute(holding).scalars())
@@ -88,9 +94,11 @@ def _is_untold(conn: Connection, site: SiteConfig, booking: Row[Any], now: int) 
     return any(part not in told for part in due(pieces(times_of(site, booking)), booking.start, now))
 
 
-def without_credential(conn: Connection, site: SiteConfig, now: int) -> list[str]:
-    """Rights that count and have no credential, or a token that lasts less than a week; cards are told by
-    hand.
+def without_credential(
+    conn: Connection, site: SiteConfig, now: int, among: Collection[str] | None = None
+) -> list[str]:
+    """Rights (of ``among``, if given) that count and have no credential, or a token that lasts less than a
+    week; cards are told by hand.
     """
     has = (
         select(credentials.c.grant)
@@ -108,5 +116,6 @@ def without_credential(conn: Connection, site: SiteConfig, now: int) -> list[str
         rights.c.ended.is_(None),
         rights.c.valid_until > now,
         ~has,
+        true() if among is None else rights.c.right.in_(sorted(among)),
     )
     return [str(right) for right in conn.execute(query.limit(_STEP)).scalars()]

@@ -2,11 +2,11 @@
 ``write_transaction``.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, true, update
 
 from pleintemps_contract.gateway_messages import Window
 from pleintemps_contract.offline import QUARTER_MS, OfflineWindow, code_id
@@ -231,8 +231,16 @@ def free_ended(conn: Connection, site: SiteConfig, now: int) -> int:
     return len(found)
 
 
-def without_code(conn: Connection, site: SiteConfig, now: int, limit: int = _STEP) -> list[str]:
-    """Confirmed bookings that may have a code and have none, the nearest first, until their doors close."""
+def without_code(
+    conn: Connection,
+    site: SiteConfig,
+    now: int,
+    limit: int = _STEP,
+    among: Collection[str] | None = None,
+) -> list[str]:
+    """Confirmed bookings (of ``among``, if given) that may have a code and have none, the nearest first,
+    until their doors close.
+    """
     has_code = (
         select(credentials.c.grant)
         .where(
@@ -251,6 +259,7 @@ def without_code(conn: Connection, site: SiteConfig, now: int, limit: int = _STE
             bookings.c.withheld.is_(None),
             bookings.c.end > now - round(site.rules.tail_s * 1000),
             ~has_code,
+            true() if among is None else bookings.c.booking.in_(sorted(among)),
         )
         .order_by(bookings.c.start)
         .limit(limit)

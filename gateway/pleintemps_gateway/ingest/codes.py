@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, Engine
 
@@ -17,9 +17,21 @@ from pleintemps_gateway.errors import CodesExhaustedError
 from pleintemps_gateway.store.writer import Writer
 
 _WARN_MS: Final = 600_000
+_MANY: Final = 200
+"""So many that changed at once are not named one by one."""
 Job = Callable[[Connection], Issued | None]
 
 _log = logging.getLogger(__name__)
+
+
+class _Changed(NamedTuple):
+    """Names of what has changed since the last look."""
+
+    bookings: frozenset[str] = frozenset()
+    rights: frozenset[str] = frozenset()
+
+
+_NOTHING: Final = _Changed()
 
 
 class CodeKeeper:
@@ -41,14 +53,35 @@ class CodeKeeper:
         self._signer = signer
         self._easy: frozenset[str] = frozenset()
         self._warned: int | None = None
+        self._woken = asyncio.Event()
+        self._changed: _Changed | None = None
+
+    def wake(self, bookings: Collection[str], rights: Collection[str]) -> None:
+        """Look at what has changed; what else is due is found by :meth:`wake_for_all`, once a minute."""
+        if self._changed is not None and (bookings or rights):
+            own, entitled = self._changed
+            changed = _Changed(own.union(bookings), entitled.union(rights))
+            self._changed = None if max(map(len, changed)) > _MANY else changed
+            self._woken.set()
+
+    def wake_for_all(self) -> None:
+        self._changed = None
+        self._woken.set()
 
     async def run(self) -> None:
-        """Issue what is missing now; warn of doors that are easy to guess."""
+        """Issue what is missing, first of everything, whenever something has changed; until cancelled."""
+        while True:
+            self._woken.clear()
+            changed, self._changed = self._changed, _NOTHING
+            await self._issue(changed)
+            await self._woken.wait()
+
+    async def _issue(self, changed: "_Changed | None") -> None:
         now = self._desk.world.monotonic()
         if self._warned is None or now >= self._warned + _WARN_MS:
             self._warned = now
             self._warn(await asyncio.to_thread(self._easy_doors))
-        for job in await asyncio.to_thread(self._look):
+        for job in await asyncio.to_thread(self._look, changed):
             try:
                 await asyncio.wrap_future(self._writer.submit(job))
             except CodesExhaustedError as error:
@@ -59,19 +92,21 @@ class CodeKeeper:
         with self._engine.connect() as conn:
             return easy_doors(conn, self._site)
 
-    def _look(self) -> list[Job]:
+    def _look(self, changed: "_Changed | None") -> list[Job]:
         desk, site, now = self._desk, self._site, self._desk.world.now()
+        some, entitled = (None, None) if changed is None else changed
         with self._engine.connect() as conn:
             jobs: list[Job] = [
-                partial(desk.issue, site=site, booking=booking) for booking in without_code(conn, site, now)
+                partial(desk.issue, site=site, booking=booking)
+                for booking in without_code(conn, site, now, among=some)
             ]
             jobs += [
                 partial(desk.issue_right, site=site, right=right, signer=self._signer())
-                for right in without_credential(conn, site, now)
+                for right in without_credential(conn, site, now, entitled)
             ]
             jobs += [
                 partial(desk.offline, site=site, booking=booking)
-                for booking in needing_offline(conn, site, now)
+                for booking in needing_offline(conn, site, now, some)
             ]
             return jobs
 

@@ -85,7 +85,10 @@ class Ingest:
         channels = channels_of(config, world)
         self._courier = Courier(self._engine, self._writer, channels, keys.sealing, names, world)
         self._signing = keys.signing
-        self._codes = asyncio.Event()
+        self._keepers = {
+            site.site: CodeKeeper(site, self._desk, self._engine, self._writer, lambda: self._signing.signer)
+            for site in config.sites
+        }
         self._told = {
             (site.site, feed.feed): asyncio.Event() for site in config.sites for feed in site.sources
         }
@@ -105,8 +108,9 @@ class Ingest:
     async def _work(self, stop: asyncio.Event) -> None:
         await self._do(lambda _conn: None)  # composes the first grants: what is wrong with keys shows here
         self._session.start()
-        jobs: list[Awaitable[None]] = [self._ticking(), self._following(), self._issuing()]
+        jobs: list[Awaitable[None]] = [self._ticking(), self._following()]
         jobs += [self._watching(stop), self._courier.run()]
+        jobs += [keeper.run() for keeper in self._keepers.values()]
         for site in self._config.sites:
             jobs += [self._feeding(feed, self._memory.sites[site.site]) for feed in site.sources]
         if self._series:
@@ -191,13 +195,13 @@ class Ingest:
             for judge in judges:
                 if judge.is_due():
                     await self._do(judge.run)
-                    self._codes.set()
             if now >= kept + _KEEP_HOUSE_MS:
                 kept = now
                 for keeper in keepers:
                     await self._do(keeper.run)
                 await self._do(self._sign_logs)
-                self._codes.set()
+                for codes in self._keepers.values():
+                    codes.wake_for_all()
             await self._world.sleep_until(now + _TICK_MS)
 
     def _sign_logs(self, conn: Connection) -> None:
@@ -225,8 +229,9 @@ class Ingest:
         while True:
             for site in self._memory.sites.values():
                 behind = await asyncio.to_thread(self._last, site.site) > site.followed
-                if behind and await asyncio.wrap_future(self._writer.submit(site.follow)):
-                    self._codes.set()
+                if behind:
+                    found = await asyncio.wrap_future(self._writer.submit(site.follow))
+                    self._keepers[site.site].wake(found.bookings, found.rights)
                 for feed in site.take_hooked():
                     if told := self._told.get((site.site, feed)):
                         told.set()
@@ -239,25 +244,13 @@ class Ingest:
         with self._engine.connect() as conn:
             return last_change(conn, site)
 
-    async def _issuing(self) -> None:
-        keepers = [
-            CodeKeeper(site, self._desk, self._engine, self._writer, lambda: self._signing.signer)
-            for site in self._config.sites
-        ]
-        while True:
-            self._codes.clear()
-            for keeper in keepers:
-                await keeper.run()
-            await self._codes.wait()
-
     async def _feeding(self, feed: SourceConfig, memory: SiteMemory) -> None:
         follower = FeedFollower(feed, memory, self._writer, self._desk)
         told = self._told[memory.site, feed.feed]
         while True:
             told.clear()  # before the poll: what is told meanwhile is read at once after it
             due = self._world.monotonic() + round(feed.poll_s * 1000)
-            if await follower.poll():
-                self._codes.set()
+            await follower.poll()
             waits = [asyncio.ensure_future(each) for each in (self._world.sleep_until(due), told.wait())]
             try:
                 done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)

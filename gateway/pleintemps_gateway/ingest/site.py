@@ -3,7 +3,7 @@
 All calls come from the writer's thread. The state follows the store: after a roll-back it is read anew.
 """
 
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, select
@@ -24,7 +24,6 @@ from pleintemps_contract.topics import Channel, Topic
 from pleintemps_contract.wire import decode_agent
 from pleintemps_contract.world import World
 from pleintemps_gateway.access.vault import Vault
-from pleintemps_gateway.alerts.records import AlertKind
 from pleintemps_gateway.bookings.calendars import calendar_of
 from pleintemps_gateway.bookings.sources.registry import HORIZON_MS
 from pleintemps_gateway.config import SiteConfig
@@ -32,26 +31,25 @@ from pleintemps_gateway.engine import SiteEngine
 from pleintemps_gateway.series.tap import SiteTap
 from pleintemps_gateway.series.writer import SeriesSink
 from pleintemps_gateway.signing import Signing
-from pleintemps_gateway.store.changes import changes_since, last_change
-from pleintemps_gateway.store.schema import alerts, bookings, deliveries, journals
+from pleintemps_gateway.store.changes import last_change
+from pleintemps_gateway.store.schema import journals
 
 from .agents import AgentBook
 from .clean import clean
 from .doors import DoorBook
+from .following import Followed, follow
 from .journals import Accepted, Mark, Refused, advance
 from .outputs import persist
 from .panels import FOREIGN, PanelBook
 from .pending import Pending, Question, ReceiptKey
 from .refusals import RefusalCounts, reason_of
 from .series import SeriesBook
-from .snapshot import alert_of, booking_of, read_bookings, read_snapshot
+from .snapshot import read_bookings, read_snapshot
 from .speaker import Speaker
 
 UNKNOWN_AGENTS: Final = "unknown agents"
 MAX_JOURNALS: Final = 64
 """Journals of one agent: each is a new card or a new folder, not a habit."""
-FOLLOWED: Final = ("alerts", "bookings", "commands", "deliveries", "grants", "hooked")
-"""Tables that other processes write for us."""
 _TICK_MS: Final = 1_000
 _CLEANED: Final = "control characters in a text, replaced by blanks"
 _NO_JOURNAL: Final = "0" * 32
@@ -166,42 +164,12 @@ class SiteMemory:
         self.engine.on_key(signing.wanted, len(signing.announced) > 1)
         self.speaker.sign_with(signing)
 
-    def follow(self, conn: Connection) -> bool:
-        """Take notice of what other processes have written since; whether bookings changed."""
-        keys: dict[str, set[str]] = {}
-        for kind, key in changes_since(conn, self.site, self.followed, FOLLOWED):
-            keys.setdefault(kind, set()).add(key)
-        self.followed = last_change(conn, self.site)
-        if found := keys.get("bookings"):
-            mine = bookings.c.site == self.site
-            named = select(bookings).where(mine, bookings.c.booking.in_(sorted(found)))
-            changed = [booking_of(row) for row in conn.execute(named)]
-            self.engine.on_bookings(changed)
-            self.speaker.bookings_changed(changed)
-        if found := keys.get("alerts"):
-            told = (alerts.c.site == self.site) & alerts.c.alert.in_(sorted(found))
-            calls = told & (alerts.c.kind == AlertKind.HELP.value) & (alerts.c.state == "open")
-            for row in conn.execute(select(alerts).where(calls)):
-                self.engine.on_called(alert_of(row))
-            for row in conn.execute(select(alerts).where(told, alerts.c.state == "acknowledged")):
-                at, by = row.acknowledged or self.world.now(), row.acknowledged_by or ""
-                self.engine.on_acknowledged(row.alert, at, by, row.comment)
-            erased = told & (alerts.c.state != "resolved") & alerts.c.facts.contains(':""')
-            for row in conn.execute(select(alerts).where(erased)):
-                facts = msgspec.json.decode(row.facts, type=dict[str, Any])
-                self.engine.on_blanked(row.alert, [name for name, value in facts.items() if value == ""])
-        self._hooked |= keys.get("hooked", set())
-        if found := keys.get("deliveries"):
-            mine = (deliveries.c.site == self.site) & deliveries.c.delivery.in_(sorted(found))
-            for row in conn.execute(select(deliveries).where(mine, deliveries.c.state != "queued")):
-                error = (row.error or "") if row.state == "failed" else None
-                about = row.booking or row.right or row.delivery
-                self.engine.on_delivery(about, row.template, row.channel, error)
-        if "commands" in keys:
-            self.speaker.commands_changed()
-        for key in keys.get("grants", ()):
-            self.speaker.grants_changed(key.partition("/")[0])
-        return "bookings" in keys
+    def follow(self, conn: Connection) -> Followed:
+        """Take notice of what other processes have written since."""
+        found = follow(conn, self.site, self.engine, self.speaker, self.followed, self.world.now())
+        self.followed = found.through
+        self._hooked |= found.hooked
+        return found
 
     # --- messages -------------------------------------------------------------------------------------
 
