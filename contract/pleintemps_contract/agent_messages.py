@@ -97,6 +97,13 @@ class PanelInfo(Struct, frozen=True, kw_only=True):
     ready: bool
 
 
+class SignalInfo(Struct, frozen=True, kw_only=True):
+    """A light or sign that tells the people in a space that they are too loud."""
+
+    signal: Slug
+    on: bool
+
+
 class JournalPosition(Struct, frozen=True, kw_only=True):
     """``first`` is the oldest sequence still held, ``next`` the one that the next record gets."""
 
@@ -131,6 +138,7 @@ class Birth(Struct, frozen=True, kw_only=True, omit_defaults=True):
     grants: GrantsHeld | None = None
     storage: Annotated[list[StorageInfo], Meta(max_length=4)] = []
     panels: Annotated[list[PanelInfo], Meta(max_length=16)] = []
+    signals: Annotated[list[SignalInfo], Meta(max_length=64)] = []
     keys: Annotated[list[KeyId], Meta(max_length=2)] = []
     certificate_until: UnixMs | None = None
 
@@ -270,6 +278,26 @@ class PanelRefused(Struct, frozen=True, kw_only=True, tag="panel-refused"):
     reference: HexId | None = None
 
 
+class SignalCause(StrEnum):
+    """``too-long``: nobody has said again in time that it is still wanted."""
+
+    START = "start"
+    COMMAND = "command"
+    TOO_LONG = "too-long"
+    STOP = "stop"
+    FAULT = "fault"
+
+
+class SignalChanged(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="signal"):
+    """A warning signal of ``space`` goes on or off; ``reference`` is the command that asked for it."""
+
+    signal: Slug
+    space: Slug
+    on: bool
+    cause: SignalCause
+    reference: HexId | None = None
+
+
 class JournalReplaced(Struct, frozen=True, kw_only=True, tag="journal-replaced"):
     """First record of a journal that was begun because the one before could not be used."""
 
@@ -318,6 +346,7 @@ Event = (
     | FreeOpeningChanged
     | PanelChanged
     | PanelRefused
+    | SignalChanged
     | JournalReplaced
     | DeviceHealth
     | LateCommit

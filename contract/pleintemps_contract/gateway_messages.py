@@ -160,8 +160,8 @@ class GrantsManifest(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Command(Struct, frozen=True, kw_only=True):
-    """One act at one door (or intrusion panel). ``boot`` and ``counter`` make it work once without any
-    clock.
+    """One act at one door (or intrusion panel, or warning signal). ``boot`` and ``counter`` make it work
+    once without any clock.
     """
 
     epoch: Epoch

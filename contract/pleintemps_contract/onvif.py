@@ -34,10 +34,10 @@ class DoorAlarm(StrEnum):
 
 
 class DoorAction(StrEnum):
-    """What a command may ask of a door; the last three are not ONVIF's.
+    """What a command may ask of a door; the last five are not ONVIF's.
 
     ConfirmFireReset is the person's word after a fire alarm, once the panel is reset. The two of the
-    intrusion panel name a panel in the place of the door.
+    intrusion panel and the two of the warning signal name a panel, a signal in the place of the door.
     """
 
     ACCESS = "AccessDoor"
@@ -51,3 +51,5 @@ class DoorAction(StrEnum):
     CONFIRM_FIRE_RESET = "ConfirmFireReset"
     SET_PANEL = "SetIntrusionPanel"
     UNSET_PANEL = "UnsetIntrusionPanel"
+    SIGNAL_ON = "SignalOn"
+    SIGNAL_OFF = "SignalOff"

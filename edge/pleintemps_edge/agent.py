@@ -50,6 +50,7 @@ from .panel import PanelKeeper
 from .routing import Readers, Router
 from .rtc import LinuxRtc, Rtc
 from .rtc import kept as verified_at
+from .signals import SignalKeeper
 from .status import Status, telling
 from .systemd.notify import Notifier
 
@@ -117,6 +118,18 @@ class Agent:
             )
             for panel in config.panels
         }
+        self._signals = {
+            signal.signal: SignalKeeper(
+                signal.signal,
+                signal.space,
+                round(signal.max_on_s * 1000),
+                self._devices.signals[signal.device],
+                world,
+                self._events,
+                self._events.state(SignalKeeper.state_key(signal.signal)),
+            )
+            for signal in config.signals
+        }
         self._metering = Metering(self._devices.series, self._samples, world, self._clock.read, self.boot)
         inbox = Inbox(config.site, config.agent, keys.trusted)
         self._desk = Desk(
@@ -162,6 +175,7 @@ class Agent:
             streams=self._link,
             respond=self._link.respond,
             panels=self._panels,
+            signals=self._signals,
             receipted=self._desk.receipted,
         )
         for journal in (self._events, self._samples):
@@ -194,6 +208,8 @@ class Agent:
                 group.create_task(keeper.run())
             for panel in self._panels.values():
                 group.create_task(panel.run())
+            for signal in self._signals.values():
+                group.create_task(signal.run())
             for device in self._devices.observers:
                 group.create_task(device.run(self._router.observe), name=device.device)
             if self._building is not None:
@@ -210,6 +226,8 @@ class Agent:
         self._router.close()
         for keeper in self._doors.values():
             keeper.secure()
+        for signal in self._signals.values():
+            signal.end()
         await self._link.farewell()
         running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -337,6 +355,7 @@ class Agent:
             keys=self._office.keys,
             certificate_until=certificate_until(self._own_keys),
             panels=[keeper.info for keeper in self._panels.values()],
+            signals=[keeper.info for keeper in self._signals.values()],
             storage=[*self._events.storage, *self._samples.storage],
         )
 

@@ -155,6 +155,17 @@ class PanelConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     doors: Annotated[list[Slug], Meta(min_length=1, max_length=64)]
 
 
+class SignalConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A light or sign behind ``device`` that warns the people in ``space``. It goes out after ``max_on_s``
+    unless the gateway says again that it is wanted, which it does every four minutes.
+    """
+
+    signal: Slug
+    device: Slug
+    space: Slug
+    max_on_s: Annotated[float, Meta(ge=300, le=14_400)] = 900
+
+
 class EdgeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file. Paths are relative to its folder."""
 
@@ -170,6 +181,7 @@ class EdgeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     doors: Annotated[list[DoorConfig], Meta(max_length=64)] = field(default_factory=list)
     building: BuildingConfig | None = None
     panels: Annotated[list[PanelConfig], Meta(max_length=16)] = field(default_factory=list)
+    signals: Annotated[list[SignalConfig], Meta(max_length=64)] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for key, path in (("keys", self.keys), ("state", self.state), ("clock.rtc", self.clock.rtc)):
@@ -316,6 +328,14 @@ def _door_problems(config: EdgeConfig) -> Iterator[str]:
                 yield f"{where}: doors: there is no door {name!r}"
             elif contacts[name] is None:
                 yield f"{where}: doors: {name!r} has no contact, so nobody knows whether it is shut"
+    for signal in config.signals:
+        where = f"signal {signal.signal}"
+        if signal.signal in doors:
+            yield f"signals: {signal.signal!r} is the name of a door, a panel or another signal"
+        doors.add(signal.signal)
+        lights: list[Use] = [("signal", signal.device)]
+        yield from _served(config, where, lights)
+        yield from _taken(where, signal.signal, lights, users)
 
 
 Use = tuple[registry.Serves, str | None]

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, TypeGuard
 
 from .drivers import registry
-from .drivers.base import Driver, Lock, Panel, Reader, SeriesSpec
+from .drivers.base import Driver, Lock, Panel, Reader, SeriesSpec, Signal
 from .drivers.registry import Made
 
 
@@ -19,6 +19,10 @@ def _is_reader(device: Made) -> TypeGuard[Reader]:
 
 def _is_panel(device: Made) -> TypeGuard[Panel]:
     return hasattr(device, "unset")
+
+
+def _is_signal(device: Made) -> TypeGuard[Signal]:
+    return hasattr(device, "warn")
 
 
 def _is_driver(device: Made) -> TypeGuard[Driver]:
@@ -39,6 +43,7 @@ class Devices:
         self.locks: dict[str, Lock] = {}
         self.readers: dict[str, Reader] = {}
         self.panels: dict[str, Panel] = {}
+        self.signals: dict[str, Signal] = {}
         for table in tables:
             device = registry.build(table, replace(context, idle=table["device"] in holding))
             self.drivers[device.device] = str(table["driver"])
@@ -50,6 +55,8 @@ class Devices:
                 self.readers[device.device] = device
             if _is_panel(device):
                 self.panels[device.device] = device
+            if _is_signal(device):
+                self.signals[device.device] = device
 
     @property
     def series(self) -> list[SeriesSpec]:

@@ -3,7 +3,7 @@
     EdgeError
     ├── SetupError (ValueError)           configuration, keys or board do not fit together; names the key
     ├── StateError (OSError)              the state folder or one of its databases cannot be used
-    ├── LockError (OSError)               a lock cannot be told what to do; its door says so and tries again
+    ├── LockError (OSError)               a lock or a warning light does not obey; its keeper says so
     └── NotRunningError (ConnectionError) no agent answers who asks for its status
 
 All of them say that the outside did wrong; what we did wrong stays a plain Python error.
@@ -27,7 +27,7 @@ class StateError(EdgeError, OSError):
 
 
 class LockError(EdgeError, OSError):
-    """The output of a lock does not obey; the message names the device."""
+    """The output of a lock or a warning light does not obey; the message names the device."""
 
 
 class NotRunningError(EdgeError, ConnectionError):

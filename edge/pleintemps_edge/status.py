@@ -24,6 +24,7 @@ from pleintemps_contract.agent_messages import (
     JournalPosition,
     PanelInfo,
     PanelState,
+    SignalInfo,
     StorageInfo,
 )
 from pleintemps_contract.logs import line
@@ -51,6 +52,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     doors: list[DoorInfo]
     devices: list[DeviceInfo]
     panels: list[PanelInfo]
+    signals: list[SignalInfo]
     storage: list[StorageInfo]
     journals: list[JournalPosition]
     grants: GrantsHeld | None
@@ -70,6 +72,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
             doors=birth.doors,
             devices=birth.devices,
             panels=birth.panels,
+            signals=birth.signals,
             storage=birth.storage,
             journals=birth.journals,
             grants=birth.grants,
@@ -116,6 +119,7 @@ def describe(status: Status) -> str:
         fire = ", fire" if door.fire else ""
         lines.append(f"door     {door.door}: {door.mode}, {door.physical}, lock {door.lock}{fire}")
     lines += [f"panel    {panel.panel}: {panel.state}" for panel in status.panels]
+    lines += [f"signal   {signal.signal}: {'on' if signal.on else 'off'}" for signal in status.signals]
     lines += [f"device   {device.device} ({device.driver}): {device.health}" for device in status.devices]
     lines += [f"storage  {storage.stream}: {storage.health}" for storage in status.storage]
     lines += [f"journal  {each.stream}: {each.next - each.first} waiting" for each in status.journals]

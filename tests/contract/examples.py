@@ -52,6 +52,9 @@ EVENTS: Final[list[a.Event]] = [
     a.FreeOpeningChanged(door="gate", active=True, reference=GRANT),
     a.PanelChanged(panel="alarm", state=a.PanelState.UNSET, reference=GRANT),
     a.PanelRefused(panel="alarm", reason="the gate is open", reference=COMMAND),
+    a.SignalChanged(
+        signal="hall-light", space="hall", on=True, cause=a.SignalCause.COMMAND, reference=COMMAND
+    ),
     a.JournalReplaced(stream=a.Stream.EVENTS, reason="file is not a database"),
     a.DeviceHealth(device="hall-radar", health=a.Health.ERROR, detail="port vanished"),
     a.LateCommit(door="gate", waited_ms=80),
@@ -126,6 +129,7 @@ AGENT: Final[dict[str, tuple[Topic, AgentMessage]]] = {
             journals=[],
             storage=[a.StorageInfo(stream=a.Stream.EVENTS, health=a.Health.ERROR, detail="disk is full")],
             panels=[a.PanelInfo(panel="alarm", state=a.PanelState.SET, ready=True)],
+            signals=[a.SignalInfo(signal="hall-light", on=True)],
             keys=[SIGNER.kid],
             certificate_until=T + 86_400_000,
         ),
@@ -246,6 +250,20 @@ GATEWAY: Final[dict[str, tuple[Topic, GatewayMessage]]] = {
             expires=T + 15_000,
             boot=BOOT,
             counter=1,
+        ),
+    ),
+    "command-signal": (
+        _of(Channel.COMMAND),
+        g.Command(
+            epoch=7,
+            revision=8,
+            id=COMMAND,
+            door="hall-light",
+            action=DoorAction.SIGNAL_ON,
+            issued=T,
+            expires=T + 15_000,
+            boot=BOOT,
+            counter=2,
         ),
     ),
     "config": (

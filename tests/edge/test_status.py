@@ -17,6 +17,7 @@ from pleintemps_contract.agent_messages import (
     JournalPosition,
     PanelInfo,
     PanelState,
+    SignalInfo,
     StorageInfo,
     Stream,
 )
@@ -44,6 +45,7 @@ WELL = Status(
     ],
     devices=[DeviceInfo(device="hall-pir", driver="pir", health=Health.OK)],
     panels=[PanelInfo(panel="alarm", state=PanelState.UNSET, ready=True)],
+    signals=[SignalInfo(signal="hall-light", on=True)],
     storage=[StorageInfo(stream=Stream.EVENTS, health=Health.OK)],
     journals=[JournalPosition(journal="a" * 32, stream=Stream.EVENTS, first=3, next=10)],
     grants=GrantsHeld(epoch=7, revision=3, grants=40),
@@ -87,6 +89,7 @@ def test_a_person_can_read_it() -> None:
         "line     up",
         "door     hall: Locked, Closed, lock Locked",
         "panel    alarm: unset",
+        "signal   hall-light: on",
         "device   hall-pir (pir): ok",
         "storage  events: ok",
         "journal  events: 7 waiting",

@@ -250,6 +250,16 @@ class Panel(Protocol):
         """Ask the panel to disarm."""
 
 
+class Signal(Protocol):
+    """A light or sign that warns the people in a room. Made dark."""
+
+    @property
+    def device(self) -> str: ...
+
+    def warn(self, on: bool) -> None:
+        """Light it, or make it dark; raises LockError if the output does not obey."""
+
+
 class Building(Protocol):
     """The building's own MQTT broker, for locks that speak MQTT themselves. On the event loop only."""
 

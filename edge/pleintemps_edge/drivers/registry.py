@@ -16,7 +16,7 @@ from pleintemps_contract.errors import ConfigError
 from pleintemps_contract.identifiers import Slug
 from pleintemps_contract.world import SystemWorld, World
 
-from .base import Building, Driver, Lock, Panel
+from .base import Building, Driver, Lock, Panel, Signal
 
 
 class DeviceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -66,10 +66,10 @@ class Context:
         return self.base / name
 
 
-Serves = Literal["lock", "contact", "readers", "exit", "fire", "lockdown", "panel"]
-"""The keys of a ``[[doors]]`` or ``[[panels]]`` table that name devices."""
+Serves = Literal["lock", "contact", "readers", "exit", "fire", "lockdown", "panel", "signal"]
+"""The keys of a ``[[doors]]``, ``[[panels]]`` or ``[[signals]]`` table that name devices."""
 
-Made = Driver | Lock | Panel
+Made = Driver | Lock | Panel | Signal
 
 C = TypeVar("C", bound=DeviceConfig)
 

@@ -18,6 +18,8 @@ from .inbox import Reason
 
 PANEL_ACTIONS: Final = frozenset({DoorAction.SET_PANEL, DoorAction.UNSET_PANEL})
 """Those that name a panel in the place of the door."""
+SIGNAL_ACTIONS: Final = frozenset({DoorAction.SIGNAL_ON, DoorAction.SIGNAL_OFF})
+"""Those that name a warning signal."""
 _FAULTS: Final = {Reason.RETAINED: CommandRefusal.RETAINED, Reason.OLD_EPOCH: CommandRefusal.OLD_EPOCH}
 
 
@@ -28,6 +30,7 @@ class CommandGuard:
     boot: str
     doors: Container[str]
     panels: Container[str] = ()
+    signals: Container[str] = ()
     counter: int = 0
 
     def judge(self, command: Command, fault: Reason | None, now: int | None) -> CommandRefusal | None:
@@ -39,8 +42,13 @@ class CommandGuard:
         if command.counter <= self.counter:
             return CommandRefusal.REPEATED
         self.counter = command.counter
-        if command.door not in (self.panels if command.action in PANEL_ACTIONS else self.doors):
+        if command.door not in self._those_of(command.action):
             return CommandRefusal.UNKNOWN_DOOR
         if now is not None and now >= command.expires:
             return CommandRefusal.EXPIRED
         return None
+
+    def _those_of(self, action: DoorAction) -> Container[str]:
+        if action in SIGNAL_ACTIONS:
+            return self.signals
+        return self.panels if action in PANEL_ACTIONS else self.doors

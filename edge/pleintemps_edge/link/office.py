@@ -31,7 +31,7 @@ from pleintemps_edge.journal.events import EventJournal
 from pleintemps_edge.journal.samples import SampleJournal
 from pleintemps_edge.keeper import Keeper
 
-from .commands import PANEL_ACTIONS, CommandGuard
+from .commands import PANEL_ACTIONS, SIGNAL_ACTIONS, CommandGuard
 from .delivery import Delivery
 from .inbox import Inbox, Opened, Reason, Refused
 from .keyring import KeyRing
@@ -60,8 +60,8 @@ class Streams(Protocol):
         """Something that the birth tells has changed."""
 
 
-class Panels(Protocol):
-    """What carries out the commands of one intrusion panel."""
+class Carrier(Protocol):
+    """What carries out the commands of one intrusion panel, or of one warning signal."""
 
     def command(self, command: Command, then: Callable[[], None]) -> CommandRefusal | None:
         """Why not, or None; ``then`` is called when it is done."""
@@ -83,7 +83,8 @@ class Office:
         samples: SampleJournal,
         streams: Streams,
         respond: Callable[[Response], None],
-        panels: Mapping[str, Panels],
+        panels: Mapping[str, Carrier],
+        signals: Mapping[str, Carrier],
         receipted: Callable[[], None],
     ) -> None:
         """``inbox`` comes with the keys of the key folder; ``receipted`` hears of every new receipt."""
@@ -92,12 +93,13 @@ class Office:
         self._clock = clock
         self._doors = doors
         self._panels = panels
+        self._signals = signals
         self._events = events
         self._samples = samples
         self._streams = streams
         self._respond = respond
         self._receipted = receipted
-        self._guard = CommandGuard(boot, doors, panels)
+        self._guard = CommandGuard(boot, doors, panels, signals)
         self._refusals = Refusals()
         self._gateway: tuple[int, int] | None = None
         self._announced_at = (-1, -1)
@@ -210,6 +212,8 @@ class Office:
         done = CommandResult(id=command.id)
         if command.action in PANEL_ACTIONS:
             return self._panels[command.door].command(command, lambda: self._respond(done))
+        if command.action in SIGNAL_ACTIONS:
+            return self._signals[command.door].command(command, lambda: self._respond(done))
         event = Commanded(command.action, command.id)
         reason = self._doors[command.door].happen(event, then=lambda: self._respond(done))
         return None if reason is None else CommandRefusal(reason.value)

@@ -52,6 +52,7 @@ def test_the_drivers_of_the_house_are_registered() -> None:
     assert {name: each.serves for name, each in drivers().items()} == {
         "fire": "fire",
         "intrusion_panel": "panel",
+        "warning_light": "signal",
         "ld2410": None,
         "lockdown_button": "lockdown",
         "modbus_sound": None,
