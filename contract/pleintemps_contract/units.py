@@ -1,7 +1,8 @@
 """Quantities of the wire, with their units and ranges."""
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 from msgspec import Meta
 
@@ -31,6 +32,12 @@ class Quantity(StrEnum):
     ``level``     dB            level of an uncalibrated meter: an indicator
     ``LAeq``      dB(A)         equivalent level over the series' own interval
     ``LAFmax``    dB(A)         highest fast level over the same interval
+    ``LCeq``      dB(C)         equivalent level over the series' own interval
+    ``LCpeak``    dB(C)         highest absolute sound pressure over the series' own interval
+    ``L10``       dB(A)         fast level exceeded for 10 % of the last minute; ``L50``, ``L90`` likewise
+    ``Leq-125``   dB            unweighted equivalent level of the octave around 125 Hz, over the series' own
+                                interval; so on up to ``Leq-4000``
+    ``range``     0 to 2        0 the meter can measure what it hears, 1 under its floor, 2 overloaded
     """
 
     MOTION = "motion"
@@ -39,6 +46,29 @@ class Quantity(StrEnum):
     LEVEL = "level"
     LAEQ = "LAeq"
     LAFMAX = "LAFmax"
+    LCEQ = "LCeq"
+    LCPEAK = "LCpeak"
+    L10 = "L10"
+    L50 = "L50"
+    L90 = "L90"
+    LEQ_125 = "Leq-125"
+    LEQ_250 = "Leq-250"
+    LEQ_500 = "Leq-500"
+    LEQ_1000 = "Leq-1000"
+    LEQ_2000 = "Leq-2000"
+    LEQ_4000 = "Leq-4000"
+    RANGE = "range"
+
+
+OCTAVES: Final[Mapping[int, Quantity]] = {
+    125: Quantity.LEQ_125,
+    250: Quantity.LEQ_250,
+    500: Quantity.LEQ_500,
+    1000: Quantity.LEQ_1000,
+    2000: Quantity.LEQ_2000,
+    4000: Quantity.LEQ_4000,
+}
+"""Octave bands by nominal centre frequency (Hz), rising."""
 
 
 class SeriesKind(StrEnum):

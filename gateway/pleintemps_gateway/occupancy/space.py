@@ -4,8 +4,8 @@ from typing import Final, NamedTuple
 
 from pleintemps_contract.gateway_messages import Occupancy
 from pleintemps_contract.units import Quantity
-from pleintemps_gateway.noise.monitor import Judgement, Limits, NoiseMonitor
-from pleintemps_gateway.noise.quiet import Period
+from pleintemps_gateway.noise import watch
+from pleintemps_gateway.noise.records import NoiseFigures
 
 from .records import OccupancyChanged, SpaceNow
 from .room import EVIDENCE, Estimate, RoomFilter
@@ -16,15 +16,13 @@ REST_MS: Final = 5_000
 """A space in which nothing happens is looked at this often, one that is changing its mind every second."""
 LEVEL_STEP_DB: Final = 0.5
 _SETTLED: Final = (0.05, 0.95)
-LEVELS: Final = frozenset({Quantity.LEVEL, Quantity.LAEQ})
-"""Quantities that enter LAeq. A maximum (LAFmax) does not."""
+_WATCHED: Final = EVIDENCE | {Quantity.CONTACT}
 
 
 class Look(NamedTuple):
     """What one look at a space found; ``row`` and ``change`` only if they are new."""
 
     estimate: Estimate
-    judgement: Judgement
     row: SpaceNow | None
     change: OccupancyChanged | None
 
@@ -35,12 +33,12 @@ class SpaceRuntime:
     ``phase_ms`` (0 to 4999) spreads the spaces of a site over the seconds.
     """
 
-    def __init__(self, space: str, limits: Limits, now: int, phase_ms: int) -> None:
+    def __init__(self, space: str, noise: watch.NoiseWatch, now: int, phase_ms: int) -> None:
         self.space = space
         self.due = now
         self._phase_ms = phase_ms
         self.room = RoomFilter(now)
-        self.noise = NoiseMonitor(limits)
+        self.noise = noise
         self.estimate: Estimate | None = None
         self._quantities: dict[str, Quantity] = {}
         self._values: dict[str, int] = {}
@@ -55,13 +53,13 @@ class SpaceRuntime:
             self._row = row
             self._known = (row.state, row.since)
 
-    def series(self, key: str, name: str, quantity: Quantity, max_silence_s: int) -> None:
-        """Announce a series of this space."""
+    def series(self, key: str, name: str, quantity: Quantity, max_silence_s: int, device: str) -> None:
+        """Announce a series of this space, and the ``device`` that it comes from."""
         self._quantities[key] = quantity
         if quantity in EVIDENCE:
             self.room.series(key, name, quantity, max_silence_s)
-        elif quantity in LEVELS:
-            self.noise.series(key, max_silence_s)
+        elif quantity in watch.QUANTITIES:
+            self.noise.series(key, device, quantity, max_silence_s)
         self.due = 0
 
     def forget(self, key: str) -> None:
@@ -69,19 +67,17 @@ class SpaceRuntime:
         self._values.pop(key, None)
         if quantity in EVIDENCE:
             self.room.forget(key)
-        elif quantity in LEVELS:
+        elif quantity in watch.QUANTITIES:
             self.noise.forget(key)
         self.due = 0
 
     def sample(self, key: str, at: int, value: float) -> str | None:
         """Take one value; the reason if it cannot be used."""
         quantity = self._quantities[key]
-        if quantity in LEVELS:
-            if not 0 <= value <= 200:
-                return "level outside 0 to 200 dB"
-            return None if self.noise.sample(key, at, value) else "level older than one that came before"
-        if quantity is Quantity.LAFMAX:
-            return None  # stored and shown by others; no rule looks at a maximum
+        if quantity in watch.QUANTITIES:
+            return self.noise.sample(key, at, value)
+        if quantity not in _WATCHED:
+            return None  # stored and shown by others
         state = int(value)
         if state != value or not 0 <= state <= (3 if quantity is Quantity.RADAR else 1):
             return f"not a value of {quantity.value}"
@@ -107,11 +103,10 @@ class SpaceRuntime:
             self.room.fault(key, at, faulty)
             self.due = 0
 
-    def look(self, now: int, period: Period) -> Look:
-        """Estimate and judge at ``now``."""
+    def look(self, now: int, noise: NoiseFigures) -> Look:
+        """Estimate at ``now``; ``noise`` is what was judged."""
         estimate = self.room.estimate(now)
         self.estimate = estimate
-        judgement = self.noise.judge(now, period)
         settled = estimate.probability is None or not _SETTLED[0] < estimate.probability < _SETTLED[1]
         rest = ((now - self._phase_ms) // REST_MS + 1) * REST_MS + self._phase_ms
         self.due = rest if settled else now + 1000
@@ -125,7 +120,6 @@ class SpaceRuntime:
                 probability=estimate.probability,
                 evidence=estimate.evidence,
             )
-        level = judgement.shown.level_db
         row = SpaceNow(
             space=self.space,
             state=estimate.state,
@@ -134,23 +128,32 @@ class SpaceRuntime:
             at=now,
             evidence=estimate.evidence,
             evidence_at=estimate.evidence_at,
-            level_db=None if level is None else round(level, 1),
-            level_coverage=None if level is None else round(judgement.shown.coverage, 3),
-            level_at=judgement.at,
-            limit_db=judgement.limit_db,
-            quiet=judgement.quiet,
+            level_db=noise.level_db,
+            level_coverage=noise.level_coverage,
+            level_at=noise.level_at,
+            limit_db=noise.limit_db,
+            quiet=noise.quiet,
+            level_range=noise.level_range,
+            background_db=noise.background_db,
+            emergence_db=noise.emergence_db,
+            warned_at=noise.warned_at,
         )
         if not _worth_storing(self._row, row):
-            return Look(estimate, judgement, None, change)
+            return Look(estimate, None, change)
         self._row = row
-        return Look(estimate, judgement, row, change)
+        return Look(estimate, row, change)
+
+
+def _visible(row: SpaceNow) -> tuple[object, ...]:
+    """What is worth a row as soon as it changes."""
+    noise = (row.limit_db, row.quiet, row.level_db is None, row.level_range, row.warned_at)
+    return (row.state, row.since, row.evidence, *noise)
 
 
 def _worth_storing(old: SpaceNow | None, new: SpaceNow) -> bool:
     if old is None:
         return True
-    visible = (old.state, old.since, old.evidence, old.limit_db, old.quiet, old.level_db is None)
-    if visible != (new.state, new.since, new.evidence, new.limit_db, new.quiet, new.level_db is None):
+    if _visible(old) != _visible(new):
         return True
     if new.at - old.at < REFRESH_MS:
         return False

@@ -1,6 +1,7 @@
 """Rows to InfluxDB line protocol, in milliseconds.
 
-    sound      value                  dB, dB(A)    kind: level, LAeq, LAFmax    sensor: agent/series
+    sound      value                  dB, dB(A), dB(C)    kind: level, LAeq, ... sensor: agent/series
+    range      value                  0 in range, 1 under the floor, 2 overload  sensor: agent/series
     presence   value                  wire values  kind: motion, radar          sensor: agent/series
     contact    value                  1 is open    kind: contact                sensor: agent/series
     occupancy  state, probability     -1 unknown, 0 vacant, 1 occupied; 0 to 1  kind: state
@@ -21,7 +22,7 @@ from typing import Final
 
 from pleintemps_contract.gateway_messages import Occupancy
 from pleintemps_contract.onvif import DoorAlarm
-from pleintemps_contract.units import Quantity
+from pleintemps_contract.units import OCTAVES, Quantity
 
 from .rows import AlertChange, DoorAlarmState, NoiseWindow, Row, Samples, SpaceState
 
@@ -33,6 +34,13 @@ FAMILY: Final[Mapping[Quantity, str]] = {
     Quantity.LEVEL: "sound",
     Quantity.LAEQ: "sound",
     Quantity.LAFMAX: "sound",
+    Quantity.LCEQ: "sound",
+    Quantity.LCPEAK: "sound",
+    Quantity.L10: "sound",
+    Quantity.L50: "sound",
+    Quantity.L90: "sound",
+    **dict.fromkeys(OCTAVES.values(), "sound"),
+    Quantity.RANGE: "range",
 }
 STATE: Final[Mapping[Occupancy, float]] = {
     Occupancy.UNKNOWN: -1.0,

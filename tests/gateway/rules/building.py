@@ -7,8 +7,9 @@ from msgspec.structs import replace
 
 from pleintemps_contract.agent_messages import Event, EventRecord, SeriesInfo
 from pleintemps_contract.units import Quantity, SeriesKind
-from pleintemps_gateway.config import DoorConfig, NoiseConfig, RulesConfig, SiteConfig, SpaceConfig
+from pleintemps_gateway.config import DoorConfig, RulesConfig, SiteConfig, SpaceConfig
 from pleintemps_gateway.engine import Alert, AlertOpened, AlertResolved, Booking, Output, SiteEngine
+from pleintemps_gateway.noise.settings import NoiseConfig
 
 T = TypeVar("T")
 
@@ -23,7 +24,7 @@ SITE = SiteConfig(
     site="saint-aubin",
     name="Saint-Aubin",
     spaces=[
-        SpaceConfig(space="hall", name="Hall", noise=NoiseConfig(window_s=60)),
+        SpaceConfig(space="hall", name="Hall", noise=NoiseConfig(window_s=60, warn_first_s=0)),
         SpaceConfig(space="class", name="Class"),
         SpaceConfig(space="yard", name="Yard", bookable=False),
     ],
@@ -39,8 +40,8 @@ def series(
     max_silence_s: int = 90,
     device: str | None = None,
 ) -> SeriesInfo:
-    levels = (Quantity.LEVEL, Quantity.LAEQ, Quantity.LAFMAX)
-    kind = SeriesKind.LEVEL if quantity in levels else SeriesKind.STATE
+    states = (Quantity.MOTION, Quantity.RADAR, Quantity.CONTACT, Quantity.RANGE)
+    kind = SeriesKind.STATE if quantity in states else SeriesKind.LEVEL
     return SeriesInfo(
         series=name,
         device=device or name,
