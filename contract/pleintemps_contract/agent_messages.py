@@ -220,12 +220,15 @@ class RefusalReason(StrEnum):
     BAD_TOKEN = "bad-token"
 
 
-class AccessRefused(Struct, frozen=True, kw_only=True, tag="access-refused"):
-    """``grant`` only where the credential is known; typed digits are never recorded."""
+class AccessRefused(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="access-refused"):
+    """``grant`` only where the credential is known; typed digits are never recorded. ``count``: so many alike
+    since the last record that said so, where there are too many for one each.
+    """
 
     door: Slug
     reason: RefusalReason
     grant: HexId | None = None
+    count: Annotated[int, Meta(ge=1, le=2**53)] = 1
 
 
 class CommandExecuted(Struct, frozen=True, kw_only=True, tag="command-executed"):

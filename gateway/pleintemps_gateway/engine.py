@@ -279,7 +279,7 @@ class SiteEngine:
                 if side in self._spaces:
                     self._spaces[side].runtime.door(at)
         elif isinstance(event, AccessRefused):
-            self._doors.refused(event.door, agent, event.reason, at, self._now)
+            self._doors.refused(event.door, agent, event.reason, at, self._now, event.count)
         elif isinstance(event, DeviceHealth):
             self._device(agent, event.device, event.health, event.detail, at)
         elif isinstance(event, PanelChanged):

@@ -22,6 +22,7 @@ from pleintemps_edge.drivers.base import Feedback
 from pleintemps_edge.waiting import wait_until
 
 from .dialogue import MAX_DIGITS, Entered
+from .flood import Flood, refuse, tell
 from .grants import CARDS, GrantTable
 from .offline import OfflineSpace, Slices, find, prepare
 from .throttle import Throttle, attempt, forgive, give_back, restore
@@ -90,6 +91,7 @@ class Desk:
         self._throttles = {door: restore(self._kept(door), world.monotonic()) for door in names}
         self._used = UsedOnce(names, journal.state)
         self._told: dict[str, int] = {}
+        self._floods = dict.fromkeys(names, Flood())
         self._pending: Counter[str] = Counter()
         # readers take turns at the thread that hashes: behind one that babbles another waits for one check
         self._turns: dict[str, asyncio.Lock] = {}
@@ -125,16 +127,23 @@ class Desk:
         self._receipted = self._world.monotonic() if monotonic is None else monotonic
 
     async def run(self) -> None:
-        """Have the offline codes of each quarter hour ready when it begins, until cancelled."""
+        """Have the offline codes of each quarter hour ready when it begins, and tell of refusals that were
+        only counted, until cancelled.
+        """
         while True:
             self._changed.clear()
             now = self._trusted_now()
             if now is not None and self._table.offline:
                 await self._prepare(self._table.offline, now)
             wait = NO_TIME_MS if now is None else QUARTER_MS - now % QUARTER_MS
-            await wait_until(self._world, self._changed, self._world.monotonic() + wait)
+            due = [self._world.monotonic() + wait]
+            due += [flood.due for flood in self._floods.values() if flood.due is not None]
+            await wait_until(self._world, self._changed, min(due))
+            self._tell_counted(self._world.monotonic())
 
     def close(self) -> None:
+        """The end of all checks; what was counted is recorded."""
+        self._tell_counted(None)
         self._hasher.shutdown(wait=False, cancel_futures=True)
 
     # --- attempts -------------------------------------------------------------------------------------
@@ -292,8 +301,27 @@ class Desk:
         return False
 
     def _record(self, door: str, reason: RefusalReason, grant: str | None) -> None:
-        _LOG.info(line("refused", door=door, reason=reason.value))
-        self._journal.append([AccessRefused(door=door, reason=reason, grant=grant)])
+        # a throttled entry has one record for each wait already, and is never summed up
+        if reason is not RefusalReason.THROTTLED:
+            begun = self._floods[door].due is not None
+            self._floods[door], alone = refuse(self._floods[door], (reason, grant), self._world.monotonic())
+            if not alone:
+                if not begun:
+                    self._changed.set()
+                return
+        self._write(door, reason, grant, 1)
+
+    def _tell_counted(self, now: int | None) -> None:
+        """Record the sums that are due at monotonic ``now``, or all of them."""
+        for door, flood in self._floods.items():
+            if flood.due is not None and (now is None or flood.due <= now):
+                self._floods[door], counted = tell(flood)
+                for (reason, grant), count in counted:
+                    self._write(door, reason, grant, count)
+
+    def _write(self, door: str, reason: RefusalReason, grant: str | None, count: int) -> None:
+        _LOG.info(line("refused", door=door, reason=reason.value, **({"count": count} if count > 1 else {})))
+        self._journal.append([AccessRefused(door=door, reason=reason, grant=grant, count=count)])
 
     def _answer(self, reader: str | None, feedback: Feedback) -> None:
         if reader is not None:

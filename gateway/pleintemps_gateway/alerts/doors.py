@@ -12,6 +12,7 @@ from .records import AlertKind, AlertState, Fact
 ATTEMPTS: Final = 5
 ATTEMPTS_WITHIN_MS: Final = 10 * 60_000
 """So many refused codes within this time are worth a look; a throttled one is at once."""
+_MOST_TRIES: Final = 1_000
 _TRIES: Final = frozenset(
     {RefusalReason.UNKNOWN, RefusalReason.NOT_YET, RefusalReason.EXPIRED, RefusalReason.WRONG_DOOR}
 )
@@ -61,12 +62,16 @@ class DoorAlerts:
         if alert is not None and alert.state is AlertState.ACKNOWLEDGED and self._closed.get(door, False):
             self._alerts.resolve(AlertKind.DOOR_FORCED_OPEN, door, at)
 
-    def refused(self, door: str, agent: str, reason: RefusalReason, at: int, now: int) -> None:
-        """A credential was refused; what is older than the window when it arrives is history."""
+    def refused(
+        self, door: str, agent: str, reason: RefusalReason, at: int, now: int, times: int = 1
+    ) -> None:
+        """Credentials were refused, so many ``times`` in one record; what is older than the window when it
+        arrives is history.
+        """
         if at <= now - ATTEMPTS_WITHIN_MS or (reason not in _TRIES and reason is not RefusalReason.THROTTLED):
             return
-        tries = self._tries.setdefault(door, deque(maxlen=1000))
-        tries.append(at)
+        tries = self._tries.setdefault(door, deque(maxlen=_MOST_TRIES))
+        tries.extend([at] * min(times, _MOST_TRIES))
         count = sum(1 for moment in tries if moment > now - ATTEMPTS_WITHIN_MS)
         if count >= ATTEMPTS or reason is RefusalReason.THROTTLED:
             facts: dict[str, Fact] = {"door": door, "count": count}
@@ -84,4 +89,4 @@ class DoorAlerts:
         """Attempts whose alert a predecessor left age from now on."""
         for alert in self._alerts.live(AlertKind.CODE_ATTEMPTS):
             if alert.door is not None:
-                self._tries.setdefault(alert.door, deque([now], maxlen=1000))
+                self._tries.setdefault(alert.door, deque([now], maxlen=_MOST_TRIES))

@@ -180,7 +180,9 @@ class Stories:
             "denied": t.gettext("withdrawn"),
             "bad-token": t.gettext("not signed by this gateway"),
         }
-        return t.gettext("Refused: %(why)s", why=reasons.get(body["reason"], body["reason"]))
+        text = t.gettext("Refused: %(why)s", why=reasons.get(body["reason"], body["reason"]))
+        times = body.get("count", 1)
+        return text if times == 1 else f"{text} × {times}"
 
     def _fire(self, body: Body) -> str:
         t = self._t

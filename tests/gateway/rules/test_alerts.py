@@ -129,6 +129,15 @@ def refuse(day: Day, reason: RefusalReason = RefusalReason.UNKNOWN, at: int | No
     day.event(AccessRefused(door="hall", reason=reason), at)
 
 
+def test_a_record_of_many_refusals_counts_as_many() -> None:
+    day = Day()
+    day.event(AccessRefused(door="hall", reason=RefusalReason.UNKNOWN, count=4))
+    assert not day.standing()
+    day.event(AccessRefused(door="hall", reason=RefusalReason.EXPIRED, count=2**40))
+    (alert,) = day.standing()
+    assert alert.facts["count"] == 1_000
+
+
 def test_five_refused_codes_in_ten_minutes_and_then_peace() -> None:
     day = Day()
     for _ in range(4):
