@@ -150,6 +150,7 @@ sample_batches = Table(
     Column("readings", Integer, nullable=False),
     Column("body", LargeBinary, nullable=False),
     Index("sample_batches_by_time", "site", "base"),
+    Index("sample_batches_by_agent", "site", "agent", "base"),
 )
 
 # Levels are merged by energy (sum of 10^(L/10)), states by time on: never average decibels.

@@ -183,10 +183,23 @@ usage = Table(
     Column("occupied_ms", BigInteger, nullable=False, server_default="0"),
     Column("unknown_ms", BigInteger, nullable=False, server_default="0"),
     Column("overstay_ms", BigInteger, nullable=False, server_default="0"),
-    Column("closed_at", Ms),  # set once: the record is final
-    Column("revision", Integer, nullable=False, server_default="0"),  # late data have corrected it so often
+    Column("closed_at", Ms),  # set once: the rules follow it no longer
+    # what was worked out from the stored samples once it was closed
+    Column("settled_at", Ms),  # rises strictly within a site: whoever takes records goes on from there
+    Column("due", Ms),  # when it is to be worked out, again if late data have come; NULL: nothing to do
+    Column("revision", Integer, nullable=False, server_default="0"),  # it was corrected so often
+    Column("booked_from", Ms),  # the times that it was worked out for
+    Column("booked_to", Ms),
+    Column("planned_to", Ms),  # the end before a release
+    Column("opened_at", Ms),  # a code of the booking opened a door for the first time
+    Column("shared_ms", BigInteger),  # of occupied_ms, while another booking of the space was on as well
+    Column("loud_ms", BigInteger),  # above the limit; NULL where no meter was heard
+    Column("level_max_db", Float),  # highest LAeq over the space's window
+    Column("left_open", Boolean),  # a door stood open after they had gone; NULL: no door told
     Column("confidence", Float),  # share of the booked time about which something is known, weighed
     Column("evidence", String(200), nullable=False, server_default=""),
-    Column("people", Integer),  # the most that sensors told of, where they can tell
     PrimaryKeyConstraint("site", "booking"),
+    Index("usage_by_due", "site", "due"),
+    Index("usage_by_space", "site", "space", "booked_to"),
+    Index("usage_by_settled", "site", "settled_at"),
 )

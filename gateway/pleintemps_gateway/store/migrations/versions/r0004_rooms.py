@@ -76,7 +76,16 @@ def upgrade() -> None:
     op.add_column("usage", sa.Column("revision", sa.Integer(), server_default="0", nullable=False))
     op.add_column("usage", sa.Column("confidence", sa.Float(), nullable=True))
     op.add_column("usage", sa.Column("evidence", sa.String(length=200), server_default="", nullable=False))
-    op.add_column("usage", sa.Column("people", sa.Integer(), nullable=True))
+    for name in ("settled_at", "due", "booked_from", "booked_to", "planned_to", "opened_at"):
+        op.add_column("usage", sa.Column(name, sa.BigInteger(), nullable=True))
+    for name in ("shared_ms", "loud_ms"):
+        op.add_column("usage", sa.Column(name, sa.BigInteger(), nullable=True))
+    op.add_column("usage", sa.Column("level_max_db", sa.Float(), nullable=True))
+    op.add_column("usage", sa.Column("left_open", sa.Boolean(), nullable=True))
+    op.create_index("usage_by_due", "usage", ["site", "due"], unique=False)
+    op.create_index("usage_by_space", "usage", ["site", "space", "booked_to"], unique=False)
+    op.create_index("usage_by_settled", "usage", ["site", "settled_at"], unique=False)
+    op.create_index("sample_batches_by_agent", "sample_batches", ["site", "agent", "base"], unique=False)
     for table in ("bookings", "rights"):
         op.add_column(table, sa.Column("page_key", sa.LargeBinary(), nullable=True))
     op.add_column("rights", sa.Column("page_link", sa.String(length=64), nullable=True))
