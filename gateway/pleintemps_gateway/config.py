@@ -19,12 +19,12 @@ from .access.weeks import ClockTime, WeekRule
 from .bookings.calendar_config import CalendarConfig, DayType, QuietConfig
 from .bookings.sources.base import SourceConfig
 from .bookings.sources.registry import read_config
+from .noise.settings import NoiseConfig
 
 STREET: Final = "street"
 """Where every way begins; not a space."""
 
 Seconds = Annotated[float, Meta(ge=0, le=31_536_000)]
-Decibels = Annotated[float, Meta(ge=0, le=140)]
 Service = Literal[
     "kitchen",
     "stage",
@@ -72,16 +72,6 @@ class AboutConfig(_Table, frozen=True, kw_only=True):
     address: str = ""
     duty: Annotated[str, Meta(pattern=r"^(\+?[0-9][0-9 .()-]{1,30})?\Z")] = ""
     rules: TextConfig = TextConfig()
-
-
-class NoiseConfig(_Table, frozen=True, kw_only=True):
-    """Limits on a sliding LAeq over ``window_s``, indicative, at the sensor; the lower one in quiet hours."""
-
-    limit_db: Decibels = 75
-    quiet_limit_db: Decibels = 65
-    window_s: Annotated[float, Meta(ge=1, le=7_200)] = 900
-    hysteresis_db: Annotated[float, Meta(ge=0, le=20)] = 2
-    min_coverage: Annotated[float, Meta(gt=0, le=1)] = 0.5
 
 
 class SpaceConfig(_Table, frozen=True, kw_only=True):

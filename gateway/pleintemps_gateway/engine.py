@@ -35,11 +35,10 @@ from .alerts.safety import SafetyAlerts
 from .alerts.upkeep import Upkeep, UpkeepAlerts
 from .bookings.site_calendar import SiteCalendar
 from .config import SiteConfig, SpaceConfig
-from .engine_records import Ignored, Output, RecentSeries, Snapshot
-from .noise.alarm import NoiseAlarm
-from .noise.monitor import Limits
-from .noise.quiet import Period
-from .noise.records import WarningEnded, WarningWanted
+from .engine_records import Ignored, Output, RecentSeries, Snapshot, figures_of
+from .noise.hours import Moment, NoiseHours
+from .noise.records import NoiseDay, WarningEnded, WarningWanted
+from .noise.watch import NoiseWatch, Said
 from .occupancy.records import OccupancyChanged, SpaceNow
 from .occupancy.room import Estimate
 from .occupancy.space import SpaceRuntime
@@ -58,6 +57,7 @@ __all__ = [
     "AlertUpdated",
     "Booking",
     "Ignored",
+    "NoiseDay",
     "OccupancyChanged",
     "Output",
     "PanelWanted",
@@ -84,17 +84,9 @@ class _Space:
     def __init__(
         self, config: SpaceConfig, unexpected_after_ms: int, alerts: AlertBook, now: int, place: int
     ) -> None:
-        noise = config.noise
-        limits = Limits(
-            noise.limit_db,
-            noise.quiet_limit_db,
-            round(noise.window_s * 1000),
-            noise.hysteresis_db,
-            noise.min_coverage,
-        )
         self.config = config
-        self.runtime = SpaceRuntime(config.space, limits, now, place % 5 * 1000)
-        self.noise = NoiseAlarm(config.space, noise.window_s, alerts)
+        self.noise = NoiseWatch(config.space, config.noise, alerts)
+        self.runtime = SpaceRuntime(config.space, self.noise, now, place % 5 * 1000)
         self.unexpected = Unexpected(config.space, unexpected_after_ms, alerts)
 
 
@@ -170,6 +162,9 @@ class SiteEngine:
         rows = {row.space: row for row in snapshot.spaces}
         for name, space in self._spaces.items():
             space.runtime.restore(rows.get(name), min(start, now))
+            space.noise.restore(
+                figures_of(rows.get(name)), [day for day in snapshot.noise_days if day.space == name]
+            )
         by_agent: dict[str, list[SeriesInfo]] = {}
         for recent in snapshot.series:
             by_agent.setdefault(recent.agent, []).append(recent.info)
@@ -207,7 +202,8 @@ class SiteEngine:
             if space is None:
                 self._ignore(f"{agent}/{name}", f"space {info.space} is not in the gateway's configuration")
                 continue
-            space.runtime.series(f"{agent}/{name}", name, info.quantity, info.max_silence_s)
+            device = f"{agent}/{info.device}"
+            space.runtime.series(f"{agent}/{name}", name, info.quantity, info.max_silence_s, device)
             if (since := self._ill.get((agent, info.device))) is not None:
                 space.runtime.fault(f"{agent}/{name}", since, True)
 
@@ -318,7 +314,7 @@ class SiteEngine:
 
     def on_calendar(self, calendar: SiteCalendar) -> None:
         """The site's days, anew: they say which hours are quiet."""
-        self._quiet = calendar.quiet_hours(self._usual, self._special)
+        self._hours = NoiseHours(calendar, self._usual, self._special)
 
     def on_code_used(self, booking: str) -> None:
         """The booking's code opened a door: from its lead on, presence is this booking's and not its
@@ -370,10 +366,10 @@ class SiteEngine:
         repeats."""
         now = self._now = max(now, self._now)
         outputs: list[Output] = []
-        period = self._quiet.period(now)
+        moment = self._hours.at(now)
         for space in self._spaces.values():
             if space.runtime.due <= now:
-                self._look(space, now, period, outputs)
+                self._look(space, moment, outputs)
         self._ledger.tick(now)
         for name in sorted(self._watched):
             space = self._spaces[name]
@@ -397,9 +393,14 @@ class SiteEngine:
         self._ignored.clear()
         return outputs
 
-    def _look(self, space: _Space, now: int, period: Period, outputs: list[Output]) -> None:
-        look = space.runtime.look(now, period)
-        name = space.config.space
+    def _look(self, space: _Space, moment: Moment, outputs: list[Output]) -> None:
+        name, now, known = space.config.space, moment.now, space.runtime.estimate
+        sure = known is not None and known.state is not Occupancy.UNKNOWN
+        vacant = known.state is Occupancy.VACANT if known is not None and sure else None
+        said: list[Said] = []
+        figures = space.noise.look(moment, self._hours, self._ledger.current(name, now), vacant, said)
+        look = space.runtime.look(now, figures)
+        outputs += said
         if look.row is not None:
             outputs.append(look.row)
         if look.change is not None:
@@ -407,5 +408,3 @@ class SiteEngine:
             self._ledger.observe(name, Observed(look.change.state, look.change.since))
         if look.estimate.state is Occupancy.OCCUPIED and space.config.kind == "room":
             self._watched.add(name)
-        booking = self._ledger.current(name, now)
-        space.noise.look(now, look.judgement, None if booking is None else booking.title)

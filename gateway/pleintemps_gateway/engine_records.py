@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
+import msgspec
 from msgspec import Struct
 
 from pleintemps_contract.agent_messages import SeriesInfo
 
 from .alerts.records import Alert, AlertOpened, AlertResolved, AlertUpdated
-from .noise.records import WarningEnded, WarningWanted
+from .noise.records import NoiseDay, NoiseFigures, WarningEnded, WarningWanted
 from .occupancy.records import OccupancyChanged, SpaceNow
 from .reconcile.panels import PanelWanted
 from .reconcile.records import UsageChanged
@@ -33,6 +34,7 @@ Output = (
     | PanelWanted
     | WarningWanted
     | WarningEnded
+    | NoiseDay
     | Ignored
 )
 
@@ -51,7 +53,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
 
     ``spaces`` all rows; ``usage`` rows without ``closed_at`` and those closed within the last days;
     ``alerts`` all that are not resolved; ``occupancy`` the changes since the start (less lead) of the oldest
-    open booking, with the one before; ``heard`` each agent's ``last_seen``."""
+    open booking, with the one before; ``heard`` each agent's ``last_seen``; ``noise_days`` those of the
+    last year."""
 
     spaces: Sequence[SpaceNow] = ()
     usage: Sequence[UsageChanged] = ()
@@ -59,3 +62,9 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     occupancy: Sequence[OccupancyChanged] = ()
     series: Sequence[RecentSeries] = ()
     heard: Mapping[str, int] = {}
+    noise_days: Sequence[NoiseDay] = ()
+
+
+def figures_of(row: SpaceNow | None) -> NoiseFigures:
+    """What a predecessor knew of the noise of a space."""
+    return NoiseFigures() if row is None else msgspec.convert(row, NoiseFigures, from_attributes=True)

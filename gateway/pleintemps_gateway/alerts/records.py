@@ -11,6 +11,7 @@ Fact = str | int | float | bool | None
 
 class AlertKind(StrEnum):
     NOISE = "noise"
+    AMPLIFIED_HABIT = "amplified-habit"
     UNEXPECTED_PRESENCE = "unexpected-presence"
     NO_SHOW = "no-show"
     OVERSTAY = "overstay"
@@ -46,6 +47,7 @@ class Rank(StrEnum):
 
 RANKS: Final[Mapping[AlertKind, Rank]] = {
     AlertKind.NOISE: Rank.ALERT,
+    AlertKind.AMPLIFIED_HABIT: Rank.WATCH,
     AlertKind.UNEXPECTED_PRESENCE: Rank.ALERT,
     AlertKind.NO_SHOW: Rank.WATCH,
     AlertKind.OVERSTAY: Rank.WATCH,

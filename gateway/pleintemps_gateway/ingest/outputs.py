@@ -11,6 +11,7 @@ from pleintemps_gateway.engine import (
     AlertResolved,
     AlertUpdated,
     Ignored,
+    NoiseDay,
     OccupancyChanged,
     Output,
     PanelWanted,
@@ -20,6 +21,7 @@ from pleintemps_gateway.engine import (
     WarningWanted,
 )
 from pleintemps_gateway.store.schema import alerts, occupancy, spaces, usage
+from pleintemps_gateway.store.schema_rooms import noise_days
 from pleintemps_gateway.store.upsert import upsert
 
 
@@ -57,6 +59,8 @@ def persist(conn: Connection, site: str, outputs: Iterable[Output]) -> Persisted
             case PanelWanted():
                 wanted.append(output)
                 changed["commands", output.command] = None
+            case NoiseDay():
+                upsert(conn, noise_days, [{"site": site, **msgspec.to_builtins(output)}])
             case WarningWanted() | WarningEnded():
                 warnings.append(output)
             case _:

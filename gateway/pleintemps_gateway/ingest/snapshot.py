@@ -1,5 +1,6 @@
 """What the rules must know after a restart, read from the store."""
 
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
@@ -10,12 +11,15 @@ from pleintemps_gateway.config import SiteConfig
 from pleintemps_gateway.engine import (
     Alert,
     Booking,
+    NoiseDay,
     OccupancyChanged,
     RecentSeries,
     Snapshot,
     SpaceNow,
     UsageChanged,
 )
+from pleintemps_gateway.noise.days import KEPT_DAYS
+from pleintemps_gateway.noise.settings import NoiseConfig
 from pleintemps_gateway.store.schema import (
     agents,
     alerts,
@@ -26,6 +30,7 @@ from pleintemps_gateway.store.schema import (
     spaces,
     usage,
 )
+from pleintemps_gateway.store.schema_rooms import noise_days
 
 _HALF_HOUR_MS: Final = 30 * 60_000
 _DAY_MS: Final = 86_400_000
@@ -46,7 +51,7 @@ def _values(row: Row[Any]) -> dict[str, Any]:
 def read_snapshot(conn: Connection, config: SiteConfig, now: int) -> Snapshot:
     """The rows that :meth:`SiteEngine.restore` asks for."""
     site = config.site
-    windows = [round(space.noise.window_s * 1000) for space in config.spaces]
+    windows = [window_ms for space in config.spaces for window_ms in _windows(space.noise)]
     since = now - max([_HALF_HOUR_MS, *windows])
     open_usage = or_(usage.c.closed_at.is_(None), usage.c.closed_at > now - _CLOSED_MS)
     usage_rows = conn.execute(select(usage).where(usage.c.site == site, open_usage)).all()
@@ -63,7 +68,20 @@ def read_snapshot(conn: Connection, config: SiteConfig, now: int) -> Snapshot:
             for row in conn.execute(select(agents.c.agent, agents.c.last_seen).where(agents.c.site == site))
             if row.last_seen is not None
         },
+        noise_days=_noise_days(conn, site, now),
     )
+
+
+def _windows(noise: NoiseConfig) -> list[int]:
+    lengths = (noise.window_s, *(row.window_s for row in noise.limits))
+    return [round(length * 1000) for length in lengths if length is not None]
+
+
+def _noise_days(conn: Connection, site: str, now: int) -> list[NoiseDay]:
+    """Those of the last year, which is how far back a habit is counted."""
+    first = datetime.fromtimestamp((now - KEPT_DAYS * _DAY_MS) / 1000, UTC).date().isoformat()
+    mine = (noise_days.c.site == site) & (noise_days.c.day >= first)
+    return [_as(NoiseDay, row) for row in conn.execute(select(noise_days).where(mine))]
 
 
 def alert_of(row: Row[Any]) -> Alert:
@@ -143,4 +161,5 @@ def booking_of(row: Row[Any]) -> Booking:
         end=row.end,
         people=row.people,
         cancelled=row.status == "cancelled",
+        amplified=row.amplified,
     )

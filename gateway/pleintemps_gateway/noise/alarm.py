@@ -1,45 +1,119 @@
-"""The noise alert of one space: above the limit until measured quiet again."""
+"""The noise alert of one space: first its people are warned, then somebody is called, until it is measured
+quiet again."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from pleintemps_gateway.alerts.book import AlertBook
-from pleintemps_gateway.alerts.records import AlertKind, Fact
+from pleintemps_gateway.alerts.records import Alert, AlertKind, AlertState, Fact
 
-from .monitor import Judgement
+from .findings import Finding, Rule
+from .records import WarningEnded, WarningWanted
+from .settings import NoiseConfig
 
 UPDATE_DB: Final = 1.0
-"""A standing alert gets new figures when the level has moved by this much or the limit has changed."""
+"""A standing alert gets new figures when the level has moved by this much, or its rule or limit changed."""
+_KEPT: Final = ("warned_at", "reminders", "reminded_at")
 
 
 class NoiseAlarm:
     """Missing data neither opens nor resolves: no sound heard is not quiet."""
 
-    def __init__(self, space: str, window_s: float, alerts: AlertBook) -> None:
+    def __init__(self, space: str, config: NoiseConfig, alerts: AlertBook) -> None:
         self._space = space
-        self._window_s = window_s
+        self._first_ms = round(config.warn_first_s * 1000)
+        self._remind_ms = round(config.remind_after_s * 1000)
+        self._remind_max = config.remind_max if self._remind_ms else 0
         self._alerts = alerts
+        self._rule = Rule.LIMIT
+        self.warned_at: int | None = None
 
-    def look(self, now: int, judgement: Judgement, booking_title: str | None) -> None:
-        """Open, refresh or resolve the alert of the space."""
-        if judgement.loud is False:
-            self._alerts.resolve(AlertKind.NOISE, self._space, now)
-            return
+    def restore(self, warned_at: int | None) -> None:
+        """Go on from what a predecessor said; its alerts are in the book already."""
         standing = self._alerts.get(AlertKind.NOISE, self._space)
-        level = judgement.judged.level_db
-        if level is None or (standing is None and not judgement.loud) or judgement.loud is None:
-            return
-        facts: dict[str, Fact] = {
-            "level_db": round(level, 1),
-            "limit_db": judgement.limit_db,
-            "window_s": self._window_s,
-            "quiet": judgement.quiet,
+        self.warned_at = warned_at
+        if standing is not None:
+            told = standing.facts.get("rule")
+            self._rule = Rule(told) if told in list(Rule) else Rule.LIMIT
+            if warned_at is None:  # stored by an earlier version
+                self.warned_at = standing.opened
+
+    def look(
+        self, now: int, findings: Sequence[Finding], facts: dict[str, Fact], booking: str | None
+    ) -> WarningWanted | WarningEnded | None:
+        """Open, refresh, repeat or resolve; what the people in the room are to be told.
+
+        ``findings`` are those of every rule that applies now, ``facts`` what every alert tells.
+        """
+        loud = next((finding for finding in findings if finding.loud), None)
+        early = loud or next((finding for finding in findings if finding.early), None)
+        if early is None:
+            return self._end(now, findings)
+        said = None
+        self._rule = early.rule
+        if self.warned_at is None:
+            self.warned_at = now
+            if early.level_db is not None:
+                said = WarningWanted(
+                    space=self._space,
+                    since=now,
+                    level_db=round(early.level_db, 1),
+                    limit_db=round(early.limit_db, 1),
+                    booking=booking,
+                )
+        if loud is not None and loud.level_db is not None and now - self.warned_at >= self._first_ms:
+            self._tell(now, loud, facts)
+        return said
+
+    def _tell(self, now: int, finding: Finding, facts: dict[str, Fact]) -> None:
+        assert finding.level_db is not None
+        told: dict[str, Fact] = {
+            "rule": finding.rule.value,
+            "level_db": round(finding.level_db, 1),
+            "limit_db": round(finding.limit_db, 1),
+            "window_s": finding.window_ms / 1000,
+            "warned_at": self.warned_at,
+            **facts,
+            **finding.facts,
         }
-        if booking_title is not None:
-            facts["booking_title"] = booking_title
+        standing = self._alerts.get(AlertKind.NOISE, self._space)
         if standing is None:
-            self._alerts.open(AlertKind.NOISE, self._space, now, facts, space=self._space)
+            self._alerts.open(AlertKind.NOISE, self._space, now, told, space=self._space)
             return
-        before = standing.facts.get("level_db")
-        moved = not isinstance(before, float | int) or abs(level - before) >= UPDATE_DB
-        if moved or standing.facts.get("limit_db") != judgement.limit_db:
-            self._alerts.update(AlertKind.NOISE, self._space, facts)
+        told |= {name: standing.facts[name] for name in _KEPT if name in standing.facts}
+        old = standing.facts.get("level_db")
+        moved = not isinstance(old, float | int) or abs(finding.level_db - old) >= UPDATE_DB
+        same = all(standing.facts.get(name) == told[name] for name in ("rule", "limit_db"))
+        if finding.rule is Rule.EMERGENCE:  # there the limit at the sensor follows the spectrum
+            same = standing.facts.get("rule") == told["rule"]
+        remind = self._remind(now, standing)
+        if moved or not same or remind:
+            self._alerts.update(AlertKind.NOISE, self._space, told | remind)
+
+    def _remind(self, now: int, standing: Alert) -> dict[str, Fact]:
+        """New figures of a reminder if one is due: nobody has taken the alert."""
+        count, last = standing.facts.get("reminders", 0), standing.facts.get("reminded_at", standing.opened)
+        if not isinstance(count, int) or not isinstance(last, int) or standing.state is not AlertState.OPEN:
+            return {}
+        if count >= self._remind_max or now - last < self._remind_ms:
+            return {}
+        return {"reminders": count + 1, "reminded_at": now}
+
+    def _end(self, now: int, findings: Sequence[Finding]) -> WarningEnded | None:
+        """Back to normal, unless the rule that opened is in its hysteresis, or too little was measured."""
+        standing = self._alerts.get(AlertKind.NOISE, self._space)
+        if self.warned_at is None and standing is None:
+            return None
+        for finding in findings:
+            undecided = finding.loud is None or finding.early is None
+            unheard = finding.rule is Rule.LIMIT and finding.level_db is None
+            if undecided and (finding.rule is self._rule or unheard):
+                return None
+        if standing is not None:
+            level = next((f.level_db for f in findings if f.rule is Rule.LIMIT), None)
+            if level is not None:
+                facts = standing.facts | {"normal_db": round(level, 1)}
+                self._alerts.update(AlertKind.NOISE, self._space, facts)
+            self._alerts.resolve(AlertKind.NOISE, self._space, now)
+        self.warned_at, self._rule = None, Rule.LIMIT
+        return WarningEnded(space=self._space, at=now)

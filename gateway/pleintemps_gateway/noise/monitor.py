@@ -1,73 +1,151 @@
-"""Noise of one space against its limit: the loudest series counts, quiet hours are judged from their
-beginning."""
+"""Levels of one space: windows, overload and background of each meter; the loudest meter counts."""
 
-from typing import NamedTuple
+from math import inf
+from typing import Final, NamedTuple
 
-from .quiet import Period
+from pleintemps_contract.units import Quantity
+
+from .background import Background
 from .window import Level, LevelWindow
 
-
-class Limits(NamedTuple):
-    """Decibels at the sensor; ``window_ms`` and ``min_coverage`` say what a judgement needs."""
-
-    limit_db: float
-    quiet_limit_db: float
-    window_ms: int
-    hysteresis_db: float
-    min_coverage: float
+PUBLIC_MS: Final = 15 * 60_000
+"""The window of R1336-1."""
+OVER: Final = 2
+"""Value of a meter's ``range`` that is overloaded."""
+_NOTHING: Final = Level(None, 0.0)
 
 
-class Judgement(NamedTuple):
-    """``shown`` is LAeq over the whole window, ``judged`` over its part since the limit last changed.
+class _Meter:
+    """One level series; ``device`` also says its range."""
 
-    ``loud`` is True above the limit, False at or below limit - hysteresis, None between or with too
-    little measured: missing data neither opens nor closes anything.
-    """
+    __slots__ = ("background", "device", "last_at", "quantity", "silence_ms", "windows")
 
-    shown: Level
-    judged: Level
-    at: int | None
-    limit_db: float
-    quiet: bool
-    loud: bool | None
+    def __init__(
+        self, device: str, quantity: Quantity, silence_ms: int, lengths: tuple[int, ...], prior: float | None
+    ) -> None:
+        self.device = device
+        self.quantity = quantity
+        self.silence_ms = silence_ms
+        self.windows = {length: LevelWindow(length, silence_ms) for length in lengths}
+        self.background = Background(prior)
+        self.last_at: int | None = None
+
+
+class _Range:
+    """What a device says of its own limits, and when it was overloaded last."""
+
+    __slots__ = ("at", "over_at", "value")
+
+    def __init__(self) -> None:
+        self.at = 0
+        self.over_at: int | None = None
+        self.value = 0
+
+
+class Heard(NamedTuple):
+    """LAeq of the loudest meter; ``device`` is its own, absent with nothing measured."""
+
+    level: Level
+    device: str | None = None
+    background_db: float | None = None
 
 
 class NoiseMonitor:
-    """Levels of one space, each series in a window of its own."""
+    """``lengths`` are the windows (ms) over which levels are asked for."""
 
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self._series: dict[str, LevelWindow] = {}
+    def __init__(self, lengths: tuple[int, ...]) -> None:
+        self._lengths = lengths
+        self._meters: dict[str, _Meter] = {}
+        self._c_meters: dict[str, _Meter] = {}
+        self._ranges: dict[str, _Range] = {}
+        self._hot_at: int | None = None
+        self._hot_db = self._hot_c_db = inf
+        self.prior: float | None = None
+        self.learning = False
 
-    def series(self, key: str, max_silence_s: int) -> None:
-        """Announce a level series; a known one keeps its window."""
-        if key not in self._series:
-            self._series[key] = LevelWindow(self._limits.window_ms, max_silence_s * 1000)
+    def watch(self, level_db: float, level_c_db: float) -> None:
+        """:meth:`hot` asks whether one sample was above these, dB(A) or dB(C)."""
+        self._hot_db, self._hot_c_db = level_db, level_c_db
+
+    def series(self, key: str, device: str, quantity: Quantity, max_silence_s: int) -> None:
+        """Announce a level series (``level``, LAeq, or LCeq); a known one keeps its windows."""
+        meters = self._c_meters if quantity is Quantity.LCEQ else self._meters
+        known = meters.get(key)
+        if known is None:
+            lengths = (PUBLIC_MS,) if quantity is Quantity.LCEQ else self._lengths
+            meters[key] = _Meter(device, quantity, max_silence_s * 1000, lengths, self.prior)
+        else:
+            known.device = device
 
     def forget(self, key: str) -> None:
-        self._series.pop(key, None)
+        self._meters.pop(key, None)
+        self._c_meters.pop(key, None)
 
     def sample(self, key: str, at: int, level_db: float) -> bool:
         """Take a level; False if it came too late to count."""
-        return self._series[key].add(at, level_db)
+        meter = self._meters.get(key)
+        if meter is None:
+            self._heat(at, level_db, self._hot_c_db)
+            return all(window.add(at, level_db) for window in self._c_meters[key].windows.values())
+        before = meter.last_at
+        if before is not None and at <= before:
+            return False
+        meter.last_at = at
+        for window in meter.windows.values():
+            window.add(at, level_db)
+        self._heat(at, level_db, self._hot_db)
+        if self.learning:
+            meter.background.learn(level_db, 1000 if before is None else min(at - before, meter.silence_ms))
+        return True
 
-    def judge(self, now: int, period: Period) -> Judgement:
-        limits = self._limits
-        limit = limits.quiet_limit_db if period.quiet else limits.limit_db
-        start = now - limits.window_ms
-        shown = self._loudest(start, now)
-        changed = period.start > start and limits.quiet_limit_db != limits.limit_db
-        judged = self._loudest(period.start, now) if changed else shown
-        loud: bool | None = None
-        if judged.level_db is not None and judged.coverage >= limits.min_coverage:
-            if judged.level_db > limit:
-                loud = True
-            elif judged.level_db <= limit - limits.hysteresis_db:
-                loud = False
-        times = [window.last_at for window in self._series.values() if window.last_at is not None]
-        return Judgement(shown, judged, max(times, default=None), limit, period.quiet, loud)
+    def _heat(self, at: int, level_db: float, hot_db: float) -> None:
+        if level_db > hot_db and (self._hot_at is None or at > self._hot_at):
+            self._hot_at = at
 
-    def _loudest(self, start: int, now: int) -> Level:
-        levels = [window.over(start, now) for window in self._series.values()]
-        measured = [level for level in levels if level.level_db is not None]
-        return max(measured, default=Level(None, 0.0))
+    def range(self, device: str, at: int, value: int) -> bool:
+        """A meter says whether it can measure what it hears; False if it came too late to count."""
+        known = self._ranges.setdefault(device, _Range())
+        if at <= known.at:
+            return False
+        known.at, known.value = at, value
+        if value == OVER:
+            known.over_at = at
+        return True
+
+    @property
+    def last_at(self) -> int | None:
+        """The youngest level."""
+        return max((m.last_at for m in self._meters.values() if m.last_at is not None), default=None)
+
+    def hot(self, since: int) -> bool:
+        return self._hot_at is not None and self._hot_at > since
+
+    def heard(self, start: int, now: int, length: int) -> Heard:
+        """LAeq from ``start`` to ``now`` in the window of ``length``, of the loudest meter."""
+        found = Heard(_NOTHING)
+        for meter in self._meters.values():
+            level = meter.windows[length].over(start, now)
+            best = found.level.level_db
+            if level.level_db is not None and (best is None or level.level_db > best):
+                found = Heard(level, meter.device, meter.background.level_db)
+        return found
+
+    def heard_c(self, start: int, now: int) -> Level:
+        """LCeq over 15 min, of the loudest meter that has it."""
+        levels = [meter.windows[PUBLIC_MS].over(start, now) for meter in self._c_meters.values()]
+        return max((level for level in levels if level.level_db is not None), default=_NOTHING)
+
+    def range_of(self, device: str | None, start: int, now: int) -> int | None:
+        """2 if the meter was overloaded since ``start``, 1 if under its floor; None if it never said."""
+        known = self._ranges.get(device) if device is not None else None
+        if known is None:
+            return None
+        if known.value == OVER or (known.over_at is not None and start < known.over_at <= now):
+            return OVER
+        return known.value
+
+    @property
+    def background_db(self) -> float | None:
+        """Of several meters the highest: it warns last."""
+        levels = [meter.background.level_db for meter in self._meters.values()]
+        return max((level for level in levels if level is not None), default=None)

@@ -24,15 +24,21 @@ class Period(NamedTuple):
 class QuietHours:
     """``usual`` hours, and those that ``special`` knows for a local day.
 
-    Hours that cross midnight are those of the day of their evening.
+    Hours that cross midnight are those of the day of their evening. With ``whole`` equal times that
+    ``special`` says are the whole day.
     """
 
     def __init__(
-        self, zone: str, usual: Hours, special: Callable[[date], Hours | None] | None = None
+        self,
+        zone: str,
+        usual: Hours,
+        special: Callable[[date], Hours | None] | None = None,
+        whole: bool = False,
     ) -> None:
         self._zone = ZoneInfo(zone)
         self._usual = usual
         self._special = special
+        self._whole = whole
         self._held: Period | None = None
 
     def period(self, now: int) -> Period:
@@ -68,7 +74,7 @@ class QuietHours:
         while day <= last:
             special = self._special(day) if self._special else None
             begins, ends = map(time.fromisoformat, special or self._usual)
-            if begins != ends:
+            if begins != ends or (special and self._whole):
                 start = self._at(day, begins)
                 end = self._at(day if begins < ends else day + _DAY, ends)
                 if start < end:  # not so when the clock jumps over them

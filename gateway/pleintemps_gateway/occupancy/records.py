@@ -9,8 +9,7 @@ class SpaceNow(Struct, frozen=True, kw_only=True):
     """A space as it is believed at ``at``. ``probability`` is that of occupied, absent when unknown.
 
     ``evidence`` is ``<series> <what>`` with what in motion, quiet, moving, still, moving-and-still, nobody,
-    or empty; ``level_db`` is LAeq over the noise window, ``level_coverage`` the measured share of that window
-    (0 to 1)."""
+    or empty; what is said of noise is as in :class:`~pleintemps_gateway.noise.records.NoiseFigures`."""
 
     space: str
     state: Occupancy
@@ -24,6 +23,10 @@ class SpaceNow(Struct, frozen=True, kw_only=True):
     level_at: int | None
     limit_db: float | None
     quiet: bool | None
+    level_range: int | None = None
+    background_db: float | None = None
+    emergence_db: float | None = None
+    warned_at: int | None = None
 
 
 class OccupancyChanged(Struct, frozen=True, kw_only=True):

@@ -6,7 +6,8 @@ from msgspec import Struct
 
 
 class Booking(Struct, frozen=True, kw_only=True):
-    """Who may use a space from ``start`` (included) to ``end`` (excluded), Unix ms."""
+    """Who may use a space from ``start`` (included) to ``end`` (excluded), Unix ms; ``amplified`` is music
+    through loudspeakers."""
 
     booking: str
     space: str
@@ -15,6 +16,7 @@ class Booking(Struct, frozen=True, kw_only=True):
     end: int
     people: int | None = None
     cancelled: bool = False
+    amplified: bool = False
 
 
 class UsageState(StrEnum):

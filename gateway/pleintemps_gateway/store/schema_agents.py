@@ -186,6 +186,10 @@ spaces = Table(
     Column("level_at", Ms),
     Column("limit_db", Float),
     Column("quiet", Boolean),
+    Column("level_range", Integer),  # 1 under the meter's floor, 2 overloaded
+    Column("background_db", Float),  # the room's own L90
+    Column("emergence_db", Float),  # indicated, where a measurement is known
+    Column("warned_at", Ms),  # since when its people are warned of their noise
     PrimaryKeyConstraint("site", "space"),
 )
 

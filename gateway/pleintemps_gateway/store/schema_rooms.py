@@ -71,16 +71,17 @@ signals = Table(
     PrimaryKeyConstraint("site", "signal"),
 )
 
-# Days on which a space had a booking with amplified sound, and noise above a limit summed per period.
+# Days on which a space had a booking with amplified sound, or noise at its neighbour summed per period.
 noise_days = Table(
     "noise_days",
     metadata,
     site_column(),
     Column("space", String(40), nullable=False),
-    Column("day", String(10), nullable=False),  # local date
+    Column("day", String(10), nullable=False),  # local date, from 7 h to 7 h
     Column("amplified", Boolean, nullable=False),
-    Column("day_ms", BigInteger, nullable=False),  # 7 h to 22 h, duration of the noise judged
-    Column("night_ms", BigInteger, nullable=False),  # 22 h to 7 h, of the evening's date
+    Column("day_ms", BigInteger, nullable=False),  # how long the noise was there from 7 h to 22 h
+    Column("night_ms", BigInteger, nullable=False),  # from 22 h to 7 h
     Column("emergence_db", Float),  # highest indicated
+    Column("counted_to", Ms, nullable=False),
     PrimaryKeyConstraint("site", "space", "day"),
 )

@@ -122,7 +122,10 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One space. ``probability`` is that of presence; ``measured_at`` the youngest measurement behind it."""
+    """One space. ``probability`` is that of presence; ``measured_at`` the youngest measurement behind it.
+
+    What is told of noise is as the rules said it (``noise.records.NoiseFigures``).
+    """
 
     site: str
     zone: str
@@ -140,6 +143,10 @@ class Tile:
     level_db: float | None
     level_at: int | None
     limit_db: float | None
+    level_range: int | None
+    background_db: float | None
+    emergence_db: float | None
+    warned_at: int | None
     current: Booked | None
     overdue: Booked | None
     following: Booked | None

@@ -11,6 +11,7 @@ from pleintemps_contract.onvif import DoorAction
 from .board import Alert, Asked, Door, Panel, Skyline
 from .formats import Formats
 from .i18n import Catalogue
+from .noise_words import NoiseWords
 from .words import Words
 
 Facts = dict[str, Any]
@@ -23,8 +24,10 @@ class Sentences:
         self._t = texts
         self._f = formats
         self._w = words
+        self.noise: Final = NoiseWords(texts, formats)
         self._facts: Final[dict[str, Callable[[Alert, Facts, int], Markup]]] = {
             "noise": self._noise,
+            "amplified-habit": self._habit,
             "unexpected-presence": self._unexpected,
             "no-show": self._no_show,
             "overstay": self._overstay,
@@ -56,6 +59,7 @@ class Sentences:
         t = self._t
         titles = {
             "noise": t.gettext("Too loud"),
+            "amplified-habit": t.gettext("Amplified sound often"),
             "unexpected-presence": t.gettext("Presence without a booking"),
             "no-show": t.gettext("Nobody came"),
             "overstay": t.gettext("Still there after the end"),
@@ -118,19 +122,10 @@ class Sentences:
     # --- facts of each kind --------------------------------------------------------------------------
 
     def _noise(self, alert: Alert, facts: Facts, now: int) -> Markup:
-        t, f = self._t, self._f
-        values = {
-            "level": f.level(facts["level_db"]),
-            "window": f.duration(facts["window_s"]),
-            "limit": t.number(facts["limit_db"]),
-        }
-        if facts.get("quiet"):
-            text = t.hgettext("<b>%(level)s</b> over %(window)s, limit %(limit)s in quiet hours.", **values)
-        else:
-            text = t.hgettext("<b>%(level)s</b> over %(window)s, limit %(limit)s.", **values)
-        if title := facts.get("booking_title"):
-            text += Markup(" ") + t.hgettext("Booked: %(title)s.", title=title)
-        return text
+        return self.noise.alert(alert, facts)
+
+    def _habit(self, alert: Alert, facts: Facts, now: int) -> Markup:
+        return self.noise.habit(facts)
 
     def _unexpected(self, alert: Alert, facts: Facts, now: int) -> Markup:
         percent = self._f.percent(100 * facts["probability"])

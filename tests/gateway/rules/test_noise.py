@@ -9,14 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from pleintemps_gateway.config import NoiseConfig
 from pleintemps_gateway.engine import AlertOpened, AlertResolved, AlertUpdated, SpaceNow
 from pleintemps_gateway.noise.quiet import QuietHours
+from pleintemps_gateway.noise.settings import NoiseConfig
 from pleintemps_gateway.noise.window import LevelWindow
 
 from .building import HOUR, METER, MINUTE, NOON, SECOND, SITE, Day, booking, only
 
 WINDOW = 15 * MINUTE
+NOISE = NoiseConfig(window_s=900, limit_db=80, quiet_limit_db=65, warn_first_s=0)
 
 
 def window(max_silence_ms: int = 90 * SECOND) -> LevelWindow:
@@ -198,7 +199,7 @@ def test_too_little_measured_opens_nothing_and_closes_nothing() -> None:
 def test_noise_made_before_quiet_hours_is_not_judged_by_their_limit() -> None:
     site = replace(
         SITE,
-        spaces=[replace(SITE.spaces[0], noise=NoiseConfig(window_s=900, limit_db=80, quiet_limit_db=65))],
+        spaces=[replace(SITE.spaces[0], noise=NOISE)],
     )
     day = Day([METER], site, now=paris("2026-06-10T21:30"))
     day.say("hall-meter", 76)

@@ -1,0 +1,217 @@
+"""Everything that watches the noise of one space: samples in, figures, warnings and alerts out."""
+
+from typing import Final
+
+from pleintemps_contract.units import Quantity
+from pleintemps_gateway.alerts.book import AlertBook
+from pleintemps_gateway.alerts.records import AlertKind, Fact
+from pleintemps_gateway.reconcile.records import Booking
+
+from .alarm import NoiseAlarm
+from .days import Habit, NoiseDays
+from .findings import Finding, Rule, judged
+from .hours import Limit, Moment, NoiseHours
+from .monitor import OVER, PUBLIC_MS, Heard, NoiseMonitor
+from .neighbour import OCTAVES, Neighbour
+from .records import NoiseDay, NoiseFigures, WarningEnded, WarningWanted
+from .settings import NoiseConfig
+
+LEVELS: Final = frozenset({Quantity.LEVEL, Quantity.LAEQ})
+"""Quantities that enter LAeq. Maxima, percentiles and other weightings do not."""
+QUANTITIES: Final = LEVELS | {Quantity.LCEQ, Quantity.RANGE} | set(OCTAVES)
+PUBLIC_DB: Final = (102.0, 118.0)
+CHILDREN_DB: Final = (94.0, 104.0)
+"""dB(A) and dB(C) over 15 min (R1336-1)."""
+Said = WarningWanted | WarningEnded | NoiseDay
+
+
+class NoiseWatch:
+    """Feed :meth:`sample`, ask :meth:`look`; after a restart :meth:`restore` comes before the series."""
+
+    def __init__(self, space: str, config: NoiseConfig, alerts: AlertBook) -> None:
+        self._space = space
+        self._config = config
+        self._alerts = alerts
+        self._alarm = NoiseAlarm(space, config, alerts)
+        self._days = NoiseDays(space)
+        self._neighbour = None if config.measurement is None else Neighbour(config, self._days)
+        seconds = (config.window_s, config.warn_window_s, *(row.window_s for row in config.limits))
+        lengths = {round(length * 1000) for length in seconds if length is not None}
+        self._monitor = NoiseMonitor(tuple(sorted(lengths | {PUBLIC_MS})))
+        self._early_ms = round((config.warn_window_s or 0) * 1000)
+        self._public = CHILDREN_DB if config.children else PUBLIC_DB
+        self._monitor.watch(*(limit - config.hysteresis_db for limit in self._public))
+        self._quantities: dict[str, tuple[Quantity, str]] = {}
+        self._habit_told: Habit | None = None
+
+    def restore(self, figures: NoiseFigures, days: list[NoiseDay]) -> None:
+        """Go on from what a predecessor stored. What it had learnt of the background is taken for it until
+        enough is learnt anew."""
+        self._monitor.prior = figures.background_db
+        self._alarm.restore(figures.warned_at)
+        self._days.restore(days)
+
+    def series(self, key: str, device: str, quantity: Quantity, max_silence_s: int) -> None:
+        """Announce one of :data:`QUANTITIES`; ``device`` is the meter that it comes from."""
+        self._quantities[key] = (quantity, device)
+        if quantity in LEVELS or quantity is Quantity.LCEQ:
+            self._monitor.series(key, device, quantity, max_silence_s)
+        elif quantity in OCTAVES and self._neighbour is not None:
+            self._neighbour.series(key, device, quantity, max_silence_s)
+
+    def forget(self, key: str) -> None:
+        quantity, _ = self._quantities.pop(key, (None, ""))
+        if quantity in OCTAVES and self._neighbour is not None:
+            self._neighbour.forget(key)
+        else:
+            self._monitor.forget(key)
+
+    def sample(self, key: str, at: int, value: float) -> str | None:
+        """Take one value; the reason if it cannot be used."""
+        quantity, device = self._quantities[key]
+        if quantity is Quantity.RANGE:
+            if value not in (0, 1, 2):
+                return "not a value of range"
+            taken = self._monitor.range(device, at, int(value))
+        elif quantity in OCTAVES:
+            if not -20 <= value <= 200:
+                return "level outside -20 to 200 dB"
+            taken = self._neighbour is None or self._neighbour.sample(key, at, value)
+        else:
+            if not 0 <= value <= 200:
+                return "level outside 0 to 200 dB"
+            taken = self._monitor.sample(key, at, value)
+        return None if taken else "level older than one that came before"
+
+    def look(
+        self,
+        moment: Moment,
+        hours: NoiseHours,
+        booking: Booking | None,
+        vacant: bool | None,
+        said: list[Said],
+    ) -> NoiseFigures:
+        """Judge the noise now. ``vacant`` is None while nobody knows; what else there is to say goes into
+        ``said``."""
+        now, monitor = moment.now, self._monitor
+        limits = hours.limits(self._config, moment)
+        shown = limits[0]
+        heard = monitor.heard(now - shown.window_ms, now, shown.window_ms)
+        reach = monitor.range_of(heard.device, now - shown.window_ms, now)
+        findings = self._public_findings(now)
+        findings += [self._limit(limit, now, heard if limit is shown else None) for limit in limits]
+        outside = self._outside(moment, hours, booking, vacant, findings)
+        if moment.quiet.quiet and booking is None and (rise := self._rise(heard, shown, reach)):
+            findings.append(rise)
+        facts: dict[str, Fact] = {"quiet": moment.quiet.quiet, "coverage": round(heard.level.coverage, 2)}
+        if reach:
+            facts["range"] = reach
+        if booking is not None:
+            facts["booking_title"] = booking.title
+        warning = self._alarm.look(now, findings, facts, None if booking is None else booking.booking)
+        if warning is not None:
+            said.append(warning)
+        said += self._days.take(now)
+        self._habit(moment)
+        empty = vacant or (vacant is None and moment.quiet.quiet and booking is None)
+        monitor.learning = empty and self._alarm.warned_at is None
+        level, background = heard.level, monitor.background_db
+        return NoiseFigures(
+            level_db=None if level.level_db is None else round(level.level_db, 1),
+            level_coverage=None if level.level_db is None else round(level.coverage, 3),
+            level_at=monitor.last_at,
+            limit_db=shown.limit_db,
+            quiet=moment.quiet.quiet,
+            level_range=None if level.level_db is None else reach,
+            background_db=None if background is None else round(background, 1),
+            emergence_db=outside,
+            warned_at=self._alarm.warned_at,
+        )
+
+    def _limit(self, limit: Limit, now: int, shown: Heard | None) -> Finding:
+        start = max(now - limit.window_ms, limit.since)
+        whole = start == now - limit.window_ms
+        heard = shown if shown and whole else self._monitor.heard(start, now, limit.window_ms)
+        loud = early = self._loud(heard, limit.limit_db, start, now)
+        if self._early_ms and self._early_ms < limit.window_ms:
+            begin = max(now - self._early_ms, limit.since)
+            soon = self._monitor.heard(begin, now, self._early_ms)
+            early = self._loud(soon, limit.limit_db, begin, now)
+            if early and not loud:
+                heard = soon
+        measured = heard.level.coverage >= self._config.min_coverage
+        level = heard.level.level_db if measured else None
+        return Finding(Rule.LIMIT, level, limit.limit_db, limit.window_ms, loud, early)
+
+    def _loud(self, heard: Heard, limit_db: float, start: int, now: int) -> bool | None:
+        level = heard.level
+        if level.level_db is None or level.coverage < self._config.min_coverage:
+            return None
+        loud = judged(level.level_db - limit_db, self._config.hysteresis_db)
+        if loud is False and self._monitor.range_of(heard.device, start, now) == OVER:
+            return None  # it was louder than that
+        return loud
+
+    def _public_findings(self, now: int) -> list[Finding]:
+        """Over 15 min wherever the public is; of the room's meter only, so an indication as well."""
+        start, (limit_a, limit_c) = now - PUBLIC_MS, self._public
+        if not self._monitor.hot(start):
+            return []  # not one sample was near it
+        heard = self._monitor.heard(start, now, PUBLIC_MS)
+        level_c = self._monitor.heard_c(start, now)
+        loud = self._loud(heard, limit_a, start, now)
+        level_db, limit_db, weighting = heard.level.level_db, limit_a, "A"
+        if level_c.level_db is not None and level_c.coverage >= self._config.min_coverage:
+            loud_c = judged(level_c.level_db - limit_c, self._config.hysteresis_db)
+            if (loud_c and not loud) or (loud_c is None and loud is False):
+                loud, level_db, limit_db, weighting = loud_c, level_c.level_db, limit_c, "C"
+        facts: dict[str, Fact] = {"weighting": weighting, "children": self._config.children}
+        return [Finding(Rule.PUBLIC, level_db, limit_db, PUBLIC_MS, loud, loud, facts)]
+
+    def _rise(self, heard: Heard, shown: Limit, reach: int | None) -> Finding | None:
+        """Above the room's own background while nobody should be there."""
+        level, background = heard.level, heard.background_db
+        if background is None or not self._config.rise_db:
+            return None
+        limit = background + self._config.rise_db
+        loud = None
+        if level.level_db is not None and level.coverage >= self._config.min_coverage:
+            loud = judged(level.level_db - limit, self._config.hysteresis_db)
+            if loud is False and reach == OVER:
+                loud = None
+        facts: dict[str, Fact] = {"background_db": round(background, 1)}
+        return Finding(Rule.RISE, level.level_db, limit, shown.window_ms, loud, loud, facts)
+
+    def _outside(
+        self,
+        moment: Moment,
+        hours: NoiseHours,
+        booking: Booking | None,
+        vacant: bool | None,
+        findings: list[Finding],
+    ) -> float | None:
+        """Emergence at the neighbour's, and days with amplified sound."""
+        amplified = booking is not None and booking.amplified
+        if amplified and not vacant:
+            self._days.played(moment.day)
+        if self._neighbour is None:
+            return None
+        finding = self._neighbour.look(moment, hours, amplified)
+        if finding is None:
+            return None
+        findings.append(finding)
+        overall = finding.facts.get("overall_db")
+        return overall if isinstance(overall, float) else None
+
+    def _habit(self, moment: Moment) -> None:
+        """Amplified sound so often that it is habitual by the law: a study is then due."""
+        habit = self._days.habit(moment.day)
+        if habit == self._habit_told:
+            return
+        self._habit_told = habit
+        if habit.reached:
+            facts: dict[str, Fact] = {"days_year": habit.year, "days_month": habit.month}
+            self._alerts.open(AlertKind.AMPLIFIED_HABIT, self._space, moment.now, facts, space=self._space)
+            self._alerts.update(AlertKind.AMPLIFIED_HABIT, self._space, facts)
+        else:
+            self._alerts.resolve(AlertKind.AMPLIFIED_HABIT, self._space, moment.now)
