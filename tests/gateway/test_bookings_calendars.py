@@ -73,6 +73,40 @@ def test_many_long_rules_are_no_calendar() -> None:
         year(calendar(*long))
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "FREQ=MINUTELY;INTERVAL=60;BYHOUR=3;BYMONTH=2;BYMONTHDAY=30",
+        "FREQ=HOURLY;BYMONTH=2;BYMONTHDAY=30",
+        "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30",
+        "FREQ=DAILY;INTERVAL=7;BYDAY=SU",
+        "FREQ=WEEKLY;INTERVAL=2;BYMONTH=2;BYMONTHDAY=30",
+        "FREQ=MONTHLY;BYMONTH=2;BYMONTHDAY=30",
+        "FREQ=YEARLY;BYWEEKNO=53;BYMONTH=6",
+    ],
+)
+def test_a_rule_whose_days_never_come_is_left(rule: str) -> None:
+    bad = event("bad", "DTSTART:20260302T180000Z", "DTEND:20260302T190000Z", f"RRULE:{rule}")
+    parsed = year(calendar(bad, GOOD))
+    assert [item.uid for item in parsed.bookings] == ["good"]
+    assert parsed.rejected == [("bad", "its rule finds no further day")]
+
+
+def test_many_rules_whose_days_never_come_are_no_calendar() -> None:
+    bad = [
+        event(f"bad-{number}", "DTSTART:20260302T180000Z", "RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30")
+        for number in range(11)
+    ]
+    with pytest.raises(CalendarError, match="too often"):
+        year(calendar(*bad, GOOD))
+
+
+def test_a_rare_day_comes() -> None:
+    leap = event("a", "DTSTART;VALUE=DATE:20240229", "RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29")
+    parsed = parse(calendar(leap), "UTC", ms("2028-01-01"), ms("2029-01-01"))
+    assert times(parsed) == [(ms("2028-02-29"), ms("2028-03-01"))]
+
+
 def test_an_ordinary_rule_may_be_old() -> None:
     old = event("old", "DTSTART:19700101T180000Z", "DURATION:PT1H", "RRULE:FREQ=DAILY;BYHOUR=9,18")
     assert len(year(calendar(old)).bookings) == 2 * 365

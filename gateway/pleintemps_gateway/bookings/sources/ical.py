@@ -24,16 +24,13 @@ from pleintemps_gateway.errors import CalendarError
 from .base import Contact, Parsed, Rejected, SourceConfig, Timed
 from .fetch import fetch
 from .registry import HORIZON_MS, source
+from .rules import MAX_ALL_STEPS, MAX_STEPS, Purse, bounded
 from .web import MAX_BYTES
 
 DAY_MS: Final = 86_400_000
 AGAIN_MS: Final = 3_600_000
 """An unchanged calendar is parsed again after this time, because its series run on."""
 MAX_OCCURRENCES: Final = 20_000
-MAX_STEPS: Final = 200_000
-"""Steps from its first day to the horizon that one rule may take: 22 years by the hour, 547 by the day."""
-MAX_ALL_STEPS: Final = 2_000_000
-"""Steps of all rules of one calendar: some fifteen seconds."""
 MAX_TIMES: Final = 96
 """Times of a day in one rule, a quarter of an hour apart."""
 _STEP_S: Final = {
@@ -52,6 +49,7 @@ _BLOCK: Final = re.compile(
     rb"^BEGIN:(VEVENT|VTIMEZONE)[ \t]*\r?$.*?^END:\1[ \t]*\r?$", re.MULTILINE | re.DOTALL | re.IGNORECASE
 )
 _END: Final = re.compile(rb"^END:VCALENDAR", re.MULTILINE | re.IGNORECASE)
+_TOO_OFTEN: Final = "its events repeat too often, all in all"
 _BACKWARDS: Final = "it does not end after it starts"
 _UID: Final = re.compile(rb"^UID[^:\r\n]*:([^\r\n]*)", re.MULTILINE | re.IGNORECASE)
 _lock: Final = threading.Lock()
@@ -92,14 +90,17 @@ def _parse(data: bytes, zone: ZoneInfo, start: int, end: int) -> Parsed:
                 continue
             groups.append((calendar, uid, healthy))
     if steps > MAX_ALL_STEPS:
-        raise CalendarError("its events repeat too often, all in all")
+        raise CalendarError(_TOO_OFTEN)
+    purse = Purse()
     for calendar, uid, healthy in groups:
         if not healthy:
             continue
         try:
-            found += _occurrences(calendar, uid, healthy, zone, (first, last), rejected)
+            found += _occurrences(calendar, uid, healthy, zone, (first, last), rejected, purse)
         except _EVENT_FAULTS as error:
             rejected.append(Rejected(uid, _reason(error)))
+        if purse.left < 0:
+            raise CalendarError(_TOO_OFTEN)
         if len(found) > MAX_OCCURRENCES:
             raise CalendarError(f"more than {MAX_OCCURRENCES} occurrences")
     return Parsed(sorted(found, key=lambda item: (item.start, item.uid)), rejected)
@@ -199,6 +200,7 @@ def _occurrences(
     zone: ZoneInfo,
     span: tuple[datetime, datetime],
     rejected: list[Rejected],
+    purse: Purse,
 ) -> Iterator[Timed]:
     alone = Calendar()
     for event in events:
@@ -208,7 +210,9 @@ def _occurrences(
     # a day wider: a floating time is compared before it has its zone
     wide = timedelta(days=1)
     series = any(name in event for event in events for name in ("RRULE", "RDATE", "RECURRENCE-ID"))
-    for event in recurring_ical_events.of(alone).between(span[0] - wide, span[1] + wide):
+    for event in recurring_ical_events.of(alone, components=[bounded(purse)]).between(
+        span[0] - wide, span[1] + wide
+    ):
         if str(event.get("STATUS", "")).upper() == "CANCELLED":
             continue
         item = _timed(uid, event, zone, series=series)
