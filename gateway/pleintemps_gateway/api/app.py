@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -41,6 +42,9 @@ from .live import Hub
 from .problems import Problem
 from .tally import Tally
 from .throttle import LoginThrottle
+
+_MOST_DUTIES: Final = 3
+"""Numbers to call on the page of a link that shows nothing."""
 
 
 def create_app(config: GatewayConfig, world: World, engine: Engine, desk: CodeDesk | None = None) -> FastAPI:
@@ -125,6 +129,8 @@ def _on_problem(request: Request, error: Exception) -> Response:
         tab="",
         status=error.status,
         code=error.code,
+        path=path,
+        duties=sorted({site.about.duty for site in context.config.sites if site.about.duty})[:_MOST_DUTIES],
     )
     return HTMLResponse(html, error.status, headers=error.headers)
 

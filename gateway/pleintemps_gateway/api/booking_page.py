@@ -6,23 +6,35 @@ from urllib.parse import quote
 import msgspec
 from fastapi import APIRouter, Form, Path, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 
 from pleintemps_contract.onvif import DoorAction
 from pleintemps_gateway.alerts.records import RANKS, AlertKind
 from pleintemps_gateway.audit.log import record
+from pleintemps_gateway.bookings.releasing import PEOPLE
+from pleintemps_gateway.config import DoorConfig
 from pleintemps_gateway.delivery.calendar import calendar_of
 from pleintemps_gateway.store.changes import record_change
 from pleintemps_gateway.store.engine import write_transaction
 from pleintemps_gateway.store.schema import alerts, bookings, commands
-from pleintemps_gateway.web.booking_page import PENDING, Visit, asked_by_link, find_visit, user_of
+from pleintemps_gateway.web.booking_page import (
+    PENDING,
+    Visit,
+    asked_by_link,
+    called_at,
+    find_visit,
+    user_of,
+)
+from pleintemps_gateway.web.i18n import LANGUAGES
+from pleintemps_gateway.web.rights_page import PersonPage, find_rights
 
-from .auth import InContext, address_of
+from .auth import InContext
 from .context import Context
 from .keypad import MOST_DIGITS, is_same, typed_on
 from .language import language_of
+from .links import unknown_link
 from .pages import show
-from .problems import Problem
+from .releases import keep_if_free
 from .writes import COMMAND_LIFE_MS
 
 router = APIRouter(prefix="/b", include_in_schema=False, default_response_class=HTMLResponse)
@@ -36,13 +48,16 @@ def _visit(request: Request, context: Context, link: str) -> Visit:
     """Raises Problem 404 for a link that nobody was given, 429 for one address with many of these."""
     with context.engine.connect() as conn:
         visit = find_visit(conn, context.config, link, context.world.now())
-    if visit is not None:
-        return visit
-    wait = context.links.begin("", address_of(request), context.world.monotonic())
-    if wait:
-        seconds = -(-wait // 1000)
-        raise Problem(429, f"Wait {seconds} s.", headers={"Retry-After": str(seconds)})
-    raise Problem(404, "No such page.")
+    if visit is None:
+        raise unknown_link(request, context)
+    return visit
+
+
+def _rights_page(request: Request, context: Context, link: str, person: PersonPage) -> HTMLResponse:
+    now, language = context.world.now(), language_of(request)
+    rules = {view.site.site: view.rules(language) for view in person.rights}
+    values: dict[str, Any] = {"now": now, "zone": person.zone, "person": person, "link": link, "rules": rules}
+    return show(request, context, "rights.html", None, **values)
 
 
 def _page(
@@ -60,6 +75,7 @@ def _page(
         zone=visit.zone,
         visit=visit,
         link=link,
+        action=f"/b/{quote(link)}/keep",
         rules=visit.rules(language_of(request)),
         **(empty | values),
     )
@@ -72,12 +88,16 @@ def booking_page(
     link: Link,
     command: Annotated[str, Query(max_length=32, pattern=r"^[0-9a-f]*$")] = "",
 ) -> Any:
-    visit = _visit(request, context, link)
-    asked = None
-    if command:
-        with context.engine.connect() as conn:
+    now, asked = context.world.now(), None
+    with context.engine.connect() as conn:
+        visit = find_visit(conn, context.config, link, now)
+        person = find_rights(conn, context.config, link, now) if visit is None else None
+        if visit is not None and command:
             asked = asked_by_link(conn, visit, command)
-    now = context.world.now()
+    if person is not None:
+        return _rights_page(request, context, link, person)
+    if visit is None:
+        raise unknown_link(request, context)
     waiting = asked is not None and asked.outcome in PENDING and now < asked.requested + REFRESH_MS
     door = asked.door if asked is not None else ""
     return _page(request, context, visit, link, asked=asked, waiting=waiting, door=door)
@@ -109,17 +129,29 @@ def press_key(
         page = _page(request, context, visit, link, 429, fault="wait", wait=seconds, door=door)
         page.headers["Retry-After"] = str(seconds)
         return page
-    if not is_same(typed, visit.code):
+    used = [each for each in visit.typed if is_same(typed, each.code)]
+    if not used:
         return _page(request, context, visit, link, 403, fault="wrong", door=door)
     context.keypads.succeeded(place, "")
-    now, command = context.world.now(), context.world.new_id()
-    with write_transaction(context.engine, [visit.site.site]) as conn:
+    command = _ask_door(context, visit, chosen, used[0].grant)
+    return RedirectResponse(f"/b/{quote(link)}?command={command}#result", 303)
+
+
+def _ask_door(context: Context, visit: Visit, door: DoorConfig, grant: str) -> str:
+    """The command that opens ``door``: the one on its way already when a button was pressed twice."""
+    now, command, site = context.world.now(), context.world.new_id(), visit.site.site
+    with write_transaction(context.engine, [site]) as conn:
+        mine = (commands.c.site == site) & (commands.c.door == door.door) & (commands.c.expires > now)
+        mine &= (commands.c.user == user_of(visit)) & commands.c.outcome.in_(PENDING)
+        known = conn.scalar(select(commands.c.command).where(mine).limit(1))
+        if known is not None:
+            return str(known)
         conn.execute(
             insert(commands).values(
-                site=visit.site.site,
+                site=site,
                 command=command,
-                agent=chosen.agent,
-                door=chosen.door,
+                agent=door.agent,
+                door=door.door,
                 action=DoorAction.ACCESS.value,
                 user=user_of(visit),
                 requested=now,
@@ -127,17 +159,19 @@ def press_key(
                 outcome="requested",
             )
         )
-        record_change(conn, visit.site.site, "commands", command, now)
-        facts = {"by": "link", "booking": visit.booking, "grant": visit.grant, "command": command}
+        record_change(conn, site, "commands", command, now)
+        facts = {"by": "link", "booking": visit.booking, "grant": grant, "command": command}
         facts |= {"action": DoorAction.ACCESS.value}
-        record(conn, visit.site.site, context.world, "door.command", f"door/{chosen.door}", facts)
-    return RedirectResponse(f"/b/{quote(link)}?command={command}#result", 303)
+        record(conn, site, context.world, "door.command", f"door/{door.door}", facts)
+    return command
 
 
 @router.get("/{link}/open")
-def back_to_page(link: Link) -> Any:
-    """Where a page that came as an answer to a key is loaded again."""
-    return RedirectResponse(f"/b/{quote(link)}", 303)
+def back_to_page(request: Request, link: Link) -> Any:
+    """Where a page that came as an answer to a key is loaded again, in another language for example."""
+    wanted = request.query_params.get("lang", "")
+    language = f"?lang={wanted}" if wanted in LANGUAGES else ""
+    return RedirectResponse(f"/b/{quote(link)}{language}", 303)
 
 
 @router.post("/{link}/left")
@@ -157,11 +191,24 @@ def we_are_back(request: Request, context: InContext, link: Link) -> Any:
     return RedirectResponse(f"/b/{quote(link)}#leave", 303)
 
 
+@router.post("/{link}/keep")
+def we_want_it(request: Request, context: InContext, link: Link) -> Any:
+    """ "I am coming", or a release taken back; what is in the way is said on the page."""
+    visit = _visit(request, context, link)
+    if visit.may_keep:
+        keep_if_free(context, visit.site, visit.booking, PEOPLE)
+    return RedirectResponse(f"/b/{quote(link)}#keep", 303)
+
+
 def _set_left(context: Context, visit: Visit, left: int | None, action: str) -> None:
     now, site = context.world.now(), visit.site.site
     with write_transaction(context.engine, [site]) as conn:
         mine = (bookings.c.site == site) & (bookings.c.booking == visit.booking)
-        conn.execute(update(bookings).where(mine).values(left=left, updated=now))
+        # pressed twice at once: said once. Released meanwhile: that is taken back by another button
+        said = bookings.c["left"]
+        mine &= bookings.c.released.is_(None) & (said.is_not(None) if left is None else said.is_(None))
+        if not conn.execute(update(bookings).where(mine).values(left=left, updated=now)).rowcount:
+            return
         record_change(conn, site, "bookings", visit.booking, now)
         record(conn, site, context.world, action, f"booking/{visit.booking}", {"by": "link"})
 
@@ -170,7 +217,7 @@ def _set_left(context: Context, visit: Visit, left: int | None, action: str) -> 
 def it_does_not_open(request: Request, context: InContext, link: Link) -> Any:
     """Calls the caretaker; a call that stands is not made twice."""
     visit = _visit(request, context, link)
-    if visit.booking and visit.called is None:
+    if visit.called is None:
         _call(context, visit)
     return RedirectResponse(f"/b/{quote(link)}#help", 303)
 
@@ -181,6 +228,8 @@ def _call(context: Context, visit: Visit) -> None:
     first = visit.doors[0].door if visit.doors else ""
     agent = next((door.agent for door in visit.site.doors if door.door == first), None)
     with write_transaction(context.engine, [site]) as conn:
+        if called_at(conn, site, visit.booking) is not None:
+            return
         conn.execute(
             insert(alerts).values(
                 site=site,
@@ -203,8 +252,6 @@ def _call(context: Context, visit: Visit) -> None:
 @router.get("/{link}/booking.ics")
 def calendar_file(request: Request, context: InContext, link: Link) -> Any:
     visit = _visit(request, context, link)
-    if not visit.booking:
-        raise Problem(404, "No such file.")
     gone = visit.phase in ("cancelled", "released")
     language, now = language_of(request), context.world.now()
     content = calendar_of(visit.site, visit.message(), language, now, cancelled=gone)

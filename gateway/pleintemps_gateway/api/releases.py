@@ -15,10 +15,12 @@ from pleintemps_gateway.errors import BookingError
 from pleintemps_gateway.store import reading
 from pleintemps_gateway.store.engine import write_transaction
 from pleintemps_gateway.store.schema import bookings
+from pleintemps_gateway.web.booking_page import Keeping, keeping_of
 
 from .auth import Actor, InContext, Reader, check_csrf, check_role
 from .context import Context
 from .free_schemas import Releases
+from .links import unknown_link
 from .pages import show
 from .problems import Problem, not_found
 from .rest import REFUSALS
@@ -131,18 +133,29 @@ def keep_booking(actor: Actor, context: InContext, booking: IdText) -> Response:
 # --- its people, by the link of a message ---------------------------------------------------------------
 
 
-def _linked(context: Context, site: str, booking: str, mark: str) -> tuple[SiteConfig, Row[Any], str | None]:
-    """The booking of a link, and why it cannot be kept; raises Problem 404 for a link that is not ours."""
-    known = context.site(tuple(one.site for one in context.config.sites), site)
-    if not hmac.compare_digest(_desk(context).vault.keep_mark(site, booking), mark):
-        raise not_found("booking")
-    with context.engine.connect() as conn:
-        row = conn.execute(
-            select(bookings).where(bookings.c.site == site, bookings.c.booking == booking)
-        ).first()
-        if row is None:
-            raise not_found("booking")
-        return known, row, releasing.obstacle(conn, known, row, context.world.now())
+def _linked(
+    request: Request, context: Context, site: str, booking: str, mark: str
+) -> tuple[SiteConfig, Row[Any], Keeping]:
+    """The booking of a link, and whether it is wanted; raises Problem 404 for a link that is not ours."""
+    known = next((one for one in context.config.sites if one.site == site), None)
+    is_ours = hmac.compare_digest(_desk(context).vault.keep_mark(site, booking), mark)
+    row: Row[Any] | None = None
+    if known is not None and is_ours:
+        mine = (bookings.c.site == site) & (bookings.c.booking == booking)
+        with context.engine.connect() as conn:
+            row = conn.execute(select(bookings).where(mine)).first()
+            if row is not None:
+                return known, row, keeping_of(conn, known, row, context.world.now())
+    raise unknown_link(request, context)
+
+
+def keep_if_free(context: Context, site: SiteConfig, booking: str, by: str) -> None:
+    """Keep a booking, or take its release back; what came in between leaves it as it is."""
+    try:
+        _keep(context, site, booking, by)
+    except Problem as problem:
+        if problem.status != 409:
+            raise
 
 
 @router.get("/b/keep/{site}/{booking}/{mark}", include_in_schema=False)
@@ -150,7 +163,7 @@ def keep_page(
     request: Request, context: InContext, site: SlugText, booking: IdText, mark: Mark
 ) -> HTMLResponse:
     """Nothing happens by looking: mail programs follow links by themselves."""
-    known, row, stuck = _linked(context, site, booking, mark)
+    known, row, keeping = _linked(request, context, site, booking, mark)
     place = next((space.name for space in known.spaces if space.space == row.space), row.space)
     return show(
         request,
@@ -161,18 +174,16 @@ def keep_page(
         site=known,
         row=row,
         place=place,
-        stuck=stuck,
-        kept=row.kept is not None and row.kept >= row.start and row.released is None,
+        keeping=keeping,
+        action=f"/b/keep/{site}/{booking}/{mark}",
     )
 
 
 @router.post("/b/keep/{site}/{booking}/{mark}", include_in_schema=False)
-def keep_by_link(context: InContext, site: SlugText, booking: IdText, mark: Mark) -> RedirectResponse:
-    known, _, stuck = _linked(context, site, booking, mark)
-    if stuck is None:
-        try:
-            _keep(context, known, booking, releasing.PEOPLE)
-        except Problem as problem:
-            if problem.status != 409:
-                raise
+def keep_by_link(
+    request: Request, context: InContext, site: SlugText, booking: IdText, mark: Mark
+) -> RedirectResponse:
+    known, _, keeping = _linked(request, context, site, booking, mark)
+    if not keeping.stuck:
+        keep_if_free(context, known, booking, releasing.PEOPLE)
     return RedirectResponse(f"/b/keep/{site}/{booking}/{mark}", 303)

@@ -5,26 +5,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import msgspec
-from cryptography.exceptions import InvalidTag
 from sqlalchemy import Connection, Row, select
 
 from pleintemps_contract.gateway_messages import Window
-from pleintemps_gateway.access.on_door import codes_on_doors, rights_on_doors
-from pleintemps_gateway.access.placing import times_of
-from pleintemps_gateway.access.purposes import OFFLINE, ONE_TIME, TOKEN
-from pleintemps_gateway.access.vault import decrypt_code, link_hash
+from pleintemps_gateway.access.on_door import codes_on_doors
+from pleintemps_gateway.access.placing import living, times_of
+from pleintemps_gateway.access.purposes import MAIN, OFFLINE, ONE_TIME
+from pleintemps_gateway.access.vault import link_hash
+from pleintemps_gateway.bookings.releasing import obstacle
 from pleintemps_gateway.bookings.way import doors_on_way
 from pleintemps_gateway.config import DoorConfig, GatewayConfig, SiteConfig
 from pleintemps_gateway.delivery.letters import rules_of
 from pleintemps_gateway.delivery.messages import Message
-from pleintemps_gateway.delivery.reference import reference_of, spaced
-from pleintemps_gateway.store.schema import alerts, bookings, commands, credentials, rights
+from pleintemps_gateway.delivery.reference import reference_of
+from pleintemps_gateway.store.schema import alerts, bookings, commands, credentials
+
+from .page_codes import PageCode, code_of, codes_of_booking
 
 UNDO_MS: Final = 5 * 60_000
 """So long "we have left" can be taken back."""
 PENDING: Final = ("requested", "sent")
 """Outcomes of a command that will become another one."""
+ERASED: Final = "erased"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +40,42 @@ class WayDoor:
 
 
 @dataclass(frozen=True, slots=True)
+class Keeping:
+    """Whether a booking is wanted: ``stuck`` is why it cannot be kept or taken back (see ``obstacle``).
+
+    ``warned``: its people were asked whether they come; ``left``: they said that they had gone. ``end`` is
+    that which was booked (Unix ms).
+    """
+
+    stuck: str
+    warned: bool
+    kept: bool
+    released: bool
+    left: bool
+    erased: bool
+    end: int
+
+
+def keeping_of(conn: Connection, site: SiteConfig, row: Row[Any], now: int) -> Keeping:
+    """That of a row of ``bookings``."""
+    return Keeping(
+        stuck=obstacle(conn, site, row, now) or "",
+        warned=row.warned is not None and row.warned >= row.start,
+        kept=row.kept is not None and row.kept >= row.start and row.released is None,
+        released=row.released is not None,
+        left=row._mapping["left"] is not None,
+        erased=row.withheld == ERASED,
+        end=row.planned_end or row.end,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Visit:
-    """One booking, or a recurring right, as who holds the link may see it.
+    """One booking as who holds the link may see it.
 
     ``phase`` is ``before``, ``open`` (the doors open now), ``after``, ``cancelled``, ``released``,
-    ``withheld``, ``replaced`` (another code was made) or ``right``. Times are Unix ms. ``code`` is empty
-    where it opens nothing.
+    ``withheld`` or ``replaced`` (another code was made). Times are Unix ms. ``codes`` is empty where none
+    opens anything; ``purpose`` is that of the credential whose link it is, ``main`` for the booking's page.
     """
 
     site: SiteConfig
@@ -55,8 +87,7 @@ class Visit:
     start: int
     end: int
     windows: tuple[Window, ...]
-    code: str
-    label: str
+    codes: tuple[PageCode, ...]
     purpose: str
     doors: tuple[WayDoor, ...]
     capacity: int
@@ -64,8 +95,8 @@ class Visit:
     withheld: str
     left: int | None
     called: int | None
-    spaces: tuple[str, ...] = ()
-    space: str = ""
+    keeping: Keeping
+    space: str
 
     @property
     def zone(self) -> str:
@@ -73,11 +104,7 @@ class Visit:
 
     @property
     def reference(self) -> str:
-        return reference_of(self.booking) if self.booking else ""
-
-    @property
-    def shown_code(self) -> str:
-        return spaced(self.code)
+        return reference_of(self.booking)
 
     @property
     def opens(self) -> int:
@@ -88,13 +115,34 @@ class Visit:
         return self.windows[-1].end if self.windows else self.end
 
     @property
+    def typed(self) -> tuple[PageCode, ...]:
+        """The codes that open doors now."""
+        return tuple(each for each in self.codes if each.counts and each.code)
+
+    @property
+    def digits(self) -> int:
+        """So many the codes have that open doors now; 0 if not all have the same number."""
+        lengths = {len(each.code) for each in self.typed}
+        return lengths.pop() if len(lengths) == 1 else 0
+
+    @property
+    def on_every_door(self) -> bool:
+        return bool(self.doors) and all(door.held for door in self.doors)
+
+    @property
     def may_open(self) -> bool:
         """Whether the button opens doors now."""
-        return self.phase == "open" and bool(self.code) and bool(self.doors)
+        return self.phase == "open" and bool(self.typed) and bool(self.doors)
 
     @property
     def may_leave(self) -> bool:
         return self.phase == "open" and self.left is None and self.purpose != ONE_TIME
+
+    @property
+    def may_keep(self) -> bool:
+        """Whether it is asked for, or can be taken back: "I am coming", "we want it back"."""
+        asked = self.keeping.warned and not self.keeping.kept and self.phase == "open" and self.left is None
+        return not self.keeping.stuck and (self.phase == "released" or asked)
 
     def may_return(self, now: int) -> bool:
         """Whether "we have left" can still be taken back."""
@@ -125,30 +173,16 @@ class Visit:
 
 
 def find_visit(conn: Connection, config: GatewayConfig, link: str, now: int) -> Visit | None:
-    """What ``link`` shows; None for a link that nobody was given.
+    """The booking that ``link`` shows; None for a link that nobody was given, or of something else.
 
     Looked up by its hash, so that the time it takes says nothing of the links that there are.
     """
     hashed, sites = link_hash(link), {site.site: site for site in config.sites}
     query = select(credentials).where(credentials.c.site.in_(sites), credentials.c.link_hash == hashed)
     row = conn.execute(query).first()
-    if row is None or not hmac.compare_digest(row.link_hash, hashed):
+    if row is None or row.booking is None or not hmac.compare_digest(row.link_hash, hashed):
         return None
     site = sites[row.site]
-    code = "" if row.rests_until is not None else _code(row, link)
-    if row.booking is not None:
-        return _of_booking(conn, site, row, code, now)
-    return None if row.right is None else _of_right(conn, site, row, code, now)
-
-
-def _code(row: Row[Any], link: str) -> str:
-    try:
-        return decrypt_code(row.site, row.grant, link, bytes(row.encrypted_code))
-    except InvalidTag:
-        return ""  # kept, but not for this link: erased
-
-
-def _of_booking(conn: Connection, site: SiteConfig, row: Row[Any], code: str, now: int) -> Visit | None:
     mine = (bookings.c.site == site.site) & (bookings.c.booking == row.booking)
     booked = conn.execute(select(bookings).where(mine)).first()
     if booked is None:
@@ -157,6 +191,11 @@ def _of_booking(conn: Connection, site: SiteConfig, row: Row[Any], code: str, no
     if row.purpose in (OFFLINE, ONE_TIME) and windows:
         windows = [Window(start=row.start, end=row.end)]
     phase = _phase(booked, row, windows, now)
+    codes: tuple[PageCode, ...] = ()
+    if phase in ("before", "open") and row.purpose == MAIN:
+        codes = codes_of_booking(living(conn, site.site, booking=booked.booking), link, windows, now)
+    elif phase in ("before", "open"):
+        codes = (code_of(row, link, windows, now),)
     spaces = {space.space: space for space in site.spaces}
     space = spaces.get(booked.space)
     return Visit(
@@ -167,17 +206,17 @@ def _of_booking(conn: Connection, site: SiteConfig, row: Row[Any], code: str, no
         title=booked.title,
         place=space.name if space else booked.space,
         start=booked.start,
-        end=booked.end,
+        end=booked.planned_end or booked.end,
         windows=tuple(windows),
-        code=code if phase in ("before", "open") else "",
-        label=row.label or "",
+        codes=codes,
         purpose=row.purpose,
         doors=tuple(_doors(conn, site, booked, row, now)),
         capacity=space.capacity if space else 0,
         people=booked.people,
         withheld=booked.withheld or "",
         left=booked._mapping["left"],
-        called=_called(conn, site.site, booked.booking),
+        called=called_at(conn, site.site, booked.booking),
+        keeping=keeping_of(conn, site, booked, now),
         space=booked.space,
     )
 
@@ -207,41 +246,8 @@ def _doors(conn: Connection, site: SiteConfig, booked: Row[Any], row: Row[Any], 
     return [WayDoor(each.door, names[each.door], each.held, each.reason) for each in reports]
 
 
-def _of_right(conn: Connection, site: SiteConfig, row: Row[Any], code: str, now: int) -> Visit | None:
-    right = conn.execute(
-        select(rights).where(rights.c.site == site.site, rights.c.right == row.right)
-    ).first()
-    if right is None:
-        return None
-    over = right.ended is not None or right.valid_until <= now
-    named = {space.space: space.name for space in site.spaces}
-    names = {door.door: door.name for door in site.doors}
-    reports = rights_on_doors(conn, site, [right.right], now).get(right.right, [])
-    spaces = msgspec.json.decode(right.spaces, type=list[str])
-    return Visit(
-        site=site,
-        booking="",
-        grant=row.grant,
-        phase="after" if over else ("replaced" if row.rests_until is not None else "right"),
-        title="",
-        place=site.name,
-        start=right.valid_from,
-        end=right.valid_until,
-        windows=(),
-        code="" if over or row.kind == TOKEN else code,
-        label="",
-        purpose=row.kind,
-        doors=tuple(WayDoor(each.door, names[each.door], each.held, each.reason) for each in reports),
-        capacity=0,
-        people=None,
-        withheld="",
-        left=None,
-        called=None,
-        spaces=tuple(named.get(space, space) for space in spaces),
-    )
-
-
-def _called(conn: Connection, site: str, booking: str) -> int | None:
+def called_at(conn: Connection, site: str, booking: str) -> int | None:
+    """When the caretaker was called about a booking (Unix ms); None unless that call stands."""
     mine = (alerts.c.site == site) & (alerts.c.kind == "help") & (alerts.c.booking == booking)
     unresolved = select(alerts.c.opened).where(mine, alerts.c.state != "resolved")
     return conn.execute(unresolved.order_by(alerts.c.opened.desc()).limit(1)).scalar_one_or_none()

@@ -1,16 +1,18 @@
 """Times, ages and figures as the words of the pages want them: 22:41, il y a 12 min, 74 dB(A)."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_datetime
+from babel.dates import format_datetime, get_day_names
 from markupsafe import Markup
 
 from .i18n import Catalogue
 
 _HOUR_S: Final = 3600
 _NBSP: Final = "\u00a0"
+_WEEK: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 class Formats:
@@ -20,8 +22,15 @@ class Formats:
         self._texts = texts
 
     def clock(self, at: int, zone: str) -> str:
-        """22:41"""
-        return _local(at, zone).strftime("%H:%M")
+        """22:41; of the hour that comes twice when summer ends: 02:15 (heure d'été)."""
+        return self._hour(_local(at, zone))
+
+    def _hour(self, local: datetime) -> str:
+        text = local.strftime("%H:%M")
+        if local.replace(fold=0).utcoffset() <= local.replace(fold=1).utcoffset():  # type: ignore[operator]
+            return text
+        season = self._texts.gettext("winter time") if local.fold else self._texts.gettext("summer time")
+        return f"{text} ({season})"
 
     def span(self, start: int, end: int, zone: str) -> str:
         """20:00–22:30"""
@@ -32,11 +41,27 @@ class Formats:
         text = format_datetime(_local(at, zone), "EEEE d MMMM", locale=self._texts.locale)
         return text[:1].upper() + text[1:]
 
+    def date(self, at: int, zone: str) -> str:
+        """19 novembre 2026"""
+        return str(format_datetime(_local(at, zone), "d MMMM yyyy", locale=self._texts.locale))
+
+    def period(self, start: int, end: int, zone: str) -> str:
+        """Jeudi 19 novembre, 20:00–22:30; from a day on, with the day on which it ends."""
+        if end - start < 24 * _HOUR_S * 1000:
+            return f"{self.day(start, zone)}, {self.span(start, end, zone)}"
+        first, last = self.day(start, zone), self.day(end, zone)
+        return f"{first}, {self.clock(start, zone)} – {last.lower()}, {self.clock(end, zone)}"
+
+    def weekdays(self, names: Sequence[str]) -> str:
+        """lundi, jeudi: of ``mon`` and ``thu``, in the order of the week."""
+        known = get_day_names("wide", locale=self._texts.locale)
+        return ", ".join(str(known[number]) for number, name in enumerate(_WEEK) if name in names)
+
     def moment(self, at: int, zone: str, now: int) -> str:
         """The hour on the same day, "demain 08:30" on the next, else with the weekday or the date."""
         there, here = _local(at, zone), _local(now, zone)
         days = (there.date() - here.date()).days
-        clock = there.strftime("%H:%M")
+        clock = self._hour(there)
         if days == 0:
             return clock
         if days == 1:

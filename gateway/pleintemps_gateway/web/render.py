@@ -15,6 +15,7 @@ from pleintemps_gateway.delivery.reference import spaced
 from .board import Alert, Board
 from .formats import Formats, iso
 from .i18n import LANGUAGES, catalogue, plural_form
+from .qr import qr_svg
 from .sentences import Sentences
 from .skyline import draw, meter
 from .stories import Stories
@@ -128,6 +129,7 @@ def _environment(language: str) -> Environment:
         iso=iso,
         static=static_url,
         spaced=spaced,
+        qr=qr_svg,
     )
     return environment
 

@@ -17,6 +17,7 @@ class Visits:
         texts = {
             "offline": t.gettext("Second code, for a door without network"),
             "one-time": t.gettext("Code that opens each door once"),
+            "extra": t.gettext("Another code of your group"),
         }
         text = texts.get(purpose) or t.gettext("Your code, for all doors on your way")
         return f"{text} ({label})" if label else text
@@ -58,6 +59,15 @@ class Visits:
         }
         return texts.get(fault) or t.gettext("Choose the door that you are at.")
 
+    def given_back(self, *, left: bool, taken: bool) -> str:
+        """Why the rest of a booking was given back."""
+        t = self._t
+        if left:
+            return t.gettext("You said that you had left.")
+        if taken:
+            return t.gettext("Nobody came, so the rest of the time was given to others, and it is taken.")
+        return t.gettext("Nobody was noticed there.")
+
     def withheld(self, reason: str) -> str:
         """Why a booking has no code, and what to do."""
         t = self._t
@@ -69,5 +79,6 @@ class Visits:
             "over-capacity": t.gettext("More people are announced than may come: change their number."),
             "school-hours": t.gettext("The school uses the place at that time: choose another."),
             "closed": t.gettext("The place is closed on that day: choose another."),
+            "erased": t.gettext("What was held about you was erased, so there is no code: call to have one."),
         }
         return reasons.get(reason) or t.gettext("Something is missing: call the number below.")

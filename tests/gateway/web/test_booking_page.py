@@ -13,8 +13,10 @@ from sqlalchemy import Engine, select
 
 from pleintemps_contract.world import ManualWorld
 from pleintemps_gateway.api.keypad import MOST_DIGITS, is_same, typed_on
+from pleintemps_gateway.privacy.erasing import erase
+from pleintemps_gateway.privacy.finding import Wanted, find
 from pleintemps_gateway.store.engine import migrate, open_engine, write_transaction
-from pleintemps_gateway.store.schema import alerts, audit, bookings, commands
+from pleintemps_gateway.store.schema import alerts, audit, bookings, commands, credentials
 from pleintemps_gateway.web.booking_page import UNDO_MS
 
 from .clients import browser, csrf_of, log_in
@@ -233,7 +235,7 @@ async def test_only_doors_on_the_way_open(client: httpx.AsyncClient, people: Vis
         ({"status": "cancelled"}, "Cette réservation est annulée"),
         (
             {"released": NOW - 1, "planned_end": NOW + HOUR, "start": NOW - HOUR, "end": NOW - 1},
-            "La salle a été rendue",
+            "Le reste de votre créneau a été rendu",
         ),
         ({"withheld": "no-insurance"}, "attestation d&#39;assurance"),
         ({"start": NOW - 9 * HOUR, "end": NOW - 8 * HOUR}, "C&#39;est terminé"),
@@ -258,6 +260,145 @@ async def test_a_link_of_an_old_code_shows_no_code(client: httpx.AsyncClient, pe
     assert "Un autre code a été fait" in page.text
     assert new.code not in page.text.replace(" ", "")
     assert " ".join(new.code) in (await client.get(f"/b/{new.link}")).text
+
+
+async def test_one_page_has_every_code_of_a_booking(client: httpx.AsyncClient, people: Visitors) -> None:
+    booking, main = people.book(NOW, NOW + HOUR)
+    with write_transaction(people.engine, ["ecole"]) as conn:
+        choir = people.desk.extra(conn, people.site, booking, "chorale <b>")
+        silent = people.desk.issue(conn, people.site, booking, "extra", "calme", duress=True)
+        once = people.desk.one_time(conn, people.site, booking, NOW)
+        offline = people.desk.offline(conn, people.site, booking)
+        assert silent is not None and offline is not None
+    page = (await client.get(f"/b/{main.link}")).text
+    for issued in (main, choir, offline):
+        assert f'<span class="sr">{" ".join(issued.code)}</span>' in page
+    assert (
+        page.index(" ".join(main.code))
+        < page.index(" ".join(offline.code))
+        < page.index(" ".join(choir.code))
+    )
+    assert "Un autre code de votre groupe (chorale &lt;b&gt;)" in page
+    for hidden in (silent, once):
+        assert " ".join(hidden.code) not in page
+    for own in (choir, silent, once, offline):
+        page = (await client.get(f"/b/{own.link}")).text
+        shown = {each.code for each in (main, choir, silent, once, offline) if " ".join(each.code) in page}
+        assert shown == {own.code}, "a link that is handed on shows its own code alone"
+    assert "chiffres tapés sur" not in (await client.get(f"/b/{main.link}")).text, "they are not equally long"
+    answer = await press(client, main.link, choir.code)
+    assert answer.status_code == 303
+    (entry,) = audited(people, "door.command")
+    assert json.loads(entry.fields)["grant"] == choir.grant
+
+
+async def test_a_page_after_another_code_was_made_shows_none(
+    client: httpx.AsyncClient, people: Visitors
+) -> None:
+    booking, main = people.book(NOW, NOW + HOUR)
+    with write_transaction(people.engine, ["ecole"]) as conn:
+        choir = people.desk.extra(conn, people.site, booking, "chorale")
+        new = people.desk.reissue_all(conn, people.site, booking)
+    old = (await client.get(f"/b/{main.link}")).text
+    assert "Un autre code a été fait" in old
+    for issued in (main, choir, *new):
+        assert " ".join(issued.code) not in old
+    page = (await client.get(f"/b/{new[0].link}")).text
+    assert all(" ".join(issued.code) in page for issued in new)
+
+
+async def test_a_code_that_the_page_cannot_read_is_said_to_be_elsewhere(
+    client: httpx.AsyncClient, people: Visitors
+) -> None:
+    booking, main = people.book(NOW, NOW + HOUR)
+    people.change(booking, page_key=None)  # issued before pages had a key
+    with write_transaction(people.engine, ["ecole"]) as conn:
+        choir = people.desk.extra(conn, people.site, booking, "chorale")
+    page = (await client.get(f"/b/{main.link}")).text
+    assert "Il a été envoyé dans un message à part." in page and " ".join(choir.code) not in page
+
+
+async def test_an_erased_booking_has_no_page(client: httpx.AsyncClient, people: Visitors) -> None:
+    booking, main = people.book(NOW, NOW + HOUR)
+    with write_transaction(people.engine, ["*", "ecole"]) as conn:
+        choir = people.desk.extra(conn, people.site, booking, "chorale")
+        found = find(conn, "ecole", Wanted("booking", booking))
+        erase(conn, people.site, found, [], people.desk.vault, people.world, by="camille")
+        assert {row.paged_code for row in conn.execute(select(credentials))} == {None}
+        assert conn.scalars(select(bookings.c.page_key)).all() == [None]
+    for link in (main.link, choir.link):
+        page = await client.get(f"/b/{link}")
+        assert page.status_code == 404
+        assert "Ce lien ne montre rien" in page.text and 'href="tel:+33500000000"' in page.text
+        assert "Retour" not in page.text, "this reader has no account"
+
+
+async def test_they_say_on_their_page_that_they_come(client: httpx.AsyncClient, people: Visitors) -> None:
+    booking, main = people.book(NOW - HOUR, NOW + HOUR)
+    page = (await client.get(f"/b/{main.link}")).text
+    assert "Venez-vous" not in page and f"/b/{main.link}/keep" not in page
+    await client.post(f"/b/{main.link}/keep")
+    assert rows(people, bookings)[0].kept is None, "nobody asked"
+    people.change(booking, warned=NOW - 60_000)
+    assert f'action="/b/{main.link}/keep"' in (await client.get(f"/b/{main.link}")).text
+    answer = await client.post(f"/b/{main.link}/keep")
+    assert answer.headers["location"] == f"/b/{main.link}#keep"
+    assert rows(people, bookings)[0].kept == NOW
+    page = (await client.get(f"/b/{main.link}")).text
+    assert "Votre code reste le même" in page and f"/b/{main.link}/keep" not in page
+
+
+@pytest.mark.parametrize(
+    ("left", "words"), [(None, "Personne n&#39;y a été"), (NOW - 2, "que vous étiez partis")]
+)
+async def test_a_release_is_taken_back_on_their_page(
+    client: httpx.AsyncClient, people: Visitors, left: int | None, words: str
+) -> None:
+    booking, main = people.book(NOW - HOUR, NOW + HOUR)
+    people.change(booking, released=NOW - 1, end=NOW - 1, planned_end=NOW + HOUR, left=left)
+    page = (await client.get(f"/b/{main.link}")).text
+    assert words in page and f'action="/b/{main.link}/keep"' in page
+    assert " ".join(main.code) not in page
+    await client.post(f"/b/{main.link}/keep")
+    (row,) = rows(people, bookings)
+    assert (row.end, row.released, row.planned_end) == (NOW + HOUR, None, None)
+    assert " ".join(main.code) in (await client.get(f"/b/{main.link}")).text
+
+
+async def test_a_release_that_somebody_has_taken_stays(client: httpx.AsyncClient, people: Visitors) -> None:
+    booking, main = people.book(NOW - HOUR, NOW + HOUR)
+    people.change(booking, released=NOW - 1, end=NOW - 1, planned_end=NOW + HOUR)
+    people.book(NOW, NOW + HOUR)
+    page = (await client.get(f"/b/{main.link}")).text
+    assert "Quelqu&#39;un d&#39;autre" in page and f'action="/b/{main.link}/keep"' not in page
+    await client.post(f"/b/{main.link}/keep")
+    assert [row.released for row in rows(people, bookings) if row.booking == booking] == [NOW - 1]
+
+
+async def test_a_button_pressed_twice_opens_once(
+    client: httpx.AsyncClient, people: Visitors, world: ManualWorld
+) -> None:
+    _, issued = people.book(NOW, NOW + HOUR)
+    first = await press(client, issued.link, issued.code)
+    second = await press(client, issued.link, issued.code)
+    assert first.headers["location"] == second.headers["location"]
+    other = await press(client, issued.link, issued.code, "hall")
+    assert other.headers["location"] != first.headers["location"]
+    assert len(rows(people, commands)) == len(audited(people, "door.command")) == 2
+    people.answer("done")
+    again = await press(client, issued.link, issued.code)
+    assert again.headers["location"] != first.headers["location"], "it was answered: this is another wish"
+    world.move(60_000)
+    late = await press(client, issued.link, issued.code)
+    assert late.headers["location"] != again.headers["location"], "it has expired: this is another wish"
+
+
+async def test_another_language_while_typing(client: httpx.AsyncClient, people: Visitors) -> None:
+    _, issued = people.book(NOW, NOW + HOUR)
+    answer = await client.get(f"/b/{issued.link}/open?lang=en")
+    assert answer.headers["location"] == f"/b/{issued.link}?lang=en"
+    answer = await client.get(f"/b/{issued.link}/open?lang=//example.org")
+    assert answer.headers["location"] == f"/b/{issued.link}"
 
 
 async def test_people_say_that_they_have_left_and_take_it_back(
