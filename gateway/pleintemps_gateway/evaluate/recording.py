@@ -1,12 +1,17 @@
 """What every reader gives: samples in order of time and the moments at which truth is known."""
 
 import itertools
+from collections.abc import Callable
+from math import log10
 from statistics import median
 from typing import Final, NamedTuple
 
 DAY_MS: Final = 86_400_000
 KINDS: Final = ("pir", "radar", "sound", "door")
 """Kinds of series: the part of a series' name before the colon."""
+_MOST_VOLTS: Final = 12.0
+_LEAST_VOLTS: Final = 0.01
+_VOLT_DB: Final = 80.0  # only differences count
 _ON_CHANGE_SILENCE_S: Final = 30 * 86_400
 
 
@@ -55,6 +60,13 @@ def silence_s(samples: list[Sample]) -> int:
         return _ON_CHANGE_SILENCE_S
     steps = [later.at - sample.at for sample, later in itertools.pairwise(samples)]
     return max(1, round(3 * median(steps) / 1000))
+
+
+def unit(samples: list[Sample]) -> Callable[[float], float]:
+    """From a sound series' own unit to decibels: volts if it never leaves 0 to ``_MOST_VOLTS``."""
+    if all(0 <= sample.value <= _MOST_VOLTS for sample in samples):
+        return lambda volts: _VOLT_DB + 20 * log10(max(volts, _LEAST_VOLTS))
+    return lambda level: level
 
 
 def chosen(recording: Recording, kinds: frozenset[str]) -> Recording:

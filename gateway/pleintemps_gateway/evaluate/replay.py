@@ -8,9 +8,9 @@ from pleintemps_contract.gateway_messages import Occupancy
 from pleintemps_contract.units import Quantity
 from pleintemps_gateway.occupancy.room import RoomFilter
 
-from .recording import Recording, Sample, Truth, kind_of, silence_s
+from .recording import Recording, Sample, Truth, kind_of, silence_s, unit
 
-_QUANTITIES: Final = {"pir": Quantity.MOTION, "radar": Quantity.RADAR}
+_QUANTITIES: Final = {"pir": Quantity.MOTION, "radar": Quantity.RADAR, "sound": Quantity.LEVEL}
 TIMEOUTS_S: Final = tuple(60 * minutes for minutes in (*range(1, 16), 20, 30, 45, 60, 90, 120, 180))
 """Timeouts among which the baseline may choose."""
 
@@ -28,14 +28,19 @@ def believed(recording: Recording) -> list[bool | None]:
     for series, said in own.items():
         if kind_of(series) in _QUANTITIES:
             room.series(series, series, _QUANTITIES[kind_of(series)], silence_s(said))
+    decibels = {
+        series: unit(samples) for series, samples in sorted(own.items()) if kind_of(series) == "sound"
+    }
     doors: dict[str, float] = {}
     found: list[bool | None] = []
     fed = 0
     for truth in truths:
         while fed < len(samples) and samples[fed].at <= truth.at:
             sample, fed = samples[fed], fed + 1
-            if kind_of(sample.series) in _QUANTITIES:
+            if kind_of(sample.series) in ("pir", "radar"):
                 room.sample(sample.series, sample.at, int(sample.value))
+            elif kind_of(sample.series) == "sound":
+                room.level(sample.series, sample.at, decibels[sample.series](sample.value))
             elif kind_of(sample.series) == "door":
                 if doors.get(sample.series, sample.value) != sample.value:
                     room.door(sample.at)
@@ -47,7 +52,7 @@ def believed(recording: Recording) -> list[bool | None]:
 
 def by_timeout(recording: Recording, timeout_s: int) -> list[bool]:
     """Occupied while the last sign of a motion or radar series is at most ``timeout_s`` old."""
-    hits = [s.at for s in recording.samples if kind_of(s.series) in _QUANTITIES and s.value]
+    hits = [s.at for s in recording.samples if kind_of(s.series) in ("pir", "radar") and s.value]
     return [_recent(hits, truth, timeout_s * 1000) for truth in recording.truths]
 
 

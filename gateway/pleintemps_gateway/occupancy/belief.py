@@ -11,6 +11,7 @@ from pleintemps_contract.units import Quantity
 
 from . import parameters as p
 from .parameters import PerState
+from .sound import APART_MS, SoundMemory
 
 _NEUTRAL: Final = PerState(0.0, 0.0, 0.0)
 
@@ -69,16 +70,36 @@ _RADAR_ENDS: Final = {
 class Belief:
     """Probabilities at ``at`` (Unix ms), with the sensors as they stand then."""
 
-    __slots__ = ("active", "at", "door_at", "sensors", "still", "vacant")
+    __slots__ = (
+        "_heard",
+        "active",
+        "at",
+        "door_at",
+        "heard_at",
+        "learns",
+        "loud",
+        "memory",
+        "sensors",
+        "still",
+        "vacant",
+    )
 
-    def __init__(self, at: int) -> None:
+    def __init__(self, at: int, memory: SoundMemory | None = None) -> None:
         self.at = at
+        self.memory = memory or SoundMemory()
+        self.learns = True
+        self.heard_at = -APART_MS
+        self._heard: tuple[int, str] | None = None
+        self.loud: tuple[int, str] | None = None
         self.vacant, self.active, self.still = p.PRIOR
         self.sensors: dict[str, Sensor] = {}
         self.door_at = -p.DOOR_APART_MS
 
     def copy(self) -> "Belief":
-        twin = Belief(self.at)
+        """A twin that believes the same and learns nothing."""
+        twin = Belief(self.at, self.memory)
+        twin.learns = False
+        twin.heard_at, twin._heard, twin.loud = self.heard_at, self._heard, self.loud
         twin.vacant, twin.active, twin.still = self.vacant, self.active, self.still
         twin.sensors = {key: sensor.copy() for key, sensor in self.sensors.items()}
         twin.door_at = self.door_at
@@ -124,6 +145,8 @@ class Belief:
         if sensor.value != value or not sensor.last_at <= at < sensor.last_at + sensor.stale_ms:
             return False
         sensor.last_at = at
+        if value and self.learns:
+            self.memory.hit(at)
         return True
 
     def sample(self, key: str, at: int, value: int) -> None:
@@ -133,6 +156,8 @@ class Belief:
             return
         motion, before = self._motion(), sensor.value
         sensor.last_at = at
+        if value and self.learns:
+            self.memory.hit(at)
         if value != before:
             sensor.value = value
             sensor.changed_at = at
@@ -145,6 +170,32 @@ class Belief:
                     self._times(_PIR_ROSE if after else _PIR_FELL)
         elif value != before and not (before in (1, 3) and value in (1, 3)):
             self._times(_RADAR_TO[value])
+
+    def sound(self, key: str, at: int, level: int) -> None:
+        """A meter heard ``level`` (steps of sound.STEP_DB) at ``at``; of one moment the loudest counts."""
+        if at == self.heard_at and self._heard is not None:
+            self._heard = max(self._heard, (level, key))
+        elif at - self.heard_at >= APART_MS:
+            self.heard_at, self._heard = at, (level, key)
+
+    def listen(self) -> None:
+        """Weigh the last level heard, once no other of its moment can come."""
+        if self._heard is None:
+            return
+        (level, key), self._heard = self._heard, None
+        if self._motion() is None and not self._radar():
+            if self.learns:
+                self.memory.gap()
+            return
+        active, still = self.memory.tells(level)
+        if active or still:
+            self._times(PerState(1.0, exp(active), exp(still)))
+        self.loud = (self.heard_at, key) if max(active, still) > p.LOUD_LLR else None
+        if self.learns:
+            self.memory.heard(self.heard_at, level)
+
+    def _radar(self) -> bool:
+        return any(s.quantity is Quantity.RADAR and s.value is not None for s in self.sensors.values())
 
     def door(self, at: int) -> None:
         """A door of the room was opened or closed at ``at``: something changed, the direction is unknown."""
@@ -169,6 +220,8 @@ class Belief:
 
     def advance(self, to: int) -> None:
         """Let time pass until ``to``, in steps that end on the grid and where a series goes stale."""
+        if self._heard is not None and to > self.heard_at:
+            self.listen()
         if to - self.at > p.FORGET_MS:
             self.vacant, self.active, self.still = p.PRIOR
             for sensor in self.sensors.values():

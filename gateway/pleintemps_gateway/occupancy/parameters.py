@@ -63,6 +63,8 @@ OCCUPIED_ABOVE: Final = 0.6
 VACANT_BELOW: Final = 0.4
 """Between the two the last state stays."""
 
+LOUD_LLR: Final = 0.5
+"""From this logarithm of a ratio on a level is named as what tells of somebody."""
 DOOR_WEIGHT: Final = 0.5
 """Share of the belief that one passage of a door lets go."""
 DOOR_APART_MS: Final = 30_000

@@ -13,10 +13,12 @@ from pleintemps_contract.units import Quantity
 
 from . import parameters as p
 from .belief import Belief, Sensor
+from .sound import step
 
 EVIDENCE = frozenset({Quantity.MOTION, Quantity.RADAR})
-"""Quantities that speak of presence. Sound levels and contacts' positions do not (a contact's edges are
-doors)."""
+"""Quantities that speak of presence by themselves. Sound earns its weight beside them; a contact's edges are
+doors."""
+SOUND = frozenset({Quantity.LEVEL, Quantity.LAEQ})
 
 _LATE_MS = 10_000
 """What a sample may take on its way."""
@@ -45,13 +47,13 @@ class Estimate(NamedTuple):
 
 class _Item(NamedTuple):
     at: int
-    order: int  # a fault before a sample of the same moment, then the door
+    order: int  # a fault before a sample of the same moment, then the door, then the sound
     key: str
     arrived: int  # order of arrival decides between two values of one series at one moment
     value: int
 
 
-_FAULT, _SAMPLE, _DOOR = range(3)
+_FAULT, _SAMPLE, _DOOR, _SOUND = range(4)
 
 
 class RoomFilter:
@@ -60,6 +62,7 @@ class RoomFilter:
     def __init__(self, now: int) -> None:
         self._belief = Belief(now // p.GRID_MS * p.GRID_MS)
         self._pending: list[_Item] = []
+        self._levels: dict[int, tuple[int, int, str]] = {}  # per step of the grid: last time, loudest, which
         self._count = 0
         self._names: dict[str, str] = {}
         self._state = Occupancy.UNKNOWN
@@ -77,6 +80,8 @@ class RoomFilter:
         """Announce an evidence series, again if its silence changed."""
         stale_ms = p.STALE_FACTOR * max_silence_s * 1000
         self._names[key] = name
+        if quantity in SOUND:
+            return
         sensor = self._belief.sensors.get(key)
         if sensor is None or sensor.quantity is not quantity:
             self._belief.sensors[key] = Sensor(key, quantity, stale_ms)
@@ -86,11 +91,22 @@ class RoomFilter:
     def forget(self, key: str) -> None:
         """The series is no longer of this room."""
         self._belief.sensors.pop(key, None)
+        self._names.pop(key, None)
         self._pending = [item for item in self._pending if item.key != key]
 
     def sample(self, key: str, at: int, value: int) -> None:
         """``key`` said ``value`` (0 or 1; 0 to 3 for radar) at ``at``."""
         self._append(at, _SAMPLE, key, value)
+
+    def level(self, key: str, at: int, level_db: float) -> None:
+        """The meter ``key`` heard ``level_db`` at ``at``; of what is heard at once the loudest counts."""
+        place = at // p.GRID_MS
+        loud = step(level_db)
+        known = self._levels.get(place)
+        if known is None:
+            self._levels[place] = (at, loud, key)
+        elif at > known[0] or loud >= known[1]:
+            self._levels[place] = (max(known[0], at), *max(known[1:], (loud, key)))
 
     def fault(self, key: str, at: int, faulty: bool) -> None:
         """The device of ``key`` fell ill or recovered at ``at``."""
@@ -108,14 +124,25 @@ class RoomFilter:
         """What is believed at ``now``; ``now`` does not go back."""
         self._pending.sort()
         self._thin()
+        young, end = self._pending, now + 1
+        if self._levels:
+            young = sorted([*young, *self._heard()])
         horizon = (now - p.REORDER_MS) // p.GRID_MS * p.GRID_MS
         if horizon > self._belief.at:
-            del self._pending[: self._replay(self._belief, horizon)]
+            young = young[self._replay(self._belief, young, horizon) :]
             self._belief.advance(horizon)
+            self._pending = [item for item in young if item.order != _SOUND]
         belief = self._belief.copy()
-        self._replay(belief, now + 1)
+        self._replay(belief, young, end)
         belief.advance(now)
+        belief.listen()
         return self._decide(belief, now)
+
+    def _heard(self) -> list[_Item]:
+        """Levels that are not yet committed."""
+        first = self._belief.at // p.GRID_MS
+        self._levels = {place: found for place, found in self._levels.items() if place >= first}
+        return [_Item(at, _SOUND, key, 0, loud) for at, loud, key in self._levels.values()]
 
     def _thin(self) -> None:
         """Of what came later than the committed moment keep what will count, however much it was."""
@@ -132,13 +159,13 @@ class RoomFilter:
                 newest[item.key] = item
         self._pending[:late] = sorted([*faults, *newest.values()])
 
-    def _replay(self, belief: Belief, end: int) -> int:
+    def _replay(self, belief: Belief, items: list[_Item], end: int) -> int:
         """Apply what lies before ``end``: first what is late, the faults before the rest; how many."""
-        count = bisect_left(self._pending, end, key=attrgetter("at"))
-        late = bisect_left(self._pending, belief.at, 0, count, key=attrgetter("at"))
-        for item in sorted(self._pending[:late], key=lambda item: item.order != _FAULT):
+        count = bisect_left(items, end, key=attrgetter("at"))
+        late = bisect_left(items, belief.at, 0, count, key=attrgetter("at"))
+        for item in sorted(items[:late], key=lambda item: item.order != _FAULT):
             self._apply(belief, item)
-        for item in self._pending[late:count]:
+        for item in items[late:count]:
             self._apply(belief, item)
         return count
 
@@ -150,7 +177,9 @@ class RoomFilter:
         if item.order == _SAMPLE and belief.repeats(item.key, item.at, item.value):
             return
         belief.advance(item.at)
-        if item.order == _DOOR:
+        if item.order == _SOUND:
+            belief.sound(item.key, item.at, item.value)
+        elif item.order == _DOOR:
             belief.door(item.at)
         elif item.order == _FAULT:
             belief.fault(item.key, bool(item.value))
@@ -199,6 +228,10 @@ class RoomFilter:
         if wanted:  # radar tells more than motion, then the youngest, then the name
             best = max(wanted, key=lambda s: (s.quantity is Quantity.RADAR, s.last_at, s.key))
             return f"{self._names[best.key]} {_WHAT[best.quantity, best.value or 0]}", best.last_at
+        if state is Occupancy.OCCUPIED and belief.loud is not None:
+            at, key = belief.loud
+            if key in self._names and at > (self._positive or (0, ""))[0]:
+                return f"{self._names[key]} sound", at
         if state is Occupancy.OCCUPIED and self._positive is not None and self._positive[1] in belief.sensors:
             at, key = self._positive
             return f"{self._names[key]} {_WHAT[belief.sensors[key].quantity, 1]}", at

@@ -1,0 +1,146 @@
+"""What a room's sound level tells of presence, learnt from the room itself.
+
+Nobody labels anything: a level heard within ``NEAR_MS`` of a sign of presence belongs to people who move, one
+with signs before and after it to people who sit still, one with no sign for ``LABEL_MS`` on either side to an
+empty room. The label is given ``LABEL_MS`` later, so all that is used comes from the past. A level is a step
+of ``STEP_DB``; its weight grows with what has been heard of both an empty and a used room."""
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from math import floor, log
+from typing import Any, Final
+
+STEP_DB: Final = 3.0
+"""Levels closer than this are one."""
+APART_MS: Final = 25_000
+"""Levels that follow one another faster are one piece of evidence."""
+NEAR_MS: Final = 45_000
+LABEL_MS: Final = 15 * 60_000
+GAP_MS: Final = 120_000
+"""Without a level for this long, what waits for its label is dropped."""
+HALF_WEIGHT: Final = 60
+"""Levels of the rarer state that give half the weight (30 minutes of it)."""
+MOST_LLR: Final = 2.0
+"""No level multiplies odds by more than e^2."""
+MOST_COUNTED: Final = 20_000
+"""Levels kept of one state (a week); beyond, old ones lose half their weight."""
+ENOUGH_STILL: Final = 20
+_HIT_MS: Final = 5_000
+
+
+def step(level_db: float) -> int:
+    """The step in which a level lies."""
+    return floor(level_db / STEP_DB + 0.5)
+
+
+class SoundMemory:
+    """Levels heard in an empty room, with people moving, with people still; and those that wait."""
+
+    def __init__(self) -> None:
+        self.counts: tuple[dict[int, float], ...] = ({}, {}, {})
+        self.totals = [0.0, 0.0, 0.0]
+        self._waiting: deque[tuple[int, int]] = deque()
+        self._hits: deque[int] = deque()
+
+    # --- learning -------------------------------------------------------------------------------------
+
+    def hit(self, at: int) -> None:
+        """A sensor told of somebody at ``at``; times do not go back."""
+        if not self._hits or at - self._hits[-1] >= _HIT_MS:
+            self._hits.append(at)
+
+    def gap(self) -> None:
+        """The sensors that could have told of somebody were silent: nothing can be said of what waits."""
+        self._waiting.clear()
+
+    def heard(self, at: int, level: int, known: Callable[[int], bool | None] | None = None) -> None:
+        """A level in ``STEP_DB`` at ``at``, in order of time; ``known`` tells what a person has marked."""
+        waiting, hits = self._waiting, self._hits
+        if waiting and at - waiting[-1][0] > GAP_MS:
+            waiting.clear()
+        waiting.append((at, level))
+        while at - waiting[0][0] >= LABEL_MS:
+            then, what = waiting.popleft()
+            while len(hits) > 1 and hits[1] <= then:
+                hits.popleft()
+            label = self._label(then)
+            if known is not None and (marked := known(then)) is not None:
+                label = 0 if not marked else label or 2
+            if label is not None:
+                self._add(label, what)
+
+    def _label(self, then: int) -> int | None:
+        before = after = LABEL_MS + 1
+        for hit in self._hits:
+            if hit <= then:
+                before = min(before, then - hit)
+            else:
+                after = min(after, hit - then)
+                break
+        if min(before, after) <= NEAR_MS:
+            return 1
+        if before <= LABEL_MS and after <= LABEL_MS:
+            return 2
+        if before > LABEL_MS and after > LABEL_MS:
+            return 0
+        return None
+
+    def _add(self, label: int, level: int) -> None:
+        counts = self.counts[label]
+        counts[level] = counts.get(level, 0.0) + 1
+        self.totals[label] += 1
+        if self.totals[label] > MOST_COUNTED:
+            for each in counts:
+                counts[each] /= 2
+            self.totals[label] /= 2
+
+    # --- evidence -------------------------------------------------------------------------------------
+
+    @property
+    def weight(self) -> float:
+        """0 (nothing is known of one state) to 1."""
+        least = min(self.totals[0], self.totals[1])
+        return least / (least + HALF_WEIGHT)
+
+    def tells(self, level: int) -> tuple[float, float]:
+        """Logarithms of how much likelier ``level`` is with people active, and still, than in an empty
+        room."""
+        if not (self.totals[0] and self.totals[1]):
+            return 0.0, 0.0
+        steps = len(self.counts[0].keys() | self.counts[1].keys() | self.counts[2].keys() | {level})
+
+        def likelihood(*states: int) -> float:
+            near = sum(
+                self.counts[s].get(level, 0.0)
+                + 0.5 * (self.counts[s].get(level - 1, 0.0) + self.counts[s].get(level + 1, 0.0))
+                for s in states
+            )
+            return (near + 1) / (2 * sum(self.totals[s] for s in states) + steps)
+
+        vacant, active = likelihood(0), likelihood(1)
+        still = likelihood(2) if self.totals[2] >= ENOUGH_STILL else likelihood(1, 2)
+        return self._ratio(active, vacant), self._ratio(still, vacant)
+
+    def _ratio(self, some: float, none: float) -> float:
+        return max(-MOST_LLR, min(MOST_LLR, self.weight * log(some / none)))
+
+    # --- what is kept ---------------------------------------------------------------------------------
+
+    def kept(self) -> dict[str, Any]:
+        """Plain data: per state the number heard in each step."""
+        return {
+            "step_db": STEP_DB,
+            "weight": round(self.weight, 3),
+            **{
+                name: {str(level): round(count, 3) for level, count in sorted(counts.items())}
+                for name, counts in zip(("vacant", "active", "still"), self.counts, strict=True)
+            },
+        }
+
+    def take(self, kept: Mapping[str, Any]) -> None:
+        """What :meth:`kept` gave; what waits for its label is not part of it."""
+        self.counts = tuple(
+            {int(level): float(count) for level, count in kept.get(name, {}).items()}
+            for name in ("vacant", "active", "still")
+        )
+        self.totals = [sum(counts.values()) for counts in self.counts]
