@@ -220,6 +220,7 @@ def gateway_toml(
                     "limit_db": rules.noise_limit_db,
                     "quiet_limit_db": rules.noise_quiet_limit_db,
                     "window_s": rules.noise_window_s,
+                    "warn_first_s": rules.noise_warn_first_s,
                 },
             )
         )

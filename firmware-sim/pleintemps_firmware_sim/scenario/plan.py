@@ -87,6 +87,7 @@ class Rules:
     noise_window_s: int = 8
     noise_limit_db: int = 80
     noise_quiet_limit_db: int = 75
+    noise_warn_first_s: int = 2
 
 
 SAINT_AUBIN = Plan(
