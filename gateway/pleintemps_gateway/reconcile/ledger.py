@@ -116,6 +116,14 @@ class Ledger:
         if usage is not None:
             usage.code_used = True
 
+    def was_over(self, space: str, end: int) -> None:
+        """A booking of ``space`` that nobody follows here ended at ``end``."""
+        self._ended[space] = max(self._ended.get(space, 0), end)
+
+    def usage(self, booking: str) -> Usage | None:
+        """The record that is being made."""
+        return self._open.get(booking)
+
     def observe(self, space: str, seen: Observed) -> None:
         """The state of ``space`` changed at ``seen.since``."""
         was = self._seen.get(space)
@@ -183,7 +191,7 @@ class Ledger:
         booking = usage.booking
         seen = self._seen.get(booking.space, Observed(Occupancy.UNKNOWN, now))
         others = [b for b in self._near.get(booking.space, {}).values() if b.booking != booking.booking]
-        usage.limit = min((b.start for b in others if b.start >= booking.end), default=None)
+        usage.limit = min((max(b.start, booking.end) for b in others if b.end > booking.end), default=None)
         usage.count(now, seen.state)
         arrivals_from = self._arrivals_from(usage, others, seen.since)
         if now >= arrivals_from:

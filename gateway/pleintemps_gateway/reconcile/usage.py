@@ -15,6 +15,8 @@ SETTLED_MS: Final = 60_000
 """Present for this long (or ``left_after`` if that is less), and the booking has begun: in use."""
 MAX_OVERSTAY_MS: Final = 12 * 3_600_000
 """A record is closed at the latest this long after the booking's end."""
+SETTLE_MS: Final = 60_000
+"""A closed record is worked out anew this long after nothing can change it: samples are on their way."""
 
 
 class Observed(NamedTuple):
@@ -76,7 +78,13 @@ class Usage:
             unknown_ms=self.unknown_ms,
             overstay_ms=self.overstay_ms,
             closed_at=self.closed_at,
+            booked_from=self.booking.start,
+            booked_to=self.booking.end,
+            due=None if self.closed_at is None else self._due(self.closed_at),
         )
+
+    def _due(self, closed_at: int) -> int:
+        return max(closed_at, self.booking.end + self._margins.tail) + SETTLE_MS
 
     def take_over(self, row: UsageChanged) -> None:
         """Go on from a stored row."""
@@ -84,6 +92,11 @@ class Usage:
         self.arrived_at, self.left_at = row.arrived_at, row.left_at
         self.occupied_ms, self.unknown_ms = row.occupied_ms, row.unknown_ms
         self.overstay_ms, self.closed_at = row.overstay_ms, row.closed_at
+
+    def correct(self, other: "Usage") -> None:
+        """Take what ``other`` has found out of the same booking with late data, and go on from there."""
+        self.take_over(other.row())
+        self.vacant_ms, self.counted_to = other.vacant_ms, other.counted_to
 
     def reschedule(self, booking: Booking, now: int) -> None:
         """The booking has new times: still to come, it starts afresh; already on, it keeps what fits."""

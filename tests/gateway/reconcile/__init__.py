@@ -1,0 +1,1 @@
+"""Usage records: worked out from what is stored, corrected, exported."""
