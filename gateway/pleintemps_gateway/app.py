@@ -44,11 +44,9 @@ def web(path: Path) -> None:
     """The web process, until SIGTERM or SIGINT; raises the package's errors, OSError for a busy port."""
     import socket
 
-    import uvicorn
-
     from pleintemps_gateway.access.service import CodeDesk
     from pleintemps_gateway.api.app import create_app
-    from pleintemps_gateway.api.serve import Server
+    from pleintemps_gateway.api.serve import Server, settings
     from pleintemps_gateway.delivery.outbox import Outbox
     from pleintemps_gateway.store.engine import migrate, open_engine
 
@@ -67,14 +65,7 @@ def web(path: Path) -> None:
             where = f"{config.web.host}:{config.web.port}"
             raise OSError(f"web.port: cannot listen on {where}: {error.strerror}") from error
         app = create_app(config, world, engine, desk)
-        settings = uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=2,
-        )
-        Server(settings, app).run(sockets=[listener])
+        Server(settings(config.web, app), app).run(sockets=[listener])
     engine.dispose()
 
 

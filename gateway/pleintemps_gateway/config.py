@@ -1,6 +1,7 @@
 """The gateway's one TOML file. Unknown keys are refused by name; a test loads ``examples/gateway.toml``."""
 
 from collections.abc import Iterable
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -50,12 +51,16 @@ class MqttConfig(_Table, frozen=True, kw_only=True):
 
 
 class WebConfig(_Table, frozen=True, kw_only=True):
-    """``public_url`` is how people reach the pages, for the links in messages; no link without it."""
+    """``public_url`` is how people reach the pages, for the links in messages; no link without it.
+
+    ``trusted_proxies``: addresses and networks whose ``X-Forwarded-For`` and ``-Proto`` are believed.
+    """
 
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65_535)] = 8080
     session_h: Annotated[float, Meta(gt=0, le=720)] = 12
     public_url: Annotated[str, Meta(pattern=r"^(https?://[^\s?#]+[^\s?#/])?\Z")] = ""
+    trusted_proxies: Annotated[tuple[str, ...], Meta(max_length=32)] = ("127.0.0.1", "::1")
 
 
 class TextConfig(_Table, frozen=True, kw_only=True):
@@ -268,6 +273,7 @@ def load(path: Path) -> GatewayConfig:
     """The checked file at ``path``, with absolute paths; raises ConfigError, one line."""
     config = load_toml(path, GatewayConfig)
     _unique(path, "site", (site.site for site in config.sites))
+    _check_proxies(path, config.web)
     for site in config.sites:
         _check_site(path, site)
     base = path.absolute().parent
@@ -291,6 +297,14 @@ def load(path: Path) -> GatewayConfig:
         else series,
         sites=[_with_paths(site, base) for site in config.sites],
     )
+
+
+def _check_proxies(path: Path, web: WebConfig) -> None:
+    for proxy in web.trusted_proxies:
+        try:
+            ip_network(proxy)
+        except ValueError as error:
+            raise ConfigError(f"{path}: web.trusted_proxies: {error}") from error
 
 
 def _database_url(url: str, base: Path) -> str:

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 from dataclasses import dataclass
+from ipaddress import IPv4Address, ip_address, ip_network
 from typing import Annotated, Final
 
 from fastapi import Depends, Request
@@ -53,7 +54,17 @@ def hash_token(token: str) -> str:
 
 
 def address_of(request: Request) -> str:
-    return request.client.host if request.client else ""
+    """Whom a limit counts: an IPv4 address, or a network of IPv6 (/64), which is one subscriber's."""
+    host = request.client.host if request.client else ""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host[:64]  # a socket that is none of the Internet's
+    if isinstance(address, IPv4Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ip_network((int(address), 64), strict=False))
 
 
 def log_in(context: Context, name: str, password: str, address: str) -> NewSession:

@@ -5,7 +5,22 @@ import socket
 import uvicorn
 from fastapi import FastAPI
 
+from pleintemps_gateway.config import WebConfig
+
 from .context import Context
+
+
+def settings(web: WebConfig, app: FastAPI) -> uvicorn.Config:
+    """How the server runs: it believes ``X-Forwarded-For`` of ``web.trusted_proxies``, and of nobody else."""
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=2,
+        proxy_headers=True,
+        forwarded_allow_ips=list(web.trusted_proxies),
+    )
 
 
 class Server(uvicorn.Server):
