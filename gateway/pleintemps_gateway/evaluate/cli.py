@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pleintemps_gateway.errors import SettingsError
 
+from . import noise_cli
 from .occupancy import report
 from .readers import read_csv, read_uci, read_van_kasteren
 from .recording import KINDS, Recording, chosen, with_fault
@@ -45,6 +46,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     )
     parser.add_argument("--json", action="store_true", help="one JSON line with all figures")
     parser.set_defaults(run=_occupancy)
+    noise_cli.register(actions).set_defaults(run=_noise)
 
 
 def _kinds(text: str) -> frozenset[str]:
@@ -83,9 +85,18 @@ def _occupancy(options: argparse.Namespace) -> int:
         leave_one_day_out=options.split is not None,
         in_order=options.unsupervised or options.split is None,
     )
+    _show(found, options)
+    return 0
+
+
+def _noise(options: argparse.Namespace) -> int:
+    _show(noise_cli.found(options), options)
+    return 0
+
+
+def _show(found: dict[str, object], options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(found))
-        return 0
+        return
     for name, value in found.items():
         print(f"{name}: {json.dumps(value)}")
-    return 0
