@@ -12,8 +12,9 @@ import httpx
 import pytest
 from sqlalchemy import select
 
+from pleintemps_gateway.bookings.following import follow_feed
 from pleintemps_gateway.bookings.places import to_occurrences
-from pleintemps_gateway.bookings.service import Occurrence, follow_feed
+from pleintemps_gateway.bookings.service import Occurrence
 from pleintemps_gateway.bookings.sources import web as fetching
 from pleintemps_gateway.bookings.sources.base import Parsed
 from pleintemps_gateway.bookings.sources.fetch import fetch

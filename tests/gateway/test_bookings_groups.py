@@ -15,6 +15,7 @@ from sqlalchemy import select
 from pleintemps_contract.gateway_messages import Window
 from pleintemps_gateway.access.service import live_grant
 from pleintemps_gateway.audit.log import check
+from pleintemps_gateway.bookings.following import follow_feed
 from pleintemps_gateway.bookings.group_book import Group, GroupIndex
 from pleintemps_gateway.bookings.groups import (
     DAY_MS,
@@ -36,7 +37,6 @@ from pleintemps_gateway.bookings.service import (
     assign_group,
     cancel,
     create,
-    follow_feed,
     move,
     override,
     revise,

@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import select
 
 from pleintemps_gateway.api.app import create_app
-from pleintemps_gateway.bookings.service import Occurrence, create, follow_feed
+from pleintemps_gateway.bookings.following import follow_feed
+from pleintemps_gateway.bookings.service import Occurrence, create
 from pleintemps_gateway.store.engine import write_transaction
 from pleintemps_gateway.store.schema import audit, bookings, credentials
 from pleintemps_gateway.users import put_user

@@ -30,8 +30,9 @@ from pleintemps_contract.onvif import DoorAlarm, DoorMode, DoorPhysicalState, Lo
 from pleintemps_contract.topics import Channel, Topic
 from pleintemps_contract.units import Quantity, SeriesKind
 from pleintemps_contract.wire import AgentMessage, encode, open_gateway
+from pleintemps_gateway.bookings.following import Following
 from pleintemps_gateway.bookings.sources.ical import IcalConfig
-from pleintemps_gateway.ingest import feeds as feeding
+from pleintemps_gateway.delivery.outbox import Outbox
 from pleintemps_gateway.ingest.feeds import EMPTY_POLLS, FeedFollower
 from pleintemps_gateway.ingest.memory import GatewayMemory, take_over
 from pleintemps_gateway.ingest.site import SiteMemory
@@ -77,7 +78,7 @@ DOOR = DoorInfo(
 class Site:
     """A site's memory with its store, driven message by message."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, outbox: Outbox | None = None) -> None:
         self.house = house
         keys = load_gateway_keys(Path(house.config.keys))
         self.memory = SiteMemory(
@@ -87,6 +88,7 @@ class Site:
             house.desk.vault,
             load_peppers(Path(house.config.keys), "ecole"),
             take_over(house.engine, "ecole", house.world),
+            outbox=outbox,
         )
         self.said: list[tuple[str, bytes, bool]] = []
         self.all = GatewayMemory([self.memory], lambda *message: self.said.append(message))
@@ -352,10 +354,10 @@ def test_a_calendar_that_the_store_does_not_take_harms_itself_only(
     file = tmp_path / "town.ics"
     file.write_text("BEGIN:VCALENDAR\r\nVERSION:2.0\r\nEND:VCALENDAR\r\n")
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise DataError("insert", None, ValueError("no"))
 
-    monkeypatch.setattr(feeding, "follow_feed", fail)
+    monkeypatch.setattr(Following, "step", fail)
     writer = Writer(site.house.engine, ["ecole"], memory=site.all)
     follower = FeedFollower(
         IcalConfig(feed="town", url=str(file), space="hall"), site.memory, writer, site.house.desk

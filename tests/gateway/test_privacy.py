@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy import insert, select
 
 from pleintemps_gateway.audit.log import check, record
+from pleintemps_gateway.bookings.following import follow_feed
 from pleintemps_gateway.bookings.rows import Occurrence
-from pleintemps_gateway.bookings.service import create, follow_feed
+from pleintemps_gateway.bookings.service import create
 from pleintemps_gateway.bookings.sources.base import Contact
 from pleintemps_gateway.cli import main
 from pleintemps_gateway.delivery.messages import Message

@@ -29,7 +29,8 @@ from pleintemps_contract.units import Quantity, SeriesKind
 from pleintemps_contract.wire import AgentMessage, encode
 from pleintemps_gateway.access.service import free_ended
 from pleintemps_gateway.bookings import releasing
-from pleintemps_gateway.bookings.service import Occurrence, create, follow_feed
+from pleintemps_gateway.bookings.following import follow_feed
+from pleintemps_gateway.bookings.service import Occurrence, create
 from pleintemps_gateway.delivery.letters import Writer
 from pleintemps_gateway.delivery.messages import Contact, Message
 from pleintemps_gateway.errors import BookingError

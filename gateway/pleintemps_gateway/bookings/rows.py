@@ -72,16 +72,6 @@ def set_columns(conn: Connection, site: SiteConfig, booking: str, now: int, valu
     record_change(conn, site.site, "bookings", booking, now)
 
 
-def contacts_of(conn: Connection, site: SiteConfig, feed: str, now: int) -> dict[str, Contact]:
-    """Who is told about each booking of ``feed`` that is not over."""
-    query = (
-        select(contacts)
-        .join(bookings, (bookings.c.site == contacts.c.site) & (bookings.c.booking == contacts.c.booking))
-        .where(bookings.c.site == site.site, bookings.c.source == feed, bookings.c.end > now)
-    )
-    return {row.booking: Contact(row.name, row.mail, row.phone, row.language) for row in conn.execute(query)}
-
-
 def write_contact(conn: Connection, site: SiteConfig, booking: str, contact: Contact) -> None:
     upsert(conn, contacts, [{"site": site.site, "booking": booking, **contact._asdict()}])
 

@@ -1,10 +1,10 @@
-"""The life of a booking: create, move, cancel, follow a feed. Runs inside ``write_transaction``.
+"""The life of a booking: create, move, cancel. Runs inside ``write_transaction``.
 
 Whatever changes a booking is judged anew (:func:`.judging.settle`), told to its people and written to the
 audit log.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Row, select
@@ -20,7 +20,6 @@ from .rows import (
     NOBODY,
     audit,
     booking_of,
-    contacts_of,
     insert_booking,
     set_columns,
     tell,
@@ -28,11 +27,10 @@ from .rows import (
 )
 from .rows import Occurrence as Occurrence  # noqa: PLC0414
 from .sources.base import Contact
-from .sources.registry import HORIZON_MS
 
 MAX_LENGTH_MS: Final = 31 * 86_400_000
 REST: Final = "rest"
-_AS_BOOKED: Final = {"released": None, "planned_end": None}
+AS_BOOKED: Final = {"released": None, "planned_end": None}
 
 
 class Created(NamedTuple):
@@ -95,7 +93,7 @@ def repeated(conn: Connection, site: SiteConfig, wish: Occurrence) -> str | None
 def cancel(conn: Connection, site: SiteConfig, desk: CodeDesk, booking: str, by: str = "") -> None:
     """Cancel a booking and free its codes; raises BookingError if there is none that lives."""
     _living(conn, site, booking)
-    _cancel(conn, site, desk, booking, by)
+    withdraw(conn, site, desk, booking, by)
 
 
 def move(
@@ -104,7 +102,7 @@ def move(
     """Give a booking other times, or a longer one; its codes keep their digits. Raises BookingError."""
     row = _living(conn, site, booking)
     _check_times(start, end, desk.world.now())
-    change(conn, site, desk, row, {"start": start, "end": end, **_AS_BOOKED}, by)
+    change(conn, site, desk, row, {"start": start, "end": end, **AS_BOOKED}, by)
 
 
 def revise(
@@ -119,7 +117,7 @@ def revise(
         _check_space(site, values["space"])
     if "start" in values or "end" in values:
         _check_times(values.get("start", row.start), values.get("end", row.end), desk.world.now())
-        values |= _AS_BOOKED
+        values |= AS_BOOKED
     if "group" in values:
         values["group"] = GroupIndex(conn, site.site).slug(values["group"])
     change(conn, site, desk, row, values, by)
@@ -175,77 +173,6 @@ def change(
     settle(conn, site, desk, row.booking, moved=moved)
 
 
-class FeedOutcome(NamedTuple):
-    created: int
-    changed: int
-    cancelled: int
-
-
-def follow_feed(
-    conn: Connection,
-    site: SiteConfig,
-    desk: CodeDesk,
-    feed: str,
-    found: Iterable[Occurrence],
-    now: int,
-    unreadable: frozenset[str] = frozenset(),
-) -> FeedOutcome:
-    """Make the feed's bookings what it says from ``now`` to the horizon; codes of new ones are issued apart.
-
-    What it no longer names and is not over is cancelled; what is over stays, and so does what the feed still
-    names but nobody can read (``unreadable``, UIDs of events or occurrences). An empty one is the
-    caller's affair. A booking that was released stays shortened while the feed says its old times.
-    """
-    here = (bookings.c.site == site.site) & (bookings.c.source == feed)
-    stored = {row.uid: row for row in conn.execute(select(bookings).where(here, bookings.c.end > now))}
-    told = contacts_of(conn, site, feed, now)
-    index = GroupIndex(conn, site.site)
-    created = changed = cancelled = 0
-    named: set[str] = set()
-    for item in found:
-        if item.end <= now or item.uid in named:
-            continue
-        named.add(item.uid)
-        row = stored.get(item.uid)
-        if row is None:
-            row = conn.execute(select(bookings).where(here, bookings.c.uid == item.uid)).first()
-        if row is None:
-            booking = insert_booking(conn, site, desk, feed, item, index.slug(item.group), feed)
-            settle(conn, site, desk, booking, index)
-            created += 1
-            continue
-        contact_changed = item.contact not in (NOBODY, told.get(row.booking))
-        if contact_changed:
-            write_contact(conn, site, row.booking, item.contact)
-        values = _told(row, item, index)
-        if any(row._mapping[name] != value for name, value in values.items()):
-            change(conn, site, desk, row, values, feed)
-        elif contact_changed:
-            set_columns(conn, site, row.booking, now, {})
-        else:
-            continue
-        changed += 1
-    for uid, row in stored.items():
-        if uid in named or uid in unreadable or uid.rpartition("#")[0] in unreadable:
-            continue
-        if row.status == "confirmed" and row.start < now + HORIZON_MS:
-            _cancel(conn, site, desk, row.booking, feed)
-            cancelled += 1
-    return FeedOutcome(created, changed, cancelled)
-
-
-def _told(row: Row[Any], item: Occurrence, index: GroupIndex) -> dict[str, Any]:
-    """The columns of ``row`` as its feed tells them now."""
-    values = item.columns() | {"status": "confirmed"}
-    if item.group:
-        values["group"] = index.slug(item.group)
-    if (row.start, row.planned_end) == (item.start, item.end):
-        values["end"] = row.end
-    elif (row.start, row.end) != (item.start, item.end):
-        values |= _AS_BOOKED
-    return values
-
-
 def _check_space(site: SiteConfig, space: str) -> None:
     if space not in {known.space for known in site.spaces if known.bookable}:
         raise BookingError("unknown-space", f"no space called {space!r} can be booked here")
@@ -265,7 +192,8 @@ def _living(conn: Connection, site: SiteConfig, booking: str) -> Row[Any]:
     return row
 
 
-def _cancel(conn: Connection, site: SiteConfig, desk: CodeDesk, booking: str, by: str) -> None:
+def withdraw(conn: Connection, site: SiteConfig, desk: CodeDesk, booking: str, by: str) -> None:
+    """Cancel a booking that is known to live."""
     now = desk.world.now()
     set_columns(conn, site, booking, now, {"status": "cancelled"})
     audit(conn, site, desk, "booking.cancelled", booking, {"by": by})

@@ -2,20 +2,23 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from pleintemps_contract.logs import line
 from pleintemps_gateway.access.service import CodeDesk
+from pleintemps_gateway.bookings.following import Following, Place
 from pleintemps_gateway.bookings.places import to_occurrences
-from pleintemps_gateway.bookings.service import Occurrence, follow_feed
+from pleintemps_gateway.bookings.service import Occurrence
 from pleintemps_gateway.bookings.sources import registry
 from pleintemps_gateway.bookings.sources.base import Hearing, Parsed, Rejected, SourceConfig
 from pleintemps_gateway.errors import CalendarError, FeedError
-from pleintemps_gateway.privacy.masking import blank_told, without_erased
+from pleintemps_gateway.privacy.masking import blank_told
 from pleintemps_gateway.store.schema import bookings, feeds
 from pleintemps_gateway.store.upsert import upsert
 from pleintemps_gateway.store.writer import Writer
@@ -31,6 +34,7 @@ _NOT_STORED: Final = "the store does not take it"
 # apart from the threads that look for commands: slow calendars must not hold an unlock
 _threads: Final = ThreadPoolExecutor(4, "calendars")
 
+T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
@@ -64,19 +68,33 @@ class FeedFollower:
         if parsed is not None:
             found, rejected = to_occurrences(parsed, self._memory.config.spaces, self._config.space)
             self._empty = 0 if found or parsed.told else self._empty + 1
-        told = parsed is not None and parsed.told
         self._log_change(error)
-        stored = self._writer.submit(lambda conn: self._store(conn, found, rejected, error, now, told))
         try:
-            await asyncio.wrap_future(stored)
+            named = await self._follow(found, rejected, now, told=parsed is not None and parsed.told)
+            await self._do(lambda conn: self._store(conn, named, rejected, error, now))
         except SQLAlchemyError:
             # one calendar with what no column takes must not end the process, now and after each start
             self._source.forget()
             self._log_change(_NOT_STORED)
-            again = self._writer.submit(lambda conn: self._store(conn, None, [], _NOT_STORED, now))
-            await asyncio.wrap_future(again)
+            await self._do(lambda conn: self._store(conn, None, [], _NOT_STORED, now))
             return False
         return found is not None
+
+    async def _follow(
+        self, found: list[Occurrence] | None, rejected: list[Rejected], now: int, *, told: bool
+    ) -> int | None:
+        """How many bookings the feed names; None if it said nothing, or nothing that is believed."""
+        if found is None or not (found or told or await self._do(lambda conn: self._may_be_empty(conn, now))):
+            return None
+        unreadable = frozenset(item.uid for item in rejected)
+        site, feed = self._memory.config, self._config.feed
+        following, place = Following(site, self._desk, feed, found, now, unreadable), Place()
+        while not place.done:
+            place = await self._do(partial(following.step, place=place))
+        return len(found)
+
+    async def _do(self, job: Callable[[Connection], T]) -> T:
+        return await asyncio.wrap_future(self._writer.submit(job))
 
     async def _hear(self, now: int) -> None:
         if not isinstance(self._source, Hearing):
@@ -88,8 +106,7 @@ class FeedFollower:
             blank_told(conn, site.site, feed, self._desk.vault)
             return read_told(conn, site.site, feed, before)
 
-        told = await asyncio.wrap_future(self._writer.submit(read))
-        self._source.tell(told)
+        self._source.tell(await self._do(read))
 
     def _log_change(self, error: str | None) -> None:
         if (error is not None) != self._ill:
@@ -100,11 +117,10 @@ class FeedFollower:
     def _store(
         self,
         conn: Connection,
-        found: list[Occurrence] | None,
+        named: int | None,
         rejected: list[Rejected],
         error: str | None,
         now: int,
-        told: bool = False,
     ) -> None:
         site, feed = self._memory.site, self._config.feed
         old = conn.execute(select(feeds).where(feeds.c.site == site, feeds.c.feed == feed)).first()
@@ -114,15 +130,12 @@ class FeedFollower:
         row |= {"site": site, "feed": feed, "tried": now, "error": error[:200] if error else None}
         if error is None:
             row["good"] = now
-        if found is not None:
-            if found or told or self._may_be_empty(conn, now):
-                unreadable = frozenset(item.uid for item in rejected)
-                named = without_erased(conn, site, feed, found, self._desk.vault)
-                follow_feed(conn, self._memory.config, self._desk, feed, named, now, unreadable)
-                row["bookings"] = len(found)
+        if named is not None:
+            row["bookings"] = named
+        if rejected or named is not None:
             row["rejected"] = len(rejected)
-            for item in rejected:
-                self._memory.refuse(f"feed/{feed}", reason_of(item.reason))
+        for item in rejected:
+            self._memory.refuse(f"feed/{feed}", reason_of(item.reason))
         upsert(conn, feeds, [row])
         self._memory.pending.changes["feeds", feed] = None
         self._memory.engine.on_feed(feed, error, now)

@@ -1,7 +1,7 @@
 """What a source of bookings is: it reads, and says what it found, what it could not use, or why it cannot.
 
 One file each, one registration each (:mod:`.registry`). A source never decides: what is made, moved or
-cancelled is the affair of :func:`pleintemps_gateway.bookings.service.follow_feed`.
+cancelled is the affair of :mod:`pleintemps_gateway.bookings.following`.
 """
 
 from collections.abc import Iterable
