@@ -126,6 +126,14 @@ class PanelConfig(_Table, frozen=True, kw_only=True):
     ahead_s: Annotated[float, Meta(ge=0, le=86_400)] = 7_200
 
 
+class SignalConfig(_Table, frozen=True, kw_only=True):
+    """A light or sign of ``agent`` that tells the people in ``space`` that they are too loud."""
+
+    signal: Slug
+    agent: Slug
+    space: Slug
+
+
 class PrivacyConfig(_Table, frozen=True, kw_only=True):
     """How long it is known who opened what, and who had booked."""
 
@@ -204,6 +212,7 @@ class SiteConfig(_Table, frozen=True, kw_only=True):
     spaces: list[SpaceConfig]
     doors: list[DoorConfig]
     panels: list[PanelConfig] = []
+    signals: list[SignalConfig] = []
     free_openings: list[FreeOpeningConfig] = []
     feeds: list[dict[str, Any]] = []
     calendar: CalendarConfig = CalendarConfig()
@@ -350,6 +359,22 @@ def _check_site(path: Path, site: SiteConfig) -> None:
         for space in panel.spaces:
             if space not in places:
                 raise ConfigError(f"{where}: panel {panel.panel!r}: no space is called {space!r}")
+    _unique(
+        where,
+        "door, panel or signal",
+        (
+            *(door.door for door in site.doors),
+            *(panel.panel for panel in site.panels),
+            *(signal.signal for signal in site.signals),
+        ),
+    )
+    for signal in site.signals:
+        if signal.agent in RESERVED:
+            raise ConfigError(
+                f"{where}: signal {signal.signal!r}: the agent name {signal.agent!r} is reserved"
+            )
+        if signal.space not in places:
+            raise ConfigError(f"{where}: signal {signal.signal!r}: no space is called {signal.space!r}")
     _check_free_openings(where, site)
     for name in site.rules.release.exempt_spaces if site.rules.release else ():
         if name not in places:

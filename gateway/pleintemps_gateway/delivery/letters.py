@@ -68,6 +68,7 @@ class _Draft:
             "released": self._released,
             "one-time": self._one_time,
             "right": self._right,
+            "noise": self._noise,
         }
 
     def letter(self, template: str) -> Letter:
@@ -103,6 +104,8 @@ class _Draft:
             "closes": f.clock(m.closes, zone),
             "until": f.clock(until, zone),
             "until_day": f.day(until, zone).lower(),
+            "level": m.level_db,
+            "limit": m.limit_db,
         }
 
     def _place(self) -> str:
@@ -270,6 +273,18 @@ class _Draft:
             t.gettext("Your code for %(place)s", **v),
             [t.gettext("Your code is below. It is for you alone."), last],
             t.gettext("%(place)s: code %(code)s, at your times until %(until_day)s.", **v),
+        )
+
+    def _noise(self, v: dict[str, Any]) -> tuple[str, list[str], str]:
+        t = self._t
+        return (
+            t.gettext("Too loud: %(place)s", **v),
+            [
+                t.gettext("It is too loud in your room: %(level)d dB at the sensor, %(limit)d allowed.", **v),
+                t.gettext("Please turn the sound down and shut windows and doors."),
+                t.gettext("If it stays so loud, the caretaker is called. The figures are an indication."),
+            ],
+            t.gettext("%(place)s: too loud (%(level)d dB, %(limit)d allowed). Please turn it down.", **v),
         )
 
     def _why(self) -> str:

@@ -17,6 +17,7 @@ TEMPLATES: Final = (
     "released",
     "one-time",
     "right",
+    "noise",
 )
 """Each has its texts in French and English."""
 
@@ -61,3 +62,5 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     closes: int = 0
     reason: str = ""
     until: int | None = None
+    level_db: int = 0
+    limit_db: int = 0

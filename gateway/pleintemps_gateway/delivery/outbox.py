@@ -16,7 +16,7 @@ from pleintemps_gateway.store.schema import bookings, contacts, deliveries, grou
 from .messages import TEMPLATES, Contact, Message
 from .sealing import Envelopes
 
-URGENT: Final = frozenset({"offline-code", "one-time", "release-warning"})
+URGENT: Final = frozenset({"offline-code", "one-time", "release-warning", "noise"})
 """Told by SMS as well as by mail, where there is a number."""
 UNREACHABLE: Final = "no-channel"
 """Error of a message whose contact has neither an address nor a number that a channel takes."""

@@ -7,7 +7,6 @@ from sqlalchemy import Connection, Row, insert, select, update
 from pleintemps_contract.agent_messages import CommandResult
 from pleintemps_contract.gateway_messages import Command
 from pleintemps_contract.onvif import DoorAction
-from pleintemps_gateway.reconcile.panels import PanelWanted
 from pleintemps_gateway.store.schema import commands
 
 from .pending import Pending
@@ -26,11 +25,18 @@ class Reign(NamedTuple):
     revision: int
 
 
-class Failed(NamedTuple):
-    """A rule's command to a panel that was not carried out, and why."""
+class Asked(NamedTuple):
+    """What a rule asks of ``name``, a panel or a signal of ``agent``."""
 
-    panel: str
+    name: str
     agent: str
+    action: str
+
+
+class Answered(NamedTuple):
+    """What became of a rule's command: ``reason`` is why it was not carried out, empty if it was."""
+
+    asked: Asked
     reason: str
 
 
@@ -40,8 +46,8 @@ class CommandDesk:
     def __init__(self, site: str) -> None:
         self._site = site
         self._sent: dict[str, int] = {}
-        self._ours: dict[str, tuple[str, str]] = {}
-        self._failed: list[Failed] = []
+        self._ours: dict[str, Asked] = {}
+        self._answered: list[Answered] = []
         self.wanted = True
 
     def load(self, conn: Connection) -> None:
@@ -49,32 +55,34 @@ class CommandDesk:
         open_ones = commands.c.outcome.in_(("requested", "sent"))
         under_way = conn.execute(select(commands).where(commands.c.site == self._site, open_ones)).all()
         self._sent = {row.command: row.sent for row in under_way if row.outcome == "sent"}
-        self._ours = {row.command: (row.door, row.agent) for row in under_way if row.user == OURS}
-        self._failed = []
+        self._ours = {
+            row.command: Asked(row.door, row.agent, row.action) for row in under_way if row.user == OURS
+        }
+        self._answered = []
         self.wanted = True
 
-    def ask(self, conn: Connection, wanted: PanelWanted) -> None:
-        """Take a command that a rule asks for."""
+    def ask(self, conn: Connection, command: str, asked: Asked, now: int) -> None:
+        """Take a command that a rule asks for, under the id ``command``."""
         conn.execute(
             insert(commands).values(
                 site=self._site,
-                command=wanted.command,
-                agent=wanted.agent,
-                door=wanted.panel,
-                action=DoorAction.SET_PANEL.value,
+                command=command,
+                agent=asked.agent,
+                door=asked.name,
+                action=asked.action,
                 user=OURS,
-                requested=wanted.at,
-                expires=wanted.at + LIFE_MS,
+                requested=now,
+                expires=now + LIFE_MS,
                 outcome="requested",
             )
         )
-        self._ours[wanted.command] = (wanted.panel, wanted.agent)
+        self._ours[command] = asked
         self.wanted = True
 
-    def take_failed(self) -> list[Failed]:
-        """Rules' commands that failed since the last call."""
-        failed, self._failed = self._failed, []
-        return failed
+    def take_answered(self) -> list[Answered]:
+        """Rules' commands that ended since the last call."""
+        answered, self._answered = self._answered, []
+        return answered
 
     def prepare(
         self, conn: Connection, reign: Reign, holders: dict[str, dict[str, Any]], pending: Pending, now: int
@@ -137,8 +145,8 @@ class CommandDesk:
         self, conn: Connection, command: str, outcome: str, refusal: str | None, pending: Pending, now: int
     ) -> None:
         self._sent.pop(command, None)
-        if (ours := self._ours.pop(command, None)) is not None and outcome != "done":
-            self._failed.append(Failed(*ours, refusal or outcome))
+        if (ours := self._ours.pop(command, None)) is not None:
+            self._answered.append(Answered(ours, "" if outcome == "done" else refusal or outcome))
         answered = None if outcome == "no-answer" else now
         self._set(conn, command, {"outcome": outcome, "refusal": refusal, "answered": answered}, pending)
 

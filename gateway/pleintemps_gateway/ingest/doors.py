@@ -31,6 +31,7 @@ class DoorBook:
     def __init__(self, config: SiteConfig) -> None:
         self._site = config.site
         self._agents = {door.door: door.agent for door in config.doors}
+        self._panels = {panel.panel: panel.agent for panel in config.panels}
         self._doors: dict[str, dict[str, Any]] = {}
         self._devices: dict[tuple[str, str], dict[str, Any]] = {}
 
@@ -97,8 +98,8 @@ class DoorBook:
                 self._put_device(known | changed, pending)
             return ""
         door = getattr(event, "door", None)
-        if door is None:
-            return ""
+        if door is None or self._panels.get(door) == agent:
+            return ""  # a command at a panel stands in the place of one at a door
         if not self.belongs(door, agent):
             return "a door that is not this agent's in the configuration"
         values: dict[str, str | bool] = {}

@@ -19,6 +19,7 @@ from pleintemps_gateway.store.schema import (
     sample_batches,
     series,
 )
+from pleintemps_gateway.store.schema_rooms import signals
 from pleintemps_gateway.store.upsert import incoming, upsert
 
 
@@ -46,6 +47,7 @@ class Pending:
     devices: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     doors: dict[str, dict[str, Any]] = field(default_factory=dict)
     panels: dict[str, dict[str, Any]] = field(default_factory=dict)
+    signals: dict[str, dict[str, Any]] = field(default_factory=dict)
     series: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     minutes: list[dict[str, Any]] = field(default_factory=list)
     refusals: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
@@ -65,6 +67,7 @@ class Pending:
         upsert(conn, devices, list(self.devices.values()))
         upsert(conn, doors, list(self.doors.values()))
         upsert(conn, panels, list(self.panels.values()))
+        upsert(conn, signals, list(self.signals.values()))
         upsert(conn, series, list(self.series.values()))
         upsert(conn, refusals, list(self.refusals.values()))
         if self.minutes:

@@ -73,6 +73,7 @@ class Ingest:
                 load_peppers(Path(config.keys), site.site),
                 take_over(self._engine, site.site, world),
                 self._series.sink if self._series else None,
+                self._desk.outbox,
             )
             for site in config.sites
         ]

@@ -3,6 +3,7 @@
 All calls come from the writer's thread. The state follows the store: after a roll-back it is read anew.
 """
 
+import logging
 from typing import Final, NamedTuple
 
 import msgspec
@@ -12,14 +13,19 @@ from pleintemps_contract.agent_messages import (
     AccessGranted,
     Availability,
     Birth,
+    DeviceInfo,
     EventsBatch,
+    Health,
     JournalPosition,
     Presence,
     Response,
     SamplesBatch,
+    SignalChanged,
     Stream,
 )
 from pleintemps_contract.errors import ContractError, DecodeError
+from pleintemps_contract.logs import line
+from pleintemps_contract.onvif import DoorAction
 from pleintemps_contract.topics import Channel, Topic
 from pleintemps_contract.wire import decode_agent
 from pleintemps_contract.world import World
@@ -27,18 +33,22 @@ from pleintemps_gateway.access.vault import Vault
 from pleintemps_gateway.bookings.calendars import calendar_of
 from pleintemps_gateway.bookings.sources.registry import HORIZON_MS
 from pleintemps_gateway.config import SiteConfig
-from pleintemps_gateway.engine import SiteEngine
+from pleintemps_gateway.delivery.outbox import Outbox
+from pleintemps_gateway.engine import SiteEngine, WarningEnded, WarningWanted
 from pleintemps_gateway.series.tap import SiteTap
 from pleintemps_gateway.series.writer import SeriesSink
 from pleintemps_gateway.signing import Signing
 from pleintemps_gateway.store.changes import last_change
 from pleintemps_gateway.store.schema import journals
 
+from . import signals
 from .agents import AgentBook
 from .clean import clean
+from .commands import Answered, Asked
 from .doors import DoorBook
 from .following import Followed, follow
 from .journals import Accepted, Mark, Refused, advance
+from .late import LateBook
 from .outputs import persist
 from .panels import FOREIGN, PanelBook
 from .pending import Pending, Question, ReceiptKey
@@ -46,6 +56,7 @@ from .refusals import RefusalCounts, reason_of
 from .series import SeriesBook
 from .snapshot import read_bookings, read_snapshot
 from .speaker import Speaker
+from .warned import tell_people
 
 UNKNOWN_AGENTS: Final = "unknown agents"
 MAX_JOURNALS: Final = 64
@@ -53,6 +64,9 @@ MAX_JOURNALS: Final = 64
 _TICK_MS: Final = 1_000
 _CLEANED: Final = "control characters in a text, replaced by blanks"
 _NO_JOURNAL: Final = "0" * 32
+
+
+_log = logging.getLogger(__name__)
 
 
 class Incoming(NamedTuple):
@@ -75,7 +89,9 @@ class SiteMemory:
         peppers: dict[str, bytes],
         epoch: int,
         sink: SeriesSink | None = None,
+        outbox: Outbox | None = None,
     ) -> None:
+        """Without an ``outbox`` nobody is written to when a room is too loud."""
         self.config = config
         self.site = config.site
         self.world = world
@@ -87,6 +103,7 @@ class SiteMemory:
         self.speaker = Speaker(config, world, signing, vault, peppers, epoch)
         self._signing = signing
         self._tap = SiteTap(config, sink)
+        self._outbox = outbox
         self._reset()
 
     def _reset(self) -> None:
@@ -96,9 +113,11 @@ class SiteMemory:
         self._tap.reset()
         self.doors = DoorBook(self.config)
         self.panels = PanelBook(self.config)
+        self.signals = signals.SignalBook(self.config)
         self.agents = AgentBook(self.site)
         self._marks: dict[tuple[str, str], Mark] = {}
         self._series = SeriesBook(self.site)
+        self.late = LateBook(self.config)
         self._ticked = 0
 
     # --- the store ------------------------------------------------------------------------------------
@@ -116,6 +135,7 @@ class SiteMemory:
         self._series.load(conn)
         self.doors.load(conn)
         self.panels.load(conn)
+        self.signals.load(conn)
         snapshot = read_snapshot(conn, self.config, now)
         self.engine.restore(snapshot)
         self.engine.on_key(self._signing.wanted, len(self._signing.announced) > 1)
@@ -140,15 +160,47 @@ class SiteMemory:
             self._tap.outputs(outputs)
             for wanted in said.wanted:
                 self.panels.asked(wanted.panel, wanted.at, self.pending)
-                self.speaker.panel_wanted(conn, wanted)
+                asked = Asked(wanted.panel, wanted.agent, DoorAction.SET_PANEL.value)
+                self.speaker.wanted(conn, wanted.command, asked, wanted.at)
+            for warning in said.warnings:
+                self._warn(conn, warning, now)
             for item in said.ignored:
                 self.refuse(item.source, item.reason, item.count)
             self.pending.changes |= dict.fromkeys(said.changes)
             self.pending.messages += self.speaker.rooms(said.spaces, now)
+        for due in self.signals.due(now):
+            asked = Asked(due.signal, due.agent, due.action.value)
+            self.speaker.wanted(conn, self.world.new_id(), asked, now)
         self.speaker.flush(conn, self.agents, self.pending, now)
-        for failed in self.speaker.take_failed():
-            self.engine.on_panel_refused(*failed, now)
+        for answered in self.speaker.take_answered():
+            self._answered(answered, now)
         self.pending.write(conn, self.site, now)
+        self.late.flush(conn, now)
+
+    def _warn(self, conn: Connection, warning: WarningWanted | WarningEnded, now: int) -> None:
+        """The people of a room are to be warned of their noise, or no more."""
+        on = isinstance(warning, WarningWanted)
+        lit = self.signals.want(warning.space, on, self.pending)
+        told = False
+        if isinstance(warning, WarningWanted) and self._outbox is not None:
+            told = tell_people(conn, self._outbox, self.config, warning, now)
+        facts = {"space": warning.space, "on": on, "signals": len(lit), "told": told}
+        _log.info(line("room-warned", site=self.site, **facts))
+
+    def _answered(self, answered: Answered, now: int) -> None:
+        """What became of a rule's command."""
+        name, agent, action = answered.asked
+        if action == DoorAction.SET_PANEL:
+            if answered.reason:
+                self.engine.on_panel_refused(name, agent, answered.reason, now)
+            return
+        self._signal_heard(name, agent, answered.reason, now)
+
+    def _signal_heard(self, signal: str, agent: str, reason: str, now: int) -> None:
+        if (ill := self.signals.answered(signal, reason)) is not None:
+            health = Health.ERROR if ill else Health.OK
+            device = DeviceInfo(device=signal, driver="signal", health=health, detail=reason)
+            self.engine.on_devices(agent, [device], now)
 
     def committed(self) -> list[tuple[str, bytes, bool]]:
         """What is to be said now that it is on disk: (topic, payload, retained)."""
@@ -169,6 +221,7 @@ class SiteMemory:
         found = follow(conn, self.site, self.engine, self.speaker, self.followed, self.world.now())
         self.followed = found.through
         self._hooked |= found.hooked
+        self.late.changed(found.bookings)
         return found
 
     # --- messages -------------------------------------------------------------------------------------
@@ -259,14 +312,19 @@ class SiteMemory:
             )
             self.pending.changes["events", f"{batch.journal}/{record.seq}"] = None
             complaint = self.doors.take(agent, record, self.pending)
-            if complaint := complaint or self.panels.take(agent, record, self.pending):
+            complaint = complaint or self.panels.take(agent, record, self.pending)
+            if complaint := complaint or self.signals.take(agent, record, self.pending):
                 self.refuse(source, complaint)
                 continue  # stored; but it must not speak for what is another's
+            if isinstance(event, SignalChanged) and self.signals.is_as_wanted(event.signal):
+                self._signal_heard(event.signal, agent, "", now)
             self._tap.event(record)
             if isinstance(event, AccessGranted):
                 booking = self.speaker.booking_of_grant(conn, event.grant)
                 if booking is not None:
                     self.engine.on_code_used(booking)
+                    self.late.changed({booking})
+            self.late.happened(event, record.at, now)
             self.engine.on_event(agent, record)
 
     def _samples(self, agent: str, source: str, batch: SamplesBatch, payload: bytes) -> None:
@@ -284,6 +342,8 @@ class SiteMemory:
             taken = self._series.take(agent, name, samples, now)
             if taken is not None:
                 self._tap.samples(*taken)
+                if samples:
+                    self.late.told(str(taken[0]["space"]), samples[0][0], samples[-1][0], now)
         self.pending.batches.append(
             {
                 "site": self.site,
@@ -347,6 +407,8 @@ class SiteMemory:
                 self.refuse(f"{agent}/birth", "a door that is not this agent's in the configuration")
         if len(own_panels) < len(birth.panels):
             self.refuse(f"{agent}/birth", FOREIGN)
+        if not self.signals.born(agent, birth, self.pending):
+            self.refuse(f"{agent}/birth", signals.FOREIGN)
         if not retained:
             self._ask(agent, birth.nonce, birth.journals)
             self.speaker.born(agent, birth.grants, self.agents.row(agent), self.pending)

@@ -26,13 +26,13 @@ from pleintemps_gateway.access.service import UNPUBLISHED
 from pleintemps_gateway.access.vault import Vault
 from pleintemps_gateway.audit.log import record
 from pleintemps_gateway.config import SiteConfig
-from pleintemps_gateway.engine import Booking, PanelWanted, SpaceNow
+from pleintemps_gateway.engine import Booking, SpaceNow
 from pleintemps_gateway.signing import Signing
 from pleintemps_gateway.store.schema import credentials, grants, reigns
 
 from .agents import AgentBook
 from .coming import Coming
-from .commands import CommandDesk, Failed, Reign
+from .commands import Answered, Asked, CommandDesk, Reign
 from .days import CalendarWatch
 from .grants import GrantBook
 from .pending import Pending, ReceiptKey
@@ -120,13 +120,13 @@ class Speaker:
         self._said.clear()
         self._everything_anew()
 
-    def panel_wanted(self, conn: Connection, wanted: PanelWanted) -> None:
-        """A rule asks for a panel to be set."""
-        self._commands.ask(conn, wanted)
+    def wanted(self, conn: Connection, command: str, asked: Asked, now: int) -> None:
+        """A rule asks something of a panel or of a signal."""
+        self._commands.ask(conn, command, asked, now)
 
-    def take_failed(self) -> list[Failed]:
-        """Rules' commands that were refused or not answered since the last call."""
-        return self._commands.take_failed()
+    def take_answered(self) -> list[Answered]:
+        """Rules' commands that were answered, refused or not answered since the last call."""
+        return self._commands.take_answered()
 
     def bookings_changed(self, bookings: Iterable[Booking]) -> None:
         self._coming.change(bookings)
