@@ -137,7 +137,8 @@ class OfflineKeys(Struct, frozen=True, kw_only=True):
 class GrantsPage(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Some grants of one agent; its topic ends with the SHA-256 of this very body.
 
-    A schedule may stand on any page of the manifest.
+    A schedule may stand on any page of the manifest. What a page denies counts like what the manifest denies,
+    which has room for the first 256 only.
     """
 
     epoch: Epoch
@@ -146,6 +147,8 @@ class GrantsPage(Struct, frozen=True, kw_only=True, omit_defaults=True):
     schedules: Annotated[list[Schedule], Meta(max_length=64)] = []
     free_openings: Annotated[list[FreeOpening], Meta(max_length=64)] = []
     offline: Annotated[list[OfflineKeys], Meta(max_length=64)] = []
+    denied_offline: Annotated[list[HexId], Meta(max_length=512)] = []
+    denied_tokens: Annotated[list[HexId], Meta(max_length=512)] = []
 
 
 class GrantsManifest(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -17,6 +17,7 @@ from pleintemps_edge.access.offline import Slices, find, prepare
 from pleintemps_gateway.access.service import CodeDesk
 from pleintemps_gateway.config import SiteConfig
 from pleintemps_gateway.ingest.agents import AgentBook
+from pleintemps_gateway.ingest.memory import take_over
 from pleintemps_gateway.ingest.pending import Pending
 from pleintemps_gateway.ingest.speaker import Speaker
 from pleintemps_gateway.signing import Signing
@@ -91,17 +92,37 @@ class Town:
         keys: Iterable[AgentKeys],
     ) -> None:
         self.site, self.engine, self.world, self.desk = site, engine, world, desk
+        self._signing = signing
         self.agents = {each.agent: LightAgent(each) for each in keys}
         self.away: set[str] = set()
         self.retained: dict[str, bytes] = {}
         self.largest = 0
-        peppers = {name: agent.keys.pepper for name, agent in self.agents.items()}
-        self.speaker = Speaker(site, world, signing, desk.vault, peppers, world.now() // 1000)
         self._book = AgentBook(site.site)
-        with write_transaction(engine, [site.site]) as conn:
+        self.start(site)
+
+    def start(self, site: SiteConfig) -> None:
+        """A gateway begins, perhaps after another one, with the site as it is configured now."""
+        self.site = site
+        peppers = {name: agent.keys.pepper for name, agent in self.agents.items()}
+        epoch = take_over(self.engine, site.site, self.world)
+        self.speaker = Speaker(site, self.world, self._signing, self.desk.vault, peppers, epoch)
+        with write_transaction(self.engine, [site.site]) as conn:
             self._followed = last_change(conn, site.site)
             self.speaker.reload(conn, (), ())
         self.publish()
+
+    def replace(self, name: str) -> None:
+        """Another machine with the agent's keys, and nothing else of it, is born."""
+        self.agents[name] = LightAgent(self.agents[name].keys)
+        with write_transaction(self.engine, [self.site.site]) as conn:
+            pending, row = Pending(), self._book.row(name)
+            row |= {"presence": "online", "grants_epoch": None, "grants_revision": None}
+            self.speaker.born(name, None, row, pending)
+            self._book.write(name, pending)
+            self.away.discard(name)
+            self._spread(pending)
+            pending.write(conn, self.site.site, self.world.now())
+        self._answer(name)
 
     def publish(self) -> None:
         """Say what has changed; those who are there take it and answer."""

@@ -12,15 +12,21 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from msgspec.structs import replace
 from sqlalchemy import insert, select, update
 
 from pleintemps_contract.offline import QUARTER_MS
 from pleintemps_contract.wire import MAX_PAYLOAD
 from pleintemps_contract.world import ManualWorld
 from pleintemps_gateway.access.on_door import codes_on_doors
+from pleintemps_gateway.access.placing import place_rights
+from pleintemps_gateway.access.salts import ensure_salt, forget_unused, in_use, new_salt
 from pleintemps_gateway.access.service import CodeDesk, Issued, free_ended, free_right, place_right
+from pleintemps_gateway.bookings.judging import START, settle_some
 from pleintemps_gateway.bookings.service import cancel, create, move
+from pleintemps_gateway.config import SiteConfig
 from pleintemps_gateway.delivery.outbox import Outbox
+from pleintemps_gateway.errors import SettingsError
 from pleintemps_gateway.keys import load_gateway_keys
 from pleintemps_gateway.signing import load_signing
 from pleintemps_gateway.store.engine import open_engine, write_transaction
@@ -34,6 +40,12 @@ EDGE = 900_000
 MINUTE = 60_000
 DOORS = {"gate": "entrance", "hall": "entrance", "class": "upstairs"}
 WAYS = {"hall": {"gate", "hall"}, "class": {"gate", "class"}}
+PLANS = {
+    "first": DOORS,
+    "moved": DOORS | {"class": "entrance"},
+    "gone": {"gate": "entrance", "hall": "entrance"},
+}
+"""Who holds each door: as the house was built; the class room wired to the other agent, or without a door."""
 PARIS = ZoneInfo("Europe/Paris")
 
 
@@ -53,9 +65,18 @@ class Booked(NamedTuple):
     end: int
     codes: tuple[str, ...]
 
-    @property
-    def right(self) -> Right:
-        return Right(frozenset(WAYS[self.space]), ((self.start - EDGE, self.end + EDGE),))
+    def right(self, plan: str) -> Right:
+        return Right(way(plan, self.space), ((self.start - EDGE, self.end + EDGE),))
+
+
+def way(plan: str, space: str) -> frozenset[str]:
+    """The doors from the street to ``space``: none where one is missing."""
+    return frozenset(WAYS[space]) if PLANS[plan].keys() >= WAYS[space] else frozenset()
+
+
+def as_planned(site: SiteConfig, plan: str) -> SiteConfig:
+    doors = [replace(door, agent=PLANS[plan][door.door]) for door in site.doors if door.door in PLANS[plan]]
+    return replace(site, doors=doors)
 
 
 def morning_spans(now: int, days: list[str]) -> tuple[tuple[int, int], ...]:
@@ -88,11 +109,12 @@ class Life(RuleBasedStateMachine):
         outbox = Outbox(self.template.config.delivery, sealing, self.world)
         self.desk = CodeDesk(sealing, self.world, outbox)
         self.site = self.template.site
+        self.plan = "first"
         agents = [self.template.agent_keys(name) for name in ("entrance", "upstairs")]
         self.town = Town(self.site, self.engine, self.world, self.desk, load_signing(keys), agents)
         self.booked: dict[str, Booked] = {}
         self.weekly: dict[str, tuple[str, str, list[str]]] = {}
-        self.one_time: dict[str, tuple[str, Right]] = {}
+        self.one_time: dict[str, tuple[str, str, int]] = {}
         self.known: set[str] = set()
         self.silent: set[str] = set()  # under duress
         self.believed: dict[str, dict[str, Right]] = {name: {} for name in self.town.agents}
@@ -102,10 +124,18 @@ class Life(RuleBasedStateMachine):
         self.folder.cleanup()
 
     def truth(self) -> dict[str, Right]:
-        found = {code: each.right for each in self.booked.values() for code in each.codes}
+        found = {code: each.right(self.plan) for each in self.booked.values() for code in each.codes}
         for code, space, days in self.weekly.values():
-            found[code] = Right(frozenset(WAYS[space]), morning_spans(self.world.now(), days))
-        return found | {code: right for code, right in self.one_time.values()}
+            found[code] = Right(way(self.plan, space), morning_spans(self.world.now(), days))
+        for code, space, began in self.one_time.values():
+            found[code] = Right(way(self.plan, space), ((began, began + 15 * MINUTE),))
+        return found
+
+    def at(self, name: str) -> dict[str, Right]:
+        """What of the truth the doors of one agent need."""
+        own = {door for door, holder in PLANS[self.plan].items() if holder == name}
+        truth = self.truth().items()
+        return {code: right._replace(doors=right.doors & own) for code, right in truth if right.doors & own}
 
     def say(self, *issued: Issued | None) -> tuple[str, ...]:
         codes = tuple(each.code for each in issued if each is not None)
@@ -175,8 +205,7 @@ class Life(RuleBasedStateMachine):
         now = self.world.now()
         with write_transaction(self.engine, ["ecole"]) as conn:
             (code,) = self.say(self.desk.one_time(conn, self.site, booking, now))
-        doors = frozenset(WAYS[self.booked[booking].space])
-        self.one_time[booking] = (code, Right(doors, ((now, now + 15 * MINUTE),)))
+        self.one_time[booking] = (code, self.booked[booking].space, now)
 
     @rule(
         target=entitled,
@@ -221,8 +250,37 @@ class Life(RuleBasedStateMachine):
         self.world.move(minutes * MINUTE)
         with write_transaction(self.engine, ["ecole"]) as conn:
             free_ended(conn, self.site, self.world.now())
+            forget_unused(conn, self.site, self.world.now())
         now = self.world.now()
         self.booked = {name: each for name, each in self.booked.items() if each.end + EDGE > now}
+
+    @rule(iterations=st.integers(1, 2))
+    def another_salt(self, iterations: int) -> None:
+        dearer = replace(self.site, codes=replace(self.site.codes, iterations=iterations))
+        with write_transaction(self.engine, ["ecole"]) as conn:
+            before = in_use(conn, "ecole")
+            try:
+                made = new_salt(conn, dearer, self.world)
+            except SettingsError:
+                assert len(before) == 2 and before[1].codes
+            else:
+                assert ensure_salt(conn, self.site, self.world) == made
+                assert len(in_use(conn, "ecole")) <= 2
+
+    @rule(plan=st.sampled_from(sorted(PLANS)))
+    def rewired(self, plan: str) -> None:
+        """The gateway starts anew, and finds other doors in its configuration."""
+        self.plan, self.site = plan, as_planned(self.template.site, plan)
+        self.town.start(self.site)
+        with write_transaction(self.engine, ["ecole"]) as conn:
+            after: tuple[int, str] | None = START
+            while after is not None:
+                after = settle_some(conn, self.site, self.desk, after, 40)
+            assert place_rights(conn, self.site, self.world.now(), "", 1_000) is None
+
+    @rule(name=st.sampled_from(["entrance", "upstairs"]))
+    def replaced(self, name: str) -> None:
+        self.town.replace(name)
 
     @rule(name=st.sampled_from(["entrance", "upstairs"]))
     def goes(self, name: str) -> None:
@@ -238,30 +296,30 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def codes_open_what_they_should(self) -> None:
         self.town.publish()
-        now, truth = self.world.now(), self.truth()
+        now = self.world.now()
         for name in self.town.agents.keys() - self.town.away:
-            self.believed[name] = truth
+            self.believed[name] = self.at(name)
         for name, agent in self.town.agents.items():
-            doors = [door for door, holder in DOORS.items() if holder == name]
             for code in self.known:
                 told = self.believed[name].get(code, Right(frozenset(), ()))
                 for at in instants(told, now):
-                    for door in doors:
+                    for door in DOORS:
                         opened = agent.refusal(door, code, at) is None
                         assert opened == told.opens(door, at), (name, door, at - now)
         assert self.town.largest <= MAX_PAYLOAD
 
     @invariant()
     def the_gateway_knows_what_is_on_the_door(self) -> None:
-        truth, now = self.truth(), self.world.now()
+        now = self.world.now()
         with self.engine.connect() as conn:
             found = codes_on_doors(conn, self.site, list(self.booked), now)
         for name, reports in found.items():
-            assert {report.door for report in reports} == WAYS[self.booked[name].space]
+            assert {report.door for report in reports} == way(self.plan, self.booked[name].space)
             for report in reports:
-                believed = self.believed[DOORS[report.door]]
+                holder = PLANS[self.plan][report.door]
+                believed, wanted = self.believed[holder], self.at(holder)
                 codes = self.booked[name].codes
-                current = all(believed.get(code) == truth[code] for code in codes)
+                current = all(believed.get(code) == wanted[code] for code in codes)
                 assert report.held == current, (report, now)
 
     @invariant()

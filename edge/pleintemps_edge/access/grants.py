@@ -91,8 +91,8 @@ class GrantTable:
             free_openings=parts.free_openings(),
             once=frozenset(parts.once),
             offline=tuple(_offline_space(keys, seal) for keys in parts.offline),
-            denied_offline=frozenset(manifest.denied_offline),
-            denied_tokens=frozenset(manifest.denied_tokens),
+            denied_offline=frozenset(parts.denied_offline).union(manifest.denied_offline),
+            denied_tokens=frozenset(parts.denied_tokens).union(manifest.denied_tokens),
             _rights=parts.rights,
             _schedules=parts.schedules,
         )
@@ -175,6 +175,8 @@ class _Parts:
     schedules: dict[str, tuple[Span, ...]] = field(default_factory=dict)
     openings: list[FreeOpening] = field(default_factory=list)
     offline: list[OfflineKeys] = field(default_factory=list)
+    denied_offline: set[str] = field(default_factory=set)
+    denied_tokens: set[str] = field(default_factory=set)
     _wanted: dict[str, str] = field(default_factory=dict)
 
     def take(self, page: GrantsPage) -> None:
@@ -196,6 +198,8 @@ class _Parts:
             self._wanted.setdefault(opening.schedule, f"the free opening of {opening.door}")
         self.openings += page.free_openings
         self.offline += page.offline
+        self.denied_offline.update(page.denied_offline)
+        self.denied_tokens.update(page.denied_tokens)
 
     def check(self) -> None:
         """Raises DecodeError for a schedule on no page and for offline codes that are easy to guess."""

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Row, select
 
 from pleintemps_gateway.bookings.way import doors_on_way
 from pleintemps_gateway.config import SiteConfig
-from pleintemps_gateway.store.schema import agents, bookings, credentials, grants, rights
+from pleintemps_gateway.store.schema import agents, bookings, credentials, grants, reigns, rights
 
 from .placing import UNPUBLISHED, times_of
 from .purposes import EXTRA, MAIN, OFFLINE, TOKEN
@@ -39,6 +39,17 @@ class _Placed(NamedTuple):
     offline: bool
 
 
+class _Holder(NamedTuple):
+    """What an agent said of its grants. ``foreign``: they are younger than anything that this store knows to
+    be said, as after the loss of a store; it refuses ours.
+    """
+
+    presence: str
+    held: tuple[int, int] | None
+    complains: bool
+    foreign: bool
+
+
 def codes_on_doors(
     conn: Connection, site: SiteConfig, booking_ids: Collection[str], now: int
 ) -> dict[str, list[DoorReport]]:
@@ -51,7 +62,7 @@ def codes_on_doors(
     if not booked:
         return {}
     placed = _placed(conn, site.site, credentials.c.booking, [row.booking for row in booked], now)
-    known = _agents(conn, site.site)
+    known = _holders(conn, site.site)
     reports: dict[str, list[DoorReport]] = {}
     for row in booked:
         gone, own = _gone(site, row, now), placed.get(row.booking)
@@ -73,7 +84,7 @@ def rights_on_doors(
     if not entitled:
         return {}
     placed = _placed(conn, site.site, credentials.c.right, [row.right for row in entitled], now)
-    known = _agents(conn, site.site)
+    known = _holders(conn, site.site)
     reports: dict[str, list[DoorReport]] = {}
     for row in entitled:
         gone = "cancelled" if row.ended is not None else ""
@@ -89,8 +100,19 @@ def rights_on_doors(
     return reports
 
 
-def _agents(conn: Connection, site: str) -> dict[str, Row[Any]]:
-    return {row.agent: row for row in conn.execute(select(agents).where(agents.c.site == site))}
+def _holders(conn: Connection, site: str) -> dict[str, _Holder]:
+    mine = select(reigns.c.epoch, reigns.c.revision).where(reigns.c.site == site)
+    reign = conn.execute(mine).first()
+    said = None if reign is None else (int(reign.epoch), int(reign.revision))
+    found = {}
+    for row in conn.execute(select(agents).where(agents.c.site == site)):
+        held = None
+        if row.grants_epoch is not None:
+            held = (int(row.grants_epoch), int(row.grants_revision or 0))
+        found[row.agent] = _Holder(
+            row.presence, held, bool(row.grants_detail), held is not None and said is not None and held > said
+        )
+    return found
 
 
 def _placed(conn: Connection, site: str, owner: Any, names: Collection[str], now: int) -> dict[str, _Placed]:
@@ -135,27 +157,29 @@ def _gone(site: SiteConfig, booking: Row[Any], now: int) -> str:
     return "" if any(window.end > now for window in times_of(site, booking)) else "over"
 
 
-def _reason(own: _Placed | None, agent: str, holder: Row[Any] | None) -> str:
+def _reason(own: _Placed | None, agent: str, holder: _Holder | None) -> str:
     rows = [] if own is None else own.held.get(agent, [])
     if own is None or not own.grants or len(rows) < len(own.grants):
         return "no-code"
     return next((reason for row in rows if (reason := _lacks(row, holder))), "")
 
 
-def _lacks(wanted: Row[*tuple[Any, ...]], holder: Row[Any] | None) -> str:
+def _lacks(wanted: Row[*tuple[Any, ...]], holder: _Holder | None) -> str:
     if wanted.epoch == UNPUBLISHED:
         return "not-sent"
     if holder is None or holder.presence == "never":
         return "agent-never-seen"
-    if (holder.grants_epoch or 0, holder.grants_revision or 0) >= (wanted.epoch, wanted.revision):
+    if holder.foreign:
+        return "refused"
+    if (holder.held or (0, 0)) >= (wanted.epoch, wanted.revision):
         return ""
     if holder.presence != "online":
         return "agent-silent"
-    return "refused" if holder.grants_detail else "not-confirmed"
+    return "refused" if holder.complains else "not-confirmed"
 
 
-def _has_keys(holder: Row[Any] | None) -> bool:
-    return holder is not None and holder.grants_epoch is not None
+def _has_keys(holder: _Holder | None) -> bool:
+    return holder is not None and holder.held is not None
 
 
 def is_on_door(reports: Collection[DoorReport]) -> bool:

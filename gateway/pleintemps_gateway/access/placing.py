@@ -118,6 +118,18 @@ def place_right(conn: Connection, site: SiteConfig, right: str, now: int) -> Non
             withdraw(conn, site, credential, now)
 
 
+def place_rights(conn: Connection, site: SiteConfig, now: int, after: str, limit: int) -> str | None:
+    """:func:`place_right` for the next ``limit`` rights that count, in the order of their ids, so that they
+    follow a site whose doors have changed; from where to go on, None after the last one.
+    """
+    counts = (rights.c.site == site.site) & rights.c.ended.is_(None) & (rights.c.valid_until > now)
+    query = select(rights.c.right).where(counts, rights.c.right > after).order_by(rights.c.right)
+    found = [str(right) for right in conn.execute(query.limit(limit)).scalars()]
+    for right in found:
+        place_right(conn, site, right, now)
+    return found[-1] if len(found) == limit else None
+
+
 def _at_doors(doors: Iterable[DoorConfig], times: list[Window], now: int) -> dict[str, Placed]:
     ahead = [window for window in times if window.end > now][:MAX_WINDOWS]
     if not ahead:

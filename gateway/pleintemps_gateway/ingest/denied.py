@@ -1,38 +1,44 @@
 """What an agent must refuse by name: withdrawn offline codes and tokens, until they would be over."""
 
-import logging
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, select
 
-from pleintemps_contract.logs import line
 from pleintemps_contract.offline import code_id
 from pleintemps_gateway.access.placing import offline_windows
 from pleintemps_gateway.access.purposes import OFFLINE, TOKEN
 from pleintemps_gateway.store.schema import credentials
 
-MOST: Final = 256
-"""The wire's limit of each list."""
-
-_log = logging.getLogger(__name__)
+IN_MANIFEST: Final = 256
+ON_PAGE: Final = 512
+"""The wire's limits of each list."""
 
 
 class Denied(NamedTuple):
     offline: tuple[str, ...]
     tokens: tuple[str, ...]
 
+    @property
+    def in_manifest(self) -> "Denied":
+        return Denied(self.offline[:IN_MANIFEST], self.tokens[:IN_MANIFEST])
 
-def denied_of(conn: Connection, site: str, agent: str, spaces: Collection[str], now: int) -> Denied:
-    """The withdrawn offline codes of ``spaces`` and tokens that are not over at ``now``, the next first.
+    def on_pages(self) -> Iterator["Denied"]:
+        """What the manifest has no room for, page by page."""
+        longest = max(len(self.offline), len(self.tokens))
+        for at in range(IN_MANIFEST, longest, ON_PAGE):
+            yield Denied(self.offline[at : at + ON_PAGE], self.tokens[at : at + ON_PAGE])
 
-    A site that withdraws more than 256 at a time leaves the furthest for later, and says so.
+
+def denied_of(conn: Connection, site: str, spaces: Collection[str], now: int) -> Denied:
+    """The withdrawn offline codes of ``spaces``, and all tokens, that are not over at ``now``; the last one
+    that was withdrawn comes last, so that pages which are full stay as they are.
     """
     table = credentials.c
     query = (
         select(table.grant, table.purpose, table.kind, table.start, table.end, table["index"])
         .where(table.site == site, table.end > now, table.rests_until.is_not(None))
-        .order_by(table.start, table.grant)
+        .order_by(table.rests_until, table.grant)
     )
     offline, tokens = [], []
     for row in conn.execute(query):
@@ -42,7 +48,4 @@ def denied_of(conn: Connection, site: str, agent: str, spaces: Collection[str], 
             window, index = offline_windows(row), row._mapping["index"]
             if any(code_id(site, space, window, index) == row.grant for space in spaces):
                 offline.append(str(row.grant))
-    for count in (len(offline), len(tokens)):
-        if count > MOST:
-            _log.error(line("denied-list-full", site=site, agent=agent, left=count - MOST))
-    return Denied(tuple(offline[:MOST]), tuple(tokens[:MOST]))
+    return Denied(tuple(offline), tuple(tokens))

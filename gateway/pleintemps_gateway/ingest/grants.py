@@ -38,6 +38,8 @@ from .shelf import Shelf
 
 PageKey = tuple[str, int]
 """Kind of what a page holds, and its number."""
+MAX_PAGES: Final = 512
+"""The wire's limit: some 30,000 grants of one agent."""
 _SCHEDULE_WEIGHT: Final = 100
 _WINDOW_WEIGHT: Final = 46
 
@@ -123,19 +125,27 @@ class GrantBook:
         """The complete set as stored, as revision ``revision``; pages that did not change stay. ``hashes``
         are the sets under which codes live.
 
-        Raises StoreError if the store was sealed with another key, ValueError if a page is too large.
+        Raises StoreError if the store was sealed with another key, ValueError if a page is too large or there
+        are too many.
         """
-        wanted = self._wanted(conn, GrantsPage(epoch=epoch, revision=revision, grants=[]), now, is_closed)
+        empty = GrantsPage(epoch=epoch, revision=revision, grants=[])
+        wanted = self._wanted(conn, empty, now, is_closed)
+        denied = denied_of(conn, self._site, self._offline.spaces, now)
+        for number, more in enumerate(denied.on_pages()):
+            lists = {"denied_offline": list(more.offline), "denied_tokens": list(more.tokens)}
+            wanted["denied", number] = replace(empty, **lists)
+        if len(wanted) > MAX_PAGES:
+            raise ValueError(f"{len(wanted)} pages, {MAX_PAGES} allowed: too many grants for one agent")
         old = {} if self.published is None else self.published.pages
         pages = {key: self._page(page, old.get(key)) for key, page in wanted.items()}
-        denied = denied_of(conn, self._site, self._agent, self._offline.spaces, now)
+        first = denied.in_manifest
         manifest = GrantsManifest(
             epoch=epoch,
             revision=revision,
             hashes=hashes,
             pages=[page.digest for page in pages.values()],
-            denied_offline=list(denied.offline),
-            denied_tokens=list(denied.tokens),
+            denied_offline=list(first.offline),
+            denied_tokens=list(first.tokens),
         )
         topic = Topic.of_agent(self._site, self._agent, Channel.MANIFEST)
         return Published(epoch, revision, hashes, pages, denied, seal_gateway(topic, manifest, self._signer))

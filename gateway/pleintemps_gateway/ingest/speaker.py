@@ -69,10 +69,10 @@ class Speaker:
         plan = plan_of(config)
         for space, door in sorted(plan.refused.items()):
             _log.warning(line("no-offline-codes", site=config.site, space=space, crowded=door))
+        # those without a door as well: what they hold of an earlier plan is taken from them
         self._books = {
             agent: GrantBook(config, agent, pepper, vault, signing.signer, plan)
             for agent, pepper in peppers.items()
-            if agent in holders
         }
         for agent in sorted(holders - self._books.keys()):
             _log.warning(line("agent-without-keys", site=config.site, agent=agent))
@@ -232,6 +232,11 @@ class Speaker:
             return self._timings.answered(agent, response, row)
         if not isinstance(response, ManifestResult):
             return "an answer to nothing"
+        book = self._books.get(agent)
+        if book is None or book.published is None:
+            return "an answer to nothing"
+        if (response.epoch, response.revision) > (book.published.epoch, book.published.revision):
+            return "an answer to a manifest that was never sent"
         row["grants_detail"] = response.detail or None
         if response.applied:
             row["grants_epoch"], row["grants_revision"] = response.epoch, response.revision
