@@ -46,7 +46,7 @@ from .reconcile.ledger import Ledger
 from .reconcile.panels import PanelRule, PanelWanted
 from .reconcile.records import Booking, UsageChanged, UsageState
 from .reconcile.unexpected import Unexpected
-from .reconcile.usage import Margins, Observed
+from .reconcile.usage import Margins, Observed, Usage
 
 __all__ = [
     "Alert",
@@ -320,6 +320,10 @@ class SiteEngine:
         """The booking's code opened a door: from its lead on, presence is this booking's and not its
         predecessor's."""
         self._ledger.code_used(booking)
+
+    def on_corrected(self, usage: Usage) -> None:
+        """The record of a booking that is not over, worked out anew with what came late."""
+        self._ledger.correct(usage)
 
     def sight(self, space: str, agents: Iterable[str]) -> tuple[Estimate | None, bool, bool]:
         """What was believed of ``space`` at the last look; whether all its presence sensors spoke; whether

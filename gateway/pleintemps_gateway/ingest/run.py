@@ -40,6 +40,7 @@ from .judge import Judge
 from .memory import GatewayMemory, take_over
 from .releases import Releaser
 from .session import Session
+from .settling import LOOK_MS, Settler
 from .site import SiteMemory
 
 FOLLOW_S: Final = 0.1
@@ -109,7 +110,7 @@ class Ingest:
     async def _work(self, stop: asyncio.Event) -> None:
         await self._do(lambda _conn: None)  # composes the first grants: what is wrong with keys shows here
         self._session.start()
-        jobs: list[Awaitable[None]] = [self._ticking(), self._following()]
+        jobs: list[Awaitable[None]] = [self._ticking(), self._following(), self._settling()]
         jobs += [self._watching(stop), self._courier.run()]
         jobs += [keeper.run() for keeper in self._keepers.values()]
         for site in self._config.sites:
@@ -204,6 +205,14 @@ class Ingest:
                 for codes in self._keepers.values():
                     codes.wake_for_all()
             await self._world.sleep_until(now + _TICK_MS)
+
+    async def _settling(self) -> None:
+        settlers = [Settler(site, self._engine, self._writer) for site in self._memory.sites.values()]
+        while True:
+            due = self._world.monotonic() + LOOK_MS
+            for settler in settlers:
+                await settler.run()
+            await self._world.sleep_until(due)
 
     def _sign_logs(self, conn: Connection) -> None:
         for site in self._config.sites:

@@ -130,14 +130,15 @@ def _series(conn: Connection, site: str, since: int) -> list[RecentSeries]:
     return [
         RecentSeries(
             agent=row.agent,
-            info=_info(row),
+            info=info_of(row),
             samples=sorted(samples.get((row.agent, row.series), ())),
         )
         for row in conn.execute(select(series).where(series.c.site == site))
     ]
 
 
-def _info(row: Row[Any]) -> SeriesInfo:
+def info_of(row: Row[Any]) -> SeriesInfo:
+    """A row of ``series`` as it was announced."""
     names = ("series", "device", "space", "quantity", "kind", "max_silence_s")
     info: SeriesInfo = msgspec.convert({name: row._mapping[name] for name in names}, SeriesInfo)
     return info

@@ -165,7 +165,8 @@ class Replay:
                     self._room.fault(series, at, bool(value))
             elif kind == 2:
                 self._doors.append(DoorTold(at, key, bool(value)))
-                self._room.door(at)
+                if at > self._case.begin:  # before, it only says how the door stood
+                    self._room.door(at)
             else:
                 self._sample(key, at, value)
         del self._waiting[:taken]

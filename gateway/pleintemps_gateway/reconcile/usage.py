@@ -93,6 +93,10 @@ class Usage:
         self.occupied_ms, self.unknown_ms = row.occupied_ms, row.unknown_ms
         self.overstay_ms, self.closed_at = row.overstay_ms, row.closed_at
 
+    def has_times(self, booking: Booking) -> bool:
+        """Whether it is of these times still."""
+        return (self.booking.start, self.booking.end) == (booking.start, booking.end)
+
     def correct(self, other: "Usage") -> None:
         """Take what ``other`` has found out of the same booking with late data, and go on from there."""
         self.take_over(other.row())

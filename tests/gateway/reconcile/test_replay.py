@@ -129,7 +129,7 @@ def test_people_who_stay_have_overstayed() -> None:
 
 def test_a_room_is_left_open_when_its_door_is_not_closed_behind_them() -> None:
     there = motion((0, 50))
-    opened, closed = DoorTold(minute(-1), "hall", True), DoorTold(minute(51), "hall", False)
+    opened, closed = DoorTold(minute(50), "hall", True), DoorTold(minute(51), "hall", False)
     assert settle(case(HOUR_LONG), there, doors=[opened]).left_open is True
     assert settle(case(HOUR_LONG), there, doors=[opened, closed]).left_open is False
     assert settle(case(HOUR_LONG), there).left_open is None
