@@ -164,7 +164,8 @@ class RulesConfig(_Table, frozen=True, kw_only=True):
 
     ``quiet`` has those of some types of days, where they are not ``quiet_from`` to ``quiet_to``. With
     ``groups = "required"`` a booking gets a code only under the papers of its group. A safety briefing counts
-    for ``briefing_days``; ``remind_days`` before a paper ends its group is told.
+    for ``briefing_days``; ``remind_days`` before a paper ends its group is told. A booking of a calendar
+    with one of ``amplified_words`` in its title has sound through loudspeakers.
     """
 
     quiet_from: ClockTime = "22:00"
@@ -173,6 +174,7 @@ class RulesConfig(_Table, frozen=True, kw_only=True):
     groups: Literal["required", "optional"] = "optional"
     briefing_days: Annotated[int, Meta(ge=1, le=3_650)] = 365
     remind_days: Annotated[int, Meta(ge=1, le=365)] = 30
+    amplified_words: list[Annotated[str, Meta(min_length=1, max_length=40)]] = []
     lead_s: Seconds = 900
     tail_s: Seconds = 900
     no_show_after_s: Seconds = 900

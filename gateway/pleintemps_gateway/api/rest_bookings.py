@@ -99,7 +99,9 @@ def create_booking(
 
     def work(conn: Connection) -> Done:
         nonlocal issued, reason
-        wish = service.Occurrence(key or "", body.space, body.title, body.start, body.end, body.people)
+        wish = service.Occurrence(
+            *(key or "", body.space, body.title, body.start, body.end, body.people), amplified=body.amplified
+        )
         if key is not None and (known := service.repeated(conn, site, wish)) is not None:
             return Done(known, True)
         made = service.create(
@@ -114,6 +116,7 @@ def create_booking(
             uid=key,
             contact=_contact(body.contact),
             group=body.group,
+            amplified=body.amplified,
             by=manager.name,
         )
         issued, reason = made.issued, made.withheld

@@ -76,7 +76,7 @@ GroupText = Annotated[str, Field(max_length=200, pattern=NO_NUL)]
 
 
 class NewBooking(_Body):
-    """``group`` is a group's slug or name."""
+    """``group`` is a group's slug or name; ``amplified`` is sound through loudspeakers."""
 
     site: SlugText
     space: SlugText
@@ -84,6 +84,7 @@ class NewBooking(_Body):
     end: TimeMs
     title: Title
     people: People = None
+    amplified: bool = False
     group: GroupText = ""
     contact: ContactBody = ContactBody()
 
@@ -96,6 +97,7 @@ class BookingChange(_Body):
     end: TimeMs = Field(default_factory=int)
     title: Title = Field(default_factory=str)
     people: People = None
+    amplified: bool = False
     group: GroupText = Field(default_factory=str)
     contact: ContactBody = Field(default_factory=ContactBody)
 
@@ -146,6 +148,7 @@ class BookingBody(BaseModel):
     space: str
     title: str
     people: int | None
+    amplified: bool
     start: int
     end: int
     status: Literal["confirmed", "cancelled"]
@@ -191,7 +194,7 @@ class FeedBody(_Body):
 
     ``bookings`` and ``rejected`` are of the last good reading, ``reasons`` of all that was refused so far. A
     feed that is not ``configured`` any more is not read: its bookings ahead stay until they are over or
-    cancelled here.
+    cancelled here. ``untold``: releases that it has not been told, and why.
     """
 
     site: str
@@ -207,6 +210,8 @@ class FeedBody(_Body):
     rejected: int
     ahead: int
     reasons: list[ReasonBody]
+    untold: int
+    untold_error: str | None
 
 
 class Feeds(_Body):

@@ -22,6 +22,7 @@ NOBODY: Final = Contact()
 
 class Occurrence(NamedTuple):
     """One booking as a source tells it; ``uid`` is that of the occurrence. Times are Unix ms, end > start.
+    ``amplified`` is sound through loudspeakers.
 
     ``group`` is a group's name or slug. An empty contact or group takes away none that is known.
     """
@@ -34,6 +35,7 @@ class Occurrence(NamedTuple):
     people: int | None = None
     contact: Contact = NOBODY
     group: str = ""
+    amplified: bool = False
 
     def columns(self) -> dict[str, Any]:
         """What stands in ``bookings`` as it is told."""

@@ -57,7 +57,8 @@ def repeat(
         same = (bookings.c.site == site.site) & (bookings.c.source == row.source) & (bookings.c.uid == uid)
         if end <= desk.world.now() or conn.execute(select(bookings.c.booking).where(same)).first():
             continue
-        item = Occurrence(uid, row.space, row.title, start, end, row.people, contact, row.group or "")
+        group = row.group or ""
+        item = Occurrence(uid, row.space, row.title, start, end, row.people, contact, group, row.amplified)
         new = insert_booking(conn, site, desk, row.source, item, row.group, by)
         settle(conn, site, desk, new, index)
         made.append(new)

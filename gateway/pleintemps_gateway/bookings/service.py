@@ -54,6 +54,7 @@ def create(
     uid: str | None = None,
     contact: Contact = NOBODY,
     group: str = "",
+    amplified: bool = False,
     by: str = "",
 ) -> Created:
     """Take a booking that no feed tells of, with its code. Times are Unix ms; raises BookingError.
@@ -64,7 +65,7 @@ def create(
     _check_times(start, end, desk.world.now())
     if people is not None and not 0 <= people <= 100_000:
         raise BookingError("bad-people", "people: 0 to 100000")
-    item = Occurrence(uid or "", space, title, start, end, people, contact, group)
+    item = Occurrence(uid or "", space, title, start, end, people, contact, group, amplified)
     index = GroupIndex(conn, site.site)
     booking = insert_booking(conn, site, desk, REST, item, index.slug(group), by)
     reason = settle(conn, site, desk, booking, index)
@@ -109,7 +110,8 @@ def revise(
     conn: Connection, site: SiteConfig, desk: CodeDesk, booking: str, wish: Mapping[str, Any], by: str = ""
 ) -> None:
     """Change what ``wish`` names of a booking: ``space``, ``start``, ``end``, ``title``, ``people``,
-    ``group`` (slug or name). Its codes keep their digits and follow to other doors. Raises BookingError.
+    ``amplified``, ``group`` (slug or name). Its codes keep their digits and follow to other doors.
+    Raises BookingError.
     """
     row = _living(conn, site, booking)
     values = dict(wish)

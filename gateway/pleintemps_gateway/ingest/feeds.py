@@ -66,7 +66,10 @@ class FeedFollower:
             if isinstance(self._source, Hearing):
                 parsed = self._source.remembered()  # what webhooks told must not wait for the polling
         if parsed is not None:
-            found, rejected = to_occurrences(parsed, self._memory.config.spaces, self._config.space)
+            site = self._memory.config
+            found, rejected = to_occurrences(
+                parsed, site.spaces, self._config.space, site.rules.amplified_words
+            )
             self._empty = 0 if found or parsed.told else self._empty + 1
         self._log_change(error)
         try:

@@ -279,3 +279,14 @@ def test_who_belongs_to_a_site_finds_and_changes_its_bookings_only(app: FastAPI,
             assert refused(answer) == (404, "not-found", "booking")
 
     as_manager(app, story, "directrice")
+
+
+def test_amplified_sound_is_said_with_the_booking_and_changed(app: FastAPI) -> None:
+    async def story(client: httpx.AsyncClient) -> None:
+        made = await book(client, amplified=True)
+        where = f"/api/v1/bookings/{made.json()['booking']}"
+        assert (await client.get(where)).json()["amplified"] is True
+        assert (await client.patch(where, json={"title": "Tango II"})).json()["amplified"] is True
+        assert (await client.patch(where, json={"amplified": False})).json()["amplified"] is False
+
+    as_manager(app, story)

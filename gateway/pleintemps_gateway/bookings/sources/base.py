@@ -10,6 +10,7 @@ from typing import Annotated, NamedTuple, Protocol, Self, runtime_checkable
 
 import msgspec
 from msgspec import Meta
+from msgspec.structs import replace
 
 from pleintemps_contract.identifiers import Slug
 
@@ -26,7 +27,8 @@ class Contact(NamedTuple):
 class Timed(NamedTuple):
     """One occurrence in UTC, with what the source says of it. Times are Unix ms, end > start.
 
-    ``location`` is the room in the source's own words, ``group`` the association's name where it is given.
+    ``location`` is the room in the source's own words, ``group`` the association's name where it is given,
+    ``amplified`` that its sound goes through loudspeakers.
     """
 
     uid: str  # of the occurrence: the event's, with the instance's own time where it is one of a series
@@ -38,6 +40,7 @@ class Timed(NamedTuple):
     people: int | None
     contact: Contact = Contact()
     group: str = ""
+    amplified: bool = False
 
 
 class Rejected(NamedTuple):
@@ -58,17 +61,35 @@ class Parsed(NamedTuple):
 class SourceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What every ``[[sites.feeds]]`` table says; a source's own struct adds its keys.
 
-    ``space`` takes all bookings to one space; without it each names its own.
+    ``space`` takes all bookings to one space; without it each names its own. Of a release the source itself
+    is told (``tell_releases``, for a :class:`Telling` kind), or a webhook at ``released_url``, signed with
+    the secret in ``released_secret_file``.
     """
 
     feed: Slug
     kind: str = "ical"
     space: Slug | None = None
     poll_s: Annotated[float, Meta(ge=1, le=86_400)] = 300
+    tell_releases: bool = False
+    released_url: Annotated[str, Meta(pattern=r"^(https?://[^\s#]+)?\Z")] = ""
+    released_secret_file: str = ""
+
+    def __post_init__(self) -> None:
+        if bool(self.released_url) != bool(self.released_secret_file):
+            raise ValueError("released_url and released_secret_file go together")
+        if self.released_url and self.tell_releases:
+            raise ValueError("set tell_releases or released_url, not both")
+
+    @property
+    def is_told(self) -> bool:
+        """Whether somebody is told when a booking of this feed is released."""
+        return self.tell_releases or bool(self.released_url)
 
     def located(self, base: Path) -> Self:
         """The same with absolute paths; ``base`` is the folder of the configuration."""
-        return self
+        if not self.released_secret_file:
+            return self
+        return replace(self, released_secret_file=str(base / self.released_secret_file))
 
 
 class Source(Protocol):
@@ -95,3 +116,26 @@ class Hearing(Source, Protocol):
     def remembered(self) -> Parsed | None:
         """What it comes to with what was read last, for when the source cannot be reached; None before the
         first read."""
+
+
+class Release(NamedTuple):
+    """A booking that was given back at ``end``, or taken back: then ``end`` is ``planned_end`` again.
+
+    ``uid`` is that of the occurrence (:class:`Timed`); ``why`` is ``no-show``, ``left`` or ``restored``.
+    ``asked`` is when that was decided. Times are Unix ms.
+    """
+
+    uid: str
+    start: int
+    end: int
+    planned_end: int
+    why: str
+    asked: int
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """Something that can be told of a release. Blocking: called in a thread; the same may be told twice."""
+
+    def released(self, release: Release) -> None:
+        """Raises FeedError to be asked again later, UntoldError if that is of no use."""

@@ -34,8 +34,10 @@ _NAMES: Final = {
     "mail": {"mail", "email", "e-mail", "courriel"},
     "phone": {"phone", "telephone", "téléphone", "mobile"},
     "group": {"group", "association", "groupe"},
+    "amplified": {"amplified", "amplifie", "amplifié", "sono", "sonorisation"},
     "status": {"status", "statut", "etat", "état"},
 }
+_YES: Final = {"1", "x", "yes", "true", "oui", "vrai"}
 _CANCELLED: Final = {"cancelled", "canceled", "annule", "annulé", "annulee", "annulée"}
 _FRENCH: Final = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})[ T](\d{1,2})[:hH](\d{2})(?::\d{2})?")
 
@@ -46,7 +48,8 @@ class CsvConfig(SourceConfig, frozen=True, kw_only=True):
     url: str
 
     def located(self, base: Path) -> Self:
-        return self if "://" in self.url else replace(self, url=str(base / self.url))
+        here = super().located(base)
+        return here if "://" in self.url else replace(here, url=str(base / self.url))
 
 
 def parse_table(data: bytes, zone: str) -> Parsed:
@@ -116,6 +119,7 @@ def _row(values: Mapping[str, str], uid: str, zone: ZoneInfo) -> Timed:
             phone=values.get("phone", "")[:40],
         ),
         group=values.get("group", "")[:200],
+        amplified=values.get("amplified", "").casefold() in _YES,
     )
 
 

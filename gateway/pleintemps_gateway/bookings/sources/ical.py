@@ -42,6 +42,7 @@ _STEP_S: Final = {
     "MONTHLY": 2_419_200,
     "YEARLY": 31_536_000,
 }
+_AMPLIFIED: Final = frozenset({"amplified", "amplifié", "son amplifié", "amplified sound"})
 _PEOPLE: Final = re.compile(r"(?<!\d)(\d{1,5})\s+(?:personnes?|people|pers\.)", re.IGNORECASE)
 # what icalendar and recurring-ical-events raise on broken properties, as public test corpora show
 _EVENT_FAULTS: Final = (ValueError, TypeError, KeyError, AttributeError, IndexError, ArithmeticError)
@@ -236,7 +237,21 @@ def _timed(uid: str, event: Any, zone: ZoneInfo, *, series: bool) -> Timed:
         people=_people(event),
         contact=_contact(event),
         group=" ".join(str(event.get("X-PLEINTEMPS-GROUP", "")).split())[:200],
+        amplified=_amplified(event),
     )
+
+
+def _amplified(event: Any) -> bool:
+    """X-PLEINTEMPS-AMPLIFIED:TRUE, or a category that says so."""
+    if str(event.get("X-PLEINTEMPS-AMPLIFIED", "")).strip().upper() == "TRUE":
+        return True
+    given = event.get("CATEGORIES", [])
+    found = [str(name) for each in (given if isinstance(given, list) else [given]) for name in _names(each)]
+    return any(name.strip().casefold() in _AMPLIFIED for name in found)
+
+
+def _names(categories: Any) -> list[Any]:
+    return list(getattr(categories, "cats", []))
 
 
 def _utc(value: date | datetime, zone: ZoneInfo) -> int:
@@ -284,7 +299,8 @@ class IcalConfig(SourceConfig, frozen=True, kw_only=True):
     url: str
 
     def located(self, base: Path) -> Self:
-        return self if "://" in self.url else replace(self, url=str(base / self.url))
+        here = super().located(base)
+        return here if "://" in self.url else replace(here, url=str(base / self.url))
 
 
 class IcalReader:
