@@ -1,4 +1,6 @@
-"""``pleintemps-edge``: run the agent, check its configuration, ask how it is, give an OSDP reader its key."""
+"""``pleintemps-edge``: run the agent, check its configuration, ask how it is, give an OSDP reader its key,
+measure a recording, calibrate a microphone.
+"""
 
 import argparse
 import asyncio
@@ -20,7 +22,7 @@ from .agent import serve
 from .config import EdgeConfig, Setup, load
 from .drivers.osdp import OsdpConfig
 from .drivers.registry import Context
-from .errors import EdgeError, NotRunningError, SetupError
+from .errors import EdgeError, NotRunningError, RecordingError, SetupError
 from .status import ask, complaints, describe
 
 USAGE_ERROR = 2
@@ -49,7 +51,36 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--json", action="store_true", help="one JSON object")
         if name == "osdp-install":
             command.add_argument("--device", required=True, metavar="NAME", help="the reader's name in there")
+    _add_meter(commands)
     return parser
+
+
+def _add_meter(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    summary = "the sound levels of a WAV file (16, 24 or 32 bits, 32-bit floating point, 8 to 192 kHz)"
+    command = commands.add_parser("meter", help=summary, description=summary)
+    command.add_argument("file", type=Path, metavar="FILE.wav")
+    command.add_argument(
+        "--full-scale-db",
+        type=_decibels,
+        required=True,
+        metavar="X",
+        help="peak sound pressure level, dB re 20 uPa, that one sample of full scale stands for",
+    )
+    command.add_argument("--channel", type=int, default=1, metavar="N", help="1, the first, by default")
+    command.add_argument(
+        "--noise-floor-db", type=_decibels, metavar="DB", help="the microphone's own noise in dB(A)"
+    )
+    command.add_argument(
+        "--series", type=float, choices=(0.125, 1.0), metavar="S", help="with LAeq for every 0.125 or 1 s"
+    )
+    command.add_argument("--json", action="store_true", help="one JSON object")
+
+
+def _decibels(text: str) -> float:
+    level = float(text)
+    if not -200 <= level <= 300:
+        raise ValueError
+    return level
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,6 +90,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if options.command == "status":
         return _status(options.config, as_json=options.json)
+    if options.command == "meter":
+        return _meter(options)
     try:
         setup = load(options.config)
     except SetupError as error:
@@ -97,6 +130,19 @@ def _status(path: Path, *, as_json: bool) -> int:
     for complaint in ill:
         print(f"ill: {complaint}", file=sys.stderr)
     return RUN_ERROR if ill else 0
+
+
+def _meter(options: argparse.Namespace) -> int:
+    from .measuring import Wish, describe, measure
+
+    wish = Wish(options.full_scale_db, options.channel, options.noise_floor_db, options.series)
+    try:
+        told = measure(options.file, wish)
+    except RecordingError as error:
+        print(f"pleintemps-edge: {options.file}: {error}", file=sys.stderr)
+        return USAGE_ERROR
+    print(msgspec.json.encode(told).decode() if options.json else describe(told))
+    return 0
 
 
 def _install(setup: Setup, device: str) -> int:

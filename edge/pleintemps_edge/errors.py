@@ -4,6 +4,7 @@
     ├── SetupError (ValueError)           configuration, keys or board do not fit together; names the key
     ├── StateError (OSError)              the state folder or one of its databases cannot be used
     ├── LockError (OSError)               a lock or a warning light does not obey; its keeper says so
+    ├── RecordingError (OSError)          a sound recording cannot be read or is damaged
     └── NotRunningError (ConnectionError) no agent answers who asks for its status
 
 All of them say that the outside did wrong; what we did wrong stays a plain Python error.
@@ -28,6 +29,10 @@ class StateError(EdgeError, OSError):
 
 class LockError(EdgeError, OSError):
     """The output of a lock or a warning light does not obey; the message names the device."""
+
+
+class RecordingError(EdgeError, OSError):
+    """A sound recording cannot be read or is damaged; the message says why in a few words."""
 
 
 class NotRunningError(EdgeError, ConnectionError):
