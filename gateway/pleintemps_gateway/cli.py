@@ -22,6 +22,7 @@ from pleintemps_gateway.errors import GatewayError, OutsideError, SettingsError
 from pleintemps_gateway.evaluate import cli as evaluate
 from pleintemps_gateway.keychange import cli as keychange
 from pleintemps_gateway.privacy import cli as privacy
+from pleintemps_gateway.usage import cli as usage
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -85,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     audit.register(commands)
     privacy.register(commands)
     backup.register(commands)
+    usage.register(commands)
     return parser
 
 

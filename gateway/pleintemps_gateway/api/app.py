@@ -31,6 +31,7 @@ from . import (
     rest,
     rest_bookings,
     rest_groups,
+    rest_usage,
     rest_write,
     stream,
 )
@@ -84,6 +85,7 @@ def create_app(config: GatewayConfig, world: World, engine: Engine, desk: CodeDe
         rest_write.router,
         rest_bookings.router,
         rest_groups.router,
+        rest_usage.router,
         hooks.router,
         free.router,
         releases.router,

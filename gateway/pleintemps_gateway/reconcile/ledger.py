@@ -127,7 +127,11 @@ class Ledger:
     def correct(self, found: Usage) -> None:
         """What late data have shown of a booking that is not over, if it still has the same times."""
         usage = self._open.get(found.booking.booking)
-        if usage is not None and usage.booking.space == found.booking.space and usage.has_times(found.booking):
+        if (
+            usage is not None
+            and usage.booking.space == found.booking.space
+            and usage.has_times(found.booking)
+        ):
             usage.correct(found)
 
     def observe(self, space: str, seen: Observed) -> None:

@@ -1,0 +1,1 @@
+"""Usage minutes handed on, signed, to whoever accounts for them."""
