@@ -6,6 +6,7 @@
     │   ├── SchemaError (RuntimeError)        a store that is newer than this program, or not ours
     │   ├── DeposedError (RuntimeError)       another gateway process rules the site now
     │   ├── FeedError (OSError)               a calendar that cannot be fetched
+    │   │   └── UntoldError                   a release that its source cannot be told at all
     │   ├── CalendarError (ValueError)        bytes that are no calendar at all
     │   ├── BookingError (ValueError)         a booking that cannot be taken; ``reason`` is one of a few words
     │   ├── RightError (ValueError)           a right that cannot be given or ended; ``reason`` as above
@@ -43,6 +44,10 @@ class DeposedError(OutsideError, RuntimeError):
 
 class FeedError(OutsideError, OSError):
     """A calendar that cannot be fetched."""
+
+
+class UntoldError(FeedError):
+    """A release of which the source of the booking can never be told; one line that says why."""
 
 
 class CalendarError(OutsideError, ValueError):

@@ -57,7 +57,7 @@ PEOPLE = frozenset(TABLES)
 ROOMS = (
     "agents audit_heads changes devices doors erasures feeds grants housekeeping journals minutes occupancy"
 )
-MORE = "panels refusals reigns salts sample_batches series sessions space_secrets spaces usage users"
+MORE = "panels refusals tellings reigns salts sample_batches series sessions space_secrets spaces usage users"
 OF_ROOMS = frozenset([*ROOMS.split(), *MORE.split()])
 
 

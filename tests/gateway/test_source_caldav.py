@@ -7,11 +7,12 @@ from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import pytest
-from caldav.collection import Principal
+from caldav.collection import Calendar, Principal
 from caldav.davclient import DAVClient
 
 from pleintemps_gateway.bookings.sources import registry
-from pleintemps_gateway.errors import FeedError
+from pleintemps_gateway.bookings.sources.base import Release
+from pleintemps_gateway.errors import FeedError, UntoldError
 
 from .test_sources import NOW, PARIS, ms, secret
 
@@ -93,6 +94,29 @@ def test_a_series_with_a_moved_instance(radicale: str, tmp_path: Path) -> None:
     with pytest.raises(FeedError, match="refuses the user") as caught:
         source.read(NOW)
     assert "127.0.0.1" not in str(caught.value)
+
+
+def test_a_release_shortens_its_event_and_no_series(radicale: str, tmp_path: Path) -> None:
+    with DAVClient(url=radicale, username="town", password="s3cret", enable_rfc6764=False) as client:
+        alone = SERIES[: SERIES.index("RRULE")] + "END:VEVENT\nEND:VCALENDAR\n"
+        Calendar(client=client, url=radicale).save_event(alone.replace("UID:yoga", "UID:alone"))
+    table: dict[str, object] = {"feed": "town", "kind": "caldav", "url": radicale, "user": "town"}
+    table |= {"password_file": secret(tmp_path, "s3cret"), "tell_releases": True}
+    source: Any = registry.build(registry.read_config(table), PARIS)
+    now = ms("2026-10-20T17:00Z")
+
+    def end() -> int:
+        (item,) = [item for item in source.read(now).bookings if item.uid == "alone"]
+        return int(item.end)
+
+    told = Release("alone", now, ms("2026-10-20T17:30:00.500Z"), ms("2026-10-20T18:00Z"), "no-show", now)
+    source.released(told)
+    assert end() == ms("2026-10-20T17:30:01Z")
+    source.released(told._replace(end=told.planned_end, why="restored"))
+    assert end() == told.planned_end
+    for uid in ("yoga", "yoga#1", "nothing"):
+        with pytest.raises(UntoldError):
+            source.released(told._replace(uid=uid))
 
 
 def test_no_server_and_no_calendar(radicale: str, tmp_path: Path) -> None:

@@ -42,10 +42,11 @@ class Acknowledgement(_Body):
 
 
 PanelCommand = Literal[DoorAction.SET_PANEL, DoorAction.UNSET_PANEL]
+SignalCommand = Literal[DoorAction.SIGNAL_ON, DoorAction.SIGNAL_OFF]
 
 
 class DoorCommand(_Body):
-    """Not those of a panel: it has an address of its own."""
+    """Not those of a panel, which has an address of its own, nor those of a signal: it follows the rules."""
 
     action: DoorAction
 
@@ -54,6 +55,8 @@ class DoorCommand(_Body):
     def _is_of_a_door(cls, action: DoorAction) -> DoorAction:
         if action in get_args(PanelCommand):
             raise ValueError("ask the panel")
+        if action in get_args(SignalCommand):
+            raise ValueError("a warning signal follows the rules")
         return action
 
 

@@ -17,6 +17,8 @@ from pleintemps_gateway.errors import BookingError
 from pleintemps_gateway.store.changes import record_change
 from pleintemps_gateway.store.schema import bookings, usage
 
+from .telling import ask_to_tell
+
 STRIKES_MS: Final = 90 * 86_400_000
 """So long it is counted how often a group did not come."""
 PEOPLE: Final = "its people"
@@ -52,6 +54,7 @@ def release(conn: Connection, site: SiteConfig, desk: CodeDesk, row: Row[Any], w
     _set(conn, site, row.booking, now, {"end": now, "planned_end": row.end, "released": now})
     _audit(conn, site, desk, "booking.released", row.booking, {"why": why, "planned_end": row.end})
     place(conn, site, row.booking, now)
+    ask_to_tell(conn, site, row, now)
     link = keep_link(site, desk, row.booking)
     message = Message(
         site=site.site,
@@ -86,6 +89,7 @@ def keep(conn: Connection, site: SiteConfig, desk: CodeDesk, booking: str, by: s
     _set(conn, site, booking, now, values)
     _audit(conn, site, desk, "booking.restored", booking, {"by": by, "released": row.released})
     place(conn, site, booking, now)
+    ask_to_tell(conn, site, row, now)
 
 
 _OBSTACLES: Final = {

@@ -42,6 +42,7 @@ from .releases import Releaser
 from .session import Session
 from .settling import LOOK_MS, Settler
 from .site import SiteMemory
+from .telling import Teller
 
 FOLLOW_S: Final = 0.1
 """Real seconds between two looks at what other processes have written."""
@@ -86,6 +87,7 @@ class Ingest:
         self._writer = Writer(self._engine, names, memory=self._memory)
         channels = channels_of(config, world)
         self._courier = Courier(self._engine, self._writer, channels, keys.sealing, names, world)
+        self._teller = Teller(config.sites, self._engine, self._writer, world)
         self._signing = keys.signing
         self._keepers = {
             site.site: CodeKeeper(site, self._desk, self._engine, self._writer, lambda: self._signing.signer)
@@ -111,7 +113,7 @@ class Ingest:
         await self._do(lambda _conn: None)  # composes the first grants: what is wrong with keys shows here
         self._session.start()
         jobs: list[Awaitable[None]] = [self._ticking(), self._following(), self._settling()]
-        jobs += [self._watching(stop), self._courier.run()]
+        jobs += [self._watching(stop), self._courier.run(), self._teller.run()]
         jobs += [keeper.run() for keeper in self._keepers.values()]
         for site in self._config.sites:
             jobs += [self._feeding(feed, self._memory.sites[site.site]) for feed in site.sources]

@@ -85,3 +85,18 @@ noise_days = Table(
     Column("counted_to", Ms, nullable=False),
     PrimaryKeyConstraint("site", "space", "day"),
 )
+
+# A release, or the end of one, of which a booking's source is still to be told: what, stands in ``bookings``.
+tellings = Table(
+    "tellings",
+    metadata,
+    site_column(),
+    Column("booking", String(32), nullable=False),
+    Column("feed", String(40), nullable=False),
+    Column("state", String(8), nullable=False),  # queued, failed
+    Column("asked", Ms, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due", Ms, nullable=False),
+    Column("error", String(200)),
+    PrimaryKeyConstraint("site", "booking"),
+)

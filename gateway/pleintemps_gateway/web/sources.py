@@ -9,6 +9,7 @@ from sqlalchemy import Connection, func, select
 from pleintemps_gateway.bookings.sources.base import SourceConfig
 from pleintemps_gateway.config import SiteConfig
 from pleintemps_gateway.store.schema import bookings, feeds, hooked, refusals
+from pleintemps_gateway.store.schema_rooms import tellings
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,8 @@ class SourceHealth(NamedTuple):
     ``tried``, ``good``: when it was read last, and when that succeeded last; ``told``: when a webhook told
     something new. ``bookings`` and ``rejected`` are of the last good reading, ``reasons`` of all that was
     refused so far. A feed that is no longer ``configured`` has no ``kind`` and is not read; its bookings stay
-    until they are over (``ahead``) or somebody cancels them.
+    until they are over (``ahead``) or somebody cancels them. ``untold``: releases that it was not told yet or
+    could not be told within the last week, and the youngest ``untold_error``.
     """
 
     site: str
@@ -42,6 +44,8 @@ class SourceHealth(NamedTuple):
     rejected: int
     ahead: int
     reasons: list[Reason]
+    untold: int
+    untold_error: str | None
 
 
 def source_health(conn: Connection, sites: Sequence[SiteConfig], now: int) -> list[SourceHealth]:
@@ -54,6 +58,7 @@ def source_health(conn: Connection, sites: Sequence[SiteConfig], now: int) -> li
         ahead = _ahead(conn, site.site, sorted({*configured, *read}), now)
         gone = sorted(feed for feed in read if feed not in configured and ahead.get(feed))
         for feed in [*configured, *gone]:
+            count, fault = _untold(conn, site.site, feed)
             source, row = configured.get(feed), read.get(feed)
             found.append(
                 SourceHealth(
@@ -70,6 +75,8 @@ def source_health(conn: Connection, sites: Sequence[SiteConfig], now: int) -> li
                     rejected=row.rejected if row else 0,
                     ahead=ahead.get(feed, 0),
                     reasons=_reasons(conn, site.site, feed),
+                    untold=count,
+                    untold_error=fault,
                 )
             )
     return found
@@ -91,3 +98,9 @@ def _reasons(conn: Connection, site: str, feed: str) -> list[Reason]:
     mine = (refusals.c.site == site) & refusals.c.source.in_((f"feed/{feed}", f"hook/{feed}"))
     rows = conn.execute(select(refusals).where(mine).order_by(refusals.c.last_at.desc(), refusals.c.reason))
     return [Reason(row.reason, row._mapping["count"], row.last_at) for row in rows]
+
+
+def _untold(conn: Connection, site: str, feed: str) -> tuple[int, str | None]:
+    mine = (tellings.c.site == site) & (tellings.c.feed == feed) & tellings.c.error.is_not(None)
+    rows = conn.execute(select(tellings.c.error).where(mine).order_by(tellings.c.asked.desc())).all()
+    return len(rows), rows[0].error if rows else None

@@ -13,15 +13,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
-from pleintemps_gateway.errors import CalendarError
+from pleintemps_gateway.errors import CalendarError, FeedError, UntoldError
 
-from .base import Contact, Parsed, Rejected, SourceConfig, Timed
+from .base import Contact, Parsed, Rejected, Release, SourceConfig, Timed
 from .registry import HORIZON_MS, source
 from .secret import read_secret
 from .web import Browser, exchange
@@ -30,6 +30,7 @@ SIGNATURE: Final = "x-cal-signature-256"
 _VERSION: Final = "2024-08-13"
 _PAGE: Final = 100
 _MAX_PAGES: Final = 200
+_MAX_CHAIN: Final = 20
 _DAY_MS: Final = 86_400_000
 _LIVE: Final = {"accepted", "confirmed"}
 _TRIGGERS: Final = {
@@ -53,12 +54,15 @@ class CalcomConfig(SourceConfig, frozen=True, kw_only=True):
     room: Literal["type", "location"] = "type"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.secret_file and not self.api_key_file:
             raise ValueError("set secret_file (webhooks), api_key_file (polling), or both")
+        if self.tell_releases and not self.api_key_file:
+            raise ValueError("tell_releases needs api_key_file")
 
     def located(self, base: Path) -> Self:
         return replace(
-            self,
+            super().located(base),
             secret_file=str(base / self.secret_file) if self.secret_file else "",
             api_key_file=str(base / self.api_key_file) if self.api_key_file else "",
         )
@@ -236,6 +240,17 @@ def _listed(page: bytes) -> tuple[list[Mapping[str, Any]], bool]:
     return _items(answer["data"]), more
 
 
+def _booking(page: bytes) -> Mapping[str, Any]:
+    try:
+        answer = json.loads(page)
+    except (ValueError, RecursionError) as error:
+        raise FeedError("no booking") from error
+    booking = answer.get("data") if isinstance(answer, dict) else None
+    if not isinstance(booking, dict) or not booking.get("uid"):
+        raise UntoldError("Cal.com does not tell of one booking by this name")
+    return booking
+
+
 def _person(attendees: list[Mapping[str, Any]]) -> dict[str, Any]:
     if not attendees:
         return {}
@@ -310,12 +325,37 @@ class Calcom:
     def forget(self) -> None:
         """Every read asks for everything."""
 
+    def released(self, release: Release) -> None:
+        """Mark who did not come as absent, or as present again. Cal.com shortens no booking."""
+        if release.why == "left":
+            return  # they were there
+        url, headers = self._config.url.rstrip("/"), self._headers()
+
+        async def work(browser: Browser) -> None:
+            uid, seen = release.uid, {release.uid}
+            while True:  # to the end of the chain
+                reply = await browser.ask("GET", f"{url}/bookings/{quote(uid, safe='')}", headers=headers)
+                booking = _booking(reply.body)
+                uid = _text(booking.get("rescheduledToUid"))
+                if not uid or uid in seen or len(seen) > _MAX_CHAIN:
+                    break
+                seen.add(uid)
+            mails = [_text(item.get("email"), 254) for item in _items(booking.get("attendees"))]
+            absent = release.why == "no-show"
+            told = {"attendees": [{"email": mail, "absent": absent} for mail in mails if mail]}
+            if not told["attendees"]:
+                raise UntoldError("Cal.com knows nobody who could be marked absent")
+            mark = f"{url}/bookings/{quote(_uid(booking.get('uid')), safe='')}/mark-absent"
+            await browser.ask("POST", mark, headers=headers, json=told, good=frozenset({200, 201}))
+
+        exchange(url, work)
+
+    def _headers(self) -> dict[str, str]:
+        key = read_secret(self._config.api_key_file)
+        return {"Authorization": f"Bearer {key}", "cal-api-version": _VERSION}
+
     def _poll(self, now: int) -> list[bytes]:
-        url = self._config.url.rstrip("/")
-        headers = {
-            "Authorization": f"Bearer {read_secret(self._config.api_key_file)}",
-            "cal-api-version": _VERSION,
-        }
+        url, headers = self._config.url.rstrip("/"), self._headers()
         span = {"afterStart": _iso(now - _DAY_MS), "beforeEnd": _iso(now + HORIZON_MS)}
 
         async def work(browser: Browser) -> list[bytes]:

@@ -36,7 +36,7 @@ class LibreBookingConfig(SourceConfig, frozen=True, kw_only=True):
     zone: str = ""
 
     def located(self, base: Path) -> Self:
-        return replace(self, password_file=str(base / self.password_file))
+        return replace(super().located(base), password_file=str(base / self.password_file))
 
 
 def translate(pages: list[bytes], zone: str) -> Parsed:

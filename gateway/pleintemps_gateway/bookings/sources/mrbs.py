@@ -31,7 +31,7 @@ class MrbsConfig(SourceConfig, frozen=True, kw_only=True):
     room: str = ""
 
     def located(self, base: Path) -> Self:
-        return replace(self, key_file=str(base / self.key_file))
+        return replace(super().located(base), key_file=str(base / self.key_file))
 
 
 def report_url(config: MrbsConfig, key: str, now: int) -> str:

@@ -68,6 +68,8 @@ def read_config(table: Mapping[str, object]) -> SourceConfig:
             f"feed {feed}: no kind {kind!r} - at `kind`; there are {', '.join(sorted(sources()))}"
         )
     config: SourceConfig = convert(f"feed {feed}", dict(table), sources()[kind].config)
+    if config.tell_releases and not hasattr(sources()[kind].make, "released"):
+        raise ConfigError(f"feed {feed}: {kind} cannot be told of releases - at `tell_releases`")
     return config
 
 

@@ -44,7 +44,13 @@ class Browser:
     ) -> Reply:
         """The answer to one request; raises FeedError unless its status is ``good``."""
         asked = self._client.stream(
-            method, url, headers=dict(headers or {}), params=params, json=json, content=content
+            method,
+            url,
+            headers=dict(headers or {}),
+            params=params,
+            json=json,
+            content=content,
+            follow_redirects=method == "GET",  # elsewhere a redirect would lose what is said
         )
         async with asked as answer:
             if answer.status_code not in good:

@@ -67,6 +67,18 @@ def upgrade() -> None:
         sa.Column("body", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("site", "booking", "revision"),
     )
+    op.create_table(
+        "tellings",
+        sa.Column("site", sa.String(length=40), nullable=False),
+        sa.Column("booking", sa.String(length=32), nullable=False),
+        sa.Column("feed", sa.String(length=40), nullable=False),
+        sa.Column("state", sa.String(length=8), nullable=False),
+        sa.Column("asked", sa.BigInteger(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("due", sa.BigInteger(), nullable=False),
+        sa.Column("error", sa.String(length=200), nullable=True),
+        sa.PrimaryKeyConstraint("site", "booking"),
+    )
     op.add_column("bookings", sa.Column("amplified", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.add_column("salts", sa.Column("made", sa.BigInteger(), server_default="0", nullable=False))
     op.add_column("spaces", sa.Column("level_range", sa.Integer(), nullable=True))
