@@ -248,7 +248,7 @@ class Disk:
         self.kept |= state or {}
         for event in events:
             if isinstance(event, AccessRefused):
-                self.refused[event.reason] += 1
+                self.refused[event.reason] += event.count
         done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         done.set_result(0)
         return done

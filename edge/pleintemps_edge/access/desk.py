@@ -305,9 +305,9 @@ class Desk:
         if reason is not RefusalReason.THROTTLED:
             begun = self._floods[door].due is not None
             self._floods[door], alone = refuse(self._floods[door], (reason, grant), self._world.monotonic())
+            if not begun and self._floods[door].due is not None:
+                self._changed.set()
             if not alone:
-                if not begun:
-                    self._changed.set()
                 return
         self._write(door, reason, grant, 1)
 

@@ -1,9 +1,10 @@
 """Which refusals have a record of their own, and which are counted. Pure.
 
 A card that is held to a reader again and again, a keypad that babbles or a hand that goes on typing what is
-over must fill neither the journal nor the log. At each door ten refusals in a row have a record each, and
-another one every 30 s; the others are summed by what they have in common and told once a minute. So a door
-writes at most some 20 records a minute, whatever happens at its readers.
+over must fill neither the journal nor the log. At each door ten refusals in a row have a record each, then
+another one every 30 s, and in each minute the first of its kind: one known code among a thousand strange
+cards is seen at once. The others are summed by kind and told once a minute. So a door writes at most some 30
+records a minute, whatever happens at its readers.
 """
 
 from dataclasses import dataclass, replace
@@ -25,7 +26,7 @@ Counted: TypeAlias = tuple[tuple[Refusal, int], ...]
 @dataclass(frozen=True, slots=True)
 class Flood:
     """One door: until when its records are used up (monotonic ms); what was counted and not told, since
-    when.
+    when, with 0 for a kind of which the first has its record.
     """
 
     used_until: int = 0
@@ -48,10 +49,11 @@ def refuse(flood: Flood, refusal: Refusal, now: int) -> tuple[Flood, bool]:
     named = sum(1 for _, name in counted if name is not None)
     if grant is not None and refusal not in counted and named >= MOST_GRANTS:
         refusal = (reason, None)
-    counted[refusal] = counted.get(refusal, 0) + 1
-    return replace(flood, counted=tuple(counted.items()), since=flood.since if flood.counted else now), False
+    first = refusal not in counted
+    counted[refusal] = 0 if first else counted[refusal] + 1
+    return replace(flood, counted=tuple(counted.items()), since=flood.since if flood.counted else now), first
 
 
 def tell(flood: Flood) -> tuple[Flood, Counted]:
     """What was counted, each sum once."""
-    return replace(flood, counted=()), flood.counted
+    return replace(flood, counted=()), tuple(each for each in flood.counted if each[1])
