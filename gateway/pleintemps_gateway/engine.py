@@ -160,11 +160,12 @@ class SiteEngine:
                 self._ill[alert.agent, str(alert.facts.get("device"))] = alert.opened
         start = min((samples[0][0] for recent in snapshot.series if (samples := recent.samples)), default=now)
         rows = {row.space: row for row in snapshot.spaces}
+        loud_days: dict[str, list[NoiseDay]] = {}
+        for day in snapshot.noise_days:
+            loud_days.setdefault(day.space, []).append(day)
         for name, space in self._spaces.items():
             space.runtime.restore(rows.get(name), min(start, now))
-            space.noise.restore(
-                figures_of(rows.get(name)), [day for day in snapshot.noise_days if day.space == name]
-            )
+            space.noise.restore(figures_of(rows.get(name)), loud_days.get(name, []))
         by_agent: dict[str, list[SeriesInfo]] = {}
         for recent in snapshot.series:
             by_agent.setdefault(recent.agent, []).append(recent.info)

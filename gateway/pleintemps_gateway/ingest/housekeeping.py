@@ -6,6 +6,7 @@ times and states stay: they are of rooms. The rest is in :mod:`pleintemps_gatewa
 """
 
 import logging
+from datetime import UTC, datetime
 from typing import Final
 
 from sqlalchemy import Connection, delete, or_, select, tuple_, update
@@ -16,6 +17,7 @@ from pleintemps_gateway.access.salts import forget_unused
 from pleintemps_gateway.access.service import free_ended
 from pleintemps_gateway.bookings.service import MAX_LENGTH_MS
 from pleintemps_gateway.config import SiteConfig
+from pleintemps_gateway.noise.days import KEPT_DAYS
 from pleintemps_gateway.privacy.retention import STEP, forget
 from pleintemps_gateway.store.changes import prune_changes
 from pleintemps_gateway.store.schema import (
@@ -28,6 +30,7 @@ from pleintemps_gateway.store.schema import (
     occupancy,
     sample_batches,
 )
+from pleintemps_gateway.store.schema_rooms import noise_days
 from pleintemps_gateway.store.upsert import upsert
 
 from .clockdoubt import ClockDoubt
@@ -71,6 +74,7 @@ class Housekeeper:
         before = now - self._site.privacy.access_days * _DAY_MS
         forget_events(conn, site, before, now)
         _forget_commands(conn, site, before)
+        _forget_noise_days(conn, site, now)
         _blank_alerts(conn, site, before)
         self._booked_until = _blank_bookings(conn, site, self._booked_until, before)
         self._blank_occupancy(conn, before)
@@ -118,6 +122,12 @@ def _forget_commands(conn: Connection, site: str, before: int) -> None:
     over = commands.c.outcome.in_(("done", "refused", "no-answer"))
     old = select(commands.c.command).where(commands.c.site == site, over, commands.c.requested < before)
     conn.execute(delete(commands).where(commands.c.site == site, commands.c.command.in_(old.limit(STEP))))
+
+
+def _forget_noise_days(conn: Connection, site: str, now: int) -> None:
+    """What no rule counts any more."""
+    first = datetime.fromtimestamp((now - KEPT_DAYS * _DAY_MS) / 1000, UTC).date().isoformat()
+    conn.execute(delete(noise_days).where(noise_days.c.site == site, noise_days.c.day < first))
 
 
 def _blank_alerts(conn: Connection, site: str, before: int) -> None:
