@@ -9,7 +9,7 @@ from pleintemps_contract.onvif import DoorAction
 from pleintemps_gateway.store import reading
 from pleintemps_gateway.web import stories
 from pleintemps_gateway.web.tonight import command_view, load_doors, load_panels
-from pleintemps_gateway.web.words import PANEL_ACTIONS
+from pleintemps_gateway.web.words import PANEL_ACTIONS, SIGNAL_ACTIONS
 
 from . import writes
 from .auth import Account, InContext, Reader, check_csrf, check_role
@@ -127,6 +127,6 @@ def command_page(
         row = reading.command(conn, (site,), command)
     if row is None:
         raise not_found("command")
-    place = row.door if row.action in PANEL_ACTIONS else find_door(config, row.door).name
+    place = row.door if row.action in PANEL_ACTIONS | SIGNAL_ACTIONS else find_door(config, row.door).name
     values: dict[str, Any] = {"site": config, "place": place, "asked": command_view(row, now)}
     return show(request, context, "command.html", account, now=now, zone=config.zone, **values)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Select, and_, func, or_, select
 
-from . import schema
+from . import schema, schema_rooms
 
 AnyRow = Row[*tuple[Any, ...]]
 Rows = Sequence[AnyRow]
@@ -54,6 +54,12 @@ def doors(conn: Connection, sites: Collection[str]) -> Rows:
 def panels(conn: Connection, sites: Collection[str]) -> Rows:
     table = schema.panels
     return conn.execute(select(table).where(table.c.site.in_(sites)).order_by(table.c.panel)).all()
+
+
+def signals(conn: Connection, sites: Collection[str]) -> Rows:
+    """Warning signals that are wanted now."""
+    table = schema_rooms.signals
+    return conn.execute(select(table).where(table.c.site.in_(sites), table.c.wanted)).all()
 
 
 def door_events(

@@ -124,7 +124,8 @@ class Panel:
 class Tile:
     """One space. ``probability`` is that of presence; ``measured_at`` the youngest measurement behind it.
 
-    What is told of noise is as the rules said it (``noise.records.NoiseFigures``).
+    What is told of noise is as the rules said it (``noise.records.NoiseFigures``). ``lit``: whether all
+    warning signals are on that should be; None where there is none, or none should be.
     """
 
     site: str
@@ -147,6 +148,7 @@ class Tile:
     background_db: float | None
     emergence_db: float | None
     warned_at: int | None
+    lit: bool | None
     current: Booked | None
     overdue: Booked | None
     following: Booked | None

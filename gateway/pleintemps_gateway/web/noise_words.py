@@ -156,4 +156,6 @@ class NoiseWords:
         if tile.warned_at is not None:
             clock = f.clock(tile.warned_at, tile.zone)
             parts.append(t.gettext("room warned at %(clock)s", clock=clock))
+        if tile.lit is not None:
+            parts.append(t.gettext("light on") if tile.lit else t.gettext("light does not answer yet"))
         return " · ".join(parts)

@@ -17,6 +17,7 @@ OF_AGENT: Final = (
     "tamper",
     "panel",
     "panel-refused",
+    "signal",
     "journal-replaced",
 )
 """Events of an agent that name no door and are told with each of its doors."""
@@ -87,6 +88,7 @@ class Stories:
                 panel=body["panel"],
                 reason=words.refusal(body["reason"]),
             ),
+            "signal": self._signal,
             "journal-replaced": lambda body: texts.gettext(
                 "Journal %(stream)s begun anew: %(reason)s", stream=body["stream"], reason=body["reason"]
             ),
@@ -102,6 +104,14 @@ class Stories:
         except KeyError:
             text = entry.type
         return f"{text} ({entry.who})" if entry.who else text
+
+    def _signal(self, body: Body) -> str:
+        t = self._t
+        if body["on"]:
+            return t.gettext("Too loud: warning light %(signal)s on", signal=body["signal"])
+        if body["cause"] == "fault":
+            return t.gettext("Warning light %(signal)s does not obey", signal=body["signal"])
+        return t.gettext("Warning light %(signal)s off", signal=body["signal"])
 
     def _mode(self, body: Body) -> str:
         t = self._t

@@ -177,6 +177,12 @@ class _Loader:
         self._spaces = {(row.site, row.space): row for row in reading.spaces(conn, sites)}
         self._doors = load_doors(conn, config, sites, now)
         self._panels = load_panels(conn, config, sites, now)
+        self._lit: dict[Key, bool] = {}
+        own = {(site.site, signal.signal) for site in self._sites for signal in site.signals}
+        for row in reading.signals(conn, sites):
+            if (row.site, row.signal) in own:
+                key = (row.site, row.space)
+                self._lit[key] = self._lit.get(key, True) and bool(row.on)
         self._alerts = load_alerts(conn, config, sites, ("open", "acknowledged"))
         self._alerted = _by_space(self._alerts, config)
         self._quiet_since = reading.last_resolved(conn, sites)
@@ -301,6 +307,7 @@ class _Loader:
             background_db=row.background_db if row else None,
             emergence_db=row.emergence_db if row else None,
             warned_at=row.warned_at if row else None,
+            lit=self._lit.get(key),
             current=current,
             overdue=max(past, key=lambda b: b.end, default=None) if current is None else None,
             following=following,

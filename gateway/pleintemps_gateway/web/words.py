@@ -7,6 +7,7 @@ from pleintemps_contract.onvif import DoorAction
 from .i18n import Catalogue
 
 PANEL_ACTIONS: Final = frozenset({DoorAction.SET_PANEL.value, DoorAction.UNSET_PANEL.value})
+SIGNAL_ACTIONS: Final = frozenset({DoorAction.SIGNAL_ON.value, DoorAction.SIGNAL_OFF.value})
 
 
 class Words:
@@ -30,6 +31,8 @@ class Words:
             DoorAction.CONFIRM_FIRE_RESET.value: t.gettext("End of the fire alarm"),
             DoorAction.SET_PANEL.value: t.gettext("Setting the alarm"),
             DoorAction.UNSET_PANEL.value: t.gettext("Unsetting the alarm"),
+            DoorAction.SIGNAL_ON.value: t.gettext("Warning light on"),
+            DoorAction.SIGNAL_OFF.value: t.gettext("Warning light off"),
         }
         return actions.get(action, action)
 

@@ -18,6 +18,8 @@ from pleintemps_contract.onvif import DoorAction
 from pleintemps_gateway.alerts.records import RANKS, AlertKind
 from pleintemps_gateway.store import schema
 from pleintemps_gateway.store.engine import write_transaction
+from pleintemps_gateway.store.schema_rooms import signals
+from pleintemps_gateway.store.upsert import upsert
 from pleintemps_gateway.web.board import Alert, Asked
 from pleintemps_gateway.web.formats import Formats
 from pleintemps_gateway.web.i18n import LANGUAGES, catalogue
@@ -327,3 +329,18 @@ def test_every_event_of_a_door_has_its_sentence(language: str) -> None:
         for reason in RefusalReason
     ]
     assert len({*told, unknown}) == len(RefusalReason) + 1
+
+
+@played
+async def test_a_tile_says_whether_the_warning_light_is_on(app: FastAPI, engine: Engine) -> None:
+    row = {"site": "ecole", "signal": "preau-light", "agent": "ecole-1", "space": "preau"}
+    async with browser(app) as client:
+        await log_in(client)
+        assert "voyant" not in (await client.get("/")).text
+        for on, said in ((False, "le voyant ne répond pas encore"), (True, "voyant allumé")):
+            with write_transaction(engine, ["ecole"]) as conn:
+                upsert(conn, signals, [row | {"on": on, "wanted": True, "at": town.NOW}])
+            assert said in (await client.get("/")).text
+        with write_transaction(engine, ["ecole"]) as conn:
+            upsert(conn, signals, [row | {"on": True, "wanted": False, "at": town.NOW}])
+        assert "voyant" not in (await client.get("/")).text

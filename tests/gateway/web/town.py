@@ -69,6 +69,7 @@ def config() -> GatewayConfig:
                         door("portail", "Portail", "preau", "ecole-1"),
                         door("cantine", "Réfectoire", "cantine", "cantine-1"),
                     ],
+                    "signals": [{"signal": "preau-light", "agent": "ecole-1", "space": "preau"}],
                 },
             ]
         },
