@@ -22,9 +22,9 @@ test-system: install
 	@scripts/system-packages.sh mosquitto chromium postgresql influxdb victoria-metrics libfaketime strace npm
 	@scripts/node-packages.sh
 
-# loadgroup: tests marked `serial` share one worker, so no two of them run at a time
+# loadgroup: `serial` tests of e2e share one worker, the other `serial` ones another; three workers, as both mostly wait
 test: test-system ## Every test but the long ones; TEST_ARGS="tests/edge -k door" to choose
-	@$(BIN)/python -m pytest -m "not soak and not bench" -n 2 --dist loadgroup $(TEST_ARGS)
+	@$(BIN)/python -m pytest -m "not soak and not bench" -n 3 --dist loadgroup $(TEST_ARGS)
 
 soak: test-system ## The tests that take minutes each
 	@$(BIN)/python -m pytest -m soak $(TEST_ARGS)
