@@ -10,6 +10,7 @@ from sqlalchemy import insert, update
 
 from pleintemps_contract.agent_messages import (
     AccessGranted,
+    CommandExecuted,
     CommandRefusal,
     CommandResult,
     ConfigResult,
@@ -337,3 +338,10 @@ def test_a_refused_panel_is_an_alert_with_the_reason(site: Site) -> None:
     site.wait(1_000)
     assert "panel-refused" not in standing(site)
     assert site.rows(panels)[0]["state"] == "set"
+
+
+def test_a_command_at_a_panel_is_no_event_of_a_foreign_door(site: Site) -> None:
+    executed = CommandExecuted(door="alarm", command="c" * 32, action=DoorAction.SET_PANEL)
+    site.events(1, executed)
+    assert [row["type"] for row in site.rows(events)] == ["command-executed"]
+    assert site.rows(refusals) == []
