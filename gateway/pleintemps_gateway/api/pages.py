@@ -8,6 +8,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from pleintemps_gateway.alerts.records import AlertKind
 from pleintemps_gateway.store import reading
+from pleintemps_gateway.web import upkeep
 from pleintemps_gateway.web.help_desk import load_call
 from pleintemps_gateway.web.render import View
 from pleintemps_gateway.web.sources import source_health
@@ -237,13 +238,15 @@ def take(
 
 @router.get("/health")
 def health_page(request: Request, context: InContext, account: Reader) -> Any:
-    """Agents and their devices, calendars, and what was refused."""
+    """Agents and their devices, calendars, messages, codes, and what was refused."""
     with context.engine.connect() as conn:
         values: dict[str, Any] = {
             "agents": reading.agents(conn, account.sites),
             "devices": reading.devices(conn, account.sites),
             "feeds": source_health(conn, context.sites(account.sites), context.world.now()),
             "refusals": reading.refusals(conn, account.sites),
+            "messages": upkeep.messages(conn, context.sites(account.sites), context.world.now()),
+            "weaknesses": upkeep.weaknesses(conn, context.sites(account.sites)),
         }
     sites = {site.site: site for site in context.config.sites}
     return show(request, context, "health.html", account, sites=sites, tab="health", **values)

@@ -7,13 +7,25 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query
 
 from pleintemps_gateway.store import reading
+from pleintemps_gateway.web import upkeep
 from pleintemps_gateway.web.sources import source_health
 from pleintemps_gateway.web.stories import OF_AGENT
 
 from .auth import InContext, Reader
 from .context import find_door
 from .problems import not_found
-from .schemas import ErrorBody, FeedBody, Feeds, IdText, Items, SlugText, SummaryBody, TimeText
+from .schemas import (
+    ErrorBody,
+    FeedBody,
+    Feeds,
+    IdText,
+    Items,
+    MessageCount,
+    MessageCounts,
+    SlugText,
+    SummaryBody,
+    TimeText,
+)
 
 REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
     status: {"model": ErrorBody} for status in (400, 401, 403, 404, 409, 413, 422, 429)
@@ -118,6 +130,14 @@ def list_agents(reader: Reader, context: InContext) -> Items:
 def list_refusals(reader: Reader, context: InContext) -> Items:
     with context.engine.connect() as conn:
         return _items(reading.refusals(conn, reader.sites))
+
+
+@router.get("/messages", summary="Messages to people: waiting, and sent or failed within a week, counted")
+def list_messages(reader: Reader, context: InContext) -> MessageCounts:
+    sites = context.sites(reader.sites)
+    with context.engine.connect() as conn:
+        found = upkeep.messages(conn, sites, context.world.now())
+    return MessageCounts(items=[MessageCount.model_validate(item._asdict()) for item in found])
 
 
 @router.get("/feeds", summary="Where bookings come from, and how well")

@@ -221,6 +221,20 @@ class Feeds(_Body):
     items: list[FeedBody]
 
 
+class MessageCount(_Body):
+    """``error`` is why they failed, or why the last try of one that waits did; empty if nothing is known."""
+
+    site: str
+    channel: str
+    state: Literal["queued", "sent", "failed"]
+    error: str
+    count: int
+
+
+class MessageCounts(_Body):
+    items: list[MessageCount]
+
+
 class ErrorDetail(_Body):
     code: str
     message: str
