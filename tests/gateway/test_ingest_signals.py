@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
+from msgspec.structs import replace
+from sqlalchemy import insert, select
 
 from pleintemps_contract.agent_messages import (
     Column,
@@ -22,13 +23,15 @@ from pleintemps_contract.gateway_messages import Command
 from pleintemps_contract.onvif import DoorAction
 from pleintemps_contract.topics import Channel
 from pleintemps_contract.units import Quantity, SeriesKind
-from pleintemps_gateway.config import load
+from pleintemps_gateway.config import DeliveryConfig, load
+from pleintemps_gateway.delivery.outbox import Outbox
 from pleintemps_gateway.ingest.commands import ANSWER_MS
 from pleintemps_gateway.ingest.signals import FAILURES, RENEW_MS, REPEAT_MS
-from pleintemps_gateway.ingest.warned import AGAIN_MS
+from pleintemps_gateway.ingest.warned import AGAIN_MS, tell_people
+from pleintemps_gateway.noise.records import WarningWanted
 from pleintemps_gateway.store.changes import record_change
 from pleintemps_gateway.store.engine import write_transaction
-from pleintemps_gateway.store.schema import alerts, bookings, deliveries, refusals
+from pleintemps_gateway.store.schema import alerts, bookings, contacts, deliveries, refusals
 from pleintemps_gateway.store.schema_rooms import signals
 
 from .house import HOUR, NOW, TOML, House, build
@@ -222,6 +225,28 @@ def test_a_signal_that_is_another_agents_changes_nothing(site: Site) -> None:
         "a signal that is not this agent's in the configuration"
     }
     assert [each["signal"] for each in site.rows(signals)] == ["hall-light"]
+
+
+def test_only_who_left_a_contact_is_written_to(house: House) -> None:
+    config = DeliveryConfig(kind="apprise", urls_file="addresses", channels=("mail", "sms"))
+    outbox = Outbox(config, bytes(32), house.world)
+    warning = WarningWanted(space="hall", since=NOW, level_db=72.4, limit_db=65, booking=BOOKING)
+
+    def told(about: WarningWanted = warning) -> bool:
+        with write_transaction(house.engine, ["ecole"]) as conn:
+            return tell_people(conn, outbox, house.site, about, house.world.now())
+
+    assert not told()
+    with write_transaction(house.engine, ["ecole"]) as conn:
+        contact = {"name": "Anne", "mail": "anne@example.org", "phone": "+33600000000", "language": "fr"}
+        conn.execute(insert(contacts).values(site="ecole", booking=BOOKING, **contact))
+    assert not told(replace(warning, booking=None))
+    assert told()
+    assert not told()
+    house.world.move(AGAIN_MS)
+    assert told()
+    with house.engine.connect() as conn:
+        assert sorted(conn.scalars(select(deliveries.c.channel))) == ["mail", "mail", "sms", "sms"]
 
 
 @pytest.mark.parametrize(
