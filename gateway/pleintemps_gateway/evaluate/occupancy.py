@@ -2,22 +2,24 @@
 
 from itertools import groupby
 
+from pleintemps_gateway.occupancy.memory import Memory
+
 from .recording import Recording, Truth
-from .replay import TIMEOUTS_S, believed, by_timeout
+from .replay import TIMEOUTS_S, by_timeout, lived
 from .scores import Score, changes, score
 
 
 def report(recording: Recording, *, leave_one_day_out: bool, in_order: bool) -> dict[str, object]:
     """Figures as plain data.
 
-    ``in_order``: one room goes through all days. Otherwise, with ``leave_one_day_out``, a new room for each
-    day. The baseline's timeout is chosen for each day on the other days, or, without ``leave_one_day_out``,
-    in hindsight on all."""
+    ``in_order``: one room goes through all days. Otherwise, with ``leave_one_day_out``, each day comes after
+    all the others. The baseline's timeout is chosen for each day on the other days, or, without
+    ``leave_one_day_out``, in hindsight on all."""
     truths = recording.truths
     if leave_one_day_out and not in_order:
-        said = [guess for part in _days(recording) for guess in believed(part)]
+        said, memory = _left_out(recording)
     else:
-        said = believed(recording)
+        said, memory = lived(recording, Memory())
     timeouts, baseline = _baseline(recording, leave_one_day_out)
     found = _shown(score(truths, said))
     return found | {
@@ -29,9 +31,21 @@ def report(recording: Recording, *, leave_one_day_out: bool, in_order: bool) -> 
         "arrivals": len(changes(truths, said, True)),
         "departures": len(changes(truths, said, False)),
         "series": sorted({sample.series for sample in recording.samples}),
-        "learnt": {},
+        "learnt": memory.kept(),
         "rejected": recording.rejected,
     }
+
+
+def _left_out(recording: Recording) -> tuple[list[bool | None], Memory]:
+    """Each day by a filter that lived through the other days, without their truth; what it had learnt at the
+    last day's end."""
+    parts, said, memory = _days(recording), [], Memory()
+    for place, part in enumerate(parts):
+        memory = Memory()
+        for other in (*parts[:place], *parts[place + 1 :]):
+            memory = lived(other, memory).memory
+        said += lived(part, memory).said
+    return said, memory
 
 
 def _days(recording: Recording) -> list[Recording]:

@@ -2,10 +2,11 @@
 
 from bisect import bisect_right
 from collections import defaultdict
-from typing import Final
+from typing import Final, NamedTuple
 
 from pleintemps_contract.gateway_messages import Occupancy
 from pleintemps_contract.units import Quantity
+from pleintemps_gateway.occupancy.memory import Memory
 from pleintemps_gateway.occupancy.room import RoomFilter
 
 from .recording import Recording, Sample, Truth, kind_of, silence_s, unit
@@ -15,19 +16,35 @@ TIMEOUTS_S: Final = tuple(60 * minutes for minutes in (*range(1, 16), 20, 30, 45
 """Timeouts among which the baseline may choose."""
 
 
+class Told(NamedTuple):
+    """What the filter said at each true moment (None when unknown), and what the room had taught it."""
+
+    said: list[bool | None]
+    memory: Memory
+
+
 def believed(recording: Recording) -> list[bool | None]:
-    """What the filter says at each true moment, None when unknown.
+    """What a new room's filter says at each true moment, None when unknown."""
+    return lived(recording, Memory()).said
+
+
+def lived(recording: Recording, memory: Memory) -> Told:
+    """The filter through a recording, from what ``memory`` holds, which it goes on filling.
 
     One room from beginning to end. Each answer uses what was said up to its moment; only how long a series
     may be silent, which an agent would announce, is taken from the whole recording."""
     samples, truths = recording.samples, recording.truths
-    room = RoomFilter(min(samples[0].at if samples else truths[0].at, truths[0].at))
+    memory.sound.begin()
+    times = [each[0].at for each in (samples, truths) if each]
+    room = RoomFilter(min(times, default=0), memory)
     own: defaultdict[str, list[Sample]] = defaultdict(list)
     for sample in samples:
         own[sample.series].append(sample)
     for series, said in own.items():
         if kind_of(series) in _QUANTITIES:
             room.series(series, series, _QUANTITIES[kind_of(series)], silence_s(said))
+        elif kind_of(series) == "door":
+            room.watched()
     decibels = {
         series: unit(samples) for series, samples in sorted(own.items()) if kind_of(series) == "sound"
     }
@@ -47,7 +64,7 @@ def believed(recording: Recording) -> list[bool | None]:
                 doors[sample.series] = sample.value
         state = room.estimate(truth.at).state
         found.append(None if state is Occupancy.UNKNOWN else state is Occupancy.OCCUPIED)
-    return found
+    return Told(found, memory)
 
 
 def by_timeout(recording: Recording, timeout_s: int) -> list[bool]:

@@ -10,8 +10,10 @@ from typing import Final
 from pleintemps_contract.units import Quantity
 
 from . import parameters as p
+from .memory import Memory
 from .parameters import PerState
-from .sound import APART_MS, SoundMemory
+from .segment import Segment
+from .sound import APART_MS
 
 _NEUTRAL: Final = PerState(0.0, 0.0, 0.0)
 
@@ -79,14 +81,16 @@ class Belief:
         "learns",
         "loud",
         "memory",
+        "segment",
         "sensors",
         "still",
         "vacant",
     )
 
-    def __init__(self, at: int, memory: SoundMemory | None = None) -> None:
+    def __init__(self, at: int, memory: Memory | None = None) -> None:
         self.at = at
-        self.memory = memory or SoundMemory()
+        self.memory = memory or Memory()
+        self.segment = Segment(self.memory.door)
         self.learns = True
         self.heard_at = -APART_MS
         self._heard: tuple[int, str] | None = None
@@ -99,6 +103,7 @@ class Belief:
         """A twin that believes the same and learns nothing."""
         twin = Belief(self.at, self.memory)
         twin.learns = False
+        twin.segment = self.segment.copy()
         twin.heard_at, twin._heard, twin.loud = self.heard_at, self._heard, self.loud
         twin.vacant, twin.active, twin.still = self.vacant, self.active, self.still
         twin.sensors = {key: sensor.copy() for key, sensor in self.sensors.items()}
@@ -106,9 +111,18 @@ class Belief:
         return twin
 
     @property
+    def held(self) -> bool:
+        """Whether a watched door holds presence until its next edge: where no radar sees who sits still."""
+        return self.segment.at is not None and not self._radar()
+
+    @property
     def occupied(self) -> float:
         """Probability that somebody is there."""
-        return self.active + self.still
+        by_rates = self.active + self.still
+        if not self.held:
+            return by_rates
+        held = self.segment.probability(self.at)
+        return max(held, by_rates) if self.segment.lasting(self.at) else held
 
     def _settle(self, vacant: float, active: float, still: float) -> None:
         """Normalise and keep every state possible."""
@@ -145,8 +159,8 @@ class Belief:
         if sensor.value != value or not sensor.last_at <= at < sensor.last_at + sensor.stale_ms:
             return False
         sensor.last_at = at
-        if value and self.learns:
-            self.memory.hit(at)
+        if value:
+            self._sign(sensor, at, False)
         return True
 
     def sample(self, key: str, at: int, value: int) -> None:
@@ -156,8 +170,8 @@ class Belief:
             return
         motion, before = self._motion(), sensor.value
         sensor.last_at = at
-        if value and self.learns:
-            self.memory.hit(at)
+        if value:
+            self._sign(sensor, at, not before)
         if value != before:
             sensor.value = value
             sensor.changed_at = at
@@ -170,6 +184,12 @@ class Belief:
                     self._times(_PIR_ROSE if after else _PIR_FELL)
         elif value != before and not (before in (1, 3) and value in (1, 3)):
             self._times(_RADAR_TO[value])
+
+    def _sign(self, sensor: Sensor, at: int, rose: bool) -> None:
+        if self.learns:
+            self.memory.sound.hit(at)
+        if sensor.quantity is Quantity.MOTION:
+            self.segment.sign(sensor.key, at, rose)
 
     def sound(self, key: str, at: int, level: int) -> None:
         """A meter heard ``level`` (steps of sound.STEP_DB) at ``at``; of one moment the loudest counts."""
@@ -185,20 +205,21 @@ class Belief:
         (level, key), self._heard = self._heard, None
         if self._motion() is None and not self._radar():
             if self.learns:
-                self.memory.gap()
+                self.memory.sound.gap()
             return
-        active, still = self.memory.tells(level)
+        active, still = self.memory.sound.tells(level)
         if active or still:
             self._times(PerState(1.0, exp(active), exp(still)))
         self.loud = (self.heard_at, key) if max(active, still) > p.LOUD_LLR else None
         if self.learns:
-            self.memory.heard(self.heard_at, level)
+            self.memory.sound.heard(self.heard_at, level)
 
     def _radar(self) -> bool:
         return any(s.quantity is Quantity.RADAR and s.value is not None for s in self.sensors.values())
 
     def door(self, at: int) -> None:
         """A door of the room was opened or closed at ``at``: something changed, the direction is unknown."""
+        self.segment.edge(at, self.learns)
         if at - self.door_at < p.DOOR_APART_MS:
             return
         self.door_at = at

@@ -13,6 +13,7 @@ from pleintemps_contract.units import Quantity
 
 from . import parameters as p
 from .belief import Belief, Sensor
+from .memory import Memory
 from .sound import step
 
 EVIDENCE = frozenset({Quantity.MOTION, Quantity.RADAR})
@@ -59,8 +60,9 @@ _FAULT, _SAMPLE, _DOOR, _SOUND = range(4)
 class RoomFilter:
     """Occupancy of one space. Keys are unique per space, names are for people."""
 
-    def __init__(self, now: int) -> None:
-        self._belief = Belief(now // p.GRID_MS * p.GRID_MS)
+    def __init__(self, now: int, memory: Memory | None = None) -> None:
+        self.memory = memory or Memory()
+        self._belief = Belief(now // p.GRID_MS * p.GRID_MS, self.memory)
         self._pending: list[_Item] = []
         self._levels: dict[int, tuple[int, int, str]] = {}  # per step of the grid: last time, loudest, which
         self._count = 0
@@ -87,6 +89,10 @@ class RoomFilter:
             self._belief.sensors[key] = Sensor(key, quantity, stale_ms)
         else:
             sensor.stale_ms = stale_ms
+
+    def watched(self) -> None:
+        """A contact tells of a door of this room."""
+        self._belief.segment.watch(self._belief.at)
 
     def forget(self, key: str) -> None:
         """The series is no longer of this room."""
@@ -194,9 +200,10 @@ class RoomFilter:
         probability = belief.occupied
         state = self._state
         if live:
-            if probability > p.OCCUPIED_ABOVE:
+            above, below = (0.5, 0.5) if belief.held else (p.OCCUPIED_ABOVE, p.VACANT_BELOW)
+            if probability > above:
                 state = Occupancy.OCCUPIED
-            elif probability < p.VACANT_BELOW or state is Occupancy.UNKNOWN:
+            elif probability < below or state is Occupancy.UNKNOWN:
                 state = Occupancy.VACANT if probability < 0.5 else Occupancy.OCCUPIED
         elif all(_lost(sensor, now) for sensor in belief.sensors.values()):
             state = Occupancy.UNKNOWN

@@ -6,7 +6,7 @@ empty room. The label is given ``LABEL_MS`` later, so all that is used comes fro
 of ``STEP_DB``; its weight grows with what has been heard of both an empty and a used room."""
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from math import floor, log
 from typing import Any, Final
 
@@ -53,8 +53,8 @@ class SoundMemory:
         """The sensors that could have told of somebody were silent: nothing can be said of what waits."""
         self._waiting.clear()
 
-    def heard(self, at: int, level: int, known: Callable[[int], bool | None] | None = None) -> None:
-        """A level in ``STEP_DB`` at ``at``, in order of time; ``known`` tells what a person has marked."""
+    def heard(self, at: int, level: int) -> None:
+        """A level in ``STEP_DB`` at ``at``, in order of time."""
         waiting, hits = self._waiting, self._hits
         if waiting and at - waiting[-1][0] > GAP_MS:
             waiting.clear()
@@ -64,8 +64,6 @@ class SoundMemory:
             while len(hits) > 1 and hits[1] <= then:
                 hits.popleft()
             label = self._label(then)
-            if known is not None and (marked := known(then)) is not None:
-                label = 0 if not marked else label or 2
             if label is not None:
                 self._add(label, what)
 
@@ -123,6 +121,11 @@ class SoundMemory:
 
     def _ratio(self, some: float, none: float) -> float:
         return max(-MOST_LLR, min(MOST_LLR, self.weight * log(some / none)))
+
+    def begin(self) -> None:
+        """Another stretch of time begins: what waits for its label is dropped."""
+        self._waiting.clear()
+        self._hits.clear()
 
     # --- what is kept ---------------------------------------------------------------------------------
 

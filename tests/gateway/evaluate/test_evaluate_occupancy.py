@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pleintemps_gateway.cli import main
-from pleintemps_gateway.evaluate.recording import Recording, Sample, Truth, with_fault
+from pleintemps_gateway.evaluate.readers import read_uci
+from pleintemps_gateway.evaluate.recording import DAY_MS, Recording, Sample, Truth, with_fault
 from pleintemps_gateway.evaluate.replay import believed, by_timeout
 from pleintemps_gateway.evaluate.scores import score
 
@@ -164,8 +165,6 @@ def test_uci_by_motion_alone(uci: Path, capsys: pytest.CaptureFixture[str], mode
 def test_uci_as_an_owners_file_gives_the_same(
     uci: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from pleintemps_gateway.evaluate.readers import read_uci
-
     room = read_uci(uci)
     lines = [f"{s.at},{s.series},{s.value}" for s in room.samples]
     lines += [f"{t.at},truth,{int(t.occupied)}" for t in room.truths]
@@ -185,3 +184,39 @@ def test_van_kasteren_is_read_to_the_minute(
     assert found["moments"] == moments
     assert found["departures"] > 20
     assert sum(name.startswith("door:") for name in found["series"]) == 1
+
+
+@pytest.mark.parametrize("mode", [["--unsupervised"], []])
+def test_uci_with_sound_that_earned_its_weight(
+    uci: Path, capsys: pytest.CaptureFixture[str], mode: list[str]
+) -> None:
+    found = evaluate(capsys, uci, "--format", "uci-864", "--split", "leave-one-day-out", *mode)
+    assert found["f1"] >= 0.975
+    assert found["missed_vacancies"] == 0
+    assert found["arrival_s"]["max"] <= 31
+    assert found["clear_s"]["median"] <= 125
+    assert found["clear_s"]["max"] <= 370
+    assert found["learnt"]["sound"]["weight"] > 0.9
+
+
+def test_uci_in_any_order_of_days(uci: Path) -> None:
+    whole = read_uci(uci)
+    days = sorted({truth.day for truth in whole.truths})
+    for turn in range(1, len(days), 2):
+        order = [*days[turn:], *days[:turn]]
+        moved = {day: (place - day) * DAY_MS for place, day in enumerate(order)}
+        samples = sorted(s._replace(at=s.at + moved[s.at // DAY_MS]) for s in whole.samples)
+        truths = sorted(t._replace(at=t.at + moved[t.day]) for t in whole.truths)
+        assert score(truths, believed(Recording(samples, truths, {}))).f1 >= 0.972
+
+
+@pytest.mark.parametrize(("house", "least"), [("A", 0.984), ("C", 0.960)])
+def test_a_watched_door_holds_presence(
+    data_dir: Path, capsys: pytest.CaptureFixture[str], house: str, least: float
+) -> None:
+    folder = data_dir / "occupancy" / "van-kasteren"
+    if not folder.is_dir():
+        pytest.skip(f"no reference data: {folder} is absent")
+    found = evaluate(capsys, folder, "--format", "van-kasteren", "--house", house, "--unsupervised")
+    assert found["accuracy"] >= least
+    assert found["learnt"]["door"]["used"] > 20

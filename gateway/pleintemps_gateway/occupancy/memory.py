@@ -1,0 +1,34 @@
+"""What a room has taught: kept between restarts, shown to people, forgotten when they say so."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from .segment import DoorMemory
+from .sound import SoundMemory
+
+FORM: Final = 1
+"""Of the plain data; another one is not read."""
+
+
+class Memory:
+    """Shared by a belief and its twins, changed by the belief alone."""
+
+    def __init__(self) -> None:
+        self.sound = SoundMemory()
+        self.door = DoorMemory()
+
+    def kept(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return {"form": FORM, "sound": self.sound.kept(), "door": self.door.kept()}
+
+    def take(self, kept: Mapping[str, Any]) -> None:
+        """What :meth:`kept` gave; data of another form teach nothing."""
+        if kept.get("form") == FORM:
+            self.sound.take(kept["sound"])
+            self.door.take(kept["door"])
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self.sound.take({})
+        self.sound.begin()
+        self.door.take({})

@@ -1,0 +1,145 @@
+"""A room whose door is watched: what is known since the door's last edge.
+
+Who came or went moved the door, so belief starts anew there; then each sensor speaks once, however often it
+fires, and one quiet gap counts once. Nobody is needed who says when a sensor fired for nothing: when the next
+edge closes the segment, each sensor that fired is judged by the others."""
+
+from collections.abc import Mapping
+from math import exp, log
+from typing import Any, Final
+
+QUIET_MS: Final = 300_000
+"""The gap after an edge that is evidence, and the shortest segment that teaches."""
+QUIET_LLR: Final = 2.4
+PATIENCE_MS: Final = 10_000
+"""Who comes in, or is still there, has this long to be seen before quiet begins to speak."""
+MOST_LLR: Final = 4.0
+FALSE: Final = (0.25, 6.0)
+"""A sensor nobody knows: false triggers in so many empty segments."""
+FIRES: Final = (1.0, 2.0)
+"""The same for segments with somebody."""
+LEAST_FIRES: Final = 0.25
+"""A sensor that is seldom used is not worth less when it fires."""
+HELD_MS: Final = 60_000
+"""A sensor that is still high this long after the edge has fired in the new segment."""
+GIVEN_UP_MS: Final = 14 * 3_600_000
+"""Without any sign for this long the segment no longer holds presence: an edge was missed."""
+LASTING_MS: Final = 600_000
+"""Signs within this time, and this long after the edge, are more than a false trigger if they are many."""
+MANY: Final = 3
+_BEAT_MS: Final = 60_000
+_MOST_SEGMENTS: Final = 500.0
+_ALWAYS: Final = 0.995
+
+
+class DoorMemory:
+    """How often each sensor fired in segments with nobody, and with somebody."""
+
+    def __init__(self) -> None:
+        self.empty, self.used = 0.0, 0.0
+        self.false: dict[str, float] = {}
+        self.fires: dict[str, float] = {}
+
+    def tells(self, key: str) -> float:
+        """Logarithm of how much likelier a segment with somebody makes this sensor fire."""
+        false = (self.false.get(key, 0.0) + FALSE[0]) / (self.empty + FALSE[1])
+        fires = (self.fires.get(key, 0.0) + FIRES[0]) / (self.used + FIRES[1])
+        return max(0.0, min(MOST_LLR, log(max(fires, LEAST_FIRES) / false)))
+
+    def learn(self, fired: Mapping[str, int]) -> None:
+        """A segment of more than ``QUIET_MS`` is over."""
+        total = sum(self.tells(key) for key in fired) - QUIET_LLR
+        others = {key: _probability(total - self.tells(key)) for key in fired}
+        for key, present in others.items():
+            self.false[key] = self.false.get(key, 0.0) + 1 - present
+            self.fires[key] = self.fires.get(key, 0.0) + present
+        present = _probability(total)
+        self.empty += 1 - present
+        self.used += present
+        if self.empty + self.used > _MOST_SEGMENTS:
+            self.empty, self.used = self.empty / 2, self.used / 2
+            for counts in (self.false, self.fires):
+                for key in counts:
+                    counts[key] /= 2
+
+    def kept(self) -> dict[str, Any]:
+        """Plain data: segments, and per sensor those in which it fired."""
+        return {
+            "empty": round(self.empty, 3),
+            "used": round(self.used, 3),
+            "false": {key: round(count, 3) for key, count in sorted(self.false.items())},
+            "fires": {key: round(count, 3) for key, count in sorted(self.fires.items())},
+        }
+
+    def take(self, kept: Mapping[str, Any]) -> None:
+        """What :meth:`kept` gave."""
+        self.empty, self.used = float(kept.get("empty", 0.0)), float(kept.get("used", 0.0))
+        self.false = {str(key): float(count) for key, count in kept.get("false", {}).items()}
+        self.fires = {str(key): float(count) for key, count in kept.get("fires", {}).items()}
+
+
+class Segment:
+    """Since the edge at ``at``; None before the first edge."""
+
+    __slots__ = ("at", "beats", "edged", "fired", "last", "memory")
+
+    def __init__(self, memory: DoorMemory) -> None:
+        self.memory = memory
+        self.at: int | None = None
+        self.edged = False  # or only told that there is a door
+        self.fired: dict[str, int] = {}  # sensor, when last
+        self.last = 0
+        self.beats: tuple[int, ...] = ()
+
+    def copy(self) -> "Segment":
+        twin = Segment(self.memory)
+        twin.edged = self.edged
+        twin.at, twin.fired, twin.last, twin.beats = self.at, dict(self.fired), self.last, self.beats
+        return twin
+
+    def watch(self, at: int) -> None:
+        """There is a door that will tell: begin as if it had just moved."""
+        if self.at is None:
+            self.at = self.last = at
+
+    def edge(self, at: int, learns: bool) -> None:
+        """The door moved."""
+        if self.at is not None and self.edged and learns and at - self.at >= QUIET_MS:
+            self.memory.learn(self.fired)
+        self.at, self.last, self.edged = at, at, True
+        self.fired, self.beats = {}, ()
+
+    def sign(self, key: str, at: int, rose: bool) -> None:
+        """The sensor ``key`` is high at ``at``."""
+        if self.at is None or not (rose or at - self.at >= HELD_MS):
+            return
+        self.last = at
+        self.fired[key] = at
+        if not self.beats or at - self.beats[-1] >= _BEAT_MS:
+            self.beats = (*self.beats, at)[-MANY:]
+
+    def lasting(self, at: int) -> bool:
+        """Whether signs go on long after the edge, as no false trigger does."""
+        return (
+            self.at is not None
+            and len(self.beats) == MANY
+            and self.beats[0] - self.at >= LASTING_MS
+            and at - self.beats[0] < LASTING_MS
+        )
+
+    def probability(self, at: int) -> float:
+        """Of somebody being there; only after an edge."""
+        began = at if self.at is None else self.at
+        share = max(0.0, (at - began - PATIENCE_MS) / (QUIET_MS - PATIENCE_MS))
+        total = sum(self.memory.tells(key) for key in self.fired)
+        if share > 1 and (self.edged or not self.fired):
+            total -= QUIET_LLR
+        elif not self.fired:
+            total -= QUIET_LLR * share
+        if at - self.last > GIVEN_UP_MS:
+            total -= QUIET_LLR * 4
+        return max(1 - _ALWAYS, min(_ALWAYS, _probability(total)))
+
+
+def _probability(odds: float) -> float:
+    return 1 / (1 + exp(-odds))

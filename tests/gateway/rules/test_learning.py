@@ -1,0 +1,140 @@
+"""What a room teaches: sound beside motion, and sensors behind a watched door."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pleintemps_contract.gateway_messages import Occupancy
+from pleintemps_contract.units import Quantity
+from pleintemps_gateway.occupancy.memory import Memory
+from pleintemps_gateway.occupancy.room import Estimate, RoomFilter
+
+from .building import HOUR, MINUTE, NOON, SECOND
+
+LOUD, CALM = 66.0, 36.0
+
+
+def room(memory: Memory | None = None, door: bool = False) -> RoomFilter:
+    found = RoomFilter(NOON, memory)
+    found.series("pir", "pir", Quantity.MOTION, 90)
+    found.series("meter", "meter", Quantity.LEVEL, 30)
+    if door:
+        found.watched()
+    return found
+
+
+def live(found: RoomFilter, begin: int, end: int, moving: bool, level: float) -> Estimate:
+    for at in range(begin, end, 30 * SECOND):
+        found.sample("pir", at, int(moving and at % (60 * SECOND) == 0))
+        found.level("meter", at, level)
+        found.estimate(at)
+    return found.estimate(end)
+
+
+def taught() -> tuple[RoomFilter, int]:
+    """A room that was empty and calm, used and loud, empty and calm again."""
+    found, at = room(), NOON
+    for moving, level in ((False, CALM), (True, LOUD), (False, CALM)):
+        live(found, at, at + 2 * HOUR, moving, level)
+        at += 2 * HOUR
+    return found, at
+
+
+def test_sound_means_nothing_until_both_states_were_heard() -> None:
+    found = room()
+    live(found, NOON, NOON + 3 * HOUR, False, CALM)
+    assert found.memory.sound.weight == 0
+    assert live(found, NOON + 3 * HOUR, NOON + 3 * HOUR + 5 * MINUTE, False, LOUD).state is Occupancy.VACANT
+
+
+def test_a_taught_room_hears_people_who_do_not_move() -> None:
+    found, at = taught()
+    assert found.memory.sound.weight > 0.7
+    calm = found.estimate(at).probability or 0
+    heard = live(found, at, at + 5 * MINUTE, False, LOUD)
+    assert (heard.probability or 0) > calm + 0.3
+
+
+def test_what_was_learnt_goes_on_after_a_restart_and_can_be_forgotten() -> None:
+    found, _ = taught()
+    memory = Memory()
+    memory.take(found.memory.kept())
+    assert memory.kept() == found.memory.kept()
+    assert memory.sound.tells(22) == found.memory.sound.tells(22)
+    memory.forget()
+    assert memory.sound.tells(22) == (0.0, 0.0)
+    assert memory.kept() == Memory().kept()
+
+
+def test_data_of_another_form_teach_nothing() -> None:
+    memory = Memory()
+    memory.take({"form": 99, "sound": {"vacant": {"1": 3}}})
+    assert memory.kept() == Memory().kept()
+
+
+def test_levels_before_a_gap_get_no_label() -> None:
+    found = room()
+    live(found, NOON, NOON + 14 * MINUTE, False, CALM)
+    live(found, NOON + 20 * MINUTE, NOON + 34 * MINUTE, False, CALM)
+    assert sum(found.memory.sound.totals) == 0
+
+
+LEVELS = st.lists(
+    st.tuples(st.integers(0, 1200), st.sampled_from(["a", "b"]), st.sampled_from([CALM, 50.0, LOUD])),
+    max_size=40,
+    unique_by=lambda sample: sample[:2],
+)
+
+
+@settings(deadline=None, max_examples=50)
+@given(LEVELS, st.randoms(use_true_random=False))
+def test_levels_in_any_order_give_the_same(levels: list[tuple[int, str, float]], chance: object) -> None:
+    kept = taught()[0].memory.kept()
+    shuffled = list(levels)
+    chance.shuffle(shuffled)  # type: ignore[attr-defined]
+    told = []
+    for order in (sorted(levels), shuffled):
+        memory = Memory()
+        memory.take(kept)
+        found = room(memory)
+        found.series("a", "a", Quantity.LEVEL, 30)
+        found.series("b", "b", Quantity.LEVEL, 30)
+        for at in range(0, 1260, 30):
+            found.sample("pir", NOON + at * SECOND, int(at == 300))
+        for second, key, level in order:
+            found.level(key, NOON + second * SECOND, level)
+        told.append(found.estimate(NOON + 21 * MINUTE))
+    assert told[0] == told[1]
+
+
+def behind_door(fired: list[str]) -> float:
+    found = room(door=True)
+    for key in ("bath", "bed", "hall"):
+        found.series(key, key, Quantity.MOTION, 24 * 3600)
+        found.sample(key, NOON, 0)
+    found.door(NOON + MINUTE)
+    for place, key in enumerate(fired):
+        at = NOON + 7 * MINUTE + place * 10 * SECOND
+        found.sample(key, at, 1)
+        found.sample(key, at + SECOND, 0)
+    return found.estimate(NOON + HOUR).probability or 0.0
+
+
+@given(
+    st.lists(st.sampled_from(["bath", "bed", "hall"]), max_size=6), st.sampled_from(["bath", "bed", "hall"])
+)
+def test_another_sign_behind_a_door_never_lowers_belief(fired: list[str], more: str) -> None:
+    assert 0 < behind_door(fired) <= behind_door([*fired, more]) < 1
+
+
+def test_a_sleeper_behind_a_closed_door_stays_until_it_moves() -> None:
+    found = room(door=True)
+    for key in ("bath", "bed", "hall"):
+        found.series(key, key, Quantity.MOTION, 24 * 3600)
+        found.sample(key, NOON, 0)
+    found.door(NOON + MINUTE)
+    for place, key in enumerate(("bath", "bed", "hall")):
+        found.sample(key, NOON + (2 + place) * MINUTE, 1)
+        found.sample(key, NOON + (2 + place) * MINUTE + SECOND, 0)
+    assert found.estimate(NOON + 9 * HOUR).state is Occupancy.OCCUPIED
+    found.door(NOON + 9 * HOUR + MINUTE)
+    assert found.estimate(NOON + 9 * HOUR + 10 * MINUTE).state is Occupancy.VACANT
