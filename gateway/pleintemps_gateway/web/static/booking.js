@@ -18,6 +18,8 @@ if (form) {
     tell();
   });
   typed.addEventListener("input", tell);
+  // once the browser has gone to the form, which takes the focus away
+  if (document.getElementById("fault")) addEventListener("load", () => setTimeout(() => typed.focus()));
 }
 
 // The answer of the door, without loading the page anew.
