@@ -5,6 +5,7 @@ Every level is one at the sensor, every emergence is calculated: both are called
 
 from typing import Any, Final
 
+from babel.numbers import format_decimal
 from markupsafe import Markup
 
 from .board import Alert, Tile
@@ -92,7 +93,7 @@ class NoiseWords:
     def _emergence(self, facts: Facts) -> Markup:
         t, f = self._t, self._f
         values = {
-            "emergence": f"{t.number(round(facts['emergence_db'], 1))}{_NBSP}dB",
+            "emergence": f"{self._tenths(facts['emergence_db'])}{_NBSP}dB",
             "limit": t.number(facts["emergence_limit_db"]),
         }
         if facts["octave"] is None:
@@ -123,6 +124,10 @@ class NoiseWords:
         )
         return Markup(" ").join(parts)
 
+    def _tenths(self, decibels: float) -> str:
+        """3,4: beside a limit of 3 a whole figure would look kept."""
+        return format_decimal(decibels, "0.#", locale=self._t.locale)
+
     def habit(self, facts: Facts) -> Markup:
         """Amplified sound so often that the law calls it habitual."""
         t = self._t
@@ -151,7 +156,7 @@ class NoiseWords:
         if tile.background_db is not None:
             parts.append(t.gettext("background %(level)s", level=f.level(tile.background_db)))
         if tile.emergence_db is not None:
-            figure = f"{t.number(round(tile.emergence_db, 1))}{_NBSP}dB"
+            figure = f"{self._tenths(tile.emergence_db)}{_NBSP}dB"
             parts.append(t.gettext("emergence %(level)s (indicator)", level=figure))
         if tile.warned_at is not None:
             clock = f.clock(tile.warned_at, tile.zone)
