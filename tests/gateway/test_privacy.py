@@ -57,8 +57,9 @@ PEOPLE = frozenset(TABLES)
 ROOMS = (
     "agents audit_heads changes devices doors erasures feeds grants housekeeping journals minutes occupancy"
 )
-MORE = "panels refusals tellings reigns salts sample_batches series sessions space_secrets spaces usage users"
-OF_ROOMS = frozenset([*ROOMS.split(), *MORE.split()])
+MORE = "panels refusals tellings reigns salts sample_batches series sessions space_secrets spaces users"
+TAUGHT = "learnt marks noise_days signals"
+OF_ROOMS = frozenset([*ROOMS.split(), *MORE.split(), *TAUGHT.split()])
 
 
 def test_every_table_is_one_of_people_or_of_rooms() -> None:
@@ -326,7 +327,7 @@ def test_what_is_held_is_handed_out_without_codes(house: House, capsys: pytest.C
     held = fill(house)
     shown = export_of(house, capsys, MAIL.lower())
     tables = shown["sites"]["ecole"]
-    assert set(tables) == (PEOPLE | {"grants"}) - {"commands"}
+    assert set(tables) == (PEOPLE | {"grants"}) - {"commands", "usage", "usage_corrections"}
     assert {row["booking"] for row in tables["bookings"]} == {held.rest, held.feed}
     assert [row["name"] for row in tables["contacts"]] == [NAME, NAME]
     assert [row["body"]["grant"] for row in tables["events"]] == [held.grant]

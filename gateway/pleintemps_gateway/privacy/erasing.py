@@ -31,7 +31,7 @@ from pleintemps_gateway.store.schema import (
     rights,
 )
 
-from . import lists
+from . import lists, usages
 from .finding import (
     GONE,
     Found,
@@ -99,6 +99,7 @@ def erase(
     counts["contacts"] = _delete_of(conn, contacts, contacts.c.booking, name, found.bookings)
     counts["deliveries"] = _delete_of(conn, deliveries, deliveries.c.booking, name, found.bookings)
     counts["deliveries"] += _delete_of(conn, deliveries, deliveries.c.right, name, found.rights)
+    counts["usage"] = usages.blank(conn, name, found.bookings, now)
     counts["bookings"] = sum(_booking(conn, name, row, vault, now) for row in booked)
     counts["rights"] = _rights(conn, name, found, now)
     counts["groups"] = _groups(conn, found)

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Row, and_, or_, select
 
 from pleintemps_gateway.audit.log import entries_about, named
 from pleintemps_gateway.store.schema import calls, contacts, deliveries, events, grants, groups, rights, usage
+from pleintemps_gateway.store.schema_rooms import usage_corrections
 
 from .finding import (
     Found,
@@ -44,6 +45,13 @@ def export(conn: Connection, site: str, found: Found) -> dict[str, Rows]:
         "bookings": _shown(booked),
         "contacts": _select(conn, contacts, contacts.c.site == site, contacts.c.booking, found.bookings),
         "usage": _select(conn, usage, usage.c.site == site, usage.c.booking, found.bookings),
+        "usage_corrections": _select(
+            conn,
+            usage_corrections,
+            usage_corrections.c.site == site,
+            usage_corrections.c.booking,
+            found.bookings,
+        ),
         "credentials": _shown(codes),
         "grants": _select(conn, grants, grants.c.site == site, grants.c.grant, [row.grant for row in codes]),
         "rights": _select(conn, rights, rights.c.site == site, rights.c.right, found.rights),

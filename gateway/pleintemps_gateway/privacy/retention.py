@@ -13,6 +13,8 @@ from pleintemps_gateway.audit.log import EVERY_SITE
 from pleintemps_gateway.audit.log import erase as erase_entries
 from pleintemps_gateway.store.schema import bookings, calls, credentials, deliveries, hooked, rights, sessions
 
+from .usages import forget as forget_usage
+
 STEP: Final = 500
 """Rows of one table that one run takes away."""
 
@@ -27,6 +29,7 @@ def forget(conn: Connection, site: str, before: int, now: int, feeds: Collection
     _hooked(conn, site, before, feeds)
     _rights(conn, site, before)
     _credentials(conn, site, before)
+    forget_usage(conn, site, before, STEP)
     for each in (site, EVERY_SITE):
         erase_entries(conn, each, before=before, limit=STEP)
         conn.execute(delete(sessions).where(sessions.c.site == each, sessions.c.expires < now))

@@ -23,6 +23,8 @@ TABLES: Final = (
     "groups",
     "hooked",
     "rights",
+    "usage",
+    "usage_corrections",
 )
 """Tables that an erasure touches."""
 

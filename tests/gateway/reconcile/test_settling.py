@@ -14,6 +14,7 @@ from pleintemps_contract.onvif import DoorPhysicalState
 from pleintemps_contract.topics import Channel
 from pleintemps_gateway.ingest.late import REST_MS
 from pleintemps_gateway.ingest.settling import Settler
+from pleintemps_gateway.privacy.usages import blank, forget
 from pleintemps_gateway.store.changes import record_change
 from pleintemps_gateway.store.engine import write_transaction
 from pleintemps_gateway.store.schema import bookings, credentials, sample_batches, usage
@@ -218,3 +219,33 @@ def test_whose_people_were_erased_is_corrected_no_more(evening: Evening) -> None
         conn.execute(update(usage).values(due=NOW, occupied_ms=1))
     assert evening.settle() == 0
     assert evening.record()["occupied_ms"] == 1
+
+
+def test_what_leads_to_a_person_is_blanked_and_the_minutes_stay(evening: Evening) -> None:
+    evening.until(20)
+    evening.until(75, cut=True)
+    evening.settle()
+    evening.deliver()
+    evening.site.wait(REST_MS)
+    evening.settle()
+    before = evening.record()
+    assert before["evidence"]
+    with write_transaction(evening.house.engine, ["ecole"]) as conn:
+        conn.execute(update(usage).values(due=NOW, opened_at=NOW))
+        assert blank(conn, "ecole", [ONE], NOW) == 1
+    assert evening.record() == before | {"evidence": "", "opened_at": None, "due": None}
+    (trace,) = evening.site.rows(usage_corrections)
+    old = json.loads(trace["body"])
+    assert (old["evidence"], old["opened_at"]) == ("", None) and old["occupied_ms"] > 0
+
+
+def test_in_time_a_record_no_longer_says_what_told(evening: Evening) -> None:
+    evening.until(75)
+    evening.settle()
+    before = evening.record()
+    with write_transaction(evening.house.engine, ["ecole"]) as conn:
+        forget(conn, "ecole", before["closed_at"], 10)
+    assert evening.record() == before
+    with write_transaction(evening.house.engine, ["ecole"]) as conn:
+        forget(conn, "ecole", before["closed_at"] + 1, 10)
+    assert evening.record() == before | {"evidence": ""}
