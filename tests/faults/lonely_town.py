@@ -1,4 +1,4 @@
-"""A town of rights, courses and telephoned codes, and an agent that was told of it once and is alone since."""
+"""A town of rights, courses and telephoned codes, and an agent that was told of it once and never again."""
 
 import asyncio
 import random

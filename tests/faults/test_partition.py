@@ -1,8 +1,8 @@
 """Thirty days without network: the desk of an agent against an oracle that is written differently.
 
-The town (lonely_town.py) is the truth. The agent is told of it as a gateway would (pages, schedules, sealed keys); the
-oracle asks it by the minute and by the day of the week. Time is virtual; desk, throttle, tables and offline
-codes are the real ones. Only argon2id is cheap: its cost is a parameter of the manifest.
+The town (lonely_town.py) is the truth. The agent is told of it as a gateway would (pages, schedules, sealed
+keys); the oracle asks it by the minute and by the day of the week. Time is virtual; desk, throttle, tables
+and offline codes are the real ones. Only argon2id is cheap: its cost is a parameter of the manifest.
 """
 
 import asyncio
