@@ -17,11 +17,12 @@ import msgspec
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
+from msgspec.structs import replace
 from sqlalchemy import select
 
 from pleintemps_contract.errors import ConfigError
 from pleintemps_gateway.config import load
-from pleintemps_gateway.delivery.courier import Courier
+from pleintemps_gateway.delivery.courier import GIVE_UP_MS, Courier, ends
 from pleintemps_gateway.delivery.letters import Writer as LetterWriter
 from pleintemps_gateway.delivery.messages import TEMPLATES, Contact, Message
 from pleintemps_gateway.delivery.outbox import Outbox
@@ -321,6 +322,43 @@ def test_every_message_has_its_words(house: House, language: str) -> None:
         assert "%(" not in letter.subject + letter.sms + "".join(letter.lines)
         subjects.add(letter.subject)
     assert len(subjects) == len(TEMPLATES)
+
+
+def right_message(house: House, **values: Any) -> Message:
+    told: dict[str, Any] = {
+        "site": "ecole",
+        "right": "a" * 32,
+        "start": NOW,
+        "end": NOW + HOUR,
+        "link": "L" * 43,
+    }
+    told |= {"opens": NOW, "closes": NOW + HOUR, "until": NOW + 40 * 24 * HOUR, "doors": ["gate", "hall"]}
+    return Message(**told | values)
+
+
+def test_a_right_is_told_with_its_code_or_where_its_qr_code_is(house: House) -> None:
+    writer = LetterWriter(
+        replace(house.config, web=replace(house.config.web, public_url="https://s.example"))
+    )
+    letter = writer.write("right", right_message(house, code="40731958"))
+    assert (letter.code, letter.subject) == ("4073 1958", "Votre code pour École")
+    assert "jusqu'au samedi 2 janvier" in letter.lines[1]
+    assert letter.link == "https://s.example/b/" + "L" * 43 and "4073 1958" in letter.sms
+    facts = dict(letter.facts)
+    assert facts["Prochaine fois"].startswith("Lundi 23 novembre") and "Réservation numéro" not in facts
+    token = writer.write("right", right_message(house, token=True, contact=Contact(language="en")))
+    assert token.code == "" and "on your page" in token.lines[0] and token.link in token.sms
+    assert "The page of your first message shows it too." not in token.foot
+    again = writer.write(
+        "right", right_message(house, token=True, paged=True, contact=Contact(language="en"))
+    )
+    assert again.foot[0] == "The page of your first message shows it too."
+
+
+def test_a_right_may_be_told_after_its_next_time(house: House) -> None:
+    assert ends(right_message(house), NOW) == NOW + GIVE_UP_MS
+    soon = right_message(house, until=NOW + 2 * HOUR)
+    assert ends(soon, NOW) == NOW + 2 * HOUR
 
 
 @pytest.mark.parametrize(
