@@ -134,7 +134,11 @@ class DemoBuilding:
         by_kind = await self.installation.api.alerts_by_kind()
         return {
             **summary,
-            "people": {**self.ledger.figures(), "alerts_by_kind": dict(self.ledger.alerts)},
+            "people": {
+                **self.ledger.figures(),
+                "alerts_by_kind": dict(self.ledger.alerts),
+                "lights": dict(self.ledger.lights),
+            },
             "agrees": self.ledger.agrees(summary, by_kind),
             "alerts_by_kind": by_kind,
         }

@@ -4,8 +4,10 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,37 @@ def children_of(group: str) -> list[int]:
     return found
 
 
+def assert_the_loud_choir_was_warned_before_the_caretaker(data: Path) -> None:
+    """The order of the noise: by what people saw, by the agent's journal, by the gateway's store."""
+    acts = [json.loads(line) for line in (data / "ledger.jsonl").read_text().splitlines()]
+    seen = {act["what"]: act["at"] for act in acts if act.get("where") == "hall"}
+    with closing(sqlite3.connect(data / "state" / "gateway.db")) as store:
+        changes = [
+            (at, json.loads(body))
+            for at, body in store.execute("SELECT at, body FROM events WHERE type = 'signal' ORDER BY seq")
+        ]
+        (told,) = store.execute("SELECT created, done, state FROM deliveries WHERE template = 'noise'")
+        (alert,) = store.execute("SELECT opened, resolved, facts FROM alerts WHERE kind = 'noise'")
+        (signal,) = store.execute('SELECT signal, "on", wanted FROM signals')
+    (lit, on), (dark, off) = changes
+    assert (on["signal"], on["space"], on["on"], off["on"]) == ("hall-light", "hall", True, False)
+    assert (on["cause"], off["cause"]) == ("command", "command")
+    created, done, state = told
+    assert state == "sent"
+    opened, resolved, facts = alert
+    # the light by the agent's journal and by its pin, the message in the folder; then the caretaker
+    assert lit < opened  # by the agent's clock, which follows the gateway's to some milliseconds
+    assert seen["sings too loud"] < seen["lights"] < opened
+    assert seen["sings too loud"] < created <= done < opened
+    assert json.loads(facts)["warned_at"] <= created
+    spooled = [json.loads(path.read_bytes()) for path in (data / "state" / "outbox").glob("*.json")]
+    assert [each["space"] for each in spooled if each["template"] == "noise"] == ["hall"]
+    # quiet: the alert ends, then the light, and nobody had to do anything
+    assert seen["sings no more"] < resolved <= seen["goes dark"]
+    assert lit < dark
+    assert signal == ("hall-light", 0, 0)
+
+
 def test_an_evening_is_counted_as_it_was_lived(tmp_path: Path) -> None:
     command = [str(SIM), "demo", "--for", "60", "--json", "--port", str(find_free_port())]
     done = subprocess.run(
@@ -47,6 +80,8 @@ def test_an_evening_is_counted_as_it_was_lived(tmp_path: Path) -> None:
     for name in COUNTS:
         assert report[name] == report["people"][name] > 0, name
     assert report["alerts_by_kind"] == report["people"]["alerts_by_kind"]
+    assert report["people"]["lights"] == {"on": 1, "off": 1}
+    assert_the_loud_choir_was_warned_before_the_caretaker(tmp_path / "demo")
     assert report["readings"] > 0
     assert report["events"] > 0
     assert children_of(str(tmp_path)) == []

@@ -1,7 +1,7 @@
 """The running building: boards, serial ports, doors and rooms, moved by one clock."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -45,6 +45,9 @@ class Building:
                 self.serial[radar_link(space)] = SerialDevice(room.radar, ports / radar_link(space), world)
             if room.meter is not None:
                 self.serial[meter_link(space)] = SerialDevice(room.meter, ports / meter_link(space), world)
+        self.on_light: Callable[[str, bool], None] | None = None
+        """Called with the space whose warning light goes on or off."""
+        self._lit: dict[str, bool] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> "Building":
@@ -98,6 +101,14 @@ class Building:
         finally:
             del room.occupants[who]
 
+    def light_driven(self, space: str, lit: bool) -> None:
+        """The agent drives the warning light of ``space``, dark before."""
+        if self._lit.get(space, False) is lit:
+            return
+        self._lit[space] = lit
+        if self.on_light is not None:
+            self.on_light(space, lit)
+
     def _follower(self, agent: str) -> "Follower":
         return Follower(self, agent)
 
@@ -113,7 +124,7 @@ class Building:
 
 
 class Follower:
-    """Hands an agent's outputs to the locks that hang on them."""
+    """Hands an agent's outputs to the locks and lights that hang on them."""
 
     def __init__(self, building: Building, agent: str) -> None:
         self._building = building
@@ -123,3 +134,6 @@ class Follower:
         for door in self._building.doors.values():
             if door.plan.agent == self._agent and door.plan.lock_pin == pin:
                 door.lock_driven(level)
+        for room in self._building.rooms.values():
+            if room.plan.agent == self._agent and room.plan.light_pin == pin:
+                self._building.light_driven(room.plan.space, bool(level))

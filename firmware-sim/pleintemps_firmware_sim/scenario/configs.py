@@ -44,6 +44,11 @@ def meter_link(space: str) -> str:
     return f"{space}-meter"
 
 
+def light(space: str) -> str:
+    """Name of the signal that warns the people in ``space``."""
+    return f"{space}-light"
+
+
 def edge_toml(plan: Plan, agent: str, *, mqtt_url: str, ports: Path, clock_socket: str | None) -> str:
     """``edge.toml`` of one agent, to lie beside the folders ``keys`` and ``state``; ``ports`` holds the
     serial links.
@@ -65,6 +70,7 @@ def edge_toml(plan: Plan, agent: str, *, mqtt_url: str, ports: Path, clock_socke
     for room in plan.rooms:
         if room.agent == agent:
             parts += _room_devices(room, ports)
+            parts += _light(room)
     for door in plan.doors:
         if door.agent == agent:
             parts += _door_devices(door)
@@ -106,6 +112,16 @@ def _room_devices(room: RoomPlan, ports: Path) -> list[str]:
             )
         )
     return parts
+
+
+def _light(room: RoomPlan) -> list[str]:
+    if room.light_pin is None:
+        return []
+    lamp = f"{room.space}-lamp"
+    return [
+        table("[[devices]]", {"device": lamp, "driver": "warning_light", "pin": room.light_pin}),
+        table("[[signals]]", {"signal": light(room.space), "device": lamp, "space": room.space}),
+    ]
 
 
 def _door_devices(door: DoorPlan) -> list[str]:
@@ -224,6 +240,9 @@ def gateway_toml(
                 },
             )
         )
+        if room.light_pin is not None:
+            signal = {"signal": light(room.space), "agent": room.agent, "space": room.space}
+            parts.append(table("[[sites.signals]]", signal))
     for door in plan.doors:
         parts.append(
             table(

@@ -27,6 +27,7 @@ class Ledger:
         self.bookings = 0
         self.closed = 0
         self.alerts: Counter[str] = Counter()
+        self.lights: Counter[str] = Counter()
 
     def write(self, at: int, who: str, what: str, where: str = "") -> None:
         """An act that the gateway need not count."""
@@ -57,6 +58,11 @@ class Ledger:
         """An act that has to raise an alert of kind ``alert``."""
         self.alerts[alert] += 1
         self.write(at, who, what, where)
+
+    def light(self, at: int, where: str, *, lit: bool) -> None:
+        """The people in ``where`` see its warning light go on or off."""
+        self.lights["on" if lit else "off"] += 1
+        self.write(at, "warning light", "lights" if lit else "goes dark", where)
 
     def figures(self) -> dict[str, int]:
         """The keys that a gateway's summary shares with us."""

@@ -40,6 +40,7 @@ class Town:
         self.mailbox = mailbox
         self.ledger = ledger
         self._chance = ManualWorld(seed=seed)
+        building.on_light = lambda space, lit: ledger.light(self.world.now(), space, lit=lit)
 
     @property
     def plan(self) -> Plan:

@@ -30,7 +30,8 @@ class DoorPlan:
 
 @dataclass(frozen=True, slots=True)
 class RoomPlan:
-    """A space with a motion sensor on ``pir_pin``; rooms may have a radar and a sound meter on serial ports.
+    """A space with a motion sensor on ``pir_pin``; rooms may have a radar and a sound meter on serial ports,
+    and a light on ``light_pin`` that warns of noise.
 
     ``quiet_db`` is its level when nobody makes a sound.
     """
@@ -44,6 +45,7 @@ class RoomPlan:
     radar: bool = False
     meter: bool = False
     quiet_db: float = 36.0
+    light_pin: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ class Rules:
     noise_window_s: int = 8
     noise_limit_db: int = 80
     noise_quiet_limit_db: int = 75
-    noise_warn_first_s: int = 2
+    noise_warn_first_s: int = 4
 
 
 SAINT_AUBIN = Plan(
@@ -105,7 +107,7 @@ SAINT_AUBIN = Plan(
     rooms=(
         RoomPlan("yard", "Cour", "entrance", 17, bookable=False),
         RoomPlan("classroom", "Salle de classe", "entrance", 26, capacity=30, radar=True, meter=True),
-        RoomPlan("hall", "Salle des fêtes", "hall", 17, capacity=120, radar=True, meter=True),
+        RoomPlan("hall", "Salle des fêtes", "hall", 17, capacity=120, radar=True, meter=True, light_pin=16),
         RoomPlan("office", "Bureau des associations", "hall", 26, capacity=6),
     ),
 )

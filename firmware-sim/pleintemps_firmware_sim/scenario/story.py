@@ -51,7 +51,7 @@ async def cycle(town: Town, number: int) -> None:
 
 
 async def _choir(town: Town, event: Event) -> None:
-    """Comes with its code, sings too loud, leaves before the end."""
+    """Comes with its code, sings too loud although the light warns it, turns down, leaves before the end."""
     code = await town.code_of(event)
     if not await _come(town, "choir", event.space, code):
         return
@@ -61,6 +61,7 @@ async def _choir(town: Town, event: Event) -> None:
         choir.level_db = _LOUD_DB
         await town.wait_until(event.start + town.between(9_000, 10_000))
         choir.level_db = _TALK_DB
+        town.note("choir", "sings no more", event.space)
         await town.wait(town.between(1_000, 1_500))
         await town.leave_by("choir", event.space)
     for door in reversed(town.plan.way_to(event.space)[:-1]):
