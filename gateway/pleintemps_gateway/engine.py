@@ -310,6 +310,9 @@ class SiteEngine:
         """New and changed bookings; those not named stay as they are. One that vanishes comes as
         cancelled."""
         self._ledger.bookings(bookings, self._now)
+        for booking in bookings:
+            if booking.space in self._spaces and booking.end <= self._now and not booking.cancelled:
+                self._spaces[booking.space].noise.booked(booking.end)
         for rule in self._panels.values():
             rule.bookings(bookings)
 

@@ -15,6 +15,7 @@ from .monitor import OVER, PUBLIC_MS, Heard, NoiseMonitor
 from .neighbour import OCTAVES, Neighbour
 from .records import NoiseDay, NoiseFigures, WarningEnded, WarningWanted
 from .settings import NoiseConfig
+from .window import BINS
 
 LEVELS: Final = frozenset({Quantity.LEVEL, Quantity.LAEQ})
 """Quantities that enter LAeq. Maxima, percentiles and other weightings do not."""
@@ -22,6 +23,8 @@ QUANTITIES: Final = LEVELS | {Quantity.LCEQ, Quantity.RANGE} | set(OCTAVES)
 PUBLIC_DB: Final = (102.0, 118.0)
 CHILDREN_DB: Final = (94.0, 104.0)
 """dB(A) and dB(C) over 15 min (R1336-1)."""
+_LOOKS_MS: Final = 5_000
+"""A space is looked at this often, or more."""
 Said = WarningWanted | WarningEnded | NoiseDay
 
 
@@ -43,6 +46,7 @@ class NoiseWatch:
         self._monitor.watch(*(limit - config.hysteresis_db for limit in self._public))
         self._quantities: dict[str, tuple[Quantity, str]] = {}
         self._habit_told: Habit | None = None
+        self._booked_until = 0
 
     def restore(self, figures: NoiseFigures, days: list[NoiseDay]) -> None:
         """Go on from what a predecessor stored. What it had learnt of the background is taken for it until
@@ -83,6 +87,10 @@ class NoiseWatch:
             taken = self._monitor.sample(key, at, value)
         return None if taken else "level older than one that came before"
 
+    def booked(self, until: int) -> None:
+        """A booking of the space has ended, at ``until``: its noise is no rise above the background."""
+        self._booked_until = max(until, self._booked_until)
+
     def look(
         self,
         moment: Moment,
@@ -101,7 +109,9 @@ class NoiseWatch:
         findings = self._public_findings(now)
         findings += [self._limit(limit, now, heard if limit is shown else None) for limit in limits]
         outside = self._outside(moment, hours, booking, vacant, findings)
-        if moment.quiet.quiet and booking is None and (rise := self._rise(heard, shown, reach)):
+        if booking is not None:
+            self._booked_until = min(booking.end, now + _LOOKS_MS)
+        elif moment.quiet.quiet and (rise := self._rise(moment, shown, heard)):
             findings.append(rise)
         facts: dict[str, Fact] = {"quiet": moment.quiet.quiet, "coverage": round(heard.level.coverage, 2)}
         if reach:
@@ -168,19 +178,20 @@ class NoiseWatch:
         facts: dict[str, Fact] = {"weighting": weighting, "children": self._config.children}
         return [Finding(Rule.PUBLIC, level_db, limit_db, PUBLIC_MS, loud, loud, facts)]
 
-    def _rise(self, heard: Heard, shown: Limit, reach: int | None) -> Finding | None:
-        """Above the room's own background while nobody should be there."""
-        level, background = heard.level, heard.background_db
-        if background is None or not self._config.rise_db:
+    def _rise(self, moment: Moment, shown: Limit, whole: Heard) -> Finding | None:
+        """Above the room's own background since nobody should be there any more."""
+        if whole.background_db is None or not self._config.rise_db:
             return None
-        limit = background + self._config.rise_db
-        loud = None
-        if level.level_db is not None and level.coverage >= self._config.min_coverage:
-            loud = judged(level.level_db - limit, self._config.hysteresis_db)
-            if loud is False and reach == OVER:
-                loud = None
-        facts: dict[str, Fact] = {"background_db": round(background, 1)}
-        return Finding(Rule.RISE, level.level_db, limit, shown.window_ms, loud, loud, facts)
+        now, length = moment.now, shown.window_ms
+        free = self._booked_until + length // BINS + 1000  # a bin of the window is never cut
+        start = max(now - length, moment.quiet.start, free)
+        heard = whole if start == now - length else self._monitor.heard(start, now, length)
+        if heard.background_db is None:
+            return None
+        limit = heard.background_db + self._config.rise_db
+        loud = self._loud(heard, limit, start, now)
+        facts: dict[str, Fact] = {"background_db": round(heard.background_db, 1)}
+        return Finding(Rule.RISE, heard.level.level_db, limit, length, loud, loud, facts)
 
     def _outside(
         self,

@@ -2,12 +2,16 @@
 
 from datetime import date, timedelta
 from functools import reduce
+from itertools import count
 from math import isclose
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pleintemps_contract.units import Quantity
+from pleintemps_gateway.alerts.book import AlertBook
+from pleintemps_gateway.noise.alarm import NoiseAlarm
 from pleintemps_gateway.noise.background import ENOUGH_MS, Background
 from pleintemps_gateway.noise.days import NoiseDays
 from pleintemps_gateway.noise.emergence import (
@@ -20,8 +24,10 @@ from pleintemps_gateway.noise.emergence import (
     too_much,
 )
 from pleintemps_gateway.noise.energy import Energy, added, energy_of, merged
-from pleintemps_gateway.noise.findings import judged
+from pleintemps_gateway.noise.findings import Finding, Rule, judged
 from pleintemps_gateway.noise.histogram import LevelHistogram
+from pleintemps_gateway.noise.monitor import NoiseMonitor
+from pleintemps_gateway.noise.settings import NoiseConfig
 
 LEVEL = st.floats(0, 140)
 SPAN = st.floats(1, 3_600_000)
@@ -169,6 +175,49 @@ def test_a_background_is_learnt_and_forgotten_in_days() -> None:
         room.learn(50, 12 * 3_600_000)
     assert room.level_db == pytest.approx(50, abs=0.5)
     assert Background(prior=33.0).level_db == 33.0
+
+
+def found_by(loud: bool | None) -> Finding:
+    level = {True: 90.0, False: 50.0, None: None}[loud]
+    return Finding(Rule.LIMIT, level, 75, MINUTE, loud, loud)
+
+
+def told(looks: list[bool | None]) -> list[str]:
+    """What an alarm says at its looks, without when."""
+    numbers = count(1)
+    book = AlertBook(lambda: f"{next(numbers):032x}")
+    alarm = NoiseAlarm("hall", NoiseConfig(warn_first_s=0, remind_after_s=0), book)
+    said = []
+    for at, loud in enumerate(looks):
+        warning = alarm.look(at, [found_by(loud)], {}, None)
+        said += [type(item).__name__ for item in (*book.take(), warning) if item is not None]
+    return said
+
+
+@given(st.lists(st.booleans(), max_size=20), st.data())
+def test_missing_data_anywhere_changes_nothing(looks: list[bool], data: st.DataObject) -> None:
+    holed: list[bool | None] = list(looks)
+    for place in data.draw(st.lists(st.integers(0, 20), max_size=10)):
+        holed.insert(place, None)
+    assert told(holed) == told(list(looks))
+
+
+@given(st.lists(st.tuples(st.integers(1, 20), st.floats(20, 110)), min_size=1, max_size=40), st.data())
+def test_meters_may_speak_in_any_turn(steps: list[tuple[int, float]], data: st.DataObject) -> None:
+    spoken, at = [], 0
+    for seconds, level in steps:
+        at += 1000 * seconds
+        spoken.append((at, data.draw(st.sampled_from(["a", "b"])), level))
+    by_meter = sorted(spoken, key=lambda item: (item[1], item[0]))
+    heard = []
+    for order in (spoken, by_meter):
+        monitor = NoiseMonitor((60_000,))
+        for name in ("a", "b"):
+            monitor.series(name, name, Quantity.LAEQ, 30)
+        for when, name, level in order:
+            monitor.sample(name, when, level)
+        heard.append(monitor.heard(at - 60_000, at, 60_000))
+    assert heard[0] == heard[1]
 
 
 @given(st.lists(st.integers(0, 400), max_size=40, unique=True))

@@ -265,6 +265,22 @@ def test_a_rise_above_the_background_counts_in_quiet_hours_without_a_booking() -
     assert row(later).background_db == pytest.approx(35, abs=0.5)
 
 
+def test_what_a_booking_was_heard_to_do_is_no_rise_after_its_end() -> None:
+    day = Day([METER], site(rise_db=20, window_s=900, quiet_limit_db=90, limit_db=90), now=NIGHT)
+    day.say("hall-meter", 35)
+    day.run(40 * MINUTE)
+    held = booking(day.now, day.now + 20 * MINUTE)
+    day.engine.on_bookings([held])
+    day.say("hall-meter", 80)
+    day.run(20 * MINUTE)
+    day.say("hall-meter", 36)
+    later = again(day, [METER])
+    later.engine.on_bookings([held])
+    for each in (day, later):
+        each.run(20 * MINUTE)
+        assert not each.of(AlertOpened)
+
+
 def test_by_day_nothing_is_held_against_the_background() -> None:
     day = Day([METER, PIR], site(rise_db=20))
     day.say("hall-pir", 0)
