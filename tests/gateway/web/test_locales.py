@@ -1,7 +1,9 @@
 """Both catalogues are complete: every message of code and templates, with the same values."""
 
 import re
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from babel.messages.catalog import Catalog, Message
@@ -111,6 +113,40 @@ def test_ages_and_figures_in_both_languages() -> None:
     assert (french.percent(98), english.percent(98)) == ("98\u00a0%", "98%")
     assert catalogue("fr").number(1840) == "1\u202f840" and catalogue("en").number(1840) == "1,840"
     assert catalogue("fr").number(0.4, 1) == "0,4"
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "period"),
+    [
+        ("2026-11-21T20:00", "2026-11-21T22:30", "Samedi 21 novembre, 20:00–22:30"),
+        ("2026-11-21T22:00", "2026-11-22T02:00", "Samedi 21 novembre, 22:00–02:00"),
+        ("2026-11-20T20:00", "2026-11-22T12:00", "Vendredi 20 novembre, 20:00 – dimanche 22 novembre, 12:00"),
+        ("2026-03-29T01:30", "2026-03-29T03:30", "Dimanche 29 mars, 01:30–03:30"),
+        ("2026-10-25T01:30", "2026-10-25T03:00", "Dimanche 25 octobre, 01:30–03:00"),
+    ],
+)
+def test_a_booking_says_when_it_ends(start: str, end: str, period: str) -> None:
+    zone = ZoneInfo("Europe/Paris")
+    ms = [
+        round(datetime.fromisoformat(text).replace(tzinfo=zone).timestamp() * 1000) for text in (start, end)
+    ]
+    assert Formats(catalogue("fr")).period(*ms, "Europe/Paris") == period
+
+
+def test_an_hour_that_comes_twice_says_which_one_it_is() -> None:
+    first = 1_792_888_200_000  # 2026-10-25, 00:30 UTC
+    french, english = Formats(catalogue("fr")), Formats(catalogue("en"))
+    assert french.clock(first, "Europe/Paris") == "02:30 (heure d'été)"
+    assert english.clock(first + 3_600_000, "Europe/Paris") == "02:30 (winter time)"
+    assert english.moment(first + 3_600_000, "Europe/Paris", first) == "02:30 (winter time)"
+    for later in (-3_600_000, 7_200_000):
+        assert "(" not in french.clock(first + later, "Europe/Paris")
+    assert french.clock(1_774_744_200_000, "Europe/Paris") == "01:30", "spring skips an hour and repeats none"
+    assert french.clock(1_774_747_800_000, "Europe/Paris") == "03:30"
+
+
+def test_weekdays_come_in_their_order() -> None:
+    assert Formats(catalogue("fr")).weekdays(["thu", "mon"]) == "lundi, jeudi"
 
 
 def test_numbers_choose_their_form() -> None:

@@ -14,6 +14,8 @@ from pleintemps_gateway.access.service import Issued
 from pleintemps_gateway.api.app import create_app
 from pleintemps_gateway.bookings.right_rules import RightRule
 from pleintemps_gateway.bookings.rights import Right, add_right, end_right
+from pleintemps_gateway.privacy.erasing import erase
+from pleintemps_gateway.privacy.finding import Wanted, find
 from pleintemps_gateway.signing import load_signing
 from pleintemps_gateway.store.engine import write_transaction
 from pleintemps_gateway.store.schema import credentials, rights
@@ -132,6 +134,18 @@ async def test_what_is_not_there_yet_is_said(client: httpx.AsyncClient, town: To
     page = (await client.get(f"/b/{first.link}")).text
     assert "Vous entrez avec votre carte" in page and "4711" not in page
     assert "Il est fait en quelques minutes" in page
+
+
+async def test_an_erased_right_leaves_the_page(client: httpx.AsyncClient, town: Town) -> None:
+    right, first = town.give()
+    _, second = town.give(1)
+    with write_transaction(town.engine, ["*", "ecole"]) as conn:
+        found = find(conn, "ecole", Wanted("right", right))
+        erase(conn, town.config.sites[0], found, [], town.desk.vault, town.world)
+        mine = select(rights.c.page_key, rights.c.page_link).where(rights.c.right == right)
+        assert conn.execute(mine).one() == (None, None)
+    page = (await client.get(f"/b/{first.link}")).text
+    assert digits(first) not in page and ">École</h2>" not in page and digits(second) in page
 
 
 async def test_a_right_has_no_buttons_of_a_booking(client: httpx.AsyncClient, town: Town) -> None:
