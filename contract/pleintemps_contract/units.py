@@ -34,7 +34,7 @@ class Quantity(StrEnum):
     ``LAFmax``    dB(A)         highest fast level over the same interval
     ``LCeq``      dB(C)         equivalent level over the series' own interval
     ``LCpeak``    dB(C)         highest absolute sound pressure over the series' own interval
-    ``L10``       dB(A)         fast level exceeded for 10 % of the last minute; ``L50``, ``L90`` likewise
+    ``L10``       dB(A)         fast level exceeded for 10 % of the series' own interval; ``L50``, ``L90`` too
     ``Leq-125``   dB            unweighted equivalent level of the octave around 125 Hz, over the series' own
                                 interval; so on up to ``Leq-4000``
     ``range``     0 to 2        0 the meter can measure what it hears, 1 under its floor, 2 overloaded

@@ -87,7 +87,9 @@ class Agent:
         self._samples = SampleJournal.open(setup.state, world, budget, self._samples_dropped)
         self._dropped = 0
         self._building = self._open_building(setup)
-        context = registry.Context(world=world, base=setup.base, line=line_world, building=self._building)
+        context = registry.Context(
+            world=world, base=setup.base, line=line_world, building=self._building, state=setup.state
+        )
         holding = {door.lock for door in config.doors if Keeper.holds_fire(self._kept(door.door))}
         self._devices = Devices(config.devices, context, holding)
         readers = Readers(config.doors, self._devices.readers)

@@ -19,10 +19,13 @@ from pleintemps_contract.world import SystemWorld
 
 from . import __version__
 from .agent import serve
+from .calibration import save
 from .config import EdgeConfig, Setup, load
+from .drivers.i2s_microphone import I2sMicrophoneConfig
 from .drivers.osdp import OsdpConfig
 from .drivers.registry import Context
 from .errors import EdgeError, NotRunningError, RecordingError, SetupError
+from .journal.claim import claim
 from .status import ask, complaints, describe
 
 USAGE_ERROR = 2
@@ -41,6 +44,10 @@ def _parser() -> argparse.ArgumentParser:
         ("run", "run the agent until SIGTERM or Ctrl-C"),
         ("check", "say ok, or one line for each thing to mend in the configuration"),
         ("status", "how the running agent is; exit status 1 if something is ill, 3 if it is not running"),
+        (
+            "calibrate",
+            "store what a microphone is off by, with a calibrator of 1 kHz on it; stop the agent first",
+        ),
         ("osdp-install", "give an OSDP reader a new key, over its old one or the default key"),
     ):
         command = commands.add_parser(name, help=summary, description=summary)
@@ -49,6 +56,23 @@ def _parser() -> argparse.ArgumentParser:
         )
         if name == "status":
             command.add_argument("--json", action="store_true", help="one JSON object")
+        if name == "calibrate":
+            command.add_argument("device", metavar="DEVICE", help="the microphone's name in there")
+            command.add_argument(
+                "--level",
+                type=_decibels,
+                default=94.0,
+                metavar="DB",
+                help="the calibrator's level, 94 by default",
+            )
+            command.add_argument(
+                "--seconds",
+                type=int,
+                choices=range(3, 61),
+                default=10,
+                metavar="S",
+                help="3 to 60, 10 by default",
+            )
         if name == "osdp-install":
             command.add_argument("--device", required=True, metavar="NAME", help="the reader's name in there")
     _add_meter(commands)
@@ -101,6 +125,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command == "check":
         print("ok")
         return 0
+    if options.command == "calibrate":
+        return _calibrate(setup, options.device, options.level, options.seconds)
     if options.command == "osdp-install":
         return _install(setup, options.device)
     logs.setup()
@@ -158,6 +184,33 @@ def _install(setup: Setup, device: str) -> int:
         print(f"pleintemps-edge: {error}", file=sys.stderr)
         return RUN_ERROR
     print(f"{device}: {done}")
+    return 0
+
+
+def _calibrate(setup: Setup, device: str, level: float, seconds: int) -> int:
+    from .calibrating import calibrate
+
+    table = next((table for table in setup.config.devices if table.get("device") == device), {})
+    if table.get("driver") != "i2s_microphone" or not 40 <= level <= 140:
+        print(
+            f"pleintemps-edge: want a device with the driver i2s_microphone ({device!r} is none?)"
+            " and a level of 40 to 140 dB",
+            file=sys.stderr,
+        )
+        return USAGE_ERROR
+    try:
+        setup.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        held = claim(setup.state)  # a running agent has the microphone, and would not see what is stored
+        try:
+            config = convert(device, table, I2sMicrophoneConfig)
+            found = asyncio.run(calibrate(config, Context(SystemWorld(), setup.base), level, seconds))
+            save(setup.state, device, found)
+        finally:
+            held.close()
+    except (EdgeError, ContractError, OSError) as error:
+        print(f"pleintemps-edge: {device}: {error}", file=sys.stderr)
+        return RUN_ERROR
+    print(f"{device}: {found.offset_db:+.2f} dB, calibrated {found.date}")
     return 0
 
 

@@ -4,6 +4,7 @@
     ├── SetupError (ValueError)           configuration, keys or board do not fit together; names the key
     ├── StateError (OSError)              the state folder or one of its databases cannot be used
     ├── LockError (OSError)               a lock or a warning light does not obey; its keeper says so
+    ├── CalibrationError (ValueError)     what a microphone hears is no tone to calibrate it with
     ├── RecordingError (OSError)          a sound recording cannot be read or is damaged
     └── NotRunningError (ConnectionError) no agent answers who asks for its status
 
@@ -29,6 +30,10 @@ class StateError(EdgeError, OSError):
 
 class LockError(EdgeError, OSError):
     """The output of a lock or a warning light does not obey; the message names the device."""
+
+
+class CalibrationError(EdgeError, ValueError):
+    """What a microphone hears is no tone to calibrate it with; the message says what it is."""
 
 
 class RecordingError(EdgeError, OSError):

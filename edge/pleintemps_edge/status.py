@@ -120,7 +120,9 @@ def describe(status: Status) -> str:
         lines.append(f"door     {door.door}: {door.mode}, {door.physical}, lock {door.lock}{fire}")
     lines += [f"panel    {panel.panel}: {panel.state}" for panel in status.panels]
     lines += [f"signal   {signal.signal}: {'on' if signal.on else 'off'}" for signal in status.signals]
-    lines += [f"device   {device.device} ({device.driver}): {device.health}" for device in status.devices]
+    for device in status.devices:
+        detail = f", {device.detail}" if device.detail and device.health is Health.OK else ""
+        lines.append(f"device   {device.device} ({device.driver}): {device.health}{detail}")
     lines += [f"storage  {storage.stream}: {storage.health}" for storage in status.storage]
     lines += [f"journal  {each.stream}: {each.next - each.first} waiting" for each in status.journals]
     if status.grants is None:

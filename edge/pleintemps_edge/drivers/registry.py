@@ -49,6 +49,8 @@ class Context:
     ``idle`` makes locks idle instead of secured: a fire is not confirmed as over. ``building`` is the
     building's own broker where one is configured.
 
+    ``state`` is the agent's state folder, for what a device was taught.
+
     ``line`` is the machine's own clock, for what happens on wires: pulses and bytes keep real time even
     where ``world`` is a simulated clock that runs faster. ``pin_factory`` None is gpiozero's default, which
     ``GPIOZERO_PIN_FACTORY`` decides.
@@ -60,6 +62,7 @@ class Context:
     pin_factory: Factory | None = None
     idle: bool = False
     building: Building | None = None
+    state: Path | None = None
 
     def port(self, name: str) -> Path:
         """The path of a configured serial port."""

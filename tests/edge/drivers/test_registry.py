@@ -51,6 +51,7 @@ def test_a_name_that_is_taken_fails_loudly() -> None:
 def test_the_drivers_of_the_house_are_registered() -> None:
     assert {name: each.serves for name, each in drivers().items()} == {
         "fire": "fire",
+        "i2s_microphone": None,
         "intrusion_panel": "panel",
         "warning_light": "signal",
         "ld2410": None,
