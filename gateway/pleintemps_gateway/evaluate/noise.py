@@ -106,6 +106,8 @@ class _Replay:
             self._samples += [(at, key, value) for at, value in series.samples]
         self._samples.sort()
         self._window_ms = round(space.noise.window_s * 1000)
+        self._min_coverage = space.noise.min_coverage
+        self._unused = 0
 
     def run(self) -> dict[str, Any]:
         said: list[Said] = []
@@ -113,7 +115,7 @@ class _Replay:
         highest, emergence, seen = None, None, NoiseFigures()
         for now in self._looks():
             seen = self._watch.look(self._hours.at(now), self._hours, None, None, said)
-            if seen.level_db is not None:
+            if seen.level_db is not None and (seen.level_coverage or 0) >= self._min_coverage:
                 highest = max(seen.level_db, seen.level_db if highest is None else highest)
             if seen.emergence_db is not None:
                 emergence = max(seen.emergence_db, 0.0 if emergence is None else emergence)
@@ -121,11 +123,12 @@ class _Replay:
                 if isinstance(output, AlertOpened | AlertResolved) or output.alert.alert in opened:
                     opened[output.alert.alert] = output.alert
         return {
-            "loudest_window": highest,
+            "loudest_window": highest,  # of those that were measured enough to be judged
             "warnings": _warnings(said),
             "alerts": [_alert(alert) for alert in opened.values() if alert.kind is AlertKind.NOISE],
             "background_db": seen.background_db,
             "emergence": self._emergence(emergence, said),
+            "unused": self._unused,
         }
 
     def _emergence(self, highest: float | None, said: list[Said]) -> dict[str, Any] | str:
@@ -151,7 +154,7 @@ class _Replay:
         while now < last + step:
             while fed < len(samples) and samples[fed][0] <= now:
                 at, key, value = samples[fed]
-                self._watch.sample(key, at, value)
+                self._unused += self._watch.sample(key, at, value) is not None
                 fed += 1
             yield now
             now += step

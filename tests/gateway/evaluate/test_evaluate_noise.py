@@ -77,6 +77,7 @@ def test_a_recording_tells_when_rooms_are_warned_and_alerts_open_and_close(
     assert [window["LAeq"] for window in found["windows"]][-2:] == [50, 50]
     assert found["rejected"] == {"time": 1, "value": 1, "series": 1}
     assert found["emergence"].startswith("not calculated")
+    assert found["unused"] == 0
 
 
 def test_emergence_is_calculated_with_octaves_and_a_measurement_only(
@@ -113,6 +114,7 @@ def test_what_is_missing_is_said_and_opens_nothing(
     lines = party()
     found = replayed(capsys, str(table(tmp_path / "a.csv", lines[:60] + lines[-60:])))
     assert found["coverage"] == pytest.approx(0.1, abs=0.01)
+    assert found["loudest_window"] is None
     assert not found["alerts"]
 
 
