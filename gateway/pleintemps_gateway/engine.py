@@ -43,6 +43,7 @@ from .occupancy.records import OccupancyChanged, SpaceNow
 from .occupancy.room import Estimate
 from .occupancy.space import SpaceRuntime
 from .reconcile.ledger import Ledger
+from .reconcile.left_open import LeftOpen
 from .reconcile.panels import PanelRule, PanelWanted
 from .reconcile.records import Booking, UsageChanged, UsageState
 from .reconcile.unexpected import Unexpected
@@ -139,6 +140,11 @@ class SiteEngine:
         passages = frozenset(space.space for space in site_config.spaces if not space.bookable)
         stores = frozenset(space.space for space in site_config.spaces if space.kind != "room")
         self._ledger = Ledger(margins, passages, self._alerts, now, stores)
+        rooms: dict[str, list[str]] = {space: [] for space in self._spaces.keys() - passages - stores}
+        for door in site_config.doors:
+            for side in {door.from_, door.to} & rooms.keys():
+                rooms[side].append(door.door)
+        self._left_open = LeftOpen(rooms, margins, self._alerts)
         self._series: dict[str, dict[str, SeriesInfo]] = {}
         self._watched: set[str] = set()  # spaces with somebody in them, or with an alert about it
         self._ill: dict[tuple[str, str], int] = {}
@@ -218,6 +224,7 @@ class SiteEngine:
         for door in doors:
             self._doors.alarm(door.door, agent, door.alarm, at)
             self._doors.physical(door.door, door.physical, at)
+            self._left_open.door(door.door, door.physical)
             self._safety.door(door, agent, at)
 
     def on_panel(self, agent: str, info: PanelInfo, asked: int | None, at: int) -> None:
@@ -272,6 +279,7 @@ class SiteEngine:
             self._doors.alarm(event.door, agent, event.alarm, at)
         elif isinstance(event, DoorPhysicalChanged):
             self._doors.physical(event.door, event.state, at)
+            self._left_open.door(event.door, event.state)
             for side in self._sides.get(event.door, ()):
                 if side in self._spaces:
                     self._spaces[side].runtime.door(at)
@@ -385,6 +393,7 @@ class SiteEngine:
                 space.unexpected.look(now, space.runtime.estimate, self._ledger)
                 if space.runtime.estimate.state is Occupancy.VACANT:
                     self._watched.discard(name)
+        self._left_open.tick(now, self._ledger, self._believed)
         self._doors.tick(now)
         self._safety.tick(now)
         self._upkeep.tick(now)
@@ -400,6 +409,9 @@ class SiteEngine:
             outputs.append(Ignored(source=source, reason=reason, count=count, at=now))
         self._ignored.clear()
         return outputs
+
+    def _believed(self, space: str) -> Estimate | None:
+        return self._spaces[space].runtime.estimate if space in self._spaces else None
 
     def _look(self, space: _Space, moment: Moment, outputs: list[Output]) -> None:
         name, now, known = space.config.space, moment.now, space.runtime.estimate

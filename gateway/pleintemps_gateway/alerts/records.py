@@ -15,6 +15,7 @@ class AlertKind(StrEnum):
     UNEXPECTED_PRESENCE = "unexpected-presence"
     NO_SHOW = "no-show"
     OVERSTAY = "overstay"
+    ROOM_LEFT_OPEN = "room-left-open"
     DOOR_FORCED_OPEN = "door-forced-open"
     DOOR_OPEN_TOO_LONG = "door-open-too-long"
     AGENT_SILENT = "agent-silent"
@@ -51,6 +52,7 @@ RANKS: Final[Mapping[AlertKind, Rank]] = {
     AlertKind.UNEXPECTED_PRESENCE: Rank.ALERT,
     AlertKind.NO_SHOW: Rank.WATCH,
     AlertKind.OVERSTAY: Rank.WATCH,
+    AlertKind.ROOM_LEFT_OPEN: Rank.WATCH,
     AlertKind.DOOR_FORCED_OPEN: Rank.ALERT,
     AlertKind.DOOR_OPEN_TOO_LONG: Rank.WATCH,
     AlertKind.AGENT_SILENT: Rank.WATCH,

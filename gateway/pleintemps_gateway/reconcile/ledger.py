@@ -14,6 +14,7 @@ from .usage import Margins, Observed, Usage
 
 PROGRESS_MS: Final = 60_000
 """Sums of a record that is open are stored at most this often."""
+_DAY_MS: Final = 86_400_000
 _TAKEN_BACK: Final = frozenset({UsageState.CANCELLED, UsageState.NO_SHOW})
 
 
@@ -47,6 +48,7 @@ class Ledger:
         self._emitted_at: dict[str, int] = {}
         self._seen: dict[str, Observed] = {}
         self._history: dict[str, list[Observed]] = {}
+        self._gone: dict[str, tuple[Booking, int]] = {}  # whose people were the last to leave, and when
         self._outputs: list[UsageChanged] = []
 
     def restore(
@@ -163,6 +165,14 @@ class Ledger:
             return True
         return any(u.booking.space == space and u.overstaying for u in self._open.values())
 
+    def gone(self) -> dict[str, tuple[Booking, int]]:
+        """By space the booking whose people have left last, and when; not for long after its end."""
+        return self._gone
+
+    def awaited(self, space: str, besides: str | None) -> bool:
+        """Whether a booking of ``space`` other than ``besides`` is on, margins included."""
+        return any(name != besides for name in self._near.get(space, {}))
+
     # --- time -----------------------------------------------------------------------------------------
 
     def tick(self, now: int) -> None:
@@ -181,6 +191,9 @@ class Ledger:
                 del near[name]
                 if name not in self._open:
                     self._bookings.pop(name, None)
+        for space, (booking, left_at) in list(self._gone.items()):
+            if now > max(booking.end, left_at) + self._margins.tail + _DAY_MS:
+                del self._gone[space]
 
     def _begin(self, booking: Booking, now: int) -> None:
         usage = Usage(booking, self._margins, now)
@@ -206,6 +219,10 @@ class Ledger:
         arrivals_from = self._arrivals_from(usage, others, seen.since)
         if now >= arrivals_from:
             usage.move(now, seen, arrivals_from)
+        if usage.present:
+            self._gone.pop(booking.space, None)
+        elif usage.left_at is not None:
+            self._gone[booking.space] = (booking, usage.left_at)
         self._judge(usage, now)
         if usage.closed_at is not None:
             self._finish(usage, now)

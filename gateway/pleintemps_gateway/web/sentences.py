@@ -31,6 +31,7 @@ class Sentences:
             "unexpected-presence": self._unexpected,
             "no-show": self._no_show,
             "overstay": self._overstay,
+            "room-left-open": self._left_open,
             "door-forced-open": self._forced,
             "door-open-too-long": self._too_long,
             "agent-silent": self._silent,
@@ -63,6 +64,7 @@ class Sentences:
             "unexpected-presence": t.gettext("Presence without a booking"),
             "no-show": t.gettext("Nobody came"),
             "overstay": t.gettext("Still there after the end"),
+            "room-left-open": t.gettext("Room left open"),
             "door-forced-open": t.gettext("Door forced open"),
             "door-open-too-long": t.gettext("Door left open"),
             "agent-silent": t.gettext("Agent silent"),
@@ -146,6 +148,12 @@ class Sentences:
         clock = self._f.clock(facts["end"], alert.zone)
         return self._t.hgettext(
             "<b>%(title)s</b> ended at %(clock)s, the room is in use.", title=facts["title"], clock=clock
+        )
+
+    def _left_open(self, alert: Alert, facts: Facts, now: int) -> Markup:
+        clock = self._f.clock(facts["left"], alert.zone)
+        return self._t.hgettext(
+            "<b>%(title)s</b> left at %(clock)s, a door is open.", title=facts["title"], clock=clock
         )
 
     def _forced(self, alert: Alert, facts: Facts, now: int) -> Markup:
