@@ -28,6 +28,8 @@ from .rules import MAX_ALL_STEPS, MAX_STEPS, Purse, bounded
 from .web import MAX_BYTES
 
 DAY_MS: Final = 86_400_000
+_FIRST_MS: Final = -62_000_000_000_000  # the year 5: what is asked for is widened by some days
+_LAST_MS: Final = 253_300_000_000_000  # the year 9996
 AGAIN_MS: Final = 3_600_000
 """An unchanged calendar is parsed again after this time, because its series run on."""
 MAX_OCCURRENCES: Final = 20_000
@@ -62,6 +64,7 @@ def parse(data: bytes, zone: str, start: int, end: int) -> Parsed:
     Floating times and whole days are read in ``zone``. An event that cannot be used is rejected with a reason
     and harms no other. Cancelled ones are left out. Raises CalendarError if this is no calendar at all.
     """
+    start, end = max(start, _FIRST_MS), min(end, _LAST_MS)
     if len(data) > MAX_BYTES:
         raise CalendarError(f"{len(data)} bytes, {MAX_BYTES} allowed")
     with _lock, warnings.catch_warnings():
@@ -161,18 +164,28 @@ def _healthy(
 ) -> list[Component]:
     healthy = []
     for event in group:
-        starts = event.get("DTSTART")
-        if starts is None:
-            rejected.append(Rejected(uid, "DTSTART is missing or cannot be read"))
-        elif isinstance(starts, list):
-            rejected.append(Rejected(uid, "more than one DTSTART"))
-        elif event.errors:
-            rejected.append(Rejected(uid, "; ".join(f"{name}: {text}" for name, text in event.errors)[:200]))
-        elif (ends := event.get("DTEND")) is not None and _utc(ends.dt, zone) < _utc(starts.dt, zone):
-            rejected.append(Rejected(uid, _BACKWARDS))  # the library would turn it round
-        else:
+        try:
+            fault = _fault(event, zone)
+        except _EVENT_FAULTS as error:
+            fault = _reason(error)
+        if fault is None:
             healthy.append(event)
+        else:
+            rejected.append(Rejected(uid, fault))
     return healthy
+
+
+def _fault(event: Component, zone: ZoneInfo) -> str | None:
+    starts, ends = event.get("DTSTART"), event.get("DTEND")
+    if starts is None:
+        return "DTSTART is missing or cannot be read"
+    if isinstance(starts, list):
+        return "more than one DTSTART"
+    if event.errors:
+        return "; ".join(f"{name}: {text}" for name, text in event.errors)[:200]
+    if ends is not None and _utc(ends.dt, zone) < _utc(starts.dt, zone):
+        return _BACKWARDS  # the library would turn it round
+    return None
 
 
 def _steps(event: Any, zone: ZoneInfo, end: int) -> int:
