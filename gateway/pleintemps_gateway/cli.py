@@ -21,6 +21,7 @@ from pleintemps_gateway.config import GatewayConfig, SiteConfig, load
 from pleintemps_gateway.errors import GatewayError, OutsideError, SettingsError
 from pleintemps_gateway.evaluate import cli as evaluate
 from pleintemps_gateway.keychange import cli as keychange
+from pleintemps_gateway.learnt import cli as learnt
 from pleintemps_gateway.privacy import cli as privacy
 from pleintemps_gateway.usage import cli as usage
 
@@ -87,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     privacy.register(commands)
     backup.register(commands)
     usage.register(commands)
+    learnt.register(commands)
     return parser
 
 

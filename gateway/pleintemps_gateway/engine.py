@@ -39,7 +39,7 @@ from .engine_records import Ignored, Output, RecentSeries, Snapshot, figures_of
 from .noise.hours import Moment, NoiseHours
 from .noise.records import NoiseDay, WarningEnded, WarningWanted
 from .noise.watch import NoiseWatch, Said
-from .occupancy.records import OccupancyChanged, SpaceNow
+from .occupancy.records import Learnt, OccupancyChanged, SpaceNow
 from .occupancy.room import Estimate
 from .occupancy.space import SpaceRuntime
 from .reconcile.ledger import Ledger
@@ -58,6 +58,7 @@ __all__ = [
     "AlertUpdated",
     "Booking",
     "Ignored",
+    "Learnt",
     "NoiseDay",
     "OccupancyChanged",
     "Output",
@@ -170,7 +171,7 @@ class SiteEngine:
         for day in snapshot.noise_days:
             loud_days.setdefault(day.space, []).append(day)
         for name, space in self._spaces.items():
-            space.runtime.restore(rows.get(name), min(start, now))
+            space.runtime.restore(rows.get(name), min(start, now), snapshot.learnt.get(name))
             space.noise.restore(figures_of(rows.get(name)), loud_days.get(name, []))
         by_agent: dict[str, list[SeriesInfo]] = {}
         for recent in snapshot.series:
@@ -361,6 +362,11 @@ class SiteEngine:
         """A message about a booking or a right has arrived (``error`` None), or failed for good."""
         self._people.delivery(about, template, channel, error, self._now)
 
+    def on_reset(self, space: str) -> None:
+        """A person wants a space to learn anew."""
+        if space in self._spaces:
+            self._spaces[space].runtime.unlearn()
+
     def on_acknowledged(self, alert: str, at: int, by: str, comment: str | None = None) -> None:
         """A person acknowledged an alert; the web tier has already stored it."""
         self._alerts.acknowledge(alert, at, by, comment)
@@ -421,6 +427,8 @@ class SiteEngine:
         figures = space.noise.look(moment, self._hours, self._ledger.current(name, now), vacant, said)
         look = space.runtime.look(now, figures)
         outputs += said
+        if (taught := space.runtime.learnt(now)) is not None:
+            outputs.append(taught)
         if look.row is not None:
             outputs.append(look.row)
         if look.change is not None:

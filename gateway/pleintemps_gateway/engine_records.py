@@ -9,7 +9,7 @@ from pleintemps_contract.agent_messages import SeriesInfo
 
 from .alerts.records import Alert, AlertOpened, AlertResolved, AlertUpdated
 from .noise.records import NoiseDay, NoiseFigures, WarningEnded, WarningWanted
-from .occupancy.records import OccupancyChanged, SpaceNow
+from .occupancy.records import Learnt, OccupancyChanged, SpaceNow
 from .reconcile.panels import PanelWanted
 from .reconcile.records import UsageChanged
 
@@ -35,6 +35,7 @@ Output = (
     | WarningWanted
     | WarningEnded
     | NoiseDay
+    | Learnt
     | Ignored
 )
 
@@ -54,7 +55,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     ``spaces`` all rows; ``usage`` rows without ``closed_at`` and those closed within the last days;
     ``alerts`` all that are not resolved; ``occupancy`` the changes since the start (less lead) of the oldest
     open booking, with the one before; ``heard`` each agent's ``last_seen``; ``noise_days`` those of the
-    last year."""
+    last year; ``learnt`` what each space has taught, as JSON."""
 
     spaces: Sequence[SpaceNow] = ()
     usage: Sequence[UsageChanged] = ()
@@ -63,6 +64,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     series: Sequence[RecentSeries] = ()
     heard: Mapping[str, int] = {}
     noise_days: Sequence[NoiseDay] = ()
+    learnt: Mapping[str, str] = {}
 
 
 def figures_of(row: SpaceNow | None) -> NoiseFigures:

@@ -8,12 +8,13 @@ from sqlalchemy import Connection, select
 from pleintemps_gateway.alerts.records import AlertKind
 from pleintemps_gateway.engine import SiteEngine
 from pleintemps_gateway.store.changes import changes_since, last_change
+from pleintemps_gateway.store.learnt import youngest
 from pleintemps_gateway.store.schema import alerts, bookings, deliveries
 
 from .snapshot import alert_of, booking_of
 from .speaker import Speaker
 
-FOLLOWED: Final = ("alerts", "bookings", "commands", "deliveries", "grants", "hooked", "rights")
+FOLLOWED: Final = ("alerts", "bookings", "commands", "deliveries", "grants", "hooked", "learnt", "rights")
 """Tables that other processes write for us."""
 
 
@@ -48,6 +49,11 @@ def follow(
             error = (row.error or "") if row.state == "failed" else None
             about = row.booking or row.right or row.delivery
             engine.on_delivery(about, row.template, row.channel, error)
+    if found := keys.get("learnt"):
+        known = youngest(conn, site)
+        for space in sorted(found):
+            if space in known and known[space]["body"] is None:
+                engine.on_reset(space)
     if "commands" in keys:
         speaker.commands_changed()
     for key in keys.get("grants", ()):

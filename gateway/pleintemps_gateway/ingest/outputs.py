@@ -11,6 +11,7 @@ from pleintemps_gateway.engine import (
     AlertResolved,
     AlertUpdated,
     Ignored,
+    Learnt,
     NoiseDay,
     OccupancyChanged,
     Output,
@@ -20,6 +21,7 @@ from pleintemps_gateway.engine import (
     WarningEnded,
     WarningWanted,
 )
+from pleintemps_gateway.store.learnt import keep
 from pleintemps_gateway.store.schema import alerts, occupancy, spaces, usage
 from pleintemps_gateway.store.schema_rooms import noise_days
 from pleintemps_gateway.store.upsert import upsert
@@ -61,6 +63,8 @@ def persist(conn: Connection, site: str, outputs: Iterable[Output]) -> Persisted
                 changed["commands", output.command] = None
             case NoiseDay():
                 upsert(conn, noise_days, [{"site": site, **msgspec.to_builtins(output)}])
+            case Learnt():
+                keep(conn, site, output.space, output.at, output.body)
             case WarningWanted() | WarningEnded():
                 warnings.append(output)
             case _:

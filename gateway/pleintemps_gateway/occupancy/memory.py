@@ -17,6 +17,11 @@ class Memory:
         self.sound = SoundMemory()
         self.door = DoorMemory()
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was learnt yet."""
+        return not (any(self.sound.totals) or self.door.empty or self.door.used)
+
     def kept(self) -> dict[str, Any]:
         """Plain data for JSON."""
         return {"form": FORM, "sound": self.sound.kept(), "door": self.door.kept()}

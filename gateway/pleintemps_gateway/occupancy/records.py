@@ -29,6 +29,14 @@ class SpaceNow(Struct, frozen=True, kw_only=True):
     warned_at: int | None = None
 
 
+class Learnt(Struct, frozen=True, kw_only=True):
+    """What a space has taught by ``at``, as JSON; None: it is to begin anew."""
+
+    space: str
+    at: int
+    body: str | None
+
+
 class OccupancyChanged(Struct, frozen=True, kw_only=True):
     """The state of a space changed at ``since``; ``since`` rises strictly within a space."""
 

@@ -1,21 +1,26 @@
 """One space with all that is measured in it: occupancy, noise, and when a new row is worth storing."""
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from pleintemps_contract.gateway_messages import Occupancy
 from pleintemps_contract.units import Quantity
 from pleintemps_gateway.noise import watch
 from pleintemps_gateway.noise.records import NoiseFigures
 
-from .records import OccupancyChanged, SpaceNow
-from .room import EVIDENCE, Estimate, RoomFilter
+from .memory import Memory
+from .records import Learnt, OccupancyChanged, SpaceNow
+from .room import EVIDENCE, SOUND, Estimate, RoomFilter
 
 REFRESH_MS: Final = 10_000
 """Ages, probabilities and levels alone make a new row at most this often."""
 REST_MS: Final = 5_000
 """A space in which nothing happens is looked at this often, one that is changing its mind every second."""
+LEARNT_EVERY_MS: Final = 3_600_000
 LEVEL_STEP_DB: Final = 0.5
 _SETTLED: Final = (0.05, 0.95)
+_LOUDEST_DB: Final = 200.0
 _WATCHED: Final = EVIDENCE | {Quantity.CONTACT}
 
 
@@ -35,6 +40,8 @@ class SpaceRuntime:
 
     def __init__(self, space: str, noise: watch.NoiseWatch, now: int, phase_ms: int) -> None:
         self.space = space
+        self._learnt: str | None = None
+        self._learnt_due = now + LEARNT_EVERY_MS
         self.due = now
         self._phase_ms = phase_ms
         self.room = RoomFilter(now)
@@ -45,29 +52,54 @@ class SpaceRuntime:
         self._row: SpaceNow | None = None
         self._known: tuple[Occupancy, int] | None = None
 
-    def restore(self, row: SpaceNow | None, start: int) -> None:
-        """Go on from a stored row; samples from ``start`` on will be fed again."""
-        self.room = RoomFilter(start)
+    def restore(self, row: SpaceNow | None, start: int, learnt: str | None = None) -> None:
+        """Go on from a stored row and what was learnt; samples from ``start`` on will be fed again."""
+        memory = Memory()
+        if learnt is not None:
+            memory.take(msgspec.json.decode(learnt, type=dict[str, Any]))
+        self._learnt = learnt
+        self.room = RoomFilter(start, memory)
         if row is not None:
             self.room.restore(row.state, row.since)
             self._row = row
             self._known = (row.state, row.since)
 
+    def unlearn(self) -> None:
+        """A person wants the room to begin anew."""
+        self.room.memory.forget()
+        self._learnt = None
+
+    def learnt(self, now: int) -> Learnt | None:
+        """What the room has taught, if there is news and the last was said an hour ago."""
+        if now < self._learnt_due:
+            return None
+        self._learnt_due = now + LEARNT_EVERY_MS
+        memory = self.room.memory
+        if memory.empty:
+            return None
+        body = msgspec.json.encode(memory.kept()).decode()
+        if body == self._learnt:
+            return None
+        self._learnt = body
+        return Learnt(space=self.space, at=now, body=body)
+
     def series(self, key: str, name: str, quantity: Quantity, max_silence_s: int, device: str) -> None:
         """Announce a series of this space, and the ``device`` that it comes from."""
         self._quantities[key] = quantity
-        if quantity in EVIDENCE:
+        if quantity in EVIDENCE or quantity in SOUND:
             self.room.series(key, name, quantity, max_silence_s)
-        elif quantity in watch.QUANTITIES:
+        elif quantity is Quantity.CONTACT:
+            self.room.watched()
+        if quantity in watch.QUANTITIES:
             self.noise.series(key, device, quantity, max_silence_s)
         self.due = 0
 
     def forget(self, key: str) -> None:
         quantity = self._quantities.pop(key, None)
         self._values.pop(key, None)
-        if quantity in EVIDENCE:
+        if quantity in EVIDENCE or quantity in SOUND:
             self.room.forget(key)
-        elif quantity in watch.QUANTITIES:
+        if quantity in watch.QUANTITIES:
             self.noise.forget(key)
         self.due = 0
 
@@ -75,6 +107,8 @@ class SpaceRuntime:
         """Take one value; the reason if it cannot be used."""
         quantity = self._quantities[key]
         if quantity in watch.QUANTITIES:
+            if quantity in SOUND and 0 <= value <= _LOUDEST_DB:
+                self.room.level(key, at, value)
             return self.noise.sample(key, at, value)
         if quantity not in _WATCHED:
             return None  # stored and shown by others

@@ -1,0 +1,1 @@
+"""What rooms have taught, for people."""
