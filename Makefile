@@ -35,6 +35,7 @@ bench: install ## Measure; one JSON line each
 	@$(BIN)/python -m tests.bench.codes --json
 	@$(BIN)/python -m tests.bench.footprint --json
 	@$(BIN)/python -m tests.bench.ingest --json
+	@$(BIN)/python -m tests.bench.metering --json
 
 lint: install ## Style, types and the arrows between packages
 	@$(BIN)/ruff check $(CODE)

@@ -34,8 +34,8 @@ async def calibrate(
     offset = round(level_db - measured, 2)
     if abs(offset) > MOST_DB:
         raise CalibrationError(
-            f"hears {measured:.1f} dB instead of {level_db:g}: more than {MOST_DB:g} dB off; is the calibrator"
-            " on, and `full_scale_db` right?"
+            f"hears {measured:.1f} dB instead of {level_db:g}: more than {MOST_DB:g} dB off;"
+            " is the calibrator on, and `full_scale_db` right?"
         )
     return Calibration(offset_db=offset, level_db=level_db, at=context.world.now())
 

@@ -74,6 +74,7 @@ class Meter:
         self.rate = rate
         self.octaves = octaves_of(rate, OCTAVES)
         self._bank = FilterBank(rate, self.octaves)
+        self.block = self._bank.hop
         self._raw = np.zeros(0, np.float32)
         self._fed = 0
         self._frame = self._new(0)
