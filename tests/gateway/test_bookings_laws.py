@@ -5,12 +5,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from dateutil.rrule import rrulestr
+from dateutil.rrule import rrulestr  # type: ignore[import-untyped]
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pleintemps_gateway.bookings.sources.base import Parsed
-from pleintemps_gateway.bookings.sources.ical import parse
+from pleintemps_gateway.bookings.sources.ical import MAX_ADDED, parse
 from pleintemps_gateway.errors import CalendarError
 
 from .test_bookings_calendars import calendar, event, ms
@@ -202,3 +202,46 @@ def test_whatever_an_event_says_it_harms_itself_only(events: list[list[tuple[str
 def test_however_long_a_span_is_asked_for(start: int, end: int) -> None:
     good = event("good", "DTSTART:20260302T180000Z", "DTEND:20260302T190000Z")
     assert [item.uid for item in parse(calendar(good), "Asia/Tokyo", start, end).bookings] == ["good"]
+
+
+def test_this_and_all_that_follow_keep_a_name_each() -> None:
+    weekly = ("DTSTART;TZID=Europe/Paris:20260308T180000", "DURATION:PT1H", "RRULE:FREQ=WEEKLY;COUNT=5")
+    moved = event(
+        "s",
+        "RECURRENCE-ID;RANGE=THISANDFUTURE;TZID=Europe/Paris:20260322T180000",
+        "DTSTART;TZID=Europe/Paris:20260322T200000",
+        "DURATION:PT2H",
+    )
+    before = parse(calendar(event("s", *weekly)), "UTC", FROM, TO).bookings
+    after = parse(calendar(event("s", *weekly), moved), "UTC", FROM, TO).bookings
+    assert [item.uid for item in after] == [item.uid for item in before]
+    assert [(new.start - old.start) // 3_600_000 for old, new in zip(before, after, strict=True)] == [
+        *(0, 0),
+        *(2, 2, 2),
+    ]
+
+
+@pytest.mark.parametrize("end", [b"\r\n", b"\n"])
+def test_a_fold_within_a_letter_and_a_byte_order_mark(end: bytes) -> None:
+    text = "SUMMARY:Répétition à l’école".encode()
+    folded = (b"%b " % end).join(text[at : at + 7] for at in range(0, len(text), 7))
+    lines = [b"BEGIN:VCALENDAR", b"BEGIN:VEVENT", b"UID:a", b"DTSTART:20260302T180000Z", b"DURATION:PT1H"]
+    data = end.join([*lines, folded, b"END:VEVENT", b"END:VCALENDAR", b""])
+    parsed = parse(b"\xef\xbb\xbf" + data, "UTC", FROM, TO)
+    assert [item.title for item in parsed.bookings] == ["Répétition à l’école"]
+
+
+def test_letters_of_old_windows_are_read() -> None:
+    data = calendar(event("a", "DTSTART:20260302T180000Z", "DURATION:PT1H", "SUMMARY:Fête")).decode()
+    assert [item.title for item in parse(data.encode("cp1252"), "UTC", FROM, TO).bookings] == ["Fête"]
+
+
+def test_more_dates_than_anybody_books_are_refused() -> None:
+    dates = ",".join(
+        local(wall(3, 1) + timedelta(minutes=10 * number)) + "Z" for number in range(MAX_ADDED + 1)
+    )
+    bad = event("bad", "DTSTART:20260302T180000Z", "DURATION:PT5M", f"RDATE:{dates}")
+    good = event("good", "DTSTART:20260302T180000Z", "DTEND:20260302T190000Z")
+    parsed = parse(calendar(bad, good), "UTC", FROM, TO)
+    assert [item.uid for item in parsed.bookings] == ["good"]
+    assert parsed.rejected == [("bad", "it repeats too often")]

@@ -7,7 +7,7 @@ custom zone never reaches the next.
 import re
 import threading
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Self
@@ -33,6 +33,8 @@ _LAST_MS: Final = 253_300_000_000_000  # the year 9996
 AGAIN_MS: Final = 3_600_000
 """An unchanged calendar is parsed again after this time, because its series run on."""
 MAX_OCCURRENCES: Final = 20_000
+MAX_ADDED: Final = 2_000
+"""Dates that one event may add to its own (RDATE)."""
 MAX_TIMES: Final = 96
 """Times of a day in one rule, a quarter of an hour apart."""
 _STEP_S: Final = {
@@ -52,8 +54,10 @@ _BLOCK: Final = re.compile(
     rb"^BEGIN:(VEVENT|VTIMEZONE)[ \t]*\r?$.*?^END:\1[ \t]*\r?$", re.MULTILINE | re.DOTALL | re.IGNORECASE
 )
 _END: Final = re.compile(rb"^END:VCALENDAR", re.MULTILINE | re.IGNORECASE)
+_OFTEN: Final = "it repeats too often"
 _TOO_OFTEN: Final = "its events repeat too often, all in all"
 _BACKWARDS: Final = "it does not end after it starts"
+_FOLD: Final = re.compile(rb"\r?\n[ \t]")
 _UID: Final = re.compile(rb"^UID[^:\r\n]*:([^\r\n]*)", re.MULTILINE | re.IGNORECASE)
 _lock: Final = threading.Lock()
 
@@ -78,13 +82,19 @@ def parse(data: bytes, zone: str, start: int, end: int) -> Parsed:
 
 def _parse(data: bytes, zone: ZoneInfo, start: int, end: int) -> Parsed:
     data = data.replace(b"\0", b"")  # RFC 5545 allows none, and PostgreSQL takes no text with one
+    data = _FOLD.sub(b"", data)  # before it is decoded: a fold may lie within a letter
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        data = data.decode("cp1252", "replace").encode()  # what old programs of Windows write
     first = datetime.fromtimestamp(start / 1000, UTC)
     last = datetime.fromtimestamp(end / 1000, UTC)
     found: list[Timed] = []
     rejected: list[Rejected] = []
-    groups: list[tuple[Component, str, list[Component]]] = []
+    groups: list[tuple[list[Component], str, list[Component]]] = []
     steps = 0
     for calendar in _calendars(data, rejected):
+        zones = calendar.walk("VTIMEZONE")
         for uid, group in _groups(calendar).items():
             healthy = _healthy(uid, group, zone, rejected)
             try:
@@ -92,15 +102,15 @@ def _parse(data: bytes, zone: ZoneInfo, start: int, end: int) -> Parsed:
             except _EVENT_FAULTS as error:
                 rejected.append(Rejected(uid, _reason(error)))
                 continue
-            groups.append((calendar, uid, healthy))
+            groups.append((zones, uid, healthy))
     if steps > MAX_ALL_STEPS:
         raise CalendarError(_TOO_OFTEN)
     purse = Purse()
-    for calendar, uid, healthy in groups:
+    for zones, uid, healthy in groups:
         if not healthy:
             continue
         try:
-            found += _occurrences(calendar, uid, healthy, zone, (first, last), rejected, purse)
+            found += _occurrences(zones, uid, healthy, zone, (first, last), rejected, purse)
         except _EVENT_FAULTS as error:
             rejected.append(Rejected(uid, _reason(error)))
         if purse.left < 0:
@@ -194,7 +204,10 @@ def _steps(event: Any, zone: ZoneInfo, end: int) -> int:
     A rule is followed from its first day on, step by step, however little of it is asked for.
     """
     rules = event.get("RRULE", [])
-    steps = 0
+    added = event.get("RDATE", [])
+    steps = sum(len(dates.dts) for dates in (added if isinstance(added, list) else [added]))
+    if steps > MAX_ADDED:
+        raise ValueError(_OFTEN)
     for rule in rules if isinstance(rules, list) else [rules]:
         step_s = _STEP_S[str(rule["FREQ"][0]).upper()] * max(1, int(rule.get("INTERVAL", [1])[0]))
         times = 1
@@ -202,13 +215,13 @@ def _steps(event: Any, zone: ZoneInfo, end: int) -> int:
             times *= max(1, len(rule.get(name, [])))
         own = max(0, end - _utc(event["DTSTART"].dt, zone)) // (1000 * step_s)
         if times > MAX_TIMES or own > MAX_STEPS:
-            raise ValueError("it repeats too often")
+            raise ValueError(_OFTEN)
         steps += own * times
     return steps
 
 
 def _occurrences(
-    calendar: Component,
+    zones: list[Component],
     uid: str,
     events: list[Component],
     zone: ZoneInfo,
@@ -219,29 +232,44 @@ def _occurrences(
     alone = Calendar()
     for event in events:
         alone.add_component(event)
-    for zone_component in calendar.walk("VTIMEZONE"):
+    for zone_component in zones:
         alone.add_component(zone_component)
     # a day wider: a floating time is compared before it has its zone
     wide = timedelta(days=1)
+    shifts = dict(_shifts(events, zone))
     series = any(name in event for event in events for name in ("RRULE", "RDATE", "RECURRENCE-ID"))
     for event in recurring_ical_events.of(alone, components=[bounded(purse)]).between(
         span[0] - wide, span[1] + wide
     ):
         if str(event.get("STATUS", "")).upper() == "CANCELLED":
             continue
-        item = _timed(uid, event, zone, series=series)
+        item = _timed(uid, event, zone, shifts if series else None)
         if item.end <= item.start:
             rejected.append(Rejected(uid, _BACKWARDS))
         elif item.start < _ms(span[1]) and item.end > _ms(span[0]):
             yield item
 
 
-def _timed(uid: str, event: Any, zone: ZoneInfo, *, series: bool) -> Timed:
+def _shifts(events: Iterable[Any], zone: ZoneInfo) -> Iterator[tuple[int, int]]:
+    """By how much THISANDFUTURE moves occurrences from the one on that it names, all in ms."""
+    for event in events:
+        named = event.get("RECURRENCE-ID")
+        if named is not None and str(named.params.get("RANGE", "")).upper() == "THISANDFUTURE":
+            at = _utc(named.dt, zone)
+            yield at, _utc(event["DTSTART"].dt, zone) - at
+
+
+def _timed(uid: str, event: Any, zone: ZoneInfo, shifts: Mapping[int, int] | None) -> Timed:
+    """``shifts`` (:func:`_shifts`) is None for a lone event: it may move and keeps its name."""
     start, end = _utc(event.start, zone), _utc(event.end, zone)
-    # every occurrence bears one, the only one of a lone event too; that one may move and keeps its name
-    instance = event.get("RECURRENCE-ID") if series else None
+    name = uid[:400]
+    if shifts is not None and (instance := event.get("RECURRENCE-ID")) is not None:
+        at = _utc(instance.dt, zone)
+        # all that THISANDFUTURE moves bear the name of the first: each had one before
+        at = start - shifts[at] if at in shifts else at
+        name = f"{uid[:360]}#{at}"
     return Timed(
-        uid=uid[:400] if instance is None else f"{uid[:360]}#{_utc(instance.dt, zone)}",
+        uid=name,
         event=uid[:400],
         start=start,
         end=end,
