@@ -12,7 +12,7 @@ from pleintemps_contract.gateway_messages import Occupancy
 from pleintemps_contract.units import Quantity
 from pleintemps_gateway.alerts.book import AlertBook
 from pleintemps_gateway.noise.window import LevelWindow
-from pleintemps_gateway.occupancy.room import EVIDENCE, Estimate, RoomFilter
+from pleintemps_gateway.occupancy.room import EVIDENCE, SOUND, Estimate, RoomFilter
 
 from .ledger import Ledger
 from .records import Booking, Settled, UsageChanged, UsageState
@@ -108,14 +108,17 @@ class Replay:
         self._booking = booking
         self._others = [b for b in case.others if not b.cancelled and b.booking != booking.booking]
         self.at = case.begin
-        self._room = RoomFilter(self.at)
+        self._room = RoomFilter(self.at)  # what the room has taught since must not change what was
         self._windows: dict[str, LevelWindow] = {}
         self._devices: dict[str, list[str]] = {}
         for key, info in sorted(case.series.items()):
-            if info.quantity in EVIDENCE:
+            if info.quantity in EVIDENCE or info.quantity in SOUND:
                 self._room.series(key, info.series, info.quantity, info.max_silence_s)
+            elif info.quantity is Quantity.CONTACT:
+                self._room.watched()
+            if info.quantity in EVIDENCE:
                 self._devices.setdefault(f"{key.partition('/')[0]}/{info.device}", []).append(key)
-            elif info.quantity in _LEVELS:
+            if info.quantity in _LEVELS:
                 self._windows[key] = LevelWindow(case.noise.window_ms, info.max_silence_s * 1000)
         self._ledger = Ledger(case.margins, frozenset(), AlertBook(lambda: ""), self.at)
         self._ledger.bookings([booking, *(b for b in self._others if b.end > self.at)], self.at)
@@ -176,6 +179,8 @@ class Replay:
         if quantity in _LEVELS:
             if 0 <= value <= 200:
                 self._windows[key].add(at, value)
+                if quantity in SOUND:
+                    self._room.level(key, at, value)
             return
         state = int(value)
         if state != value or not 0 <= state <= (3 if quantity is Quantity.RADAR else 1):

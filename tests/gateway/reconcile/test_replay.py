@@ -153,7 +153,7 @@ def test_an_ill_sensor_does_not_say_that_nobody_is_there() -> None:
     assert (record.state, record.unknown_ms) == (UsageState.ENDED, 60 * MINUTE)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(
     start=st.integers(-30, 70),
     length=st.integers(1, 70),
