@@ -96,16 +96,22 @@ def test_percentiles_are_those_of_the_sorted_values(bins: list[int]) -> None:
     seed=st.integers(0, 2**32 - 1),
     length=st.integers(1, 40_000),
     cuts=st.lists(st.integers(0, 40_000), max_size=20),
+    rate=st.sampled_from([8_000, 16_000, 44_100]),
 )
-def test_the_portions_that_samples_come_in_change_nothing(seed: int, length: int, cuts: list[int]) -> None:
+def test_the_portions_that_samples_come_in_change_nothing(
+    seed: int, length: int, cuts: list[int], rate: int
+) -> None:
     samples = np.random.default_rng(seed).uniform(-1, 1, length).astype(np.float32)
-    whole, split = Meter(8_000), Meter(8_000)
+    whole, split = Meter(rate), Meter(rate)
     expected = whole.feed(samples) + whole.end()
     edges = sorted({0, length, *(cut for cut in cuts if cut < length)})
     found = [frame for a, b in pairwise(edges) for frame in split.feed(samples[a:b])]
     found += split.end()
     assert sum(frame.length for frame in found) == length
     assert [levels(frame, split, 0.0) for frame in found] == [levels(frame, whole, 0.0) for frame in expected]
+    one, other = merged(expected), merged(found)
+    assert one is not None and other is not None
+    assert levels(one, whole, 0.0) == levels(other, split, 0.0)
 
 
 @settings(deadline=None, max_examples=15)
@@ -156,3 +162,8 @@ def test_full_scale_is_an_overload_and_little_above_the_own_noise_is_under_the_f
     assert under_floor(37.9, 33)
     assert not under_floor(38.0, 33)
     assert under_floor(None, 33)
+
+
+def test_percentiles_leave_out_the_rise_of_the_filter_unless_there_is_nothing_else() -> None:
+    assert known(measured(sine(1_000, 4, RATE), RATE).L90) == pytest.approx(0, abs=0.1)
+    assert measured(sine(1_000, 0.5, RATE), RATE).L90 is not None

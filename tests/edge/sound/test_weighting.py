@@ -59,7 +59,7 @@ def test_the_standards_table_is_met(data_dir: Path) -> None:
 def test_tones_are_weighted_as_the_formula_says_at_every_rate(rate: int) -> None:
     for hertz in BANDS[::3] if rate != 48_000 else BANDS:
         if hertz <= min(10_000, 0.45 * rate):
-            found = measured(sine(hertz, 3, rate), rate, 8, 16)
+            found = measured(sine(hertz, 2.5, rate), rate, 8, 16)
             assert (found.LAeq, found.LCeq) == pytest.approx(_formula(hertz), abs=0.05)
 
 
@@ -79,7 +79,7 @@ def test_the_meters_octaves_lie_within_the_mask(nominal: int) -> None:
         for side in (-1, 1):
             hertz = octave_centre(nominal) * 10 ** (0.3 * side * octaves)
             if 20 < hertz < 20_000:
-                found = measured(sine(hertz, 4, 48_000), 48_000, 8, 24)
+                found = measured(sine(hertz, 3, 48_000), 48_000, 8, 20)
                 level = found.octaves[nominal]
                 assert least - 0.02 <= -(-200 if level is None else level) <= most
 

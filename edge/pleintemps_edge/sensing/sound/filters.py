@@ -57,7 +57,7 @@ class FilterBank:
         self._size = 2 * hop
         self._first = hop - _GRID  # the first output of a block that no sample wraps around into
         self._ahead = round(_AHEAD_S * rate / _GRID) * _GRID
-        hertz = np.linspace(0.0, rate / 2, 4 * self._size + 1)
+        hertz = np.linspace(0.0, rate / 2, self._size + 1)
         self._a = self._spectrum(_without_step(a_response(hertz)), rate)
         self._c = self._spectrum(_without_step(c_response(hertz)), rate) * np.float32(PEAK_RATE)
         self._c[-1] /= PEAK_RATE  # the highest frequency of the block is split between two of the longer one

@@ -27,7 +27,8 @@ _STEP_MS: Final = 1
 _BIN_DB: Final = 0.1
 _LOWEST_DB: Final = -200.0
 _BINS: Final = 2_200
-_SETTLE_S: Final = 5 * FAST_S
+_SETTLING: Final = 5
+"""Frames, of the time constant of fast, in which its filter comes within 0.03 dB of what it hears."""
 _NEAR_PEAK: Final = 0.9
 
 Energies = NDArray[np.float64]
@@ -36,7 +37,8 @@ Energies = NDArray[np.float64]
 @dataclass(slots=True)
 class Frame:
     """``length`` samples from ``start`` on; sums of squares, highest values, and fast levels as a histogram
-    of samples by 0.1 dB re full scale. ``total`` and ``z`` are the unweighted sum and sum of squares.
+    of samples by 0.1 dB re full scale. ``total`` and ``z`` are the unweighted sum and sum of squares. The
+    histogram of a filter that has ``settled`` replaces that of one that has just begun.
     """
 
     start: int
@@ -51,12 +53,17 @@ class Frame:
     slow_max: float = 0.0
     peak: float = 0.0
     overloads: int = 0
+    settled: bool = False
 
     def add(self, other: "Frame") -> None:
         """Take what came after."""
         self.length += other.length
         self.octaves += other.octaves
-        self.fast += other.fast
+        if other.settled == self.settled:
+            self.fast += other.fast
+        elif other.settled:
+            self.fast = other.fast.copy()
+            self.settled = True
         self.a += other.a
         self.c += other.c
         self.z += other.z
@@ -77,9 +84,8 @@ class Meter:
         self.block = self._bank.hop
         self._raw = np.zeros(0, np.float32)
         self._fed = 0
-        self._frame = self._new(0)
         self._number = 1
-        self._settled = round(_SETTLE_S * rate)
+        self._frame = self._new(0)
         step = max(1, rate * _STEP_MS // 1000)
         decays = [math.exp(-1 / (rate * seconds)) for seconds in (FAST_S, SLOW_S)]
         back = np.arange(step - 1, -1, -1.0)
@@ -102,7 +108,8 @@ class Meter:
         return found
 
     def _new(self, start: int) -> Frame:
-        return Frame(start, 0, np.zeros(len(self.octaves)), np.zeros(_BINS, np.int64))
+        octaves, fast = np.zeros(len(self.octaves)), np.zeros(_BINS, np.int64)
+        return Frame(start, 0, octaves, fast, settled=self._number > _SETTLING)
 
     def _frames(self, block: Block) -> Iterator[Frame]:
         at, last = block.start, min(block.start + len(block.a), self._fed)
@@ -125,7 +132,7 @@ class Meter:
         frame.total += float(raw.sum())
         frame.z += float(raw @ raw)
         frame.overloads += int(np.count_nonzero(np.abs(raw) >= OVERLOAD))
-        self._weigh(frame, np.square(block.a[start:end], dtype=np.float64), block.start + start)
+        self._weigh(frame, np.square(block.a[start:end], dtype=np.float64))
         c = block.c[1 + PEAK_RATE * start : 1 + PEAK_RATE * end]
         at_rate = c[::PEAK_RATE].astype(np.float64)
         frame.c += float(at_rate @ at_rate)
@@ -134,7 +141,7 @@ class Meter:
             band = signal[-(-start // step) : -(-end // step)].astype(np.float64)
             frame.octaves[number] += float(band @ band) * step
 
-    def _weigh(self, frame: Frame, squares: Energies, at: int) -> None:
+    def _weigh(self, frame: Frame, squares: Energies) -> None:
         """Fast and slow weighting, ``y += (x^2 - y)(1 - exp(-1/(rate tau)))``, a millisecond at a time."""
         frame.a += float(squares.sum())
         step = len(self._weights)
@@ -153,8 +160,6 @@ class Meter:
             levels.append(found[1:])
         frame.fast_max = max(frame.fast_max, *levels[0])
         frame.slow_max = max(frame.slow_max, *levels[1])
-        if at + len(squares) <= self._settled < self._fed:
-            return  # the filter has just begun, and there is more to come
         bins = (10 * np.log10(np.maximum(levels[0], 1e-20)) - _LOWEST_DB) / _BIN_DB
         widths = [step] * whole + ([rest] if rest else [])
         counted = np.bincount(np.clip(bins, 0, _BINS - 1).astype(np.int64), widths, _BINS)
