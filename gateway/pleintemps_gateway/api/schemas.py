@@ -228,7 +228,7 @@ class MessageCount(_Body):
     channel: str
     state: Literal["queued", "sent", "failed"]
     error: str
-    count: int
+    number: int
 
 
 class MessageCounts(_Body):

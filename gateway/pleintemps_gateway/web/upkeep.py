@@ -23,7 +23,7 @@ class Messages(NamedTuple):
     channel: str
     state: str
     error: str
-    count: int
+    number: int
 
 
 class Weakness(NamedTuple):
