@@ -148,6 +148,7 @@ class SiteEngine:
         self._left_open = LeftOpen(rooms, margins, self._alerts)
         self._series: dict[str, dict[str, SeriesInfo]] = {}
         self._watched: set[str] = set()  # spaces with somebody in them, or with an alert about it
+        self._stuck: dict[str, set[str]] = {}
         self._ill: dict[tuple[str, str], int] = {}
         self._ignored: dict[tuple[str, str], int] = {}
         self._refused: dict[tuple[str, str], int] = {}
@@ -419,6 +420,17 @@ class SiteEngine:
     def _believed(self, space: str) -> Estimate | None:
         return self._spaces[space].runtime.estimate if space in self._spaces else None
 
+    def _report_stuck(self, space: _Space, now: int) -> None:
+        """A sensor that the room's other sensors prove stuck is a device fault until it moves again."""
+        stuck = set(space.runtime.room.stuck)
+        for key in sorted(stuck ^ self._stuck.get(space.config.space, set())):
+            agent, _, name = key.partition("/")
+            info = self._series.get(agent, {}).get(name)
+            if info is not None and (agent, info.device) not in self._ill:
+                health = Health.ERROR if key in stuck else Health.OK
+                self._health.device(agent, info.device, health, f"{name} is stuck", now)
+        self._stuck[space.config.space] = stuck
+
     def _look(self, space: _Space, moment: Moment, outputs: list[Output]) -> None:
         name, now, known = space.config.space, moment.now, space.runtime.estimate
         sure = known is not None and known.state is not Occupancy.UNKNOWN
@@ -427,6 +439,7 @@ class SiteEngine:
         figures = space.noise.look(moment, self._hours, self._ledger.current(name, now), vacant, said)
         look = space.runtime.look(now, figures)
         outputs += said
+        self._report_stuck(space, now)
         if (taught := space.runtime.learnt(now)) is not None:
             outputs.append(taught)
         if look.row is not None:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from datetime import date
 from pathlib import Path
 
 from pleintemps_gateway.errors import SettingsError
@@ -27,7 +28,8 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     parser.add_argument(
         "--split",
         choices=("leave-one-day-out",),
-        help="each day by itself, the baseline's timeout chosen on the other days; in hindsight without",
+        help="each day by a room that lived through the other days, without their truth; the "
+        "baseline's timeout is chosen on the other days, in hindsight without",
     )
     parser.add_argument(
         "--unsupervised", action="store_true", help="one room goes through all days in order, without truth"
@@ -44,6 +46,9 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         metavar="SERIES=FAULT",
         help="a series that is high, low or missing all the time, such as pir:S6=high",
     )
+    parser.add_argument(
+        "--fault-day", type=_day, metavar="YYYY-MM-DD", help="the faults are of this day only (UTC)"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON line with all figures")
     parser.set_defaults(run=_occupancy)
     noise_cli.register(actions).set_defaults(run=_noise)
@@ -54,6 +59,13 @@ def _kinds(text: str) -> frozenset[str]:
     if not kinds <= set(KINDS):
         raise argparse.ArgumentTypeError(f"{text!r} is not some of {','.join(KINDS)}")
     return kinds
+
+
+def _day(text: str) -> int:
+    try:
+        return date.fromisoformat(text).toordinal() - date(1970, 1, 1).toordinal()
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day like 2026-11-23") from None
 
 
 def _fault(text: str) -> tuple[str, str]:
@@ -79,7 +91,7 @@ def _occupancy(options: argparse.Namespace) -> int:
         known = sorted({sample.series for sample in recording.samples})
         if series not in known:
             raise SettingsError(f"--fault: {series!r} is none of {', '.join(known)}")
-        recording = with_fault(recording, series, fault)
+        recording = with_fault(recording, series, fault, options.fault_day)
     found = report(
         recording,
         leave_one_day_out=options.split is not None,

@@ -74,14 +74,17 @@ def chosen(recording: Recording, kinds: frozenset[str]) -> Recording:
     return recording._replace(samples=[s for s in recording.samples if kind_of(s.series) in kinds])
 
 
-def with_fault(recording: Recording, series: str, fault: str) -> Recording:
-    """The recording as if ``series`` had been stuck ``high`` or ``low``, or had been ``missing``."""
+def with_fault(recording: Recording, series: str, fault: str, day: int | None = None) -> Recording:
+    """The recording as if ``series`` had been stuck ``high`` or ``low``, or had been ``missing``: on ``day``
+    (see :attr:`Truth.day`), or always."""
+
+    def ill(sample: Sample) -> bool:
+        return sample.series == series and (day is None or sample.at // DAY_MS == day)
+
     if fault == "missing":
-        return recording._replace(samples=[s for s in recording.samples if s.series != series])
+        return recording._replace(samples=[s for s in recording.samples if not ill(s)])
     own = [s.value for s in recording.samples if s.series == series]
     value = max(own, default=0.0) if fault == "high" else min(own, default=0.0)
     if kind_of(series) != "sound":
         value = float(fault == "high")
-    return recording._replace(
-        samples=[s._replace(value=value) if s.series == series else s for s in recording.samples]
-    )
+    return recording._replace(samples=[s._replace(value=value) if ill(s) else s for s in recording.samples])

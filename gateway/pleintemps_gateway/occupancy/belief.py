@@ -13,7 +13,7 @@ from . import parameters as p
 from .memory import Memory
 from .parameters import PerState
 from .segment import Segment
-from .sound import APART_MS
+from .sound import APART_MS, NEAR_MS
 
 _NEUTRAL: Final = PerState(0.0, 0.0, 0.0)
 
@@ -22,7 +22,17 @@ class Sensor:
     """One evidence series within a belief. ``value`` is None when the series is not evidence: new, stale, in
     error."""
 
-    __slots__ = ("changed_at", "faulty", "key", "last_at", "quantity", "stale_ms", "value")
+    __slots__ = (
+        "changed_at",
+        "faulty",
+        "high_at",
+        "key",
+        "last_at",
+        "quantity",
+        "stale_ms",
+        "stuck_at",
+        "value",
+    )
 
     def __init__(self, key: str, quantity: Quantity, stale_ms: int) -> None:
         self.key = key
@@ -32,11 +42,13 @@ class Sensor:
         self.last_at = -1
         self.changed_at = -1
         self.faulty = False
+        self.high_at = -NEAR_MS - 1  # said last that somebody is there
+        self.stuck_at: int | None = None
 
     def copy(self) -> "Sensor":
         twin = Sensor(self.key, self.quantity, self.stale_ms)
         twin.value, twin.last_at, twin.changed_at = self.value, self.last_at, self.changed_at
-        twin.faulty = self.faulty
+        twin.faulty, twin.high_at, twin.stuck_at = self.faulty, self.high_at, self.stuck_at
         return twin
 
 
@@ -74,6 +86,7 @@ class Belief:
 
     __slots__ = (
         "_heard",
+        "_run",
         "active",
         "at",
         "door_at",
@@ -94,6 +107,7 @@ class Belief:
         self.learns = True
         self.heard_at = -APART_MS
         self._heard: tuple[int, str] | None = None
+        self._run = (0, 0)  # a level, how often it was heard with somebody there
         self.loud: tuple[int, str] | None = None
         self.vacant, self.active, self.still = p.PRIOR
         self.sensors: dict[str, Sensor] = {}
@@ -104,7 +118,7 @@ class Belief:
         twin = Belief(self.at, self.memory)
         twin.learns = False
         twin.segment = self.segment.copy()
-        twin.heard_at, twin._heard, twin.loud = self.heard_at, self._heard, self.loud
+        twin.heard_at, twin._heard, twin.loud, twin._run = self.heard_at, self._heard, self.loud, self._run
         twin.vacant, twin.active, twin.still = self.vacant, self.active, self.still
         twin.sensors = {key: sensor.copy() for key, sensor in self.sensors.items()}
         twin.door_at = self.door_at
@@ -143,11 +157,25 @@ class Belief:
         found: bool | None = None
         for sensor in self.sensors.values():
             if sensor.quantity is Quantity.MOTION and sensor.value is not None:
-                if sensor.value and self.at - sensor.changed_at < p.STUCK_HIGH_MS:
+                if sensor.value and sensor.stuck_at is None:
                     return True
                 if not sensor.value:
                     found = False
         return found
+
+    def _find_stuck(self) -> None:
+        """Motion sensors that are high for ever, or while all others say that nobody is there."""
+        for sensor in self.sensors.values():
+            if sensor.quantity is not Quantity.MOTION or not sensor.value or sensor.stuck_at is not None:
+                continue
+            others = [
+                other for other in self.sensors.values() if other is not sensor and other.value is not None
+            ]
+            alone = bool(others) and not any(other.value for other in others)
+            since = max(sensor.changed_at, *(other.high_at for other in others)) if alone else self.at
+            long = self.at - sensor.changed_at >= p.STUCK_HIGH_MS
+            if long or self.at - since >= p.STUCK_ALONE_MS:
+                sensor.stuck_at = self.at
 
     # --- evidence -----------------------------------------------------------------------------------
 
@@ -172,6 +200,8 @@ class Belief:
         sensor.last_at = at
         if value:
             self._sign(sensor, at, not before)
+        if not value:
+            sensor.stuck_at = None
         if value != before:
             sensor.value = value
             sensor.changed_at = at
@@ -186,6 +216,9 @@ class Belief:
             self._times(_RADAR_TO[value])
 
     def _sign(self, sensor: Sensor, at: int, rose: bool) -> None:
+        if sensor.stuck_at is not None:
+            return
+        sensor.high_at = at
         if self.learns:
             self.memory.sound.hit(at)
         if sensor.quantity is Quantity.MOTION:
@@ -208,6 +241,11 @@ class Belief:
                 self.memory.sound.gap()
             return
         active, still = self.memory.sound.tells(level)
+        moved = any(self.heard_at - sensor.high_at <= NEAR_MS for sensor in self.sensors.values())
+        same, times = self._run
+        self._run = (level, (times if same == level else 0) + (moved or active > 0))
+        if self._run[1] > p.STUCK_LEVELS:
+            active = still = 0.0
         if active or still:
             self._times(PerState(1.0, exp(active), exp(still)))
         self.loud = (self.heard_at, key) if max(active, still) > p.LOUD_LLR else None
@@ -235,7 +273,7 @@ class Belief:
         """A device fell ill or recovered; its last value is worth nothing in either case."""
         sensor = self.sensors[key]
         sensor.faulty = faulty
-        sensor.value = None
+        sensor.value = sensor.stuck_at = None
 
     # --- time -----------------------------------------------------------------------------------------
 
@@ -258,6 +296,7 @@ class Belief:
                         sensor.value = None
                     elif stale_at < end:
                         end = stale_at
+            self._find_stuck()
             self._step(end)
 
     def _rates(self) -> tuple[float, float, float]:
@@ -279,6 +318,8 @@ class Belief:
 
     def _step(self, end: int) -> None:
         seconds = (end - self.at) / 1000
+        if self.learns and any(sensor.value is not None for sensor in self.sensors.values()):
+            self.memory.lived_ms += end - self.at
         lose_vacant, lose_active, lose_still = self._rates()
         least = min(lose_vacant, lose_active, lose_still)
         vacant = self.vacant * exp((least - lose_vacant) * seconds)

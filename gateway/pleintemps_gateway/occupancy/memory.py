@@ -16,6 +16,8 @@ class Memory:
     def __init__(self) -> None:
         self.sound = SoundMemory()
         self.door = DoorMemory()
+        self.lived_ms = 0
+        """Time with a living presence sensor."""
 
     @property
     def empty(self) -> bool:
@@ -24,16 +26,23 @@ class Memory:
 
     def kept(self) -> dict[str, Any]:
         """Plain data for JSON."""
-        return {"form": FORM, "sound": self.sound.kept(), "door": self.door.kept()}
+        return {
+            "form": FORM,
+            "lived_s": self.lived_ms // 1000,
+            "sound": self.sound.kept(),
+            "door": self.door.kept(),
+        }
 
     def take(self, kept: Mapping[str, Any]) -> None:
         """What :meth:`kept` gave; data of another form teach nothing."""
         if kept.get("form") == FORM:
+            self.lived_ms = int(kept.get("lived_s", 0)) * 1000
             self.sound.take(kept["sound"])
             self.door.take(kept["door"])
 
     def forget(self) -> None:
         """Begin anew."""
+        self.lived_ms = 0
         self.sound.take({})
         self.sound.begin()
         self.door.take({})

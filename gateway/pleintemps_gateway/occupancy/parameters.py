@@ -71,6 +71,14 @@ DOOR_APART_MS: Final = 30_000
 """Edges of a door closer than this are one passage."""
 STUCK_HIGH_MS: Final = 4 * 3_600_000
 """A PIR that has been high for four hours without a break is no evidence."""
+STUCK_ALONE_MS: Final = 8 * 60_000
+"""The same, sooner, while every other presence sensor of the room says that nobody is there."""
+STUCK_LEVELS: Final = 10
+"""A level that stays the same this often while somebody moves, or tells of somebody, is no evidence."""
+STUCK_TOLD_MS: Final = 30 * 60_000
+"""A stuck sensor is reported once it has been so for this long."""
+FIRST_DAY_MS: Final = 12 * 3_600_000
+"""So much must have been measured in a room before the others are believed against a stuck sensor."""
 STALE_FACTOR: Final = 2
 """A series is stale after this many times its ``max_silence_s``."""
 UNKNOWN_AFTER_MS: Final = 15 * 60_000

@@ -71,6 +71,8 @@ class RoomFilter:
         self._since = now
         self._positive: tuple[int, str] | None = None
         self._held_until: int | None = None  # the youngest end of a state that told of somebody
+        self.stuck: list[str] = []
+        """Motion sensors found to be stuck half an hour ago or more, at the last estimate."""
         self.sound = False
         """Whether the room has sensors and at the last estimate each spoke as often as it had promised."""
 
@@ -195,11 +197,15 @@ class RoomFilter:
     # --- decision -------------------------------------------------------------------------------------
 
     def _decide(self, belief: Belief, now: int) -> Estimate:
+        stuck = {key: s.stuck_at for key, s in belief.sensors.items() if s.stuck_at is not None}
+        self.stuck = sorted(key for key, since in stuck.items() if now - since >= p.STUCK_TOLD_MS)
         live = [sensor for sensor in belief.sensors.values() if _speaks(sensor, now)]
         self.sound = 0 < len(live) == len(belief.sensors) and all(_keeps_word(s, now) for s in live)
         probability = belief.occupied
         state = self._state
-        if live:
+        if stuck and self.memory.lived_ms < p.FIRST_DAY_MS:
+            state = Occupancy.UNKNOWN
+        elif live:
             above, below = (0.5, 0.5) if belief.held else (p.OCCUPIED_ABOVE, p.VACANT_BELOW)
             if probability > above:
                 state = Occupancy.OCCUPIED
@@ -255,8 +261,7 @@ def _speaks(sensor: Sensor, now: int) -> bool:
     """Whether the series is evidence at ``now``."""
     if sensor.value is None or sensor.faulty or now - sensor.last_at >= sensor.stale_ms:
         return False
-    stuck = sensor.quantity is Quantity.MOTION and sensor.value and now - sensor.changed_at >= p.STUCK_HIGH_MS
-    return not stuck
+    return sensor.stuck_at is None
 
 
 def _keeps_word(sensor: Sensor, now: int) -> bool:
@@ -268,5 +273,4 @@ def _lost(sensor: Sensor, now: int) -> bool:
     if sensor.faulty or sensor.last_at < 0:
         return True
     silent = now - sensor.last_at >= max(p.UNKNOWN_AFTER_MS, sensor.stale_ms)
-    stuck = sensor.quantity is Quantity.MOTION and sensor.value and now - sensor.changed_at >= p.STUCK_HIGH_MS
-    return silent or bool(stuck)
+    return silent or sensor.stuck_at is not None

@@ -220,3 +220,19 @@ def test_a_watched_door_holds_presence(
     found = evaluate(capsys, folder, "--format", "van-kasteren", "--house", house, "--unsupervised")
     assert found["accuracy"] >= least
     assert found["learnt"]["door"]["used"] > 20
+
+
+def test_a_stuck_sensor_costs_little_after_the_first_day_and_makes_the_first_unknown(uci: Path) -> None:
+    room = read_uci(uci)
+    first, second = sorted({truth.day for truth in room.truths})[:2]
+
+    def right(said: list[bool | None], day: int) -> float:
+        pairs = [(t.occupied, s) for t, s in zip(room.truths, said, strict=True) if t.day == day]
+        return sum(occupied is guess for occupied, guess in pairs) / len(pairs)
+
+    sane = right(believed(room), second)
+    for series, fault in (("pir:S6", "high"), ("sound:loudest", "high"), ("sound:loudest", "low")):
+        assert right(believed(with_fault(room, series, fault, second)), second) >= sane - 0.03
+    said = believed(with_fault(room, "pir:S6", "high", first))
+    own = [guess for truth, guess in zip(room.truths, said, strict=True) if truth.day == first]
+    assert own.count(None) > 0.8 * len(own)

@@ -5,10 +5,11 @@ from hypothesis import strategies as st
 
 from pleintemps_contract.gateway_messages import Occupancy
 from pleintemps_contract.units import Quantity
+from pleintemps_gateway.engine import AlertKind
 from pleintemps_gateway.occupancy.memory import Memory
 from pleintemps_gateway.occupancy.room import Estimate, RoomFilter
 
-from .building import HOUR, MINUTE, NOON, SECOND
+from .building import HOUR, MINUTE, NOON, PIR, SECOND, Day, series
 
 LOUD, CALM = 66.0, 36.0
 
@@ -138,3 +139,21 @@ def test_a_sleeper_behind_a_closed_door_stays_until_it_moves() -> None:
     assert found.estimate(NOON + 9 * HOUR).state is Occupancy.OCCUPIED
     found.door(NOON + 9 * HOUR + MINUTE)
     assert found.estimate(NOON + 9 * HOUR + 10 * MINUTE).state is Occupancy.VACANT
+
+
+def test_a_sensor_that_the_others_prove_stuck_is_a_device_fault_until_it_moves() -> None:
+    other = series("hall-pir-2", Quantity.MOTION)
+    day = Day([PIR, other])
+    day.tick_ms = 10 * SECOND
+    day.say("hall-pir", 0)
+    day.say("hall-pir-2", 0)
+    day.run(13 * HOUR)
+    day.say("hall-pir", 1)
+    day.run(30 * MINUTE)
+    assert [alert.kind for alert in day.standing() if alert.kind is AlertKind.DEVICE_FAULT] == []
+    assert day.engine._spaces["hall"].runtime.estimate.state is Occupancy.VACANT  # type: ignore[union-attr]
+    day.run(15 * MINUTE)
+    assert [alert.kind for alert in day.standing()] == [AlertKind.DEVICE_FAULT]
+    day.say("hall-pir", 0)
+    day.run(MINUTE)
+    assert day.standing() == []
