@@ -13,11 +13,14 @@ from sqlalchemy import Engine, select
 
 from pleintemps_contract.world import ManualWorld
 from pleintemps_gateway.api.keypad import MOST_DIGITS, is_same, typed_on
+from pleintemps_gateway.bookings.service import move
 from pleintemps_gateway.privacy.erasing import erase
 from pleintemps_gateway.privacy.finding import Wanted, find
 from pleintemps_gateway.store.engine import migrate, open_engine, write_transaction
 from pleintemps_gateway.store.schema import alerts, audit, bookings, commands, credentials
 from pleintemps_gateway.web.booking_page import UNDO_MS
+from pleintemps_gateway.web.formats import Formats
+from pleintemps_gateway.web.i18n import catalogue
 
 from .clients import browser, csrf_of, log_in
 from .visitors import HOUR, PASSWORD, Visitors, school
@@ -391,6 +394,22 @@ async def test_a_button_pressed_twice_opens_once(
     world.move(60_000)
     late = await press(client, issued.link, issued.code)
     assert late.headers["location"] != again.headers["location"], "it has expired: this is another wish"
+
+
+async def test_a_booking_that_moved_shows_its_new_times_and_its_code(
+    client: httpx.AsyncClient, people: Visitors
+) -> None:
+    booking, issued = people.book(NOW + HOUR, NOW + 2 * HOUR)
+    before = (await client.get(f"/b/{issued.link}")).text
+    with write_transaction(people.engine, ["ecole"]) as conn:
+        move(conn, people.site, people.desk, booking, start=NOW + 25 * HOUR, end=NOW + 26 * HOUR)
+    after = (await client.get(f"/b/{issued.link}")).text
+    formats = Formats(catalogue("fr"))
+    old, new = (
+        formats.period(NOW + late * HOUR, NOW + (late + 1) * HOUR, people.site.zone) for late in (1, 25)
+    )
+    assert old in before and new in after and old not in after
+    assert " ".join(issued.code) in after
 
 
 async def test_another_language_while_typing(client: httpx.AsyncClient, people: Visitors) -> None:
