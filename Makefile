@@ -1,6 +1,6 @@
 # Everything a fresh machine needs is set up by the target that needs it. Set-up talks on stderr only.
 .DEFAULT_GOAL := help
-.PHONY: help install lint test soak bench run lock clean test-system
+.PHONY: help install lint test soak bench evaluate run lock clean test-system
 
 BIN := .venv/bin
 PYTHON ?= python3
@@ -35,7 +35,11 @@ bench: install ## Measure; one JSON line each
 	@$(BIN)/python -m tests.bench.codes --json
 	@$(BIN)/python -m tests.bench.footprint --json
 	@$(BIN)/python -m tests.bench.ingest --json
+	@$(BIN)/python -m tests.bench.occupancy --json
 	@$(BIN)/python -m tests.bench.metering --json
+
+evaluate: install ## Write docs/accuracy.md anew from the recordings below PLEINTEMPS_DATA
+	@$(BIN)/python scripts/accuracy.py
 
 lint: install ## Style, types and the arrows between packages
 	@$(BIN)/ruff check $(CODE)
