@@ -1,4 +1,4 @@
-"""What happens in rooms: learnt likelihoods, marked hours, corrected usage, signals, loud days."""
+"""What happens in rooms: learnt likelihoods, corrected usage, signals, loud days."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -21,19 +21,6 @@ def upgrade() -> None:
         sa.Column("body", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("site", "space", "version"),
     )
-    op.create_table(
-        "marks",
-        sa.Column("site", sa.String(length=40), nullable=False),
-        sa.Column("mark", sa.String(length=32), nullable=False),
-        sa.Column("space", sa.String(length=40), nullable=False),
-        sa.Column("start", sa.BigInteger(), nullable=False),
-        sa.Column("end", sa.BigInteger(), nullable=False),
-        sa.Column("occupied", sa.Boolean(), nullable=False),
-        sa.Column("user", sa.String(length=80), nullable=False),
-        sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("site", "mark"),
-    )
-    op.create_index("marks_by_space", "marks", ["site", "space", "start"], unique=False)
     op.create_table(
         "noise_days",
         sa.Column("site", sa.String(length=40), nullable=False),
