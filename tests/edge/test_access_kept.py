@@ -19,7 +19,7 @@ from pleintemps_edge.journal.events import EventJournal, Stamp
 from pleintemps_edge.keeper import Keeper
 
 from .actors import AGENT, CODE, HASHES, PEPPER, SIGNER, SITE, grant, until
-from .test_keeper_door import Bolt
+from .keeper_scene import Bolt
 
 ONCE = msgspec.structs.replace(grant(), once=True, duress=True)
 

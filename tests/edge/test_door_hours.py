@@ -12,7 +12,7 @@ from pleintemps_edge.door import Closed, CodeAccepted, Commanded, Plan
 from pleintemps_edge.keeper import Keeper
 from pleintemps_edge.opening_hours import LOOK_MS, OpeningHours
 
-from .test_keeper_door import Bolt, Disk
+from .keeper_scene import Bolt, Disk
 
 START = 1_700_000_000_000
 MINUTE = 60_000

@@ -15,6 +15,7 @@ XL2 = [("000", 94.0, 94.0, 97.0), ("003", 90.3, 92.1, 104.8), ("004", 36.4, 38.1
 FULL_SCALE_DB = 128.1
 
 
+@pytest.mark.soak  # the recordings are large and come with no checkout
 @pytest.mark.parametrize(("number", "laeq", "lceq", "lcpeak"), XL2)
 def test_a_type_approved_meter_agrees(
     number: str, laeq: float, lceq: float, lcpeak: float, data_dir: Path

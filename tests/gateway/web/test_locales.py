@@ -127,10 +127,10 @@ def test_ages_and_figures_in_both_languages() -> None:
 )
 def test_a_booking_says_when_it_ends(start: str, end: str, period: str) -> None:
     zone = ZoneInfo("Europe/Paris")
-    ms = [
+    first, last = (
         round(datetime.fromisoformat(text).replace(tzinfo=zone).timestamp() * 1000) for text in (start, end)
-    ]
-    assert Formats(catalogue("fr")).period(*ms, "Europe/Paris") == period
+    )
+    assert Formats(catalogue("fr")).period(first, last, "Europe/Paris") == period
 
 
 def test_an_hour_that_comes_twice_says_which_one_it_is() -> None:
