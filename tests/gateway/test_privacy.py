@@ -58,7 +58,7 @@ ROOMS = (
     "agents audit_heads changes devices doors erasures feeds grants housekeeping journals minutes occupancy"
 )
 MORE = "panels refusals tellings reigns salts sample_batches series sessions space_secrets spaces users"
-TAUGHT = "learnt marks noise_days signals"
+TAUGHT = "learnt noise_days signals"
 OF_ROOMS = frozenset([*ROOMS.split(), *MORE.split(), *TAUGHT.split()])
 
 
