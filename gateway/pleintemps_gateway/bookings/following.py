@@ -79,6 +79,8 @@ class Following:
     def _follow(self, conn: Connection, place: Place) -> Place:
         told = self._items[place.at : place.at + LOOKED_AT]
         some = without_erased(conn, self._site.site, self._feed, told, self._desk.vault)
+        for item in some:
+            self._rename(conn, item)
         stored = self._stored(conn, [item.uid for item in some])
         known = self._contacts(conn, [row.booking for row in stored.values()])
         index = GroupIndex(conn, self._site.site)
@@ -95,6 +97,14 @@ class Following:
             if place.created + place.changed >= count + CHANGED:
                 break
         return place
+
+    def _rename(self, conn: Connection, item: Occurrence) -> None:
+        """A booking that was told under a later name of its chain keeps its code under the first."""
+        if not item.names or self._stored(conn, [item.uid]):
+            return
+        living = [row for row in self._stored(conn, sorted(item.names)).values() if row.status == "confirmed"]
+        if living:
+            set_columns(conn, self._site, living[0].booking, self._now, {"uid": item.uid})
 
     def _create(self, conn: Connection, item: Occurrence, index: GroupIndex) -> None:
         group = index.slug(item.group)

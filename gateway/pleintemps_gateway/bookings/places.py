@@ -42,6 +42,7 @@ def to_occurrences(
                 contact=item.contact,
                 group=item.group,
                 amplified=amplified,
+                names=item.names,
             )
         )
     return found, rejected

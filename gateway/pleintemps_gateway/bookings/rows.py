@@ -24,7 +24,8 @@ class Occurrence(NamedTuple):
     """One booking as a source tells it; ``uid`` is that of the occurrence. Times are Unix ms, end > start.
     ``amplified`` is sound through loudspeakers.
 
-    ``group`` is a group's name or slug. An empty contact or group takes away none that is known.
+    ``group`` is a group's name or slug. An empty contact or group takes away none that is known. ``names``
+    are those of :class:`.sources.base.Timed`.
     """
 
     uid: str
@@ -36,10 +37,12 @@ class Occurrence(NamedTuple):
     contact: Contact = NOBODY
     group: str = ""
     amplified: bool = False
+    names: frozenset[str] = frozenset()
 
     def columns(self) -> dict[str, Any]:
         """What stands in ``bookings`` as it is told."""
-        return {name: value for name, value in self._asdict().items() if name not in ("contact", "group")}
+        other = ("contact", "group", "names")
+        return {name: value for name, value in self._asdict().items() if name not in other}
 
 
 def booking_of(conn: Connection, site: str, booking: str) -> Row[Any] | None:

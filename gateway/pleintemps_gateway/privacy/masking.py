@@ -41,14 +41,18 @@ def without_erased(
     when it names them no more.
     """
     marks = _marks(conn, site)
-    masked = (_masked(item, mark_of_uid(vault, site, feed, item.uid), marks) for item in found)
-    return list(masked if marks else found)
+    if not marks:
+        return list(found)
+    return [_masked(item, vault, site, feed, marks) for item in found]
 
 
-def _masked(item: Occurrence, mark: str, marks: set[str]) -> Occurrence:
-    if mark not in marks:
-        return item
-    return item._replace(uid=erased_uid(mark), title="", contact=NOBODY, group="")
+def _masked(item: Occurrence, vault: Vault, site: str, feed: str, marks: set[str]) -> Occurrence:
+    # it may have been erased under a name that it had before
+    for name in (item.uid, *sorted(item.names)):
+        mark = mark_of_uid(vault, site, feed, name)
+        if mark in marks:
+            return item._replace(uid=erased_uid(mark), title="", contact=NOBODY, group="", names=frozenset())
+    return item
 
 
 def blank_told(conn: Connection, site: str, feed: str, vault: Vault) -> int:

@@ -28,7 +28,8 @@ class Timed(NamedTuple):
     """One occurrence in UTC, with what the source says of it. Times are Unix ms, end > start.
 
     ``location`` is the room in the source's own words, ``group`` the association's name where it is given,
-    ``amplified`` that its sound goes through loudspeakers.
+    ``amplified`` that its sound goes through loudspeakers. ``names`` are other uids that the source has given
+    the same occurrence: it may have been told under one of them.
     """
 
     uid: str  # of the occurrence: the event's, with the instance's own time where it is one of a series
@@ -41,6 +42,7 @@ class Timed(NamedTuple):
     contact: Contact = Contact()
     group: str = ""
     amplified: bool = False
+    names: frozenset[str] = frozenset()
 
 
 class Rejected(NamedTuple):

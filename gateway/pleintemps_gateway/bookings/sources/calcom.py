@@ -182,14 +182,16 @@ def chains(links: Iterable[Link], room: Literal["type", "location"]) -> Parsed:
     latest: dict[str, Link] = {}
     before: dict[str, str] = {}
     for link in links:
-        if link.uid not in latest or latest[link.uid].told <= link.told:
-            latest[link.uid] = link
+        latest[link.uid] = younger(latest.get(link.uid), link)
         if link.before and link.before != link.uid:
             before.setdefault(link.uid, link.before)
     replaced = set(before.values())
     found: list[Timed] = []
     rejected: list[Rejected] = []
     named: set[str] = set()
+    chain: dict[str, set[str]] = {}
+    for name in {*latest, *replaced}:
+        chain.setdefault(_root(name, before), set()).add(name)
     for link in sorted(latest.values(), key=lambda item: (item.told, item.uid)):
         if not link.live or link.uid in replaced:
             continue
@@ -198,7 +200,7 @@ def chains(links: Iterable[Link], room: Literal["type", "location"]) -> Parsed:
             rejected.append(Rejected(root, "it does not end after it starts"))
         elif root not in named:
             named.add(root)
-            found.append(_timed(root, link, room))
+            found.append(_timed(root, link, room, frozenset(chain[root] - {root})))
     return Parsed(sorted(found, key=lambda item: (item.start, item.uid)), rejected, told=bool(latest))
 
 
@@ -210,7 +212,7 @@ def _root(uid: str, before: Mapping[str, str]) -> str:
     return uid
 
 
-def _timed(root: str, link: Link, room: Literal["type", "location"]) -> Timed:
+def _timed(root: str, link: Link, room: Literal["type", "location"], names: frozenset[str]) -> Timed:
     return Timed(
         uid=root,
         event=root,
@@ -220,6 +222,7 @@ def _timed(root: str, link: Link, room: Literal["type", "location"]) -> Timed:
         location=link.kind if room == "type" else link.location,
         people=link.people,
         contact=Contact(link.name, link.mail, link.phone, link.language),
+        names=names,
     )
 
 
