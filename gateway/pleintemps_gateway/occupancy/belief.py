@@ -135,7 +135,8 @@ class Belief:
         by_rates = self.active + self.still
         if not self.held:
             return by_rates
-        held = self.segment.probability(self.at)
+        high = sorted(sensor.key for sensor in self._high())
+        held = self.segment.probability(self.at, high)
         return max(held, by_rates) if self.segment.lasting(self.at) else held
 
     def _settle(self, vacant: float, active: float, still: float) -> None:
@@ -162,6 +163,14 @@ class Belief:
                 if not sensor.value:
                     found = False
         return found
+
+    def _high(self) -> list[Sensor]:
+        """Motion sensors that say that somebody is there."""
+        return [
+            sensor
+            for sensor in self.sensors.values()
+            if sensor.quantity is Quantity.MOTION and sensor.value and sensor.stuck_at is None
+        ]
 
     def _find_stuck(self) -> None:
         """Motion sensors that are high for ever, or while all others say that nobody is there."""
@@ -200,6 +209,8 @@ class Belief:
         sensor.last_at = at
         if value:
             self._sign(sensor, at, not before)
+        elif before and sensor.stuck_at is None and sensor.quantity is Quantity.MOTION:
+            self.segment.sign(key, at, False)  # it was high until now
         if not value:
             sensor.stuck_at = None
         if value != before:
@@ -257,6 +268,8 @@ class Belief:
 
     def door(self, at: int) -> None:
         """A door of the room was opened or closed at ``at``: something changed, the direction is unknown."""
+        for sensor in self._high():
+            self.segment.sign(sensor.key, at, False)
         self.segment.edge(at, self.learns)
         if at - self.door_at < p.DOOR_APART_MS:
             return

@@ -4,7 +4,7 @@ Who came or went moved the door, so belief starts anew there; then each sensor s
 fires, and one quiet gap counts once. Nobody is needed who says when a sensor fired for nothing: when the next
 edge closes the segment, each sensor that fired is judged by the others."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from math import exp, log
 from typing import Any, Final
 
@@ -21,7 +21,8 @@ FIRES: Final = (1.0, 2.0)
 LEAST_FIRES: Final = 0.25
 """A sensor that is seldom used is not worth less when it fires."""
 HELD_MS: Final = 60_000
-"""A sensor that is still high this long after the edge has fired in the new segment."""
+"""A sensor that is still high this long after the edge has fired in the new segment; until then it has by the
+part of this time for which it has been high: who left is held by it no longer than its own hold time."""
 GIVEN_UP_MS: Final = 14 * 3_600_000
 """Without any sign for this long the segment no longer holds presence: an edge was missed."""
 LASTING_MS: Final = 600_000
@@ -127,14 +128,16 @@ class Segment:
             and at - self.beats[0] < LASTING_MS
         )
 
-    def probability(self, at: int) -> float:
-        """Of somebody being there; only after an edge."""
+    def probability(self, at: int, high: Collection[str] = ()) -> float:
+        """Of somebody being there; only after an edge. ``high``: the sensors that say so at ``at``."""
         began = at if self.at is None else self.at
         share = max(0.0, (at - began - PATIENCE_MS) / (QUIET_MS - PATIENCE_MS))
+        held = min(1.0, (at - began) / HELD_MS)
         total = sum(self.memory.tells(key) for key in self.fired)
-        if share > 1 and (self.edged or not self.fired):
+        total += held * sum(self.memory.tells(key) for key in high if key not in self.fired)
+        if share > 1 and (self.edged or not (self.fired or high)):
             total -= QUIET_LLR
-        elif not self.fired:
+        elif not (self.fired or high):
             total -= QUIET_LLR * share
         if at - self.last > GIVEN_UP_MS:
             total -= QUIET_LLR * 4

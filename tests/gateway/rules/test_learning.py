@@ -1,15 +1,19 @@
 """What a room teaches: sound beside motion, and sensors behind a watched door."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pleintemps_contract.agent_messages import SeriesInfo
 from pleintemps_contract.gateway_messages import Occupancy
 from pleintemps_contract.units import Quantity
-from pleintemps_gateway.engine import AlertKind
+from pleintemps_gateway.engine import AlertKind, OccupancyChanged, SpaceNow
 from pleintemps_gateway.occupancy.memory import Memory
 from pleintemps_gateway.occupancy.room import Estimate, RoomFilter
 
-from .building import HOUR, MINUTE, NOON, PIR, SECOND, Day, series
+from .building import HOUR, METER, MINUTE, NOON, PIR, RADAR, REED, SECOND, Day, series
+
+PIR_2 = series("hall-pir-2", Quantity.MOTION)
 
 LOUD, CALM = 66.0, 36.0
 
@@ -139,6 +143,53 @@ def test_a_sleeper_behind_a_closed_door_stays_until_it_moves() -> None:
     assert found.estimate(NOON + 9 * HOUR).state is Occupancy.OCCUPIED
     found.door(NOON + 9 * HOUR + MINUTE)
     assert found.estimate(NOON + 9 * HOUR + 10 * MINUTE).state is Occupancy.VACANT
+
+
+@pytest.mark.parametrize("rose_ms", [-20_000, -24, 0, 26])
+@pytest.mark.parametrize("infos", [(PIR,), (PIR, PIR_2), (RADAR,), (RADAR, PIR), (PIR, METER)])
+def test_presence_that_goes_on_across_the_closing_of_a_door_counts(
+    infos: tuple[SeriesInfo, ...], rose_ms: int
+) -> None:
+    """A sensor rises just before or after the door closes and says the same from then on."""
+    day = Day([*infos, REED])
+    for info in day.infos:
+        day.say(info.series, 40.0 if info is METER else 0)
+    day.run(10 * MINUTE + 50 * SECOND)
+    day.say("hall-reed", 1, day.now + 2920)
+    closed = day.now + 4944
+    day.say("hall-reed", 0, closed)
+    day.say(infos[0].series, 1, closed + rose_ms)
+    day.run(10 * SECOND)
+    hall = next(row for row in reversed(day.of(SpaceNow)) if row.space == "hall")
+    assert (hall.state, hall.evidence.split()[0]) == (Occupancy.OCCUPIED, infos[0].series)
+    day.outputs.clear()
+    day.run((7 if PIR_2 in infos else 30) * MINUTE)  # later on it is stuck, to the other one
+    assert [change.state for change in day.of(OccupancyChanged) if change.space == "hall"] == []
+
+
+def test_a_sensor_that_says_a_change_only_counts_in_the_segment_in_which_it_stays_high() -> None:
+    found = room(door=True)
+    found.series("pir", "pir", Quantity.MOTION, 24 * 3600)
+    found.sample("pir", NOON, 0)
+    found.sample("pir", NOON + HOUR, 1)
+    found.door(NOON + HOUR + 24)
+    assert found.estimate(NOON + 62 * MINUTE).state is Occupancy.OCCUPIED
+    found.sample("pir", NOON + 63 * MINUTE, 0)
+    assert found.estimate(NOON + 80 * MINUTE).state is Occupancy.OCCUPIED
+
+
+@given(st.integers(1, 30))
+def test_what_still_holds_from_who_left_holds_nobody(hold_s: int) -> None:
+    found = room(door=True)
+    for at in range(0, 20 * MINUTE, MINUTE):
+        found.sample("pir", NOON + at, 1)
+        found.sample("pir", NOON + at + 20 * SECOND, 0)
+    left = NOON + 20 * MINUTE
+    found.sample("pir", left - SECOND, 1)
+    found.door(left)
+    for second in range(hold_s, 300, 30):
+        found.sample("pir", left + second * SECOND, 0)
+    assert found.estimate(left + 2 * MINUTE).state is Occupancy.VACANT
 
 
 def test_a_sensor_that_the_others_prove_stuck_is_a_device_fault_until_it_moves() -> None:
