@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Row, select
+from sqlalchemy.exc import DataError, IntegrityError
 
 from pleintemps_gateway.access.service import CodeDesk
 from pleintemps_gateway.config import SiteConfig
@@ -18,13 +19,15 @@ from .group_book import GroupIndex
 from .judging import settle
 from .rows import NOBODY, Occurrence, insert_booking, set_columns, write_contact
 from .service import AS_BOOKED, change, withdraw
-from .sources.base import Contact
+from .sources.base import Contact, Rejected
 from .sources.registry import HORIZON_MS
 
 LOOKED_AT: Final = 200
 """Bookings that one step compares."""
 CHANGED: Final = 5
 """Bookings that one step makes, changes or cancels: each takes some milliseconds."""
+NOT_STORED: Final = "the store does not take it"
+_ROW_FAULTS: Final = (DataError, IntegrityError, UnicodeError)
 TOLD_MS: Final = 60_000
 """A source that was told of a release may round its end up by so much."""
 
@@ -45,7 +48,7 @@ class Following:
 
     What is over stays, and so does what the feed still names but nobody can read (``unreadable``, UIDs of
     events or occurrences). An empty reading is the caller's affair. A booking that was released stays
-    shortened while the feed says its old times.
+    shortened while the feed says its old times. A booking that the store does not take harms itself only.
     """
 
     def __init__(
@@ -68,7 +71,13 @@ class Following:
                 items.setdefault(item.uid, item)
         self._items = list(items.values())
         self._named: set[str] = set()
+        self._refused: set[str] = set()
         self._here = (bookings.c.site == site.site) & (bookings.c.source == feed)
+
+    @property
+    def refused(self) -> list[Rejected]:
+        """What the store did not take."""
+        return [Rejected(uid, NOT_STORED) for uid in sorted(self._refused)]
 
     def step(self, conn: Connection, place: Place) -> Place:
         """Go on from ``place``; the same step may be taken twice. Call inside ``write_transaction``."""
@@ -80,7 +89,8 @@ class Following:
         told = self._items[place.at : place.at + LOOKED_AT]
         some = without_erased(conn, self._site.site, self._feed, told, self._desk.vault)
         for item in some:
-            self._rename(conn, item)
+            if item.names:
+                self._rename(conn, item)
         stored = self._stored(conn, [item.uid for item in some])
         known = self._contacts(conn, [row.booking for row in stored.values()])
         index = GroupIndex(conn, self._site.site)
@@ -89,18 +99,23 @@ class Following:
             self._named.add(item.uid)
             place = place._replace(at=place.at + 1)
             row = stored.get(item.uid)
-            if row is None:
-                self._create(conn, item, index)
-                place = place._replace(created=place.created + 1)
-            elif self._change(conn, row, item, index, known.get(row.booking)):
-                place = place._replace(changed=place.changed + 1)
+            try:
+                with conn.begin_nested():
+                    if row is None:
+                        self._create(conn, item, index)
+                        place = place._replace(created=place.created + 1)
+                    elif self._change(conn, row, item, index, known.get(row.booking)):
+                        place = place._replace(changed=place.changed + 1)
+                self._refused.discard(item.uid)
+            except _ROW_FAULTS:
+                self._refused.add(item.uid)
             if place.created + place.changed >= count + CHANGED:
                 break
         return place
 
     def _rename(self, conn: Connection, item: Occurrence) -> None:
         """A booking that was told under a later name of its chain keeps its code under the first."""
-        if not item.names or self._stored(conn, [item.uid]):
+        if self._stored(conn, [item.uid]):
             return
         living = [row for row in self._stored(conn, sorted(item.names)).values() if row.status == "confirmed"]
         if living:

@@ -73,7 +73,8 @@ class FeedFollower:
             self._empty = 0 if found or parsed.told else self._empty + 1
         self._log_change(error)
         try:
-            named = await self._follow(found, rejected, now, told=parsed is not None and parsed.told)
+            named, refused = await self._follow(found, rejected, now, told=parsed is not None and parsed.told)
+            rejected += refused
             await self._do(lambda conn: self._store(conn, named, rejected, error, now))
         except SQLAlchemyError:
             # one calendar with what no column takes must not end the process, now and after each start
@@ -85,16 +86,19 @@ class FeedFollower:
 
     async def _follow(
         self, found: list[Occurrence] | None, rejected: list[Rejected], now: int, *, told: bool
-    ) -> int | None:
-        """How many bookings the feed names; None if it said nothing, or nothing that is believed."""
+    ) -> tuple[int | None, list[Rejected]]:
+        """How many bookings the feed names that are stored, None if it said nothing, or nothing that is
+        believed; and what the store refused.
+        """
         if found is None or not (found or told or await self._do(lambda conn: self._may_be_empty(conn, now))):
-            return None
+            return None, []
         unreadable = frozenset(item.uid for item in rejected)
         site, feed = self._memory.config, self._config.feed
         following, place = Following(site, self._desk, feed, found, now, unreadable), Place()
         while not place.done:
             place = await self._do(partial(following.step, place=place))
-        return len(found)
+        refused = following.refused
+        return len(found) - len(refused), refused
 
     async def _do(self, job: Callable[[Connection], T]) -> T:
         return await asyncio.wrap_future(self._writer.submit(job))
