@@ -102,7 +102,7 @@ def create_booking(
         wish = service.Occurrence(
             *(key or "", body.space, body.title, body.start, body.end, body.people), amplified=body.amplified
         )
-        if key is not None and (known := service.repeated(conn, site, wish)) is not None:
+        if key is not None and (known := service.repeated(conn, site, desk, wish)) is not None:
             return Done(known, True)
         made = service.create(
             conn,

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, select
 from pleintemps_gateway.access.service import CodeDesk, Issued, free
 from pleintemps_gateway.config import SiteConfig
 from pleintemps_gateway.errors import BookingError, StoreError
+from pleintemps_gateway.privacy.masking import erased_uid, mark_of_uid
 from pleintemps_gateway.store.schema import bookings
 
 from .group_book import GroupIndex
@@ -77,14 +78,18 @@ def create(
     return Created(booking, issued)
 
 
-def repeated(conn: Connection, site: SiteConfig, wish: Occurrence) -> str | None:
+def repeated(conn: Connection, site: SiteConfig, desk: CodeDesk, wish: Occurrence) -> str | None:
     """The booking that was made as ``wish.uid`` before, whatever became of it; None if there is none.
 
-    Raises BookingError if that was another wish.
+    Raises BookingError if that was another wish, or was erased since: nobody knows any more what it was.
     """
     here = (bookings.c.site == site.site) & (bookings.c.source == REST) & (bookings.c.uid == wish.uid)
     row = conn.execute(select(bookings).where(here)).first()
     if row is None:
+        gone = erased_uid(mark_of_uid(desk.vault, site.site, REST, wish.uid))
+        erased = (bookings.c.site == site.site) & (bookings.c.source == REST) & (bookings.c.uid == gone)
+        if conn.execute(select(bookings.c.booking).where(erased)).first() is not None:
+            raise BookingError("key-used", "this key was used for a booking that was erased")
         return None
     if any(row._mapping[name] != value for name, value in wish.columns().items()):
         raise BookingError("key-used", "this key was used for another booking")
