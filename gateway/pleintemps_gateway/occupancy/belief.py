@@ -12,7 +12,7 @@ from pleintemps_contract.units import Quantity
 from . import parameters as p
 from .memory import Memory
 from .parameters import PerState
-from .segment import Segment
+from .segment import FEW, Segment, Sensing
 from .sound import APART_MS, NEAR_MS
 
 _NEUTRAL: Final = PerState(0.0, 0.0, 0.0)
@@ -127,7 +127,7 @@ class Belief:
     @property
     def held(self) -> bool:
         """Whether a watched door holds presence until its next edge: where no radar sees who sits still."""
-        return self.segment.at is not None and not self._radar()
+        return self.segment.at is not None and not self.segment.missed and not self._radar()
 
     @property
     def occupied(self) -> float:
@@ -136,7 +136,7 @@ class Belief:
         if not self.held:
             return by_rates
         high = sorted(sensor.key for sensor in self._high())
-        held = self.segment.probability(self.at, high)
+        held = self.segment.probability(self.at, high, self._sensing())
         return max(held, by_rates) if self.segment.lasting(self.at) else held
 
     def _settle(self, vacant: float, active: float, still: float) -> None:
@@ -210,7 +210,7 @@ class Belief:
         if value:
             self._sign(sensor, at, not before)
         elif before and sensor.stuck_at is None and sensor.quantity is Quantity.MOTION:
-            self.segment.sign(key, at, False)  # it was high until now
+            self._fired(sensor, at, False)  # it was high until now
         if not value:
             sensor.stuck_at = None
         if value != before:
@@ -233,7 +233,16 @@ class Belief:
         if self.learns:
             self.memory.sound.hit(at)
         if sensor.quantity is Quantity.MOTION:
-            self.segment.sign(sensor.key, at, rose)
+            self._fired(sensor, at, rose)
+
+    def _fired(self, sensor: Sensor, at: int, rose: bool) -> None:
+        self.segment.sign(sensor.key, at, rose, self._sensing(), self.learns)
+
+    def _sensing(self) -> Sensing:
+        every = [sensor for sensor in self.sensors.values() if sensor.quantity is Quantity.MOTION]
+        few = len(every) <= FEW
+        told = all(sensor.stale_ms <= p.RHYTHM_MS for sensor in every if sensor.value is not None)
+        return Sensing(few, few or told)
 
     def sound(self, key: str, at: int, level: int) -> None:
         """A meter heard ``level`` (steps of sound.STEP_DB) at ``at``; of one moment the loudest counts."""
@@ -269,7 +278,7 @@ class Belief:
     def door(self, at: int) -> None:
         """A door of the room was opened or closed at ``at``: something changed, the direction is unknown."""
         for sensor in self._high():
-            self.segment.sign(sensor.key, at, False)
+            self._fired(sensor, at, False)
         self.segment.edge(at, self.learns)
         if at - self.door_at < p.DOOR_APART_MS:
             return

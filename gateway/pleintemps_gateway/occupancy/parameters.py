@@ -79,6 +79,8 @@ STUCK_TOLD_MS: Final = 30 * 60_000
 """A stuck sensor is reported once it has been so for this long."""
 FIRST_DAY_MS: Final = 12 * 3_600_000
 """So much must have been measured in a room before the others are believed against a stuck sensor."""
+RHYTHM_MS: Final = 2 * 3_600_000
+"""A series that is stale this soon tells at a rhythm, not on change only."""
 STALE_FACTOR: Final = 2
 """A series is stale after this many times its ``max_silence_s``."""
 UNKNOWN_AFTER_MS: Final = 15 * 60_000

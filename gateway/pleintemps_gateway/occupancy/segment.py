@@ -2,11 +2,13 @@
 
 Who came or went moved the door, so belief starts anew there; then each sensor speaks once, however often it
 fires, and one quiet gap counts once. Nobody is needed who says when a sensor fired for nothing: when the next
-edge closes the segment, each sensor that fired is judged by the others."""
+edge closes the segment, each sensor that fired is judged by the others and by whether signs went on.
+
+What is held fades: an edge may be missed, a door propped open, another way in be there."""
 
 from collections.abc import Collection, Mapping
 from math import exp, log
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 QUIET_MS: Final = 300_000
 """The gap after an edge that is evidence, and the shortest segment that teaches."""
@@ -24,13 +26,33 @@ HELD_MS: Final = 60_000
 """A sensor that is still high this long after the edge has fired in the new segment; until then it has by the
 part of this time for which it has been high: who left is held by it no longer than its own hold time."""
 GIVEN_UP_MS: Final = 14 * 3_600_000
-"""Without any sign for this long the segment no longer holds presence: an edge was missed."""
+"""Without any sign for this long the segment no longer holds presence, in a home (see :class:`Sensing`)."""
+PATIENCES_MS: Final = (45 * 60_000, 2 * 3_600_000, 3 * 3_600_000)
+"""The same elsewhere: at least, in a new room, at most. It is twice the longest gap after which somebody was
+still there."""
+GAP_KEEPS: Final = 0.99
+"""A long gap is forgotten by this much with each sign that comes after a shorter one."""
+BUSY_MS: Final = 2_700_000
+"""``MANY`` signs within this time, the last after the first gap: the room is in use."""
+BUSY_LLR: Final = 2.4
+FEW: Final = 2
+"""Up to so many sensors nobody judges the one that fires but itself: there a busy room is in use. Among more,
+one that fires for ever in an empty house is found out by the others."""
 LASTING_MS: Final = 600_000
 """Signs within this time, and this long after the edge, are more than a false trigger if they are many."""
 MANY: Final = 3
 _BEAT_MS: Final = 60_000
 _MOST_SEGMENTS: Final = 500.0
 _ALWAYS: Final = 0.995
+_MOST: Final = log(_ALWAYS / (1 - _ALWAYS))
+
+
+class Sensing(NamedTuple):
+    """What the room's motion sensors are like: few, and whether their silence tells that nobody is there
+    sooner than a night's sleep lasts (not for many that tell changes only: those of a home)."""
+
+    few: bool
+    telling: bool
 
 
 class DoorMemory:
@@ -40,6 +62,17 @@ class DoorMemory:
         self.empty, self.used = 0.0, 0.0
         self.false: dict[str, float] = {}
         self.fires: dict[str, float] = {}
+        self.gap_ms: float | None = None
+
+    @property
+    def patience_ms(self) -> float:
+        """How long sensors may be silent while somebody is there; see ``PATIENCES_MS``."""
+        least, new, most = PATIENCES_MS
+        return new if self.gap_ms is None else min(most, max(least, 2 * self.gap_ms))
+
+    def gap(self, gap_ms: int) -> None:
+        """After a gap somebody was still there."""
+        self.gap_ms = max(float(gap_ms), GAP_KEEPS * (self.gap_ms or 0.0))
 
     def tells(self, key: str) -> float:
         """Logarithm of how much likelier a segment with somebody makes this sensor fire."""
@@ -47,9 +80,9 @@ class DoorMemory:
         fires = (self.fires.get(key, 0.0) + FIRES[0]) / (self.used + FIRES[1])
         return max(0.0, min(MOST_LLR, log(max(fires, LEAST_FIRES) / false)))
 
-    def learn(self, fired: Mapping[str, int]) -> None:
+    def learn(self, fired: Mapping[str, int], busy: bool) -> None:
         """A segment of more than ``QUIET_MS`` is over."""
-        total = sum(self.tells(key) for key in fired) - QUIET_LLR
+        total = sum(self.tells(key) for key in fired) + (BUSY_LLR if busy else -QUIET_LLR)
         others = {key: _probability(total - self.tells(key)) for key in fired}
         for key, present in others.items():
             self.false[key] = self.false.get(key, 0.0) + 1 - present
@@ -70,6 +103,7 @@ class DoorMemory:
             "used": round(self.used, 3),
             "false": {key: round(count, 3) for key, count in sorted(self.false.items())},
             "fires": {key: round(count, 3) for key, count in sorted(self.fires.items())},
+            "gap_s": None if self.gap_ms is None else round(self.gap_ms / 1000),
         }
 
     def take(self, kept: Mapping[str, Any]) -> None:
@@ -77,12 +111,14 @@ class DoorMemory:
         self.empty, self.used = float(kept.get("empty", 0.0)), float(kept.get("used", 0.0))
         self.false = {str(key): float(count) for key, count in kept.get("false", {}).items()}
         self.fires = {str(key): float(count) for key, count in kept.get("fires", {}).items()}
+        gap_s = kept.get("gap_s")
+        self.gap_ms = None if gap_s is None else float(gap_s) * 1000
 
 
 class Segment:
     """Since the edge at ``at``; None before the first edge."""
 
-    __slots__ = ("at", "beats", "edged", "fired", "last", "memory")
+    __slots__ = ("at", "beats", "busy", "edged", "fired", "last", "memory", "missed")
 
     def __init__(self, memory: DoorMemory) -> None:
         self.memory = memory
@@ -91,10 +127,13 @@ class Segment:
         self.fired: dict[str, int] = {}  # sensor, when last
         self.last = 0
         self.beats: tuple[int, ...] = ()
+        self.busy = False
+        self.missed = False
+        """Somebody came and the door did not move: it holds nothing until it does."""
 
     def copy(self) -> "Segment":
         twin = Segment(self.memory)
-        twin.edged = self.edged
+        twin.edged, twin.busy, twin.missed = self.edged, self.busy, self.missed
         twin.at, twin.fired, twin.last, twin.beats = self.at, dict(self.fired), self.last, self.beats
         return twin
 
@@ -106,18 +145,30 @@ class Segment:
     def edge(self, at: int, learns: bool) -> None:
         """The door moved."""
         if self.at is not None and self.edged and learns and at - self.at >= QUIET_MS:
-            self.memory.learn(self.fired)
+            self.memory.learn(self.fired, self.busy)
         self.at, self.last, self.edged = at, at, True
         self.fired, self.beats = {}, ()
+        self.busy = self.missed = False
 
-    def sign(self, key: str, at: int, rose: bool) -> None:
+    def patience_ms(self, sensing: Sensing) -> float:
+        """How long no sign may come before the segment holds nothing."""
+        return self.memory.patience_ms if sensing.telling else GIVEN_UP_MS
+
+    def sign(self, key: str, at: int, rose: bool, sensing: Sensing, learns: bool) -> None:
         """The sensor ``key`` is high at ``at``."""
         if self.at is None or not (rose or at - self.at >= HELD_MS):
             return
-        self.last = at
+        gap = at - self.last
+        if rose and self.fired and sensing.telling and not self.missed:
+            self.missed = gap > self.patience_ms(sensing)
+            if learns and not self.missed and gap >= _BEAT_MS:
+                self.memory.gap(gap)
+        self.last = max(self.last, at)
         self.fired[key] = at
         if not self.beats or at - self.beats[-1] >= _BEAT_MS:
             self.beats = (*self.beats, at)[-MANY:]
+            within = len(self.beats) == MANY and at - self.beats[0] <= BUSY_MS
+            self.busy |= sensing.few and within and at - self.at >= QUIET_MS
 
     def lasting(self, at: int) -> bool:
         """Whether signs go on long after the edge, as no false trigger does."""
@@ -128,19 +179,21 @@ class Segment:
             and at - self.beats[0] < LASTING_MS
         )
 
-    def probability(self, at: int, high: Collection[str] = ()) -> float:
+    def probability(self, at: int, high: Collection[str], sensing: Sensing) -> float:
         """Of somebody being there; only after an edge. ``high``: the sensors that say so at ``at``."""
         began = at if self.at is None else self.at
         share = max(0.0, (at - began - PATIENCE_MS) / (QUIET_MS - PATIENCE_MS))
         held = min(1.0, (at - began) / HELD_MS)
         total = sum(self.memory.tells(key) for key in self.fired)
         total += held * sum(self.memory.tells(key) for key in high if key not in self.fired)
-        if share > 1 and (self.edged or not (self.fired or high)):
+        if self.busy:
+            total += BUSY_LLR
+        elif share > 1 and (self.edged or not (self.fired or high)):
             total -= QUIET_LLR
         elif not (self.fired or high):
             total -= QUIET_LLR * share
-        if at - self.last > GIVEN_UP_MS:
-            total -= QUIET_LLR * 4
+        if not high:
+            total = min(total, _MOST * (1 - (at - self.last) / self.patience_ms(sensing)))
         return max(1 - _ALWAYS, min(_ALWAYS, _probability(total)))
 
 

@@ -45,6 +45,60 @@ def test_an_owners_room(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert {"accuracy", "f1", "arrival_s", "clear_s", "missed_vacancies"} <= set(found["baseline"])
 
 
+def ordinary_days(tmp_path: Path, every: tuple[int, ...], told: bool, propped: bool) -> Path:
+    """Five days to the minute: in from 9:00 to 12:00 and from 13:30 to 18:00, seen every few minutes; the
+    door stands open for a minute each time, or from the first morning on. ``told``: a line each minute, else
+    changes only."""
+    start, lines, held = 1_795_392_000_000, ["time,series,value"], (0, 0)
+    step = 0
+    for day in range(5):
+        hits = set()
+        edges = {540, 720, 810, 1080}
+        for begin, end in ((540, 720), (810, 1080)):
+            minute = begin + 1
+            while minute < end - 1:
+                hits.add(minute)
+                step += 1
+                minute += every[step % len(every)]
+        for minute in range(1440):
+            at = start + (day * 1440 + minute) * MINUTE
+            door = int(day * 1440 + minute >= 540) if propped else int(minute in edges)
+            now = (int(minute in hits), door)
+            for series, value, before in zip(("pir:room", "door:room"), now, held, strict=True):
+                if told or value != before or minute == day == 0:
+                    lines.append(f"{at},{series},{value}")
+            held = now
+            if minute in {*edges, 0, 1439}:
+                lines.append(f"{at},truth,{int(540 <= minute < 720 or 810 <= minute < 1080)}")
+    path = tmp_path / "days.csv"
+    path.write_text("\n".join(lines))
+    return path
+
+
+@pytest.mark.parametrize("every", [(3,), (2, 5, 8), (3, 12, 7), (15, 25)])
+@pytest.mark.parametrize("told", [True, False])
+def test_a_door_and_one_sensor_find_all_of_an_ordinary_day(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], every: tuple[int, ...], told: bool
+) -> None:
+    found = evaluate(capsys, ordinary_days(tmp_path, every, told, False), "--format", "csv", "--unsupervised")
+    assert (found["arrivals"], found["departures"]) == (10, 10)
+    assert (found["missed_arrivals"], found["missed_vacancies"]) == (0, 0)
+    assert found["accuracy"] >= 0.98
+    assert max(found["arrival_s"]["max"], found["clear_s"]["max"]) <= 180
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_propped_door_holds_nobody_overnight(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], told: bool
+) -> None:
+    path = ordinary_days(tmp_path, (3, 7), told, True)
+    found = evaluate(capsys, path, "--format", "csv", "--unsupervised")
+    assert (found["missed_arrivals"], found["missed_vacancies"]) == (0, 0)
+    assert found["accuracy"] >= 0.96
+    assert found["clear_s"]["median"] <= 360
+    assert found["clear_s"]["max"] <= 2 * 3600
+
+
 def test_a_bad_line_harms_itself_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bad = "soon,pir:hall,1\n2026-11-23T08:00:00,pir:hall,1\n1,co2:hall,1\n1,pir:hall,2\n1,pir:,1\n1,truth,x\n"
     clean = evaluate(capsys, owners_room(tmp_path), "--format", "csv")

@@ -192,6 +192,59 @@ def test_what_still_holds_from_who_left_holds_nobody(hold_s: int) -> None:
     assert found.estimate(left + 2 * MINUTE).state is Occupancy.VACANT
 
 
+def lone(told_each: int | None, hours: float, day: int, found: RoomFilter) -> None:
+    """Somebody moves each ten minutes for some hours of a day; None: the sensor tells changes only."""
+    start = NOON + day * 24 * HOUR
+    for at in range(start, start + 24 * HOUR, told_each or HOUR):
+        if told_each:
+            found.sample("pir", at, 0)
+        found.estimate(at)
+        if at - start < hours * HOUR:
+            for more in range(0, told_each or HOUR, 10 * MINUTE):
+                found.sample("pir", at + more + SECOND, 1)
+                found.sample("pir", at + more + MINUTE, 0)
+
+
+@pytest.mark.parametrize("told_each", [None, 10 * MINUTE])
+def test_presence_behind_a_door_that_never_moves_fades_and_then_the_door_holds_nothing(
+    told_each: int | None,
+) -> None:
+    found = RoomFilter(NOON)
+    found.series("pir", "pir", Quantity.MOTION, 1800 if told_each else 24 * 3600)
+    found.sample("pir", NOON, 0)
+    found.door(NOON)
+    lone(told_each, 3, 0, found)
+    assert found.estimate(NOON + 24 * HOUR).state is Occupancy.VACANT
+    found.sample("pir", NOON + 24 * HOUR, 1)
+    found.sample("pir", NOON + 24 * HOUR + MINUTE, 0)
+    assert found.estimate(NOON + 24 * HOUR + MINUTE).state is Occupancy.OCCUPIED
+    assert found.estimate(NOON + 24 * HOUR + 10 * MINUTE).state is Occupancy.VACANT
+
+
+def test_presence_is_held_for_two_hours_in_a_new_room_and_no_longer() -> None:
+    found = RoomFilter(NOON)
+    found.series("pir", "pir", Quantity.MOTION, 900)
+    found.door(NOON)
+    states = []
+    for at in range(NOON, NOON + 4 * HOUR, 10 * MINUTE):
+        found.sample("pir", at, int(at == NOON + 10 * MINUTE))
+        states.append(found.estimate(at).state)
+    assert states[2:14] == [Occupancy.OCCUPIED] * 12
+    assert states[15:] == [Occupancy.VACANT] * 9  # the sensor fell after 20 minutes
+
+
+@given(st.lists(st.integers(MINUTE, 14 * HOUR), max_size=60))
+def test_patience_follows_the_gaps_of_the_room_within_its_limits(gaps: list[int]) -> None:
+    memory = Memory()
+    for gap in gaps:
+        memory.door.gap(gap)
+    again = Memory()
+    again.take(memory.kept())
+    assert again.kept() == memory.kept()
+    assert 45 * MINUTE <= memory.door.patience_ms <= 3 * HOUR
+    assert memory.door.patience_ms >= min(3 * HOUR, 2 * (gaps[-1] if gaps else HOUR))
+
+
 def test_a_sensor_that_the_others_prove_stuck_is_a_device_fault_until_it_moves() -> None:
     other = series("hall-pir-2", Quantity.MOTION)
     day = Day([PIR, other])
