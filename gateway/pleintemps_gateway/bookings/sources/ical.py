@@ -23,6 +23,7 @@ from pleintemps_gateway.errors import CalendarError
 
 from .base import Contact, Parsed, Rejected, SourceConfig, Timed
 from .fetch import fetch
+from .ical_spans import exact_end, is_cancelling, with_durations, without_cancelled
 from .registry import HORIZON_MS, source
 from .rules import MAX_ALL_STEPS, MAX_STEPS, Purse, bounded
 from .web import MAX_BYTES
@@ -53,6 +54,7 @@ _EVENT_FAULTS: Final = (ValueError, TypeError, KeyError, AttributeError, IndexEr
 _BLOCK: Final = re.compile(
     rb"^BEGIN:(VEVENT|VTIMEZONE)[ \t]*\r?$.*?^END:\1[ \t]*\r?$", re.MULTILINE | re.DOTALL | re.IGNORECASE
 )
+_METHOD: Final = re.compile(rb"^METHOD:([^\r\n]*)", re.MULTILINE | re.IGNORECASE)
 _END: Final = re.compile(rb"^END:VCALENDAR", re.MULTILINE | re.IGNORECASE)
 _OFTEN: Final = "it repeats too often"
 _TOO_OFTEN: Final = "its events repeat too often, all in all"
@@ -87,15 +89,21 @@ def _parse(data: bytes, zone: ZoneInfo, start: int, end: int) -> Parsed:
         data.decode()
     except UnicodeDecodeError:
         data = data.decode("cp1252", "replace").encode()  # what old programs of Windows write
+    data = with_durations(data)
     first = datetime.fromtimestamp(start / 1000, UTC)
     last = datetime.fromtimestamp(end / 1000, UTC)
     found: list[Timed] = []
     rejected: list[Rejected] = []
     groups: list[tuple[list[Component], str, list[Component]]] = []
     steps = 0
-    for calendar in _calendars(data, rejected):
+    calendars = _calendars(data, rejected)
+    off = [_groups(calendar) for calendar in calendars if is_cancelling(calendar)]
+    for calendar in calendars:
+        if is_cancelling(calendar):
+            continue
         zones = calendar.walk("VTIMEZONE")
-        for uid, group in _groups(calendar).items():
+        for uid, told in _groups(calendar).items():
+            group = without_cancelled(told, [event for each in off for event in each.get(uid, [])])
             healthy = _healthy(uid, group, zone, rejected)
             try:
                 steps += sum(_steps(event, zone, end) for event in healthy)
@@ -140,6 +148,9 @@ def _calendars(data: bytes, rejected: list[Rejected]) -> list[Component]:
 def _piecewise(data: bytes, rejected: list[Rejected]) -> list[Component]:
     """Every event parsed alone, where one line that the parser does not take would drop them all."""
     whole = Calendar()
+    methods = {match.group(1).strip().upper() for match in _METHOD.finditer(data)}
+    if methods == {b"CANCEL"}:
+        whole.add("METHOD", "CANCEL")
     for number, match in enumerate(_BLOCK.finditer(data)):
         lines = b"\r\n".join((b"BEGIN:VCALENDAR", match.group(0).strip(), b"END:VCALENDAR", b""))
         try:
@@ -261,7 +272,7 @@ def _shifts(events: Iterable[Any], zone: ZoneInfo) -> Iterator[tuple[int, int]]:
 
 def _timed(uid: str, event: Any, zone: ZoneInfo, shifts: Mapping[int, int] | None) -> Timed:
     """``shifts`` (:func:`_shifts`) is None for a lone event: it may move and keeps its name."""
-    start, end = _utc(event.start, zone), _utc(event.end, zone)
+    start, end = _utc(event.start, zone), _utc(exact_end(event, zone) or event.end, zone)
     name = uid[:400]
     if shifts is not None and (instance := event.get("RECURRENCE-ID")) is not None:
         at = _utc(instance.dt, zone)
