@@ -367,8 +367,7 @@ class Sentences:
 
     def evidence(self, evidence: str) -> str:
         """``hall-radar moving`` as words; what is not known stays as it came."""
-        t = self._t
-        series, _, what = evidence.partition(" ")
+        t, (series, _, what) = self._t, evidence.partition(" ")
         words = {
             "motion": t.gettext("motion"),
             "quiet": t.gettext("no motion"),
@@ -376,6 +375,7 @@ class Sentences:
             "still": t.gettext("somebody still"),
             "moving-and-still": t.gettext("several people"),
             "nobody": t.gettext("nobody"),
+            "sound": t.gettext("sounds like somebody"),
         }
         return f"{series} ({words[what]})" if what in words else evidence
 

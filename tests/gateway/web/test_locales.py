@@ -15,6 +15,8 @@ import pleintemps_gateway.delivery
 import pleintemps_gateway.web
 from pleintemps_gateway.web.formats import Formats
 from pleintemps_gateway.web.i18n import LANGUAGES, catalogue, choose
+from pleintemps_gateway.web.sentences import Sentences
+from pleintemps_gateway.web.words import Words
 
 from . import town
 
@@ -173,3 +175,14 @@ def test_numbers_choose_their_form() -> None:
 )
 def test_the_browsers_wish(header: str, language: str) -> None:
     assert choose((None, "xx"), header) == language
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    "what", ["motion", "quiet", "moving", "still", "moving-and-still", "nobody", "sound"]
+)
+def test_all_that_tells_of_people_has_words(language: str, what: str) -> None:
+    texts = catalogue(language)
+    say = Sentences(texts, Formats(texts), Words(texts))
+    said = say.evidence(f"hall-meter {what}")
+    assert said.startswith("hall-meter (")
