@@ -56,8 +56,8 @@ class CalendarError(OutsideError, ValueError):
 
 class BookingError(OutsideError, ValueError):
     """A booking that cannot be taken: ``reason`` is ``unknown-space``, ``bad-times``, ``unknown-booking``,
-    ``bad-people``, ``cancelled``, ``key-used``, ``card-used``, ``nothing-missing``, ``not-begun``,
-    ``over`` or ``taken``."""
+    ``bad-people``, ``cancelled``, ``erased``, ``key-used``, ``card-used``, ``nothing-missing``,
+    ``not-begun``, ``over`` or ``taken``."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)

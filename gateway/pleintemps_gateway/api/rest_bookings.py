@@ -42,7 +42,7 @@ _WHERE: Final = {
     "bad-people": "people",
     "key-used": "Idempotency-Key",
 }
-_LATE: Final = frozenset({"cancelled", "key-used"})
+_LATE: Final = frozenset({"cancelled", "erased", "key-used"})
 
 router = APIRouter(prefix="/api/v1/bookings", tags=["bookings"], responses=REFUSALS)
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, select
 from pleintemps_gateway.access.service import CodeDesk, Issued, free
 from pleintemps_gateway.config import SiteConfig
 from pleintemps_gateway.errors import BookingError, StoreError
-from pleintemps_gateway.privacy.masking import erased_uid, mark_of_uid
+from pleintemps_gateway.privacy.masking import erased_uid, is_erased, mark_of_uid
 from pleintemps_gateway.store.schema import bookings
 
 from .group_book import GroupIndex
@@ -120,6 +120,8 @@ def revise(
     """
     row = _living(conn, site, booking)
     values = dict(wish)
+    if "title" in values or "group" in values:
+        _check_somebodys(row)
     if "space" in values:
         _check_space(site, values["space"])
     if "start" in values or "end" in values:
@@ -135,6 +137,7 @@ def assign_group(
 ) -> None:
     """Say whose booking it is, by slug or name; empty for nobody's. Raises BookingError."""
     row = _living(conn, site, booking)
+    _check_somebodys(row)
     change(conn, site, desk, row, {"group": GroupIndex(conn, site.site).slug(group)}, by)
 
 
@@ -158,7 +161,7 @@ def put_contact(
     conn: Connection, site: SiteConfig, desk: CodeDesk, booking: str, contact: Contact, by: str = ""
 ) -> None:
     """Say who is told about a booking; raises BookingError."""
-    _living(conn, site, booking)
+    _check_somebodys(_living(conn, site, booking))
     write_contact(conn, site, booking, contact)
     set_columns(conn, site, booking, desk.world.now(), {})
     audit(conn, site, desk, "booking.changed", booking, {"by": by, "contact": contact._asdict()})
@@ -188,6 +191,12 @@ def _check_space(site: SiteConfig, space: str) -> None:
 def _check_times(start: int, end: int, now: int) -> None:
     if not 0 <= start < end <= start + MAX_LENGTH_MS or end <= now:
         raise BookingError("bad-times", "a booking ends after it starts, within 31 days, and not in the past")
+
+
+def _check_somebodys(row: Row[Any]) -> None:
+    """A call that comes again after an erasure must not bring anybody back."""
+    if is_erased(row.uid):
+        raise BookingError("erased", "this booking was erased: it is nobody's any more")
 
 
 def _living(conn: Connection, site: SiteConfig, booking: str) -> Row[Any]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from typing import Any
 
 import httpx
 from fastapi import FastAPI
@@ -78,6 +79,14 @@ def test_an_erased_booking_is_not_made_again_by_its_key(
     again = as_manager(app, lambda client: book(client, "order-1", contact=CONTACT))
     assert refused(again) == (409, "key-used", "Idempotency-Key")
     assert booked(engine) == before
+    path = f"/api/v1/bookings/{made.json()['booking']}"
+
+    async def change(client: httpx.AsyncClient) -> list[httpx.Response]:
+        bodies: list[dict[str, Any]] = [{"contact": CONTACT}, {"title": "Anne"}, {"group": "Anne"}]
+        return [await client.patch(path, json=body) for body in bodies]
+
+    for late in as_manager(app, change):
+        assert refused(late) == (409, "erased", "booking")
     with engine.connect() as conn:
         mails = set(conn.scalars(select(schema.contacts.c.mail)))
     assert CONTACT["mail"] not in mails
