@@ -9,7 +9,8 @@ class SpaceNow(Struct, frozen=True, kw_only=True):
     """A space as it is believed at ``at``. ``probability`` is that of occupied, absent when unknown.
 
     ``evidence`` is ``<series> <what>`` with what in motion, quiet, moving, still, moving-and-still, nobody,
-    sound, or empty; what is said of noise is as in :class:`~pleintemps_gateway.noise.records.NoiseFigures`."""
+    sound, or empty; what is said of noise is as in
+    :class:`~pleintemps_gateway.noise.records.NoiseFigures`."""
 
     space: str
     state: Occupancy

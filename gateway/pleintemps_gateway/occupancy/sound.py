@@ -20,6 +20,8 @@ GAP_MS: Final = 120_000
 """Without a level for this long, what waits for its label is dropped."""
 HALF_WEIGHT: Final = 60
 """Levels of the rarer state that give half the weight (30 minutes of it)."""
+LEAST_HEARD: Final = 30
+"""Levels of the rarer state before sound says anything: a quarter of an hour of it."""
 MOST_LLR: Final = 2.0
 """No level multiplies odds by more than e^2."""
 MOST_COUNTED: Final = 20_000
@@ -96,14 +98,14 @@ class SoundMemory:
 
     @property
     def weight(self) -> float:
-        """0 (nothing is known of one state) to 1."""
+        """0 (too little is known of one state) to 1."""
         least = min(self.totals[0], self.totals[1])
-        return least / (least + HALF_WEIGHT)
+        return 0.0 if least < LEAST_HEARD else least / (least + HALF_WEIGHT)
 
     def tells(self, level: int) -> tuple[float, float]:
         """Logarithms of how much likelier ``level`` is with people active, and still, than in an empty
         room."""
-        if not (self.totals[0] and self.totals[1]):
+        if not self.weight:
             return 0.0, 0.0
         steps = len(self.counts[0].keys() | self.counts[1].keys() | self.counts[2].keys() | {level})
 

@@ -258,12 +258,13 @@ def context(pins: MockFactory, tmp_path: Path) -> Context:
     return Context(world=line, base=tmp_path, line=line, pin_factory=pins)
 
 
-def test_none_of_ten_thousand_cards_and_codes_is_misread_or_refused(
-    context: Context, pins: MockFactory
+@pytest.mark.parametrize("entries", [ENTRIES // 5, pytest.param(ENTRIES, marks=pytest.mark.soak)])
+def test_none_of_many_cards_and_codes_is_misread_or_refused(
+    context: Context, pins: MockFactory, entries: int
 ) -> None:
     all_readers = readers()
     traffic = Traffic(seed=1, damage=0)
-    for n in range(ENTRIES):
+    for n in range(entries):
         traffic.entry(all_readers[n % len(all_readers)])
     with labour() as done:
         play(pins, traffic, all_readers, context)
