@@ -23,8 +23,10 @@ from .test_rights_page import Town
 from .visitors import HOUR, PASSWORD, Visitors, school
 
 __all__ = ["chromium", "pytestmark"]
-LOOKS = [("fr", "light", 390), ("en", "dark", 320)]
-EVERY_LOOK = [
+Look = tuple[str, str, int]
+"""Language, scheme, width."""
+LOOKS: list[Look] = [("fr", "light", 390), ("en", "dark", 320)]
+EVERY_LOOK: list[Look] = [
     (lang, scheme, width) for lang in ("fr", "en") for scheme in ("light", "dark") for width in (390, 320)
 ]
 
@@ -55,7 +57,7 @@ def page(chromium: Any) -> Any:
     return made
 
 
-def look(page: Any, address: str, name: str, looks: list[tuple[str, str, int]] = LOOKS) -> None:
+def look(page: Any, address: str, name: str, looks: list[Look] = LOOKS) -> None:
     """Load ``address`` in each look: axe finds nothing, no small target, no sideways scroll; a picture."""
     for language, scheme, width in looks:
         page.set_viewport_size({"width": width, "height": 800})
@@ -76,7 +78,14 @@ def look(page: Any, address: str, name: str, looks: list[tuple[str, str, int]] =
         page.screenshot(path=PICTURES / f"people-{name}-{language}-{scheme}-{width}.png", full_page=True)
 
 
-def test_every_state_of_a_booking(page: Any, address: str, people: Visitors) -> None:
+@pytest.fixture(params=[LOOKS, pytest.param(EVERY_LOOK, marks=pytest.mark.soak)], ids=["some", "every"])
+def every(request: pytest.FixtureRequest) -> list[Look]:
+    """How the main pages are looked at: all combinations in the long runs."""
+    looks: list[Look] = request.param
+    return looks
+
+
+def test_every_state_of_a_booking(page: Any, address: str, people: Visitors, every: list[Look]) -> None:
     now = people.world.now()
     booking, main = people.book(now, now + 2 * HOUR, people=12)
     with write_transaction(people.engine, ["ecole"]) as conn:
@@ -84,7 +93,7 @@ def test_every_state_of_a_booking(page: Any, address: str, people: Visitors) -> 
     look(page, f"{address}/b/{main.link}", "two-codes")
     with write_transaction(people.engine, ["ecole"]) as conn:
         people.desk.offline(conn, people.site, booking)
-    look(page, f"{address}/b/{main.link}", "every-code", EVERY_LOOK)
+    look(page, f"{address}/b/{main.link}", "every-code", every)
     nothing: dict[str, Any] = {"warned": None, "kept": None, "released": None, "planned_end": None}
     nothing |= {"start": now, "end": now + 2 * HOUR, "status": "confirmed", "withheld": None, "left": None}
     back = {"start": now - HOUR, "released": now - 1000, "end": now - 1000, "planned_end": now + HOUR}
@@ -124,29 +133,29 @@ def test_pages_that_know_nothing(page: Any, address: str, people: Visitors) -> N
     playwright.expect(page.locator("main")).to_contain_text("Trop de liens faux")
 
 
-def test_free_spaces_and_help(page: Any, address: str, people: Visitors) -> None:
+def test_free_spaces_and_help(page: Any, address: str, people: Visitors, every: list[Look]) -> None:
     now = people.world.now()
     booking, _ = people.book(now, now + HOUR)
-    look(page, f"{address}/free", "free", EVERY_LOOK)
+    look(page, f"{address}/free", "free", every)
     look(page, f"{address}/free?day=never", "free-fault")
     page.goto(f"{address}/login?next=/help&lang=fr")
     page.get_by_label("Nom").fill("camille")
     page.get_by_label("Mot de passe").fill(PASSWORD)
     page.get_by_role("button", name="Se connecter").click()
-    look(page, f"{address}/help", "help", EVERY_LOOK)
+    look(page, f"{address}/help", "help", every)
     look(page, f"{address}/help?number={booking[:6]}", "help-found")
     look(page, f"{address}/help?number=000000", "help-none")
-    look(page, f"{address}/help/ecole/{booking}", "help-call", EVERY_LOOK)
+    look(page, f"{address}/help/ecole/{booking}", "help-call", every)
 
 
-def test_the_page_of_rights(page: Any, tmp_path: Path, sqlite_url: str) -> None:
+def test_the_page_of_rights(page: Any, tmp_path: Path, sqlite_url: str, every: list[Look]) -> None:
     built = house.build(tmp_path, sqlite_url, extra=EXTRA)
     town = Town(built)
     _, first = town.give()
     _, token = town.give(1, kind="token")
     town.give(1)
     with serving(create_app(built.config, built.world, built.engine, built.desk)) as address:
-        look(page, f"{address}/b/{first.link}", "rights", EVERY_LOOK)
+        look(page, f"{address}/b/{first.link}", "rights", every)
         look(page, f"{address}/b/{token.link}", "token")
         assert page.get_by_role("img", name=re.compile("QR code for Moulin")).is_visible()
         built.world.move(61 * 24 * HOUR)
