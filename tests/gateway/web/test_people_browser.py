@@ -3,51 +3,29 @@ telephones, and what a screen reader is told of the keypad.
 """
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
 
-from pleintemps_contract.world import SystemWorld
 from pleintemps_gateway.api.app import create_app
 from pleintemps_gateway.bookings.releasing import keep_link
-from pleintemps_gateway.store.engine import migrate, open_engine, write_transaction
+from pleintemps_gateway.store.engine import write_transaction
 from tests.gateway import house
 from tests.gateway.test_bookings_rights import EXTRA
 
-from .test_booking_browser import chromium, playwright, pytestmark, serving
+from .test_booking_browser import address, chromium, empty, people, playwright, pytestmark, serving
 from .test_browser import PICTURES, check
 from .test_rights_page import Town
-from .visitors import HOUR, PASSWORD, Visitors, school
+from .visitors import HOUR, PASSWORD, Visitors
 
-__all__ = ["chromium", "pytestmark"]
+__all__ = ["address", "chromium", "empty", "people", "pytestmark"]
 Look = tuple[str, str, int]
 """Language, scheme, width."""
 LOOKS: list[Look] = [("fr", "light", 390), ("en", "dark", 320)]
 EVERY_LOOK: list[Look] = [
     (lang, scheme, width) for lang in ("fr", "en") for scheme in ("light", "dark") for width in (390, 320)
 ]
-
-
-@pytest.fixture
-def empty(sqlite_url: str) -> Iterator[Engine]:
-    migrate(sqlite_url)
-    engine = open_engine(sqlite_url)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def people(tmp_path: Path, empty: Engine) -> Visitors:
-    return school(tmp_path, empty, SystemWorld())
-
-
-@pytest.fixture
-def address(people: Visitors) -> Iterator[str]:
-    with serving(people.app) as found:
-        yield found
 
 
 @pytest.fixture
