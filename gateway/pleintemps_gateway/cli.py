@@ -113,6 +113,7 @@ def _booking_commands(commands: "argparse._SubParsersAction[argparse.ArgumentPar
     add.add_argument("--end", required=True, type=_moment, metavar="ISO", help="within 31 days of the start")
     add.add_argument("--title", required=True, help="what pages and alerts call it")
     add.add_argument("--people", type=int, metavar="N", help="how many are expected")
+    add.add_argument("--amplified", action="store_true", help="its sound goes through loudspeakers")
     add.add_argument("--print-code", action="store_true", help="print code and link too, this once")
     move = _add(actions, "move", _booking_move, "give a booking other times: its code stays")
     move.add_argument("--site", help="needed where there are several")
@@ -274,6 +275,7 @@ def _booking_add(options: argparse.Namespace) -> int:
             end=_milliseconds(options.end, site.zone),
             title=options.title,
             people=options.people,
+            amplified=options.amplified,
         )
     shown = {"site": site.site, "booking": made.booking, "grant": made.issued.grant}
     if made.withheld:

@@ -126,9 +126,14 @@ def test_a_booking_is_taken_and_cancelled(house: House, capsys: pytest.CaptureFi
         row = conn.execute(select(bookings)).one()
         held = conn.execute(select(credentials)).one()
     assert row.end - row.start == 2 * 3_600_000
+    assert row.amplified is False
     assert decrypt_code("ecole", said["grant"], said["link"], held.encrypted_code) == said["code"]
     assert main([*add, "hall", *times]) == 0
     assert "code" not in json.loads(capsys.readouterr().out)
+    assert main([*add, "class", *times, "--amplified"]) == 0
+    loud = json.loads(capsys.readouterr().out)["booking"]
+    with house.engine.connect() as conn:
+        assert conn.scalar(select(bookings.c.amplified).where(bookings.c.booking == loud)) is True
     assert main([*add, "attic", *times]) == 2
     assert "attic" in one_line(capsys)
     cancel = ["booking", "cancel", *config, "--booking", said["booking"]]

@@ -235,6 +235,13 @@ def test_the_calendar_file_says_when_and_where_and_holds_no_secret(house: House,
     assert event["STATUS"] == "CONFIRMED"
 
 
+def test_who_is_too_loud_gets_no_calendar_file(house: House, mailbox: Mailbox) -> None:
+    tell(house, "noise", code="", link="", level_db=86, limit_db=80)
+    deliver(house)
+    assert row(house).state == "sent"
+    assert [part.get_filename() for part in mailbox.mails[0].walk() if part.get_filename()] == []
+
+
 def test_a_cancelled_booking_leaves_the_calendar(house: House, mailbox: Mailbox) -> None:
     tell(house, "cancelled", code="", link="")
     deliver(house)

@@ -8,17 +8,18 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, select, text, update
 
+from pleintemps_gateway.access import issuing
 from pleintemps_gateway.access.placing import live_grant
 from pleintemps_gateway.audit.log import check
-from pleintemps_gateway.bookings.following import NOT_STORED, follow_feed
+from pleintemps_gateway.bookings.following import NO_CODE, NOT_STORED, follow_feed
 from pleintemps_gateway.bookings.places import LAST_MS, MAX_LENGTH_MS, to_occurrences
 from pleintemps_gateway.bookings.rows import Occurrence
 from pleintemps_gateway.bookings.service import cancel, move
 from pleintemps_gateway.bookings.sources.base import Contact, Parsed, Timed
 from pleintemps_gateway.bookings.sources.csv_table import CsvConfig
-from pleintemps_gateway.errors import BookingError
+from pleintemps_gateway.errors import BookingError, CodesExhaustedError
 from pleintemps_gateway.ingest.feeds import EMPTY_POLLS, FeedFollower
 from pleintemps_gateway.store.engine import write_transaction
 from pleintemps_gateway.store.schema import bookings, credentials, feeds, grants, refusals
@@ -119,6 +120,33 @@ def test_a_row_that_the_store_refuses_harms_only_itself(house: House, table: Tab
     assert table.health() == (None, 1, 1)
     with house.engine.connect() as conn:
         assert grants_of(conn, "b") == grant
+
+
+def test_a_booking_for_which_no_code_is_free_harms_only_itself(
+    house: House, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table.poll(*ROWS.values())
+    grant = issue(house, "b")
+    with write_transaction(house.engine, ["ecole"]) as conn:
+        # what is allowed again gets another code
+        conn.execute(update(bookings).where(bookings.c.uid == "b").values(withheld="no-insurance"))
+
+    def exhausted(*_: Any) -> str:
+        raise CodesExhaustedError("no free code of 8 digits was found")
+
+    with monkeypatch.context() as short:
+        short.setattr(issuing, "draw", exhausted)
+        changed = [text.replace("\n", " 2\n") for text in ROWS.values()]
+        titles = {uid: title for uid, (_, title) in table.poll(*changed).items()}
+    assert titles == {"a": "Yoga 2", "b": "Judo", "c": "Danse 2"}
+    assert table.health() == (None, 2, 1)
+    assert {row["reason"] for row in table.site.rows(refusals)} == {NO_CODE}
+    with house.engine.connect() as conn:
+        assert grants_of(conn, "b") == grant
+    table.poll(*changed)
+    assert table.health() == (None, 3, 0)
+    with house.engine.connect() as conn:
+        assert grants_of(conn, "b") not in (None, grant)
 
 
 def timed(**changes: Any) -> Timed:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from pleintemps_gateway.access.service import CodeDesk
 from pleintemps_gateway.config import SiteConfig
+from pleintemps_gateway.errors import CodesExhaustedError
 from pleintemps_gateway.privacy.masking import without_erased
 from pleintemps_gateway.store.schema import bookings, contacts
 
@@ -27,6 +28,7 @@ LOOKED_AT: Final = 200
 CHANGED: Final = 5
 """Bookings that one step makes, changes or cancels: each takes some milliseconds."""
 NOT_STORED: Final = "the store does not take it"
+NO_CODE: Final = "no free code of its length was found: set codes.digits higher"
 _ROW_FAULTS: Final = (DataError, IntegrityError, UnicodeError)
 TOLD_MS: Final = 60_000
 """A source that was told of a release may round its end up by so much."""
@@ -71,13 +73,13 @@ class Following:
                 items.setdefault(item.uid, item)
         self._items = list(items.values())
         self._named: set[str] = set()
-        self._refused: set[str] = set()
+        self._refused: dict[str, str] = {}
         self._here = (bookings.c.site == site.site) & (bookings.c.source == feed)
 
     @property
     def refused(self) -> list[Rejected]:
-        """What the store did not take."""
-        return [Rejected(uid, NOT_STORED) for uid in sorted(self._refused)]
+        """What the store did not take, or could have no code, and why."""
+        return [Rejected(uid, why) for uid, why in sorted(self._refused.items())]
 
     def step(self, conn: Connection, place: Place) -> Place:
         """Go on from ``place``; the same step may be taken twice. Call inside ``write_transaction``."""
@@ -106,9 +108,11 @@ class Following:
                         place = place._replace(created=place.created + 1)
                     elif self._change(conn, row, item, index, known.get(row.booking)):
                         place = place._replace(changed=place.changed + 1)
-                self._refused.discard(item.uid)
+                self._refused.pop(item.uid, None)
             except _ROW_FAULTS:
-                self._refused.add(item.uid)
+                self._refused[item.uid] = NOT_STORED
+            except CodesExhaustedError:
+                self._refused[item.uid] = NO_CODE
             if place.created + place.changed >= count + CHANGED:
                 break
         return place

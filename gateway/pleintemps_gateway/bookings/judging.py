@@ -3,13 +3,16 @@
 Every function that writes runs inside ``write_transaction``.
 """
 
+import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, select, tuple_
 
+from pleintemps_contract.logs import line
 from pleintemps_gateway.access.service import CodeDesk, free, live_grant, place
 from pleintemps_gateway.config import SiteConfig
+from pleintemps_gateway.errors import CodesExhaustedError
 from pleintemps_gateway.privacy.masking import is_erased
 from pleintemps_gateway.store.schema import bookings
 
@@ -21,6 +24,8 @@ from .windows import judge
 
 START: Final = (0, "")
 """Where :func:`settle_some` begins."""
+
+_log = logging.getLogger(__name__)
 
 
 def withheld(
@@ -105,7 +110,10 @@ def settle(
 def settle_some(
     conn: Connection, site: SiteConfig, desk: CodeDesk, after: tuple[int, str], limit: int
 ) -> tuple[int, str] | None:
-    """Judge the next ``limit`` bookings that are not over; from where to go on, None after the last one."""
+    """Judge the next ``limit`` bookings that are not over; from where to go on, None after the last one.
+
+    One that could have no code stays as it was until it is judged again.
+    """
     place_in_line = (bookings.c.start, bookings.c.booking)
     ahead = (bookings.c.site == site.site) & (bookings.c.status == "confirmed")
     query = (
@@ -117,7 +125,11 @@ def settle_some(
     rows = conn.execute(query).all()
     index = GroupIndex(conn, site.site)
     for row in rows:
-        _settle_changed(conn, site, desk, row, index)
+        try:
+            with conn.begin_nested():
+                _settle_changed(conn, site, desk, row, index)
+        except CodesExhaustedError as error:
+            _log.error(line("code-not-issued", site=site.site, booking=row.booking, error=error))
     return (int(rows[-1].start), str(rows[-1].booking)) if len(rows) == limit else None
 
 

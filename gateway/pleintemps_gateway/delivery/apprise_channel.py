@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 TIMEOUT_S: Final = 60
+WITHOUT_CALENDAR: Final = frozenset({"noise"})
+"""What is said while the booking is on and changes nothing of it."""
 _WANTED: Final = {"mail": "{mail}", "sms": "{phone}"}
 # one address or number, nothing that an address of Apprise could be made of
 _USABLE: Final = {
@@ -143,7 +145,7 @@ class AppriseChannel:
         from apprise.attachment.memory import AttachMemory
 
         message = parcel.message
-        if not message.booking or not message.end:
+        if not message.booking or not message.end or parcel.template in WITHOUT_CALENDAR:
             return None
         gone = parcel.template in ("cancelled", "released")
         site = self._sites[message.site]
