@@ -7,9 +7,10 @@
     ├── EnvelopeError (ValueError)     a gateway message that nobody we trust has signed for this topic
     ├── KeyFileError (ValueError)      a key folder that is missing, damaged or open to others
     ├── ConfigError (ValueError)       a configuration file that cannot be used; names the key
+    ├── CoreError (LookupError)        a core of the group pleintemps.cores that is not installed
     └── ClockError (OSError)           the simulated clock does not answer
 
-All but the last say that the outside did wrong; what we did wrong stays a plain Python error.
+All but the last two say that the outside did wrong; what we did wrong stays a plain Python error.
 """
 
 
@@ -49,6 +50,10 @@ class KeyFileError(ContractError, ValueError):
 
 class ConfigError(ContractError, ValueError):
     """A configuration file that cannot be used; the message names file and key."""
+
+
+class CoreError(ContractError, LookupError):
+    """An entry point of the group ``pleintemps.cores`` is missing or cannot be imported."""
 
 
 class ClockError(ContractError, OSError):

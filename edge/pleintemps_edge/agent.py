@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import gc
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -24,6 +24,7 @@ from pleintemps_contract.agent_messages import (
     Stream,
 )
 from pleintemps_contract.clockconfig import open_world
+from pleintemps_contract.cores import AgentRims
 from pleintemps_contract.logs import line
 from pleintemps_contract.world import SystemWorld, World
 
@@ -38,7 +39,9 @@ from .drivers.building import BuildingLine
 from .errors import StateError
 from .journal.claim import claim
 from .journal.events import EventJournal, Stamp
+from .journal.inline import InlineWriter
 from .journal.samples import SampleJournal
+from .journal.writer import MakeWriter, Writer
 from .keeper import Keeper, interlock
 from .link.birth import certificate_until, refuse_if_too_large
 from .link.inbox import Inbox
@@ -65,10 +68,12 @@ _LOG: Final = logging.getLogger("agent")
 class Agent:
     """Everything of one agent; made inside the event loop, from a setup that was checked."""
 
-    def __init__(self, setup: Setup, world: World, line_world: World) -> None:
+    def __init__(self, setup: Setup, world: World, line_world: World, rims: AgentRims | None = None) -> None:
         """Opens the state folder and takes the pins; raises StateError or ConfigError.
 
-        ``world`` is the clock of doors and records, ``line_world`` that of wires and of the network.
+        ``world`` is the clock of doors and records, ``line_world`` that of wires and of the network. Without
+        ``rims`` pins, ports, broker and kernel are those of this machine; with them nothing here has a
+        thread, and nobody can ask for the status.
         """
         config, keys = setup.config, setup.keys
         self._config = config
@@ -81,14 +86,24 @@ class Agent:
             raise StateError(f"{setup.state}: {error.strerror or error}") from error
         self._alone = claim(setup.state)
         self._state = setup.state
-        self._events = EventJournal.open(setup.state, world, self._stamp)
+        self._rims = rims
+        self._inline: list[InlineWriter] = []
+        writer: MakeWriter = Writer if rims is None else self._inline_writer
+        self._events = EventJournal.open(setup.state, world, self._stamp, writer)
         self._clock = self._open_clock(setup)
         budget = config.samples.budget_mib * 2**20
-        self._samples = SampleJournal.open(setup.state, world, budget, self._samples_dropped)
+        self._samples = SampleJournal.open(setup.state, world, budget, self._samples_dropped, writer)
         self._dropped = 0
+        self._powerless = False
         self._building = self._open_building(setup)
         context = registry.Context(
-            world=world, base=setup.base, line=line_world, building=self._building, state=setup.state
+            world=world,
+            base=setup.base,
+            line=line_world,
+            pin_factory=None if rims is None else rims.pins,
+            wires=None if rims is None else rims.wires,
+            building=self._building,
+            state=setup.state,
         )
         holding = {door.lock for door in config.doors if Keeper.holds_fire(self._kept(door.door))}
         self._devices = Devices(config.devices, context, holding)
@@ -163,7 +178,8 @@ class Agent:
             {panel.device: self._panels[panel.panel] for panel in config.panels},
         )
         self._own_keys = setup.key_folder if config.mqtt.tls else None
-        broker = Broker(config.mqtt.host, config.mqtt.port, self._own_keys)
+        own = Broker(config.mqtt.host, config.mqtt.port, self._own_keys)
+        broker = own if rims is None else rims.broker
         self._link = Link(broker, config.site, config.agent, self.boot, line_world, self._clock)
         self._office = Office(
             inbox=inbox,
@@ -184,7 +200,7 @@ class Agent:
             journal.on_change = self._link.rebirth
         self._events.on_replaced = lambda: self._link.begin_anew(self._events.position)
         self._samples.on_replaced = self._samples_replaced
-        self._notifier = Notifier.from_environment(line_world)
+        self._notifier = Notifier(line_world) if rims else Notifier.from_environment(line_world)
         refuse_if_too_large(self._birth(self.boot))
 
     # --- running ------------------------------------------------------------------------------------
@@ -202,10 +218,29 @@ class Agent:
                 await running
         finally:
             stopping.cancel()
-            await self._stop(running)
+            if self._powerless:
+                running.cancel()
+                await asyncio.wait({running})
+            else:
+                await self._stop(running)
+
+    async def run_until_cut(self, stop: asyncio.Event) -> None:
+        """:meth:`run`, where being cancelled is a power cut: nothing is said, flushed or held shut then."""
+        running = asyncio.create_task(self.run(stop))
+        try:
+            await asyncio.shield(running)
+        except asyncio.CancelledError:
+            self._powerless = True
+            for writer in self._inline:
+                writer.abandon()
+            running.cancel()
+            await asyncio.wait({running})
+            self._alone.close()
+            raise
 
     async def _run(self) -> None:
-        async with telling(self._state, self._status), asyncio.TaskGroup() as group:
+        status = contextlib.nullcontext() if self._rims else telling(self._state, self._status)
+        async with status, asyncio.TaskGroup() as group:
             for keeper in self._doors.values():
                 group.create_task(keeper.run())
             for panel in self._panels.values():
@@ -262,7 +297,19 @@ class Agent:
         if path := setup.config.clock.rtc:
             verified = verified_at(self._events.state(_RTC))
             rtc = Rtc(LinuxRtc(setup.base / path), verified, floor, self._world.monotonic())
-        return Clock(self._world, floor, ntp_synchronised, rtc)
+        ntp = ntp_synchronised if self._rims is None else self._rims.disciplined
+        return Clock(self._world, floor, ntp, rtc)
+
+    def _inline_writer(self, name: str, trouble: Callable[[str], None]) -> InlineWriter:
+        self._inline.append(InlineWriter(name, trouble))
+        return self._inline[-1]
+
+    @property
+    def waiting(self) -> int:
+        """Records and batches without a receipt."""
+        return sum(
+            journal.position.next - journal.position.first for journal in (self._events, self._samples)
+        )
 
     # --- small services -----------------------------------------------------------------------------
 

@@ -33,7 +33,7 @@ async def install(config: OsdpConfig, context: Context) -> str:
     """
     path = context.base / config.key_file
     fresh = path.with_name(path.name + ".new")
-    port = OpenPort(context.port(config.port), config.baud)
+    port = OpenPort(context.port(config.port), config.baud, context.wires)
     try:
         dialogue = _Dialogue(config, context, port)
         if fresh.exists() and not await dialogue.connect(read_key(fresh)):

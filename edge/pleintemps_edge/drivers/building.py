@@ -163,5 +163,5 @@ class BuildingLine:
         while True:
             message = await client.next_message()
             for topic, take in self._takers:
-                if message.topic.matches(topic):
-                    take(str(message.topic), message.payload, bool(message.retain))
+                if aiomqtt.Topic(message.topic).matches(topic):
+                    take(message.topic, message.payload, message.retained)

@@ -12,6 +12,7 @@ import msgspec
 from gpiozero.pins import Factory
 
 from pleintemps_contract.configfile import convert
+from pleintemps_contract.cores import Wires
 from pleintemps_contract.errors import ConfigError
 from pleintemps_contract.identifiers import Slug
 from pleintemps_contract.world import SystemWorld, World
@@ -53,13 +54,14 @@ class Context:
 
     ``line`` is the machine's own clock, for what happens on wires: pulses and bytes keep real time even
     where ``world`` is a simulated clock that runs faster. ``pin_factory`` None is gpiozero's default, which
-    ``GPIOZERO_PIN_FACTORY`` decides.
+    ``GPIOZERO_PIN_FACTORY`` decides. ``wires`` None are the serial lines of the kernel.
     """
 
     world: World
     base: Path
     line: World = field(default_factory=SystemWorld)
     pin_factory: Factory | None = None
+    wires: Wires | None = None
     idle: bool = False
     building: Building | None = None
     state: Path | None = None

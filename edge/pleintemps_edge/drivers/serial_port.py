@@ -10,6 +10,7 @@ from typing import Final
 import serial
 
 from pleintemps_contract.agent_messages import Health
+from pleintemps_contract.cores import Wire, Wires
 from pleintemps_edge.errors import EdgeError
 
 from .health import HealthReporter
@@ -23,18 +24,20 @@ class PortLost(EdgeError, OSError):
     """The port cannot be opened, or went away. Never leaves the drivers: it becomes the device's health."""
 
 
-class OpenPort:
-    """One open port, 8N1. Every method raises PortLost once the port has gone."""
+class Tty:
+    """A serial line of the kernel."""
 
-    def __init__(self, path: Path, baud: int) -> None:
+    def __init__(
+        self, path: Path, baud: int, take: Callable[[bytes], None], lost: Callable[[str], None]
+    ) -> None:
+        """Raises OSError."""
         self._path = path
+        self._take = take
+        self._lost = lost
         try:
             self._serial = serial.Serial(str(path), baud, timeout=0, write_timeout=0, exclusive=True)
-        except (OSError, ValueError, termios.error) as error:
-            raise PortLost(_words(error)) from error
-        self._data = bytearray()
-        self._lost: PortLost | None = None
-        self._changed = asyncio.Event()
+        except (ValueError, termios.error) as error:
+            raise OSError(_words(error)) from error
         asyncio.get_running_loop().add_reader(self._serial.fileno(), self._ready)
 
     def close(self) -> None:
@@ -43,14 +46,57 @@ class OpenPort:
 
     def _ready(self) -> None:
         try:
-            self._data += self._serial.read(_READ_SIZE)
+            data = self._serial.read(_READ_SIZE)
         except OSError as error:  # end of file and EIO of a port that is gone
-            self.fail(_words(error))
+            asyncio.get_running_loop().remove_reader(self._serial.fileno())
+            self._lost(_words(error))
+        else:
+            self._take(data)
+
+    def write(self, data: bytes) -> None:
+        """Send ``data``; raises OSError."""
+        self._serial.write(data)
+
+    def in_place(self) -> str:
+        """Why the path no longer leads to this device; empty if it does."""
+        try:
+            there, here = os.stat(self._path), os.fstat(self._serial.fileno())
+        except OSError as error:
+            return _words(error)
+        same = (there.st_dev, there.st_ino, there.st_rdev) == (here.st_dev, here.st_ino, here.st_rdev)
+        return "" if same else "the port was replaced"
+
+
+class Ttys:
+    """The serial lines of the kernel."""
+
+    def open(self, port: Path, baud: int, take: Callable[[bytes], None], lost: Callable[[str], None]) -> Tty:
+        """Raises OSError."""
+        return Tty(port, baud, take, lost)
+
+
+class OpenPort:
+    """One open port, 8N1. Every method raises PortLost once the port has gone."""
+
+    def __init__(self, path: Path, baud: int, wires: Wires | None = None) -> None:
+        """``wires`` None are those of the kernel."""
+        self._data = bytearray()
+        self._lost: PortLost | None = None
+        self._changed = asyncio.Event()
+        try:
+            self._wire: Wire = (wires or Ttys()).open(path, baud, self._take, self.fail)
+        except OSError as error:
+            raise PortLost(_words(error)) from error
+
+    def close(self) -> None:
+        self._wire.close()
+
+    def _take(self, data: bytes) -> None:
+        self._data += data
         self._changed.set()
 
     def fail(self, reason: str) -> None:
         """Give the port up: who reads it gets PortLost."""
-        asyncio.get_running_loop().remove_reader(self._serial.fileno())
         self._lost = PortLost(reason)
         self._changed.set()
 
@@ -73,19 +119,14 @@ class OpenPort:
         if self._lost:
             raise self._lost
         try:
-            self._serial.write(data)
+            self._wire.write(data)
         except OSError as error:
             raise PortLost(_words(error)) from error
 
     def check_in_place(self) -> None:
         """Fail if the path is gone or leads to another device by now: a silent port may be a dead one."""
-        try:
-            there, here = os.stat(self._path), os.fstat(self._serial.fileno())
-        except OSError as error:
-            self.fail(_words(error))
-        else:
-            if (there.st_dev, there.st_ino, there.st_rdev) != (here.st_dev, here.st_ino, here.st_rdev):
-                self.fail("the port was replaced")
+        if reason := self._wire.in_place():
+            self.fail(reason)
 
 
 async def keep_open(
@@ -103,7 +144,7 @@ async def keep_open(
     attempt = 0
     while True:
         try:
-            opened = OpenPort(context.port(port), baud)
+            opened = OpenPort(context.port(port), baud, context.wires)
             try:
                 await serve(opened)
             finally:

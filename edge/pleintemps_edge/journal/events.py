@@ -35,7 +35,7 @@ from pleintemps_edge.errors import StateError
 
 from .eventfile import EventFile, Loaded, limits, move_home, put_pages, put_state
 from .files import FAULTS, close_quietly, is_blamed, is_damage
-from .writer import Moved, Opened, Writer
+from .writer import MakeWriter, Moved, Opened, Writer
 
 MAX_RECORDS: Final = 64
 MAX_BYTES: Final = 32_768
@@ -55,6 +55,9 @@ class Stamp(NamedTuple):
     trusted: bool
     monotonic: int
     boot: str
+
+
+MakeStamp = Callable[[], Stamp]
 
 
 class _Body(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +82,9 @@ class EventJournal:
     the place of this one: :attr:`position` is then that of the other.
     """
 
-    def __init__(self, file: EventFile, loaded: Loaded, stamp: Callable[[], Stamp]) -> None:
+    def __init__(
+        self, file: EventFile, loaded: Loaded, stamp: MakeStamp, writer: MakeWriter = Writer
+    ) -> None:
         self._file = file
         self._stamp = stamp
         self._state = loaded.state
@@ -93,14 +98,16 @@ class EventJournal:
         self.on_change: Callable[[], None] = lambda: None
         self.on_replaced: Callable[[], None] = lambda: None
         self._take(loaded)
-        self._writer = Writer(file.path.name, self._troubled)
+        self._writer = writer(file.path.name, self._troubled)
         self._writer.start(loaded.connection, None if loaded.memory else self._reopen)
 
     @classmethod
-    def open(cls, folder: Path, world: World, stamp: Callable[[], Stamp]) -> "EventJournal":
+    def open(
+        cls, folder: Path, world: World, stamp: MakeStamp, writer: MakeWriter = Writer
+    ) -> "EventJournal":
         """Open or make ``events.db``; a disk or a file that fails is told by :attr:`storage`."""
         file = EventFile(folder, world, _is_readable)
-        return cls(file, file.open_anyhow(), stamp)
+        return cls(file, file.open_anyhow(), stamp, writer)
 
     def _take(self, loaded: Loaded) -> None:
         self.journal = loaded.journal

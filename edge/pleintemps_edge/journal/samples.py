@@ -33,7 +33,7 @@ from pleintemps_contract.world import World
 
 from .files import is_blamed, is_damage
 from .samplefile import RESERVE, Loaded, SampleFile, set_reserved
-from .writer import Moved, Opened, Writer
+from .writer import MakeWriter, Moved, Opened, Writer
 
 COMMIT_S: Final = 30.0
 MEMORY_BUDGET: Final = 8 * 2**20
@@ -64,7 +64,14 @@ class SampleJournal:
     one before is back) when another journal goes on in the place of this one.
     """
 
-    def __init__(self, file: SampleFile, loaded: Loaded, budget: int, dropped: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        file: SampleFile,
+        loaded: Loaded,
+        budget: int,
+        dropped: Callable[[int], None],
+        writer: MakeWriter = Writer,
+    ) -> None:
         self._file = file
         self._budget = budget
         self._dropped = dropped
@@ -77,14 +84,21 @@ class SampleJournal:
         self.on_change: Callable[[], None] = lambda: None
         self.on_replaced: Callable[[str], None] = lambda reason: None
         self._take(loaded)
-        self._writer = Writer(file.path.name, self._troubled)
+        self._writer = writer(file.path.name, self._troubled)
         self._writer.start(loaded.connection, None if loaded.memory else self._reopen)
 
     @classmethod
-    def open(cls, folder: Path, world: World, budget: int, dropped: Callable[[int], None]) -> "SampleJournal":
+    def open(
+        cls,
+        folder: Path,
+        world: World,
+        budget: int,
+        dropped: Callable[[int], None],
+        writer: MakeWriter = Writer,
+    ) -> "SampleJournal":
         """Open or make ``samples.db``; a disk or a file that fails is told by :attr:`storage`."""
         file = SampleFile(folder, world)
-        return cls(file, file.open_anyhow(), budget, dropped)
+        return cls(file, file.open_anyhow(), budget, dropped, writer)
 
     def _take(self, loaded: Loaded) -> None:
         self.journal = loaded.journal

@@ -24,7 +24,7 @@ Work = Callable[[sqlite3.Connection], Any]
 
 MAX_WAITING: Final = 20_000
 """Jobs kept in memory while the disk refuses; what comes then is lost, counted and logged."""
-_GROUP: Final = 512
+GROUP: Final = 512
 _CLOSE_S: Final = 0.5
 _PAUSES_S: Final = (0.05, 0.2, 1.0, 5.0)
 _LOG: Final = logging.getLogger("journal")
@@ -48,14 +48,28 @@ class Moved(NamedTuple):
     reopen: Reopen | None
 
 
-class _Move(NamedTuple):
+class Move(NamedTuple):
+    """Another home for what this writer owns."""
+
     make: Callable[[sqlite3.Connection], Moved]
     future: "asyncio.Future[None]"
 
 
-class _Job(NamedTuple):
+class Job(NamedTuple):
+    """Work of one transaction, and who waits for it."""
+
     work: Work
     future: "asyncio.Future[Any]"
+
+
+class Attempts(NamedTuple):
+    """A group of jobs on its way; each try takes it on from the last one."""
+
+    group: list[Job]
+    number: int = 0
+    results: list[Any] | None = None
+    """Those of a commit that failed: whether the file has it is to be seen."""
+    error: Exception | None = None
 
 
 class Writer:
@@ -68,9 +82,8 @@ class Writer:
     def __init__(self, name: str, trouble: Callable[[str], None]) -> None:
         self._name = name
         self._trouble = trouble
-        self._jobs: queue.SimpleQueue[_Job | _Move | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Job | Move | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"writer-{name}", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ill = False
         self._full = False
@@ -83,6 +96,10 @@ class Writer:
         self._connection: sqlite3.Connection | None = connection
         self._reopen = reopen
         self._mark = mark_of(connection)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._thread = threading.Thread(target=self._run, name=f"writer-{self._name}", daemon=True)
         self._thread.start()
 
     def submit(self, work: Callable[[sqlite3.Connection], T]) -> "asyncio.Future[T]":
@@ -91,7 +108,7 @@ class Writer:
         The future fails with StateError only if the agent ends or the waiting line is full.
         """
         future: asyncio.Future[T] = self._future()
-        full = self._jobs.qsize() >= MAX_WAITING
+        full = self._backlog >= MAX_WAITING
         if full != self._full:
             self._full = full
             _LOG.log(logging.ERROR if full else logging.INFO, line("journal-line-full", now=full))
@@ -99,14 +116,21 @@ class Writer:
             self.lost += 1
             future.set_exception(StateError(f"{self._name}: {MAX_WAITING} writes are waiting"))
         else:
-            self._jobs.put(_Job(work, future))
+            self._put(Job(work, future))
         return future
 
     def move(self, make: Callable[[sqlite3.Connection], Moved]) -> "asyncio.Future[None]":
         """Go on elsewhere after all that was submitted; fails with StateError, and then nothing changes."""
         future: asyncio.Future[None] = self._future()
-        self._jobs.put(_Move(make, future))
+        self._put(Move(make, future))
         return future
+
+    def _put(self, job: Job | Move) -> None:
+        self._jobs.put(job)
+
+    @property
+    def _backlog(self) -> int:
+        return self._jobs.qsize()
 
     def _future(self) -> "asyncio.Future[Any]":
         self._loop = asyncio.get_running_loop()
@@ -124,32 +148,45 @@ class Writer:
     def _run(self) -> None:
         while True:
             job = self._jobs.get()
-            group: list[_Job] = []
-            while isinstance(job, _Job):
+            group: list[Job] = []
+            while isinstance(job, Job):
                 group.append(job)
-                if len(group) >= _GROUP or self._jobs.empty():
+                if len(group) >= GROUP or self._jobs.empty():
                     break
                 job = self._jobs.get()
             if group:
-                self._commit(group)
-            if isinstance(job, _Move):
+                self._commit(Attempts(group))
+            if isinstance(job, Move):
                 self._go(job)
             if job is None:
                 if self._connection is not None:
                     self._connection.close()
                 return
 
-    def _commit(self, group: list[_Job]) -> None:
-        attempt = 0
-        results: list[Any] | None = None
-        error: Exception | None = None
-        while True:
-            try:
-                if self._connection is None and error is not None and self._reopen is not None:
-                    self._open_again(error, attempt, strict=results is not None)
-                assert self._connection is not None
-                if results is not None and mark_of(self._connection) == self._mark:
-                    break  # it had been written, and now it is on the disk
+    def _commit(self, attempts: Attempts) -> None:
+        left = self._try(attempts)
+        while left is not None:
+            if self._stopping.wait(self._pause_s(left)):
+                self._give_back(left)
+                return
+            left = self._try(left)
+
+    @staticmethod
+    def _pause_s(attempts: Attempts) -> float:
+        return _PAUSES_S[min(attempts.number - 1, len(_PAUSES_S) - 1)]
+
+    def _give_back(self, attempts: Attempts) -> None:
+        failure = StateError(f"{self._name}: {attempts.error}")
+        self._tell([(job.future, failure) for job in attempts.group])
+
+    def _try(self, attempts: Attempts) -> Attempts | None:
+        """One try to commit; what is left to do, or None if it is done and told."""
+        group, results, error = attempts.group, attempts.results, attempts.error
+        try:
+            if self._connection is None and error is not None and self._reopen is not None:
+                self._open_again(error, attempts.number, strict=results is not None)
+            assert self._connection is not None
+            if results is None or mark_of(self._connection) != self._mark:
                 results = None
                 self._mark += 1
                 self._connection.execute("BEGIN IMMEDIATE")
@@ -157,23 +194,19 @@ class Writer:
                 self._connection.execute("UPDATE writer SET mark = ?", (self._mark,))
                 results = done
                 self._connection.execute("COMMIT")
-                break
-            except (*FAULTS, StateError) as caught:
-                error = caught
-                self._ail(error)
-                self._give_up()
-                if self._stopping.wait(_PAUSES_S[min(attempt, len(_PAUSES_S) - 1)]):
-                    failure = StateError(f"{self._name}: {error}")
-                    self._tell([(job.future, failure) for job in group])
-                    return
-                attempt += 1
+            # else it had been written, and now it is on the disk
+        except (*FAULTS, StateError) as caught:
+            self._ail(caught)
+            self._give_up()
+            return Attempts(group, attempts.number + 1, results, caught)
         if self._ill:
             self._ill = False
             _LOG.info(line("disk-works-again", file=self._name))
             self._call(lambda: self._trouble(""))
         self._tell([(job.future, result) for job, result in zip(group, results, strict=True)])
+        return None
 
-    def _go(self, move: _Move) -> None:
+    def _go(self, move: Move) -> None:
         connection = self._connection
         try:
             if connection is None:
@@ -233,6 +266,10 @@ class Writer:
                 loop.call_soon_threadsafe(_resolve, mine)
             except RuntimeError:  # that loop has ended; nobody waits any more
                 _LOG.debug(line("nobody-waits"))
+
+
+MakeWriter = Callable[[str, Callable[[str], None]], Writer]
+"""Makes a writer for the file of that name; see :class:`Writer`."""
 
 
 def _resolve(outcomes: list[tuple["asyncio.Future[Any]", Any]]) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Final, Self
 import aiomqtt
 from paho.mqtt import client as paho
 
+from pleintemps_contract.cores import Delivered
 from pleintemps_contract.logs import line
 from pleintemps_contract.wire import MAX_PAYLOAD
 
@@ -59,12 +60,12 @@ class Client(aiomqtt.Client):
         finally:
             self._hang_up()
 
-    async def next_message(self) -> aiomqtt.Message:
+    async def next_message(self) -> Delivered:
         """The next message; raises MqttError when the line is lost."""
         message = await anext(self.messages)
         self._waiting -= len(message.payload)
         self._dropping = self._dropping and self._waiting > 0
-        return message
+        return Delivered(str(message.topic), message.payload, bool(message.retain))
 
     def _hang_up(self) -> None:
         """Whatever state the library is in: nothing of this connection is read any more."""

@@ -27,6 +27,7 @@ from pleintemps_contract.agent_messages import (
     Stream,
     TimeRequest,
 )
+from pleintemps_contract.cores import AgentBroker, AgentLine
 from pleintemps_contract.logs import line
 from pleintemps_contract.topics import Channel, Topic, agent_reads
 from pleintemps_contract.wire import AgentMessage, encode
@@ -70,11 +71,30 @@ class Broker:
         """Made anew for every connection, so new certificates need no restart; raises OSError."""
         return None if self.key_folder is None else tls_context(self.key_folder)
 
+    def line(self, identifier: str, will: tuple[str, bytes]) -> Client:
+        """A line that is not yet connected; raises OSError."""
+        topic, payload = will
+        return Client(
+            self.host,
+            self.port,
+            identifier=identifier,
+            clean_session=True,
+            keepalive=KEEPALIVE_S,
+            timeout=10,
+            tls_context=self.tls(),
+            will=aiomqtt.Will(topic, payload, qos=1, retain=True),
+            # an answer right behind a PUBACK must not wait for the broker's delayed acknowledgement
+            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
+            max_inflight_messages=64,
+        )
+
 
 class Link:
     """One agent's line. ``world`` is that of the network: real time, whatever clock the doors have."""
 
-    def __init__(self, broker: Broker, site: str, agent: str, boot: str, world: World, clock: Clock) -> None:
+    def __init__(
+        self, broker: AgentBroker, site: str, agent: str, boot: str, world: World, clock: Clock
+    ) -> None:
         self._broker = broker
         self._site = site
         self._agent = agent
@@ -89,7 +109,7 @@ class Link:
         self._responded = asyncio.Event()
         self._office_changed = asyncio.Event()
         self._birth_changed = asyncio.Event()
-        self._client: aiomqtt.Client | None = None
+        self._client: AgentLine | None = None
         self._pause_ms = FIRST_PAUSE_MS
         self._told: set[str] = set()
 
@@ -152,21 +172,9 @@ class Link:
 
     # --- connection ---------------------------------------------------------------------------------
 
-    def _connection(self) -> Client:
-        will = self._availability(Presence.OFFLINE)
-        return Client(
-            self._broker.host,
-            self._broker.port,
-            identifier=f"pleintemps-{self._site}-{self._agent}",
-            clean_session=True,
-            keepalive=KEEPALIVE_S,
-            timeout=10,
-            tls_context=self._broker.tls(),
-            will=aiomqtt.Will(str(self._topic(Channel.AVAILABILITY)), encode(will), qos=1, retain=True),
-            # an answer right behind a PUBACK must not wait for the broker's delayed acknowledgement
-            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
-            max_inflight_messages=64,
-        )
+    def _connection(self) -> AgentLine:
+        will = str(self._topic(Channel.AVAILABILITY)), encode(self._availability(Presence.OFFLINE))
+        return self._broker.line(f"pleintemps-{self._site}-{self._agent}", will)
 
     def _topic(self, channel: Channel) -> Topic:
         return Topic(self._site, self._agent, channel)
@@ -174,7 +182,7 @@ class Link:
     def _availability(self, state: Presence) -> Availability:
         return Availability(state=state, boot=self._boot)
 
-    async def _publish(self, client: aiomqtt.Client, channel: Channel, message: AgentMessage) -> None:
+    async def _publish(self, client: AgentLine, channel: Channel, message: AgentMessage) -> None:
         topic = self._topic(channel)
         await client.publish(str(topic), encode(message), qos=1, retain=topic.row.retained)
         # asyncio.wait_for of Python 3.11, inside the client, may swallow a cancellation that meets the PUBACK
@@ -207,7 +215,7 @@ class Link:
 
     async def _serve(
         self,
-        client: Client,
+        client: AgentLine,
         office: Office,
         events: EventJournal,
         samples: SampleJournal,
@@ -232,13 +240,13 @@ class Link:
 
     # --- what runs while there is a line ------------------------------------------------------------
 
-    async def _receive(self, client: Client, office: Office) -> None:
+    async def _receive(self, client: AgentLine, office: Office) -> None:
         while True:
             message = await client.next_message()
-            office.receive(str(message.topic), message.payload, bool(message.retain))
+            office.receive(message.topic, message.payload, message.retained)
             self._office_changed.set()
 
-    async def _send_events(self, client: aiomqtt.Client, journal: EventJournal) -> None:
+    async def _send_events(self, client: AgentLine, journal: EventJournal) -> None:
         outbox = self.events
         outbox.restart()
         while True:
@@ -251,7 +259,7 @@ class Link:
             outbox.on_sent(batch.records[-1].seq, self._world.monotonic())
             await self._publish(client, Channel.EVENTS, batch)
 
-    async def _send_samples(self, client: aiomqtt.Client, journal: SampleJournal) -> None:
+    async def _send_samples(self, client: AgentLine, journal: SampleJournal) -> None:
         outbox = self.samples
         outbox.restart()
         while True:
@@ -269,7 +277,7 @@ class Link:
         if overdue is not None and overdue == outbox.overdue_at() and self._world.monotonic() >= overdue:
             outbox.restart()
 
-    async def _send_responses(self, client: aiomqtt.Client) -> None:
+    async def _send_responses(self, client: AgentLine) -> None:
         while True:
             await self._responded.wait()
             self._responded.clear()
@@ -279,7 +287,7 @@ class Link:
                 if self._responses[0] is response:  # a full line may have let go of it meanwhile
                     self._responses.popleft()
 
-    async def _be_born_again(self, client: aiomqtt.Client, birth: Callable[[str], Birth]) -> None:
+    async def _be_born_again(self, client: AgentLine, birth: Callable[[str], Birth]) -> None:
         while True:
             await self._world.sleep_until(self._world.monotonic() + REBIRTH_MS)
             await self._birth_changed.wait()
