@@ -14,7 +14,9 @@ from typing import Any
 from pleintemps_contract import __version__, logs
 from pleintemps_contract.errors import ContractError
 
+from .device_cli import add_device
 from .errors import ControlError, DatasetError, SimulatorError
+from .fleet.cli import add_fleet
 from .processes import end_on_signals
 
 FAILED = 1
@@ -49,13 +51,6 @@ def _port(text: str) -> int:
     return port
 
 
-def _distance(text: str) -> int:
-    distance = int(text)
-    if not 0 <= distance <= 1_000:
-        raise argparse.ArgumentTypeError("0 to 1000")
-    return distance
-
-
 def _positive(text: str) -> float:
     number = float(text)
     if not 0 < number <= 1_000_000:
@@ -79,8 +74,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_demo(commands)
     _add_orders(commands)
-    _add_device(commands)
+    add_device(commands)
     _add_replay(commands)
+    add_fleet(commands)
     return parser
 
 
@@ -142,49 +138,6 @@ def _order(options: argparse.Namespace) -> int:
         case _:
             order = control.Plug(device=options.device)
     print(control.send(options.data, order))
-    return 0
-
-
-def _add_device(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    device = commands.add_parser("device", help="run one serial device alone on a pseudo-terminal")
-    device.add_argument("kind", choices=("ld2410", "modbus-sound"))
-    device.add_argument("--link", type=Path, required=True, metavar="PATH", help="symbolic link to make")
-    device.add_argument(
-        "--distance", type=_distance, metavar="CM", help="ld2410: somebody still at this distance"
-    )
-    device.add_argument("--moving", action="store_true", help="ld2410: who is there moves")
-    device.add_argument("--level", type=float, default=45.0, metavar="DB", help="modbus-sound: level (45)")
-    device.set_defaults(run=_device)
-
-
-def _device(options: argparse.Namespace) -> int:
-    from pleintemps_contract.world import SystemWorld
-
-    from .devices.ld2410 import Ld2410, Scene, Target
-    from .devices.modbus_sound import ModbusSoundMeter
-    from .devices.pty import SerialDevice
-    from .devices.serial_core import SerialCore
-
-    world = SystemWorld()
-    core: SerialCore
-    if options.kind == "ld2410":
-        radar = core = Ld2410(world.monotonic())
-        if options.distance is not None:
-            radar.see(Scene((Target(options.distance, options.moving),)))
-    else:
-        meter = core = ModbusSoundMeter()
-        meter.hear(options.level)
-
-    async def live() -> None:
-        work = asyncio.ensure_future(SerialDevice(core, options.link, world).run())
-        end_on_signals(work)
-        await work
-
-    print(f"{options.kind} on {options.link}; Ctrl-C ends it", flush=True)
-    try:
-        asyncio.run(live())
-    except asyncio.CancelledError:
-        return 0
     return 0
 
 

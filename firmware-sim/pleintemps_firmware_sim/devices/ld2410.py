@@ -5,26 +5,25 @@ kind of frame has a checksum. Distances are in centimetres, energies 0-100, time
 """
 
 import struct
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
+
+from .hilink import RESTART_MS, CommandLine, firmware
 
 REPORT_HEAD: Final = bytes.fromhex("F4F3F2F1")
 REPORT_TAIL: Final = bytes.fromhex("F8F7F6F5")
-COMMAND_HEAD: Final = bytes.fromhex("FDFCFBFA")
-COMMAND_TAIL: Final = bytes.fromhex("04030201")
 
 GATES: Final = 9
-REPORT_MS: Final = 100
-ACK_MS: Final = 10
-RESTART_MS: Final = 1_000
-FIRMWARE: Final = bytes.fromhex("0001070116150922")
-"""Type 0100, then V1.07.22091516, least significant byte first."""
-
-_MAX_COMMAND: Final = 64
-_OK: Final = 0
-_FAILED: Final = 1
+FIRMWARE: Final = (1, 0x07, 0x2209_1516)
+"""V1.07.22091516."""
+NEWEST: Final = (2, 0x44, 0x2507_0917)
+"""V2.44.25070917."""
+CALIBRATION_PAUSE_MS: Final = 10_000
+_TYPE: Final = 0x0100
+_KNOWS_LIGHT: Final = (2, 0x04)
+_KNOWS_CALIBRATION: Final = (2, 0x44)
+_TOLD_MS: Final = 1_000
+"""How long the end of a calibration stays in the reports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +91,6 @@ def encode_report(report: Report) -> bytes:
     return REPORT_HEAD + struct.pack("<H", len(data)) + data + REPORT_TAIL
 
 
-def encode_command(word: int, value: bytes = b"") -> bytes:
-    """A command frame as a host sends it."""
-    return COMMAND_HEAD + struct.pack("<HH", 2 + len(value), word) + value + COMMAND_TAIL
-
-
-def encode_ack(word: int, status: int, value: bytes = b"") -> bytes:
-    """The answer to command ``word``: the word with 0100 set, status 0 (done) or 1 (failed), value."""
-    return encode_command(word | 0x0100, struct.pack("<H", status) + value)
-
-
 @dataclass(slots=True)
 class Parameters:
     """What the module keeps in flash; the defaults are the maker's."""
@@ -112,6 +101,9 @@ class Parameters:
     still: list[int] = field(default_factory=lambda: [0, 0, 40, 40, 30, 30, 20, 20, 20])
     no_one_s: int = 5
     fine: bool = False
+    light: tuple[int, int, int] = (0, 0x80, 0)
+    """Of the OUT pin: 0 whatever the light, 1 only below, 2 only above; threshold; level at rest."""
+    password: bytes = b"HiLink"
 
     @property
     def gate_cm(self) -> int:
@@ -124,113 +116,67 @@ class Parameters:
 
 
 class Ld2410:
-    """One module. It reports by itself; between 00FF and 00FE it only answers."""
+    """One module. It reports by itself; between 00FF and 00FE it only answers.
 
-    def __init__(self, now: int) -> None:
+    ``version`` decides what it knows: light control from 2.04 on, noise calibration from 2.44 on.
+    """
+
+    def __init__(self, now: int, version: tuple[int, int, int] = FIRMWARE) -> None:
         self.parameters = Parameters()
         self._fine_next = False
         self._scene = Scene()
-        self._buffer = bytearray()
-        self._out: deque[tuple[int, bytes]] = deque()
-        self._boot(now, 0)
-        self._commands: dict[int, Callable[[bytes], bytes | None]] = {
-            0x60: self._set_gates,
-            0x61: lambda _: self.parameters.encode(),
-            0x62: lambda _: self._set_engineering(True),
-            0x63: lambda _: self._set_engineering(False),
-            0x64: self._set_sensitivity,
-            0xA0: lambda _: FIRMWARE,
-            0xA2: lambda _: self._reset(),
-            0xAA: self._set_resolution,
-            0xAB: lambda _: struct.pack("<H", int(self._fine_next)),
-        }
+        self._engineering = False
+        self._last = Report()
+        self._seen_at: int | None = None
+        self._calibrating: tuple[int, int, bool] | None = None
+        light = version[:2] >= _KNOWS_LIGHT
+        calibrates = version[:2] >= _KNOWS_CALIBRATION
+        self.line = CommandLine(
+            firmware(_TYPE, *version),
+            {
+                0x60: self._set_gates,
+                0x61: lambda _, __: self.parameters.encode(),
+                0x62: lambda _, __: self._set_engineering(True),
+                0x63: lambda _, __: self._set_engineering(False),
+                0x64: self._set_sensitivity,
+                0xA8: lambda value, _: b"" if value == self.parameters.password else None,
+                0xA9: self._set_password,
+                0xAA: self._set_resolution,
+                0xAB: lambda _, __: struct.pack("<H", int(self._fine_next)),
+                **({0xAD: self._set_light, 0xAE: self._light} if light else {}),
+                **({0x0B: self._calibrate, 0x1B: self._calibration} if calibrates else {}),
+            },
+            self._booted,
+            self._reset,
+        )
+        self.line.boot(now, 0)
 
     def see(self, scene: Scene) -> None:
         """What stands in front of the radar from now on."""
         self._scene = scene
 
+    def restart(self, now: int) -> None:
+        """Supply taken and given."""
+        self.line.boot(now, RESTART_MS)
+
     def due(self) -> int | None:
-        waiting = [self._out[0][0]] if self._out else []
-        if not self._configuring:
-            waiting.append(self._next_report)
-        return min(waiting, default=None)
+        return self.line.due()
 
     def transmit(self, now: int) -> bytes:
-        sent = bytearray()
-        while self._out and self._out[0][0] <= now:
-            sent += self._out.popleft()[1]
-        if not self._configuring and self._next_report <= now:
-            sent += encode_report(self._look(now))
-            # one report however late we are: a UART does not catch up
-            late = (now - self._next_report) // REPORT_MS
-            self._next_report += (late + 1) * REPORT_MS
-        return bytes(sent)
+        answers = self.line.answers(now)
+        return answers + encode_report(self._look(now)) if self.line.reports(now) else answers
 
     def receive(self, data: bytes, now: int) -> None:
-        if now < self._deaf_until:
-            return
-        self._buffer += data
-        while (command := self._next_command()) is not None:
-            self._execute(command, now)
+        self.line.receive(data, now)
 
-    def _boot(self, now: int, pause: int) -> None:
+    def _booted(self, _: int) -> None:
         self.parameters.fine = self._fine_next
         self._engineering = False
-        self._configuring = False
-        self._deaf_until = now + pause
-        self._next_report = now + pause + REPORT_MS
         self._last = Report()
-        self._seen_at: int | None = None
-        self._buffer.clear()
+        self._seen_at = None
+        self._calibrating = None
 
-    def _next_command(self) -> bytes | None:
-        """Data of the next complete command; noise before it is dropped byte by byte."""
-        buffer = self._buffer
-        while True:
-            start = buffer.find(COMMAND_HEAD)
-            if start < 0:
-                del buffer[: max(0, len(buffer) - len(COMMAND_HEAD) + 1)]
-                return None
-            del buffer[:start]
-            if len(buffer) < 6:
-                return None
-            (length,) = struct.unpack_from("<H", buffer, 4)
-            if 2 <= length <= _MAX_COMMAND:
-                if len(buffer) < 10 + length:
-                    return None
-                if buffer[6 + length : 10 + length] == COMMAND_TAIL:
-                    data = bytes(buffer[6 : 6 + length])
-                    del buffer[: 10 + length]
-                    return data
-            del buffer[:1]
-
-    def _execute(self, data: bytes, now: int) -> None:
-        (word,) = struct.unpack_from("<H", data)
-        value = data[2:]
-        if word == 0xFF:
-            self._configuring = True
-            self._answer(encode_ack(word, _OK, bytes.fromhex("01004000")), now)
-        elif not self._configuring:
-            self._answer(encode_ack(word, _FAILED), now)
-        elif word == 0xFE:
-            self._answer(encode_ack(word, _OK), now)
-            self._configuring = False
-            self._next_report = now + REPORT_MS
-        elif word == 0xA3:
-            self._answer(encode_ack(word, _OK), now)
-            self._boot(now, RESTART_MS)
-        else:
-            command = self._commands.get(word)
-            answer = command(value) if command is not None else None
-            if answer is None:
-                self._answer(encode_ack(word, _FAILED), now)
-            else:
-                self._answer(encode_ack(word, _OK, answer), now)
-
-    def _answer(self, frame: bytes, now: int) -> None:
-        self._out.append((now + ACK_MS, frame))
-
-    def _set_gates(self, value: bytes) -> bytes | None:
+    def _set_gates(self, value: bytes, _: int) -> bytes | None:
         words = _pairs(value)
         if words is None or set(words) != {0, 1, 2}:
             return None
@@ -240,7 +186,7 @@ class Ld2410:
         self.parameters.no_one_s = words[2]
         return b""
 
-    def _set_sensitivity(self, value: bytes) -> bytes | None:
+    def _set_sensitivity(self, value: bytes, _: int) -> bytes | None:
         words = _pairs(value)
         if words is None or set(words) != {0, 1, 2} or words[1] > 100 or words[2] > 100:
             return None
@@ -254,12 +200,49 @@ class Ld2410:
         self._engineering = on
         return b""
 
-    def _reset(self) -> bytes:
+    def _reset(self) -> None:
         self.parameters = Parameters(fine=self.parameters.fine)
         self._fine_next = False
+
+    def _set_password(self, value: bytes, _: int) -> bytes | None:
+        if len(value) != len(self.parameters.password):
+            return None
+        self.parameters.password = value
         return b""
 
-    def _set_resolution(self, value: bytes) -> bytes | None:
+    def _set_light(self, value: bytes, _: int) -> bytes | None:
+        if len(value) != 4 or value[0] > 2 or value[2] > 1 or value[3]:
+            return None
+        self.parameters.light = (value[0], value[1], value[2])
+        return b""
+
+    def _light(self, _: bytes, __: int) -> bytes:
+        return bytes((*self.parameters.light, 0))
+
+    def _calibrate(self, value: bytes, now: int) -> bytes | None:
+        if len(value) != 2 or value == b"\x00\x00":
+            return None
+        start = now + CALIBRATION_PAUSE_MS
+        self._calibrating = (start, start + 1_000 * int.from_bytes(value, "little"), False)
+        return b""
+
+    def _calibration(self, _: bytes, now: int) -> bytes:
+        state = 0 if self._calibrating is None else 1 if now < self._calibrating[1] else 2
+        return struct.pack("<H", state)
+
+    def _calibration_status(self, now: int) -> int | None:
+        """Status 4 while it runs, then 5 or, when somebody was seen meanwhile, 6 for a second."""
+        if self._calibrating is None:
+            return None
+        start, end, seen = self._calibrating
+        if not start <= now < end + _TOLD_MS:
+            return None
+        if now < end:
+            self._calibrating = (start, end, seen or bool(self._scene.targets))
+            return 4
+        return 6 if seen else 5
+
+    def _set_resolution(self, value: bytes, _: int) -> bytes | None:
         if value not in (b"\x00\x00", b"\x01\x00"):
             return None
         self._fine_next = value == b"\x01\x00"
@@ -313,24 +296,27 @@ class Ld2410:
         else:
             report = Report(0, last.moving_cm, last.moving_energy, last.still_cm, last.still_energy)
         self._last = report
+        told = self._calibration_status(now)
+        if told is not None:
+            report = replace(report, status=told)
         if not self._engineering:
             return report
-        return Report(
-            report.status,
-            report.moving_cm,
-            report.moving_energy,
-            report.still_cm,
-            report.still_energy,
-            report.detection_cm,
-            Engineering(
-                self.parameters.max_moving_gate,
-                self.parameters.max_still_gate,
-                moving_energies,
-                still_energies,
-                self._scene.light,
-                int(report.status != 0),
-            ),
+        more = Engineering(
+            self.parameters.max_moving_gate,
+            self.parameters.max_still_gate,
+            moving_energies,
+            still_energies,
+            self._scene.light,
+            self._out(self._last.status != 0),
         )
+        return replace(report, engineering=more)
+
+    def _out(self, present: bool) -> int:
+        """Level of the OUT pin."""
+        mode, threshold, at_rest = self.parameters.light
+        light = self._scene.light
+        counts = mode == 0 or (light < threshold if mode == 1 else light > threshold)
+        return at_rest ^ int(present and counts)
 
 
 def _pairs(value: bytes) -> dict[int, int] | None:

@@ -5,6 +5,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import struct
 import termios
 import tty
 from collections.abc import Callable
@@ -15,8 +16,17 @@ from pleintemps_contract.world import World
 from pleintemps_firmware_sim.errors import LinkError
 
 from .serial_core import SerialCore
+from .uart import misread
 
 _CHUNK: Final = 4096
+# linux/termbits.h, struct termios2: four words of flags, the line discipline, 19 characters, both speeds. It
+# knows every speed, also those that the older struct has no number for (256000).
+_TERMIOS2: Final = struct.Struct("=4I20B2I")
+_TCGETS2: Final = 0x802C_542A
+_TCSETS2: Final = 0x402C_542B
+_SPEED_BITS: Final = 0o10017
+_ANY_SPEED: Final = 0o10000
+"""CBAUD and BOTHER."""
 
 
 class SerialLink:
@@ -65,6 +75,23 @@ class SerialLink:
         os.close(self._slave)
         self._master = self._slave = None
 
+    @property
+    def speed(self) -> int | None:
+        """Baud to which whoever reads has set the port; None while it is unplugged."""
+        return None if self._slave is None else self._settings(self._slave)[-1]
+
+    def set_speed(self, baud: int) -> None:
+        """Where the port stands until a reader sets it, so that one who sets none reads well."""
+        if self._slave is not None:
+            flags = self._settings(self._slave)
+            flags[2] = flags[2] & ~_SPEED_BITS | _ANY_SPEED
+            flags[-2:] = [baud, baud]
+            fcntl.ioctl(self._slave, _TCSETS2, _TERMIOS2.pack(*flags))
+
+    @staticmethod
+    def _settings(slave: int) -> list[int]:
+        return list(_TERMIOS2.unpack(fcntl.ioctl(slave, _TCGETS2, bytes(_TERMIOS2.size))))
+
     def write(self, data: bytes) -> None:
         """Put bytes on the line; without a reader they make room for younger ones."""
         if self._master is None or self._slave is None:
@@ -93,23 +120,47 @@ class SerialLink:
 class SerialDevice:
     """One core on one link, driven by a World's clock."""
 
-    def __init__(self, core: SerialCore, link: Path, world: World) -> None:
+    def __init__(
+        self, core: SerialCore, link: Path, world: World, speed: Callable[[], int] | None = None
+    ) -> None:
+        """``speed`` is the baud at which the core speaks now: a reader at another one reads, and says, what
+        a UART makes of it. Without it any speed will do.
+        """
         self._core = core
         self._world = world
+        self._speed = speed
         self._wake = asyncio.Event()
         self.link = SerialLink(link, self._received)
 
     async def run(self) -> None:
         """Plug in and live until cancelled."""
-        self.link.plug()
+        self.plug()
         try:
             while True:
                 self._wake.clear()
                 if data := self._core.transmit(self._world.monotonic()):
-                    self.link.write(data)
+                    self.send(data)
                 await self._pause(self._core.due())
         finally:
             self.link.unplug()
+
+    def plug(self) -> None:
+        """Put the plug in; raises LinkError if something else stands at the link's path."""
+        if not self.link.plugged:
+            self.link.plug()
+            if self._speed is not None:
+                self.link.set_speed(self._speed())
+
+    def send(self, data: bytes) -> None:
+        """Put bytes on the line at the device's speed, beside the firmware if need be."""
+        reads = self.link.speed
+        if self._speed is not None and reads:
+            data = misread(data, self._speed(), reads)
+        self.link.write(data)
+
+    def poke(self) -> None:
+        """The core was changed from outside: something may be due earlier."""
+        self._wake.set()
 
     async def _pause(self, due: int | None) -> None:
         """Wait until ``due`` or until bytes arrive."""
@@ -122,5 +173,8 @@ class SerialDevice:
                 timer.cancel()
 
     def _received(self, data: bytes) -> None:
+        says = self.link.speed
+        if self._speed is not None and says:
+            data = misread(data, says, self._speed())
         self._core.receive(data, self._world.monotonic())
         self._wake.set()

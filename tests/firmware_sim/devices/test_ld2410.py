@@ -3,15 +3,16 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pleintemps_firmware_sim.devices.hilink import ACK_MS, encode_command
 from pleintemps_firmware_sim.devices.ld2410 import (
-    ACK_MS,
+    CALIBRATION_PAUSE_MS,
+    NEWEST,
     REPORT_HEAD,
     Engineering,
     Ld2410,
     Report,
     Scene,
     Target,
-    encode_command,
     encode_report,
 )
 
@@ -176,6 +177,77 @@ def test_resolution_counts_after_a_restart() -> None:
     assert radar.parameters.gate_cm == 75
     ask(radar, encode_command(0xA3), 40)
     assert radar.parameters.gate_cm == 20
+
+
+def test_a_new_speed_counts_from_the_restart_on_after_its_answer() -> None:
+    radar = configuring()
+    assert ask(radar, encode_command(0xA1, b"\x09\x00"), 20)[8:10] == b"\x01\x00"
+    assert ask(radar, frame("FDFCFBFA 0400 A100 0500 04030201"), 30) == frame(
+        "FDFCFBFA 0400 A101 0000 04030201"
+    )
+    assert ask(radar, encode_command(0xA3), 50) and radar.line.baud == 256_000
+    assert radar.due() == 61
+    assert radar.transmit(61) == b"" and radar.line.baud == 115_200
+    radar.receive(ENABLE, 1_060)
+    ask(radar, encode_command(0xA2), 1_100)
+    ask(radar, encode_command(0xA3), 1_200)
+    radar.transmit(1_211)
+    assert radar.line.baud == 256_000, "factory settings"
+
+
+def test_bluetooth_address_and_password() -> None:
+    radar = configuring()
+    assert ask(radar, frame("FDFCFBFA 0400 A500 0100 04030201"), 20) == frame(
+        "FDFCFBFA 0A00 A501 0000 8F272EB80F65 04030201"
+    )
+    assert ask(radar, encode_command(0xA4, b"\x00\x00"), 40)[8:10] == b"\x00\x00"
+    assert radar.line.bluetooth, "until the restart"
+    assert ask(radar, encode_command(0xA8, b"HiLink"), 60)[8:10] == b"\x00\x00"
+    assert ask(radar, encode_command(0xA9, b"secret"), 80)[8:10] == b"\x00\x00"
+    assert ask(radar, encode_command(0xA8, b"HiLink"), 100)[8:10] == b"\x01\x00"
+    ask(radar, encode_command(0xA3), 120)
+    assert not radar.line.bluetooth
+
+
+def test_what_only_newer_firmware_knows() -> None:
+    for word, value in ((0xAD, b"\x01\x80\x00\x00"), (0xAE, b""), (0x0B, b"\x0a\x00"), (0x1B, b"")):
+        assert ask(configuring(), encode_command(word, value), 20)[8:10] == b"\x01\x00"
+
+
+def test_the_out_pin_by_light() -> None:
+    radar = Ld2410(0, NEWEST)
+    ask(radar, ENABLE, 0)
+    ask(radar, encode_command(0x62), 10)
+    assert ask(radar, encode_command(0xAD, b"\x01\x60\x01\x00"), 20)[8:10] == b"\x00\x00"
+    assert ask(radar, encode_command(0xAE), 40)[10:14] == b"\x01\x60\x01\x00"
+    ask(radar, END, 60)
+    reports = []
+    for at, light in ((400, 0x5F), (500, 0x60)):
+        radar.see(Scene(WALKER.targets, light))
+        reports.append(radar.transmit(at)[-8:-6])
+    assert reports == [b"\x5f\x00", b"\x60\x01"], "dark enough: away from the level at rest, which is high"
+
+
+def test_noise_calibration_says_so_in_reports() -> None:
+    radar = Ld2410(0, NEWEST)
+    ask(radar, ENABLE, 0)
+    assert ask(radar, encode_command(0x1B), 20)[10:12] == b"\x00\x00"
+    ask(radar, encode_command(0x0B, b"\x0a\x00"), 100)
+    assert ask(radar, encode_command(0x1B), 120)[10:12] == b"\x01\x00"
+    ask(radar, END, 140)
+    start = 100 + CALIBRATION_PAUSE_MS
+    assert [status(radar.transmit(at)) for at in (start - 100, start, start + 9_900)] == [0, 4, 4]
+    assert [status(radar.transmit(at)) for at in (start + 10_000, start + 11_000)] == [5, 0]
+
+
+def test_noise_calibration_with_somebody_there_fails() -> None:
+    radar = Ld2410(0, NEWEST)
+    radar.see(WALKER)
+    ask(radar, ENABLE, 0)
+    ask(radar, encode_command(0x0B, b"\x01\x00"), 100)
+    ask(radar, END, 140)
+    start = 100 + CALIBRATION_PAUSE_MS
+    assert [status(radar.transmit(at)) for at in (start, start + 1_000, start + 2_000)] == [4, 6, 1]
 
 
 @given(st.lists(st.binary(max_size=20), max_size=8), st.data())
