@@ -80,6 +80,13 @@ class AgentLine(Protocol):
         """The next message."""
 
 
+class Will(NamedTuple):
+    """What a broker says in the place of somebody who went without a word."""
+
+    topic: str
+    payload: bytes
+
+
 class AgentBroker(Protocol):
     """What an agent's line leads to; ``host`` and ``port`` are for the log."""
 
@@ -89,8 +96,8 @@ class AgentBroker(Protocol):
     @property
     def port(self) -> int: ...
 
-    def line(self, identifier: str, will: tuple[str, bytes]) -> AgentLine:
-        """A line that is not yet connected; the ``will`` (topic, payload) is QoS 1 and retained."""
+    def line(self, identifier: str, will: Will | None, /) -> AgentLine:
+        """A line that is not yet connected; its last will is of QoS 1 and retained. Raises OSError."""
 
 
 Taken = Callable[[str, bytes, bool], "Future[None] | None"]
@@ -125,11 +132,12 @@ class GatewayBroker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AgentRims:
-    """What an agent touches. ``pins`` is a gpiozero pin factory; ``disciplined`` is what NTP says of the
-    agent's clock.
+    """What an agent touches. ``building`` is the building's own broker; ``pins`` a gpiozero pin factory;
+    ``disciplined`` what NTP says of the agent's clock.
     """
 
     broker: AgentBroker
+    building: AgentBroker
     wires: Wires
     pins: Any
     disciplined: Callable[[], bool]

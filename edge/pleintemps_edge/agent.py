@@ -35,7 +35,7 @@ from .config import Setup
 from .devices import Devices
 from .door import CodeAccepted, FireInput
 from .drivers import registry
-from .drivers.building import BuildingLine
+from .drivers.building import BuildingBroker, BuildingLine
 from .errors import StateError
 from .journal.claim import claim
 from .journal.events import EventJournal, Stamp
@@ -287,8 +287,9 @@ class Agent:
         if building is None:
             return None
         name = f"pleintemps-{setup.config.site}-{setup.config.agent}"
-        password = setup.building_password
-        return BuildingLine(building.host, building.port, name, self._line_world, building.user, password)
+        own = BuildingBroker(building.host, building.port, building.user, setup.building_password)
+        broker = own if self._rims is None else self._rims.building
+        return BuildingLine(broker, name, self._line_world)
 
     def _open_clock(self, setup: Setup) -> Clock:
         kept = self._events.state(_FLOOR)

@@ -8,10 +8,12 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import aiomqtt
 
+from pleintemps_contract.cores import AgentBroker, AgentLine, Will
 from pleintemps_contract.logs import line
 from pleintemps_contract.world import World
 from pleintemps_edge.link.client import Client
@@ -26,22 +28,41 @@ _LOG: Final = logging.getLogger("building")
 Take = Callable[[str, bytes, bool], None]
 
 
+@dataclass(frozen=True, slots=True)
+class BuildingBroker:
+    """Where the building's broker is; ``user`` empty is an anonymous line."""
+
+    host: str
+    port: int
+    user: str = ""
+    password: str = field(default="", repr=False)
+
+    def line(self, identifier: str, _will: Will | None) -> Client:
+        """A line that is not yet connected; locks wait for no last word of ours."""
+        return Client(
+            self.host,
+            self.port,
+            identifier=identifier,
+            username=self.user or None,
+            password=self.password or None,
+            clean_session=True,
+            keepalive=KEEPALIVE_S,
+            timeout=KEEPALIVE_S,
+            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
+        )
+
+
 class BuildingLine:
     """One connection for all locks of this agent. ``world`` is that of the network: real time."""
 
-    def __init__(
-        self, host: str, port: int, name: str, world: World, user: str = "", password: str = ""
-    ) -> None:
-        """``name`` begins the client id; ``user`` empty is an anonymous line."""
-        self._host = host
-        self._port = port
+    def __init__(self, broker: AgentBroker, name: str, world: World) -> None:
+        """``name`` begins the client id."""
+        self._broker = broker
         self._identifier = f"{name}-{world.new_id()[:8]}"
         self._world = world
-        self._user = user
-        self._password = password
         self._takers: list[tuple[str, Take]] = []
         self._watchers: list[Callable[[bool], None]] = []
-        self._client: Client | None = None
+        self._client: AgentLine | None = None
         self._sending: set[asyncio.Task[Any]] = set()
         self._broken = asyncio.Event()
         self._pause_ms = FIRST_PAUSE_MS
@@ -59,7 +80,7 @@ class BuildingLine:
         self._takers.append((topic, take))
         if self._client is not None:
             # even where the topic is known already: the newcomer wants its retained messages too
-            self._start(self._client.subscribe(topic, 1))
+            self._start(self._client.subscribe([(topic, 1)]))
 
     def watch(self, take: Callable[[bool], None]) -> None:
         """Call ``take(online)`` at each change of the line, and once now."""
@@ -70,7 +91,7 @@ class BuildingLine:
         """Send with QoS 1, never retained; False while there is no line, and then it is forgotten."""
         if self._client is None:
             return False
-        self._start(self._client.publish(topic, payload, 1))
+        self._start(self._client.publish(topic, payload, qos=1, retain=False))
         return True
 
     async def run(self) -> None:
@@ -91,31 +112,21 @@ class BuildingLine:
             error = error.exceptions[0]
         if not self._down:
             self._down = True
-            _LOG.warning(line("building-down", broker=self._host, port=self._port, error=error))
+            _LOG.warning(line("building-down", broker=self._broker.host, port=self._broker.port, error=error))
 
     async def _connect(self) -> None:
-        client = Client(
-            self._host,
-            self._port,
-            identifier=self._identifier,
-            username=self._user or None,
-            password=self._password or None,
-            clean_session=True,
-            keepalive=KEEPALIVE_S,
-            timeout=KEEPALIVE_S,
-            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
-        )
+        client = self._broker.line(self._identifier, None)
         async with client:
             await self._serve(client)
 
-    async def _serve(self, client: Client) -> None:
+    async def _serve(self, client: AgentLine) -> None:
         self._pause_ms = FIRST_PAUSE_MS
         self._down = False
         self._broken = asyncio.Event()
         self._client = client
-        _LOG.info(line("building-up", broker=self._host, port=self._port))
+        _LOG.info(line("building-up", broker=self._broker.host, port=self._broker.port))
         for topic in dict.fromkeys(topic for topic, _ in self._takers):
-            self._start(client.subscribe(topic, 1))
+            self._start(client.subscribe([(topic, 1)]))
         try:
             await self._listen(client)
         except asyncio.CancelledError:
@@ -128,7 +139,7 @@ class BuildingLine:
             for task in self._sending:
                 task.cancel()
 
-    async def _listen(self, client: Client) -> None:
+    async def _listen(self, client: AgentLine) -> None:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._receive(client))
@@ -159,7 +170,7 @@ class BuildingLine:
         for watcher in self._watchers:
             watcher(online)
 
-    async def _receive(self, client: Client) -> None:
+    async def _receive(self, client: AgentLine) -> None:
         while True:
             message = await client.next_message()
             for topic, take in self._takers:

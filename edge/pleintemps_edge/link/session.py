@@ -27,7 +27,7 @@ from pleintemps_contract.agent_messages import (
     Stream,
     TimeRequest,
 )
-from pleintemps_contract.cores import AgentBroker, AgentLine
+from pleintemps_contract.cores import AgentBroker, AgentLine, Will
 from pleintemps_contract.logs import line
 from pleintemps_contract.topics import Channel, Topic, agent_reads
 from pleintemps_contract.wire import AgentMessage, encode
@@ -71,9 +71,8 @@ class Broker:
         """Made anew for every connection, so new certificates need no restart; raises OSError."""
         return None if self.key_folder is None else tls_context(self.key_folder)
 
-    def line(self, identifier: str, will: tuple[str, bytes]) -> Client:
+    def line(self, identifier: str, will: Will | None) -> Client:
         """A line that is not yet connected; raises OSError."""
-        topic, payload = will
         return Client(
             self.host,
             self.port,
@@ -82,7 +81,7 @@ class Broker:
             keepalive=KEEPALIVE_S,
             timeout=10,
             tls_context=self.tls(),
-            will=aiomqtt.Will(topic, payload, qos=1, retain=True),
+            will=None if will is None else aiomqtt.Will(will.topic, will.payload, qos=1, retain=True),
             # an answer right behind a PUBACK must not wait for the broker's delayed acknowledgement
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
             max_inflight_messages=64,
@@ -173,7 +172,7 @@ class Link:
     # --- connection ---------------------------------------------------------------------------------
 
     def _connection(self) -> AgentLine:
-        will = str(self._topic(Channel.AVAILABILITY)), encode(self._availability(Presence.OFFLINE))
+        will = Will(str(self._topic(Channel.AVAILABILITY)), encode(self._availability(Presence.OFFLINE)))
         return self._broker.line(f"pleintemps-{self._site}-{self._agent}", will)
 
     def _topic(self, channel: Channel) -> Topic:

@@ -14,6 +14,7 @@ from pleintemps_gateway.audit.log import record
 from pleintemps_gateway.bookings.releasing import PEOPLE
 from pleintemps_gateway.config import DoorConfig
 from pleintemps_gateway.delivery.calendar import calendar_of
+from pleintemps_gateway.ingest.asking import COMMAND_LIFE_MS
 from pleintemps_gateway.store.changes import record_change
 from pleintemps_gateway.store.engine import write_transaction
 from pleintemps_gateway.store.schema import alerts, bookings, commands
@@ -35,7 +36,6 @@ from .language import language_of
 from .links import unknown_link
 from .pages import show
 from .releases import keep_if_free
-from .writes import COMMAND_LIFE_MS
 
 router = APIRouter(prefix="/b", include_in_schema=False, default_response_class=HTMLResponse)
 Link = Annotated[str, Path(max_length=200)]

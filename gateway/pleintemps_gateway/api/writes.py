@@ -1,12 +1,13 @@
 """What the web tier writes: acknowledgements and requests for commands, each with its row of change."""
 
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 
 from pleintemps_contract.onvif import DoorAction
 from pleintemps_gateway.audit.log import record
 from pleintemps_gateway.config import DoorConfig, SiteConfig
+from pleintemps_gateway.ingest.asking import Wish, ask
 from pleintemps_gateway.store import schema
 from pleintemps_gateway.store.changes import record_change
 from pleintemps_gateway.store.engine import write_transaction
@@ -15,7 +16,6 @@ from .auth import Account
 from .context import Context
 from .problems import Problem, not_found
 
-COMMAND_LIFE_MS: Final = 30_000
 _COMMENT: Final = 500
 
 
@@ -62,21 +62,6 @@ def command_panel(
 def _request(
     context: Context, account: Account, site: SiteConfig, agent: str, door: str, action: DoorAction
 ) -> str:
-    now = context.world.now()
-    values: dict[str, Any] = {
-        "site": site.site,
-        "command": context.world.new_id(),
-        "agent": agent,
-        "door": door,
-        "action": action.value,
-        "user": account.name,
-        "requested": now,
-        "expires": now + COMMAND_LIFE_MS,
-        "outcome": "requested",
-    }
+    wish = Wish(agent, door, action, account.name)
     with write_transaction(context.engine, [site.site]) as conn:
-        conn.execute(insert(schema.commands).values(values))
-        record_change(conn, site.site, "commands", values["command"], now)
-        fields = {"by": account.name, "action": action.value, "command": values["command"]}
-        record(conn, site.site, context.world, "door.command", f"door/{door}", fields)
-    return str(values["command"])
+        return ask(conn, site.site, wish, context.world)

@@ -5,11 +5,12 @@ import logging
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from pleintemps_contract.cores import GatewayBroker
 from pleintemps_contract.errors import KeyFileError
 from pleintemps_contract.logs import line
 from pleintemps_contract.world import World
@@ -31,6 +32,8 @@ from pleintemps_gateway.series.writer import SeriesWriter
 from pleintemps_gateway.signing import fingerprint, load_signing
 from pleintemps_gateway.store.changes import last_change
 from pleintemps_gateway.store.engine import migrate, open_engine
+from pleintemps_gateway.store.inline import InlineWriter
+from pleintemps_gateway.store.schema import deliveries, usage
 from pleintemps_gateway.store.writer import Writer
 
 from .codes import CodeKeeper
@@ -39,7 +42,7 @@ from .housekeeping import Housekeeper
 from .judge import Judge
 from .memory import GatewayMemory, take_over
 from .releases import Releaser
-from .session import Session
+from .session import PahoBroker
 from .settling import LOOK_MS, Settler
 from .site import SiteMemory
 from .telling import Teller
@@ -56,14 +59,17 @@ _log = logging.getLogger(__name__)
 class Ingest:
     """Everything of one ingest process; :meth:`run` ends when ``stop`` is set or the store has failed."""
 
-    def __init__(self, config: GatewayConfig, world: World) -> None:
-        """Migrates, takes the sites over and reads what is stored. Raises the package's errors."""
+    def __init__(self, config: GatewayConfig, world: World, broker: GatewayBroker | None = None) -> None:
+        """Migrates, takes the sites over and reads what is stored. Raises the package's errors.
+
+        With a ``broker`` of its own nothing here has a thread: the loop's clock is the only time there is.
+        """
         self._keys_seen = fingerprint(Path(config.keys))
         keys = load_gateway_keys(Path(config.keys))
         migrate(config.database_url)
         self._config = config
         self._world = world
-        self._engine: Engine = open_engine(config.database_url)
+        self.engine: Engine = open_engine(config.database_url)
         self._desk = CodeDesk(keys.sealing, world, Outbox(config.delivery, keys.sealing, world))
         self._series = SeriesWriter.open(config.series, Path(config.state), world) if config.series else None
         sites = [
@@ -73,24 +79,26 @@ class Ingest:
                 keys.signing,
                 self._desk.vault,
                 load_peppers(Path(config.keys), site.site),
-                take_over(self._engine, site.site, world),
+                take_over(self.engine, site.site, world),
                 self._series.sink if self._series else None,
                 self._desk.outbox,
             )
             for site in config.sites
         ]
         names = [site.site for site in config.sites]
-        self._session = Session(config.mqtt, Path(config.keys), names, self._take, self._on_connected)
+        own = broker or PahoBroker(config.mqtt, Path(config.keys))
+        self._session = own.session(names, self._take, self._on_connected)
         self._memory = GatewayMemory(sites, self._session.publish)
-        with self._engine.connect() as conn:
+        with self.engine.connect() as conn:
             self._memory.reload(conn)
-        self._writer = Writer(self._engine, names, memory=self._memory)
+        make_writer = Writer if broker is None else InlineWriter
+        self._writer = make_writer(self.engine, names, memory=self._memory)
         channels = channels_of(config, world)
-        self._courier = Courier(self._engine, self._writer, channels, keys.sealing, names, world)
-        self._teller = Teller(config.sites, self._engine, self._writer, world)
+        self._courier = Courier(self.engine, self._writer, channels, keys.sealing, names, world)
+        self._teller = Teller(config.sites, self.engine, self._writer, world)
         self._signing = keys.signing
         self._keepers = {
-            site.site: CodeKeeper(site, self._desk, self._engine, self._writer, lambda: self._signing.signer)
+            site.site: CodeKeeper(site, self._desk, self.engine, self._writer, lambda: self._signing.signer)
             for site in config.sites
         }
         self._told = {
@@ -108,6 +116,21 @@ class Ingest:
             if isinstance(error, SQLAlchemyError):
                 raise StoreError(f"the store has failed: {type(error).__name__}") from error
             raise
+
+    def submit(self, job: Callable[[Connection], Any]) -> None:
+        """Let the writer run ``job``."""
+        self._writer.submit(job)
+
+    def idle(self) -> bool:
+        """Whether nothing waits for the writer, for those who follow it, or for the courier."""
+        now = self._world.now()
+        with self.engine.connect() as conn:
+            behind = any(last_change(conn, name) > site.followed for name, site in self._memory.sites.items())
+            queued = conn.scalar(
+                select(func.count()).where(deliveries.c.state == "queued", deliveries.c.due <= now)
+            )
+            unsettled = conn.scalar(select(func.count()).where(usage.c.due <= now))
+        return not (behind or queued or unsettled or self._writer.waiting)
 
     async def _work(self, stop: asyncio.Event) -> None:
         await self._do(lambda _conn: None)  # composes the first grants: what is wrong with keys shows here
@@ -132,7 +155,7 @@ class Ingest:
             await asyncio.to_thread(self._writer.close)
             if self._series:
                 self._series.close()
-            self._engine.dispose()
+            self.engine.dispose()
 
     # --- called by the session's thread ---------------------------------------------------------------
 
@@ -209,7 +232,7 @@ class Ingest:
             await self._world.sleep_until(now + _TICK_MS)
 
     async def _settling(self) -> None:
-        settlers = [Settler(site, self._engine, self._writer) for site in self._memory.sites.values()]
+        settlers = [Settler(site, self.engine, self._writer) for site in self._memory.sites.values()]
         while True:
             due = self._world.monotonic() + LOOK_MS
             for settler in settlers:
@@ -253,7 +276,7 @@ class Ingest:
                 continue
 
     def _last(self, site: str) -> int:
-        with self._engine.connect() as conn:
+        with self.engine.connect() as conn:
             return last_change(conn, site)
 
     async def _feeding(self, feed: SourceConfig, memory: SiteMemory) -> None:

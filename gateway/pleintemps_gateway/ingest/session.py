@@ -7,7 +7,7 @@ again.
 import logging
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Final
@@ -18,14 +18,13 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersi
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from pleintemps_contract.cores import Taken
 from pleintemps_contract.logs import line
 from pleintemps_contract.topics import PREFIX, gateway_reads
 from pleintemps_gateway.config import MqttConfig
 from pleintemps_gateway.errors import SettingsError, StoreError
 
 KEEPALIVE_S: Final = 20
-Taken = Callable[[str, bytes, bool], "Future[None] | None"]
-"""Takes topic, payload, retain flag; the future is done when the message may be acknowledged."""
 
 _log = logging.getLogger(__name__)
 
@@ -147,6 +146,18 @@ class Session:
         code = self._client.ack(message.mid, message.qos)
         if code not in (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_NO_CONN):
             _log.warning(line("puback-failed", code=code))
+
+
+class PahoBroker:
+    """The broker of the configuration; ``keys`` is the key folder, for TLS."""
+
+    def __init__(self, config: MqttConfig, keys: Path) -> None:
+        self._config = config
+        self._keys = keys
+
+    def session(self, sites: Sequence[str], take: Taken, connected: Callable[[], None]) -> Session:
+        """Raises SettingsError."""
+        return Session(self._config, self._keys, list(sites), take, connected)
 
 
 def _tls(keys: Path) -> ssl.SSLContext:

@@ -54,7 +54,9 @@ class Memory(Protocol):
         """The group is undone: forget what is not stored. DeposedError if the rows are not ours now."""
 
 
-class _Job(NamedTuple):
+class Job(NamedTuple):
+    """A function of one transaction, and who waits for it."""
+
     run: Callable[[Connection], Any]
     future: "Future[Any]"
 
@@ -68,10 +70,13 @@ class Writer:
         self._engine = engine
         self._sites = tuple(sites)
         self._memory = memory
-        self._queue: queue.Queue[_Job | None] = queue.Queue(capacity)
+        self._queue: queue.Queue[Job | None] = queue.Queue(capacity)
         self._failure: StoreError | DeposedError | None = None
-        self._group: list[_Job] = []
+        self._group: list[Job] = []
         self._ended = threading.Event()
+        self._begin()
+
+    def _begin(self) -> None:
         self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
         self._thread.start()
 
@@ -79,6 +84,11 @@ class Writer:
     def failure(self) -> StoreError | DeposedError | None:
         """What ended the writer, if something did: the process must then be started anew."""
         return self._failure if self._ended.is_set() else None
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that are not begun."""
+        return self._queue.qsize()
 
     def submit(self, job: Callable[[Connection], T], *, wait_s: float = 30.0) -> "Future[T]":
         """Queue ``job``; its future is resolved after the commit. Waits while the queue is full.
@@ -90,13 +100,16 @@ class Writer:
         if self._ended.is_set():
             raise StoreError("the store's writer has ended")
         future.set_running_or_notify_cancel()  # who waits may give up, the job is done all the same
-        try:
-            self._queue.put(_Job(job, future), timeout=wait_s)
-        except queue.Full:
-            raise StoreBusyError(f"the store took no job for {wait_s} s") from None
+        self._put(Job(job, future), wait_s)
         if self._ended.is_set():
             self._refuse_rest()
         return future
+
+    def _put(self, job: Job, wait_s: float) -> None:
+        try:
+            self._queue.put(job, timeout=wait_s)
+        except queue.Full:
+            raise StoreBusyError(f"the store took no job for {wait_s} s") from None
 
     def close(self) -> None:
         """Run what is queued, then end the thread."""
@@ -109,9 +122,7 @@ class Writer:
         # whoever supervises us starts a new process from what is stored.
         self._failure = StoreError("the store's writer has failed")
         try:
-            while (group := self._next_group()) is not None:
-                self._group = group
-                self._run_group(group)
+            self._run_groups()
             self._failure = None
         except (StoreError, DeposedError) as error:
             self._failure = error
@@ -120,7 +131,13 @@ class Writer:
             self._ended.set()
             self._refuse_rest()
 
-    def _next_group(self) -> list[_Job] | None:
+    def _run_groups(self) -> None:
+        """Until the end that :meth:`close` puts into the queue."""
+        while (group := self._next_group()) is not None:
+            self._group = group
+            self._run_group(group)
+
+    def _next_group(self) -> list[Job] | None:
         first = self._queue.get()
         if first is None:
             return None
@@ -136,7 +153,7 @@ class Writer:
             group.append(job)
         return group
 
-    def _run_group(self, group: list[_Job]) -> None:
+    def _run_group(self, group: list[Job]) -> None:
         done = self._attempt(group)
         if done is not None:
             self._resolve(group, done)
@@ -144,7 +161,7 @@ class Writer:
         for job in group:
             self._run_alone(job)
 
-    def _attempt(self, group: list[_Job]) -> list[Any] | None:
+    def _attempt(self, group: list[Job]) -> list[Any] | None:
         """Results of the whole group after its commit; nothing if it was rolled back."""
         try:
             with write_transaction(self._engine, self._sites) as conn:
@@ -157,7 +174,7 @@ class Writer:
             return None
         return results
 
-    def _run_alone(self, job: _Job) -> None:
+    def _run_alone(self, job: Job) -> None:
         try:
             with write_transaction(self._engine, self._sites) as conn:
                 result = job.run(conn)
@@ -178,7 +195,7 @@ class Writer:
         except SQLAlchemyError as error:
             raise StoreError("the store cannot be read after a roll-back") from error
 
-    def _resolve(self, group: list[_Job], results: list[Any]) -> None:
+    def _resolve(self, group: list[Job], results: list[Any]) -> None:
         if self._memory is not None:
             self._memory.committed()
         for job, result in zip(group, results, strict=True):
@@ -195,6 +212,6 @@ class Writer:
             if job is not None:
                 self._refuse(job)
 
-    def _refuse(self, job: _Job) -> None:
+    def _refuse(self, job: Job) -> None:
         if not job.future.done():
             job.future.set_exception(StoreError("the store's writer has ended"))

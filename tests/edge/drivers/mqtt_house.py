@@ -13,7 +13,7 @@ from pleintemps_contract.agent_messages import Health
 from pleintemps_contract.onvif import LockPhysicalState
 from pleintemps_contract.world import ManualWorld, SystemWorld
 from pleintemps_edge.drivers.base import LockReported
-from pleintemps_edge.drivers.building import BuildingLine
+from pleintemps_edge.drivers.building import BuildingBroker, BuildingLine
 from pleintemps_edge.drivers.mqtt_lock import MqttLock
 from pleintemps_edge.drivers.registry import Context, build
 from pleintemps_firmware_sim.devices.mqtt_core import MqttCore, Said
@@ -50,7 +50,7 @@ async def at_work(coroutine: Any) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def a_line(port: int) -> AsyncIterator[BuildingLine]:
-    line = BuildingLine("127.0.0.1", port, "test", SystemWorld())
+    line = BuildingLine(BuildingBroker("127.0.0.1", port), "test", SystemWorld())
     async with at_work(line.run()):
         yield line
 

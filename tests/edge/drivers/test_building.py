@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pleintemps_contract.world import SystemWorld
-from pleintemps_edge.drivers.building import BuildingLine
+from pleintemps_edge.drivers.building import BuildingBroker, BuildingLine
 from tests.support.broker import Mosquitto, find_mosquitto
 
 from .mqtt_house import a_line, at_work, say, spy, until
@@ -40,7 +40,7 @@ def test_it_says_how_the_line_is_and_comes_back_with_its_subscriptions(mosquitto
 def test_nothing_is_kept_for_later(mosquitto: Mosquitto) -> None:
     async def story() -> None:
         async with spy(mosquitto.port, "lock") as heard:
-            line = BuildingLine("127.0.0.1", mosquitto.port, "test", SystemWorld())
+            line = BuildingLine(BuildingBroker("127.0.0.1", mosquitto.port), "test", SystemWorld())
             assert line.publish("lock", b"early") is False
             async with at_work(line.run()):
                 await until(lambda: line.online)
@@ -129,7 +129,7 @@ def test_the_password_is_used_and_never_logged(
     caplog.set_level(logging.DEBUG)
 
     async def story() -> None:
-        line = BuildingLine("127.0.0.1", broker.port, "test", SystemWorld(), "agent", password)
+        line = BuildingLine(BuildingBroker("127.0.0.1", broker.port, "agent", password), "test", SystemWorld())
         async with at_work(line.run()):
             if password == "right-word":
                 await until(lambda: line.online)
@@ -172,7 +172,7 @@ def test_one_line_in_the_log_when_down_and_one_when_back(
                 tried += 1
                 return 0
 
-        line = BuildingLine("127.0.0.1", free_port, "test", Counted())
+        line = BuildingLine(BuildingBroker("127.0.0.1", free_port), "test", Counted())
         async with at_work(line.run()):
             await until(lambda: tried == 3)
             assert caplog.text.count("building-down") == 1

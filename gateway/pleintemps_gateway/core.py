@@ -1,0 +1,82 @@
+"""The gateway's worker as a core that somebody else runs, see :mod:`pleintemps_contract.cores`."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import select
+
+from pleintemps_contract.cores import GatewayBroker
+from pleintemps_contract.keyfiles import write_secret
+from pleintemps_contract.onvif import DoorAction
+from pleintemps_contract.world import World
+
+from .config import GatewayConfig, load
+from .ingest.asking import Wish, ask
+from .ingest.run import Ingest
+from .keys import make_keys
+from .signing import CURRENT, pem
+from .store.schema_base import metadata
+
+_CARETAKER = "caretaker"
+
+
+class Core:
+    """One gateway on its store."""
+
+    def __init__(self, config: GatewayConfig, world: World, broker: GatewayBroker) -> None:
+        self._config = config
+        self._world = world
+        self._ingest = Ingest(config, world, broker)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until ``stop``; cancelled is a crash."""
+        await self._ingest.run(stop)
+
+    def order(self, site: str, door: str, action: DoorAction) -> None:
+        """Ask for ``action`` at ``door``; raises KeyError for one that is not there."""
+        agents = {each.door: each.agent for each in self._config.site(site).doors}
+        wish = Wish(agents[door], door, action, _CARETAKER)
+        self._ingest.submit(lambda conn: ask(conn, site, wish, self._world))
+
+    def idle(self) -> bool:
+        """Whether nothing waits to be stored, followed, sent or worked out."""
+        return self._ingest.idle()
+
+    def select(self, table: str) -> list[dict[str, Any]]:
+        """All rows of ``table`` by its key; raises KeyError."""
+        found = metadata.tables[table]
+        with self._ingest.engine.connect() as conn:
+            rows = conn.execute(select(found).order_by(*found.primary_key.columns))
+            return [dict(row._mapping) for row in rows]
+
+    def rows(self) -> Iterator[tuple[str, tuple[Any, ...]]]:
+        """Every row of the store."""
+        with self._ingest.engine.connect() as conn:
+            for name in sorted(metadata.tables):
+                table = metadata.tables[name]
+                for row in conn.execute(select(table).order_by(*table.primary_key.columns)):
+                    yield name, tuple(row)
+
+
+class Maker:
+    """The entry point."""
+
+    @staticmethod
+    def prepare(config: Path, world: World) -> None:
+        """Demo keys drawn from ``world``: whoever knows its seed knows them. Raises KeyFileError."""
+        settings = load(config)
+        keys = Path(settings.keys)
+        signing = keys / "gateway" / CURRENT
+        if not signing.exists():
+            signing.parent.mkdir(mode=0o700, parents=True)
+            write_secret(signing, pem(Ed25519PrivateKey.from_private_bytes(world.random_bytes(32))))
+        agents = {door.agent: site.site for site in settings.sites for door in site.doors}
+        make_keys(keys, agents, "demo", world)
+
+    @staticmethod
+    def make(config: Path, world: World, broker: GatewayBroker) -> Core:
+        """The gateway of ``config``, which it migrates first."""
+        return Core(load(config), world, broker)

@@ -1,0 +1,62 @@
+"""The store's writer without a thread: where the event loop's time is not the machine's."""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable
+from typing import Final
+
+from sqlalchemy import Engine
+
+from pleintemps_gateway.errors import DeposedError, StoreError
+
+from .writer import MAX_GROUP, Job, Memory, Writer
+
+GROUP_S: Final = 0.02
+"""So long a group waits for company, as it does in life while the commit before it is under way."""
+
+
+class InlineWriter(Writer):
+    """As :class:`Writer`, with every group run by the loop itself."""
+
+    def __init__(self, engine: Engine, sites: Iterable[str], *, memory: Memory | None = None) -> None:
+        self._waiting: deque[Job] = deque()
+        self._turn: asyncio.TimerHandle | None = None
+        super().__init__(engine, sites, memory=memory)
+
+    def _begin(self) -> None:
+        return
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    def _put(self, job: Job, wait_s: float) -> None:
+        self._waiting.append(job)
+        if self._turn is None:
+            self._turn = asyncio.get_running_loop().call_later(GROUP_S, self._work_off)
+
+    def close(self) -> None:
+        if self._turn is not None:
+            self._turn.cancel()
+        while self._waiting and not self._ended.is_set():
+            self._work_off()
+        self._ended.set()
+
+    def _work_off(self) -> None:
+        self._turn = None
+        self._group = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_GROUP))]
+        try:
+            self._run_group(self._group)
+        except (StoreError, DeposedError) as error:
+            self._fail(error)
+            return
+        self._group = []
+        if self._waiting and self._turn is None:
+            self._turn = asyncio.get_running_loop().call_later(0, self._work_off)
+
+    def _fail(self, error: StoreError | DeposedError) -> None:
+        self._failure = error
+        self._ended.set()
+        self._group += self._waiting
+        self._waiting.clear()
+        self._refuse_rest()
