@@ -8,9 +8,11 @@
     ├── DataFolderError (OSError)    the folder for the demo's data holds something already
     ├── ChildError (RuntimeError)    a program that was started did not come up or ended by itself
     ├── GatewayError (RuntimeError)  the gateway's API refused or did not answer
-    └── ControlError (ValueError)    a tester's order that names no such door, key or device
+    ├── BrokerError (ConnectionError)  a broker that refuses a fleet, or does not speak MQTT
+    ├── ControlError (ValueError)    a tester's order that names no such door, key or device
+    └── ScenarioError (ValueError)   a scenario's file that is wrong; names file, line and column
 
-The first seven say that the outside did wrong, the last one that the tester's order was wrong.
+The last two and DatasetError say that what the tester gave is wrong, the others that the outside did wrong.
 """
 
 
@@ -46,5 +48,18 @@ class GatewayError(SimulatorError, RuntimeError):
     """The gateway's API answered with an error, or not at all."""
 
 
+class BrokerError(SimulatorError, ConnectionError):
+    """The broker refuses us, or what answers is none."""
+
+
 class ControlError(SimulatorError, ValueError):
     """An order to the running demo that cannot be carried out."""
+
+
+class ScenarioError(SimulatorError, ValueError):
+    """A scenario's file cannot be used. ``line`` and ``column`` count from 1."""
+
+    def __init__(self, file: str, line: int, column: int, message: str) -> None:
+        super().__init__(f"{file}:{line}:{column}: {message}")
+        self.line = line
+        self.column = column
