@@ -19,6 +19,7 @@ from pleintemps_gateway.noise.hours import NoiseHours
 from pleintemps_gateway.reconcile.records import Booking, UsageState
 from pleintemps_gateway.reconcile.replay import Case, DoorTold, Facts, FaultTold, NoiseRule, Sample
 from pleintemps_gateway.reconcile.usage import MAX_OVERSTAY_MS, Margins
+from pleintemps_gateway.store.learnt import valid_at
 from pleintemps_gateway.store.schema import bookings, credentials, events, sample_batches, series
 
 from .snapshot import booking_of, info_of
@@ -57,7 +58,7 @@ def case_of(conn: Connection, config: SiteConfig, row: Row[Any]) -> Case | None:
     others = around & near & (bookings.c.status == "confirmed") & (bookings.c.booking != row.booking)
     found = conn.execute(select(bookings).where(others).order_by(bookings.c.start, bookings.c.booking))
     in_space = (series.c.site == config.site) & (series.c.space == space.space)
-    return Case(
+    case = Case(
         booking=msgspec.structs.replace(booking_of(booked), cancelled=False),
         others=[booking_of(other) for other in found],
         margins=margins,
@@ -70,6 +71,7 @@ def case_of(conn: Connection, config: SiteConfig, row: Row[Any]) -> Case | None:
         planned_to=booked.planned_end,
         cancelled_at=row.closed_at if cancelled else None,
     )
+    return case._replace(learnt=valid_at(conn, config.site, space.space, case.begin))
 
 
 def _noise(config: SiteConfig, space: SpaceConfig) -> NoiseRule:
@@ -102,7 +104,7 @@ def first_facts(conn: Connection, config: SiteConfig, case: Case) -> Facts:
     doors = []
     for name, agent in _doors_of(config, case.booking.space).items():
         mine = (events.c.site == config.site) & (events.c.door == name) & (events.c.agent == agent)
-        before = mine & (events.c.at <= case.begin) & (events.c.type == _DOOR)
+        before = mine & (events.c.at <= case.begin) & (events.c.type == _DOOR) & events.c.trusted
         last = select(events.c.at, events.c.body).where(before).order_by(events.c.at.desc()).limit(1)
         doors += [told for row in conn.execute(last) if (told := _door_told(row.at, name, row.body))]
     ill: dict[str, FaultTold] = {}
@@ -121,6 +123,8 @@ def facts_between(conn: Connection, config: SiteConfig, case: Case, start: int, 
     columns = (sample_batches.c.agent, sample_batches.c.body)
     for row in conn.execute(select(*columns).where(wanted, when)) if agents else ():
         batch = _DECODER.decode(row.body)
+        if not batch.trusted:
+            continue  # nobody knows when that was: unknown, and of no other booking's time
         for name, column in batch.series.items():
             if (key := f"{row.agent}/{name}") in case.series:
                 for dt, value in zip(column.dt, column.value, strict=True):
@@ -128,6 +132,7 @@ def facts_between(conn: Connection, config: SiteConfig, case: Case, start: int, 
                         samples.append(Sample(at, key, batch.journal, batch.seq, value))
     doors = _doors_of(config, case.booking.space)
     told = (events.c.site == site) & events.c.door.in_(sorted(doors)) & (events.c.type == _DOOR)
+    told &= events.c.trusted
     then = told & (events.c.at > start) & (events.c.at <= end)
     query = select(events.c.at, events.c.agent, events.c.door, events.c.body).where(then)
     return Facts(

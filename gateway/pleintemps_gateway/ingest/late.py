@@ -3,12 +3,15 @@
 from collections.abc import Collection
 from typing import Final
 
-from sqlalchemy import Connection, or_, update
+from sqlalchemy import Connection, func, or_, select, update
 
 from pleintemps_contract.agent_messages import DoorPhysicalChanged, Event
 from pleintemps_gateway.config import SiteConfig
+from pleintemps_gateway.occupancy.room import EVIDENCE
+from pleintemps_gateway.reconcile.records import UsageState
 from pleintemps_gateway.reconcile.replay import WARM_MS
-from pleintemps_gateway.store.schema import usage
+from pleintemps_gateway.reconcile.usage import MAX_OVERSTAY_MS
+from pleintemps_gateway.store.schema import bookings, series, usage
 
 LATE_MS: Final = 30_000
 """What is older when it comes has missed its moment: the filter puts younger samples in order itself."""
@@ -23,10 +26,13 @@ class LateBook:
         self._site = config.site
         self._tail = round(config.rules.tail_s * 1000)
         windows = [round(space.noise.window_s * 1000) for space in config.spaces]
-        self._early = round(config.rules.lead_s * 1000) + max([WARM_MS, *windows])
+        self._lead = round(config.rules.lead_s * 1000)
+        self._warm = max([WARM_MS, *windows])
         self._sides = {door.door: (door.from_, door.to) for door in config.doors}
         self._spans: dict[str, tuple[int, int]] = {}
         self._bookings: set[str] = set()
+        self._times: set[tuple[str, int, int]] = set()
+        self._beside: set[str] = set()
         self._open: dict[str, int] = {}
 
     def told(self, space: str, first: int, last: int, now: int) -> None:
@@ -46,21 +52,67 @@ class LateBook:
         """These bookings, or what is known of their codes, have changed."""
         self._bookings.update(bookings)
 
+    def moved(self, conn: Connection, names: Collection[str], now: int) -> None:
+        """These bookings have changed: if their times did, what is beside the old or new ones is touched.
+
+        Call it before the rules have written the new times into ``usage``.
+        """
+        self.changed(names)
+        rows = sorted(names)
+        for start in range(0, len(rows), 500):
+            some = rows[start : start + 500]
+            mine = (bookings.c.site == self._site) & bookings.c.booking.in_(some)
+            measured = (usage.c.site == self._site) & usage.c.booking.in_(some)
+            before = {
+                row.booking: ((row.space, row.booked_from, row.booked_to), row.state)
+                for row in conn.execute(select(usage).where(measured, usage.c.booked_to.is_not(None)))
+            }
+            for row in conn.execute(select(bookings).where(mine)):
+                times = (str(row.space), int(row.start), int(row.end))
+                known, state = before.get(row.booking, (None, None))
+                cancelled = (row.status == "cancelled", state == UsageState.CANCELLED.value)
+                if known == times and cancelled[0] == cancelled[1]:
+                    continue
+                self._times |= {each for each in (times, known) if each and each[1] - self._lead <= now}
+
+    def is_beside(self, booking: str) -> bool:
+        """Whether a booking beside this one has changed since it was asked last."""
+        known = booking in self._beside
+        self._beside.discard(booking)
+        return known
+
+    def _early(self, conn: Connection, space: str) -> int:
+        """How long before its start the replay of a record in ``space`` begins at the earliest."""
+        here = (series.c.site == self._site) & (series.c.space == space)
+        speaks = series.c.quantity.in_(sorted(quantity.value for quantity in EVIDENCE))
+        longest = conn.execute(select(func.max(series.c.max_silence_s)).where(here, speaks)).scalar_one()
+        return self._lead + max(self._warm, round((longest or 0) * 1000))
+
     def flush(self, conn: Connection, now: int) -> None:
         """Say in the store which closed records are to be worked out, so that a restart forgets none."""
         row = usage.c
         closed = (row.site == self._site) & row.closed_at.is_not(None)
         for space, (first, last) in self._spans.items():
             over = or_(row.closed_at >= first, row.booked_to >= first - self._tail)
-            touched = (row.space == space) & over & (row.booked_from <= last + self._early)
+            touched = (row.space == space) & over & (row.booked_from <= last + self._early(conn, space))
             conn.execute(update(usage).where(closed, touched).values(due=now + REST_MS))
             self._open[space] = now + REST_MS
         names = sorted(self._bookings)
         for start in range(0, len(names), 500):
             some = row.booking.in_(names[start : start + 500]) & row.settled_at.is_not(None)
             conn.execute(update(usage).where(closed, some).values(due=now))
+        for space, begin, end in sorted(self._times):
+            reached = or_(
+                row.closed_at >= begin - self._lead, row.booked_to >= begin - self._lead - self._tail
+            )
+            near = (row.space == space) & reached & (row.booked_from - 2 * MAX_OVERSTAY_MS < end)
+            beside = closed & near & row.settled_at.is_not(None) & row.booking.not_in(names[:500])
+            found = set(conn.scalars(select(row.booking).where(beside)))
+            conn.execute(update(usage).where(beside).values(due=now))
+            self._beside |= found
         self._spans.clear()
         self._bookings.clear()
+        self._times.clear()
 
     def take_open(self, now: int) -> list[str]:
         """Spaces in which late data have come to rest: what is open there can be worked out as well."""

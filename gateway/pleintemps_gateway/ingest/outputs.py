@@ -26,6 +26,8 @@ from pleintemps_gateway.store.schema import alerts, occupancy, spaces, usage
 from pleintemps_gateway.store.schema_rooms import noise_days
 from pleintemps_gateway.store.upsert import upsert
 
+from .reopened import reopen
+
 
 class Persisted(NamedTuple):
     """(kind, key) of what changed, the youngest state of each space, what the rules could not use, panels
@@ -54,6 +56,8 @@ def persist(conn: Connection, site: str, outputs: Iterable[Output]) -> Persisted
                 upsert(conn, occupancy, [{"site": site, **msgspec.to_builtins(output)}])
                 changed["occupancy", f"{output.space}/{output.since}"] = None
             case UsageChanged():
+                if output.closed_at is None:
+                    reopen(conn, site, output.booking, output.since)
                 upsert(conn, usage, [{"site": site, **msgspec.to_builtins(output)}])
                 changed["usage", output.booking] = None
             case Ignored():

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Engine, Row, func, insert, select, update
+from sqlalchemy import Connection, Engine, Row, func, select, update
 
 from pleintemps_contract.logs import line
 from pleintemps_gateway.privacy.finding import GONE
@@ -17,21 +17,18 @@ from pleintemps_gateway.reconcile.records import Settled, UsageState
 from pleintemps_gateway.reconcile.replay import Case, Replay
 from pleintemps_gateway.store.changes import record_change
 from pleintemps_gateway.store.schema import bookings, usage
-from pleintemps_gateway.store.schema_rooms import usage_corrections
 from pleintemps_gateway.store.writer import Writer
 
 from .facts import case_of, facts_between, first_facts
 from .housekeeping import KEEP_SAMPLES_MS
 from .late import LATE_MS, REST_MS
+from .reopened import BOOKING_CHANGED, FIELDS, LATE_DATA, NEIGHBOUR_CHANGED, keep_trace
 from .site import SiteMemory
 
 LOOK_MS: Final = 5_000
 PIECE_MS: Final = 15 * 60_000
 AT_ONCE: Final = 20
 """Records of one look."""
-LATE_DATA: Final = "late-data"
-BOOKING_CHANGED: Final = "booking-changed"
-_FIELDS: Final = tuple(field for field in Settled.__struct_fields__ if field != "booking")
 _BOOKED: Final = ("space", "booked_from", "booked_to", "planned_to")
 
 T = TypeVar("T")
@@ -131,6 +128,7 @@ class Settler:
         current = conn.execute(select(usage).where(self._same(row))).first()
         if current is None:
             return 0
+        other = NEIGHBOUR_CHANGED if self._memory.late.is_beside(row.booking) else LATE_DATA
         erased = self._is_gone(conn, row.booking)
         if record is None or (erased and current.settled_at is not None):
             self._wait_for_nothing(conn, row)
@@ -138,20 +136,16 @@ class Settler:
         if erased:
             record = msgspec.structs.replace(record, evidence="", opened_at=None)
         new = {name: value for name, value in msgspec.to_builtins(record).items() if name != "booking"}
-        old = {name: current._mapping[name] for name in _FIELDS}
+        old = {name: current._mapping[name] for name in FIELDS}
         revision = current.revision
         if current.settled_at is not None:
             if old == new:
                 self._wait_for_nothing(conn, row)
                 return 0
-            other = any(old[name] != new[name] for name in _BOOKED)
-            other |= (
-                UsageState.CANCELLED.value in (old["state"], new["state"]) and old["state"] != new["state"]
-            )
-            reason = BOOKING_CHANGED if other else LATE_DATA
-            body = msgspec.json.encode(old).decode()
-            trace = {"booking": row.booking, "revision": revision, "at": now, "reason": reason, "body": body}
-            conn.execute(insert(usage_corrections).values(site=row.site, **trace))
+            own = any(old[name] != new[name] for name in _BOOKED)
+            own |= UsageState.CANCELLED.value in (old["state"], new["state"]) and old["state"] != new["state"]
+            reason = BOOKING_CHANGED if own else other
+            keep_trace(conn, current, now, reason)
             revision += 1
             _log.info(line("usage-corrected", site=row.site, booking=row.booking, reason=reason))
         last = conn.scalar(select(func.max(usage.c.settled_at)).where(usage.c.site == row.site))

@@ -221,7 +221,7 @@ class SiteMemory:
         found = follow(conn, self.site, self.engine, self.speaker, self.followed, self.world.now())
         self.followed = found.through
         self._hooked |= found.hooked
-        self.late.changed(found.bookings)
+        self.late.moved(conn, found.bookings, self.world.now())
         return found
 
     # --- messages -------------------------------------------------------------------------------------

@@ -54,7 +54,9 @@ def read_snapshot(conn: Connection, config: SiteConfig, now: int) -> Snapshot:
     site = config.site
     windows = [window_ms for space in config.spaces for window_ms in _windows(space.noise)]
     since = now - max([_HALF_HOUR_MS, *windows])
-    open_usage = or_(usage.c.closed_at.is_(None), usage.c.closed_at > now - _CLOSED_MS)
+    # a booking that was cancelled long before its time is closed long before it as well
+    young = or_(usage.c.closed_at > now - _CLOSED_MS, usage.c.booked_to > now - _CLOSED_MS)
+    open_usage = or_(usage.c.closed_at.is_(None), young)
     usage_rows = conn.execute(select(usage).where(usage.c.site == site, open_usage)).all()
     unresolved = select(alerts).where(alerts.c.site == site, alerts.c.state != "resolved")
     open_alerts = conn.execute(unresolved).all()

@@ -60,6 +60,8 @@ class Ledger:
         for row in usage:
             if row.closed_at is not None:
                 self._closed[row.booking] = row.state
+                if row.state is UsageState.ENDED and row.booked_to is not None:
+                    self.was_over(row.space, row.booked_to)
             else:
                 self._rows[row.booking] = row
 

@@ -5,13 +5,16 @@ grid of time. Only what is stored decides, never when it came: the same facts gi
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from pleintemps_contract.agent_messages import SeriesInfo
 from pleintemps_contract.gateway_messages import Occupancy
 from pleintemps_contract.units import Quantity
 from pleintemps_gateway.alerts.book import AlertBook
 from pleintemps_gateway.noise.window import LevelWindow
+from pleintemps_gateway.occupancy.memory import Memory
 from pleintemps_gateway.occupancy.room import EVIDENCE, SOUND, Estimate, RoomFilter
 
 from .ledger import Ledger
@@ -20,7 +23,8 @@ from .usage import MAX_OVERSTAY_MS, Margins, Observed, Usage
 
 STEP_MS: Final = 5_000
 WARM_MS: Final = 3_600_000
-"""So long before the lead the room is followed, that the filter knows where it stands."""
+"""So long before the lead the room is followed, that the filter knows where it stands; longer where a
+sensor may be silent for longer."""
 _LEVELS: Final = frozenset({Quantity.LEVEL, Quantity.LAEQ})
 _MAX_EVIDENCE: Final = 200
 
@@ -67,7 +71,7 @@ class Case(NamedTuple):
     """What is asked: one booking (its end already shortened by a release), the others of its space.
 
     ``series`` by ``agent/series``, ``opened_at`` when a code of it opened a door first, ``cancelled_at`` for
-    one that was cancelled after its start."""
+    one that was cancelled after its start, ``learnt`` what the room had taught before."""
 
     booking: Booking
     others: Sequence[Booking]
@@ -77,11 +81,13 @@ class Case(NamedTuple):
     opened_at: int | None = None
     planned_to: int | None = None
     cancelled_at: int | None = None
+    learnt: str | None = None
 
     @property
     def begin(self) -> int:
         """From where facts are wanted."""
-        early = self.booking.start - self.margins.lead - max(WARM_MS, self.noise.window_ms)
+        silences = [i.max_silence_s * 1000 for i in self.series.values() if i.quantity in EVIDENCE]
+        early = self.booking.start - self.margins.lead - max(WARM_MS, self.noise.window_ms, *silences)
         return early // STEP_MS * STEP_MS
 
     @property
@@ -108,7 +114,10 @@ class Replay:
         self._booking = booking
         self._others = [b for b in case.others if not b.cancelled and b.booking != booking.booking]
         self.at = case.begin
-        self._room = RoomFilter(self.at)  # what the room has taught since must not change what was
+        memory = Memory()  # what the room has taught since must not change what was
+        if case.learnt is not None:
+            memory.take(msgspec.json.decode(case.learnt, type=dict[str, Any]))
+        self._room = RoomFilter(self.at, memory)
         self._windows: dict[str, LevelWindow] = {}
         self._devices: dict[str, list[str]] = {}
         for key, info in sorted(case.series.items()):

@@ -2,12 +2,15 @@
 
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, or_, select
 
 from .schema_rooms import learnt
 
 KEPT: Final = 10
-"""Versions kept of a space."""
+"""Versions kept of a space, besides those that :func:`valid_at` may still be asked for."""
+DAYS: Final = 9
+"""Days of which resets and the last version of each are kept: longer than samples are."""
+_DAY_MS: Final = 86_400_000
 
 
 def keep(
@@ -20,8 +23,26 @@ def keep(
     conn.execute(
         insert(learnt).values(site=site, space=space, version=version, at=at, body=body, reset_by=reset_by)
     )
-    conn.execute(delete(learnt).where(mine, learnt.c.version <= version - KEPT))
+    last_of_days = select(func.max(learnt.c.version)).where(mine).group_by(learnt.c.at // _DAY_MS)
+    asked = learnt.c.version.in_(last_of_days) | learnt.c.body.is_(None)
+    young = (learnt.c.at >= (at // _DAY_MS - DAYS) * _DAY_MS) & asked
+    old = mine & (learnt.c.version <= version - KEPT) & ~young
+    conn.execute(delete(learnt).where(old))
     return version
+
+
+def valid_at(conn: Connection, site: str, space: str, at: int) -> str | None:
+    """The body of what ``space`` had taught by the midnight (UTC) before ``at`` (Unix ms), None for nothing.
+
+    So it is the same whenever it is asked, and data that come late within a day do not change it. After a
+    reset since that midnight it is nothing.
+    """
+    mine = (learnt.c.site == site) & (learnt.c.space == space)
+    midnight = at // _DAY_MS * _DAY_MS
+    since = or_(learnt.c.at < midnight, learnt.c.body.is_(None)) & (learnt.c.at < at)
+    youngest_first = select(learnt.c.body).where(mine, since).order_by(learnt.c.version.desc()).limit(1)
+    body = conn.execute(youngest_first).scalar_one_or_none()
+    return None if body is None else str(body)
 
 
 def youngest(conn: Connection, site: str) -> dict[str, dict[str, Any]]:
