@@ -67,13 +67,19 @@ def edge_toml(plan: Plan, agent: str, *, mqtt_url: str, ports: Path, clock_socke
         table("[mqtt]", {"url": mqtt_url}),
         clock(clock_socket),
     ]
+    if any(door.radio and door.agent == agent for door in plan.doors):
+        # one broker stands for the network's and for the building's own
+        parts.append(table("[building]", {"url": mqtt_url}))
+    for fire in plan.fires:
+        if fire.agent == agent:
+            parts.append(table("[[devices]]", {"device": f"{agent}-fire", "driver": "fire", "pin": fire.pin}))
     for room in plan.rooms:
         if room.agent == agent:
             parts += _room_devices(room, ports)
             parts += _light(room)
     for door in plan.doors:
         if door.agent == agent:
-            parts += _door_devices(door)
+            parts += _door_devices(door, fire=any(fire.agent == agent for fire in plan.fires))
     return "\n".join(parts)
 
 
@@ -124,9 +130,28 @@ def _light(room: RoomPlan) -> list[str]:
     ]
 
 
-def _door_devices(door: DoorPlan) -> list[str]:
+def radio_lock(door: str) -> str:
+    """Friendly name of a door's lock at Zigbee2MQTT."""
+    return f"{door}-lock"
+
+
+def _lock(door: DoorPlan) -> dict[str, Value]:
+    name = f"{door.door}-lock"
+    if door.radio:
+        return {"device": name, "driver": "zigbee2mqtt", "name": radio_lock(door.door)}
+    return {
+        "device": name,
+        "driver": "strike",
+        "pin": door.lock_pin,
+        "energise": "high",
+        "wiring": "energise-to-unlock" if door.lock == "strike" else "energise-to-lock",
+        # the button and the fire panel of the simulated building are wired, as they have to be
+        "supply_cut_by": ["exit", "fire"] if door.lock == "maglock" else [],
+    }
+
+
+def _door_devices(door: DoorPlan, *, fire: bool) -> list[str]:
     name = door.door
-    wiring = "energise-to-unlock" if door.lock == "strike" else "energise-to-lock"
     return [
         table(
             "[[devices]]",
@@ -149,18 +174,7 @@ def _door_devices(door: DoorPlan) -> list[str]:
             },
         ),
         table("[[devices]]", {"device": f"{name}-handle", "driver": "rex", "pin": door.exit_pin}),
-        table(
-            "[[devices]]",
-            {
-                "device": f"{name}-lock",
-                "driver": "strike",
-                "pin": door.lock_pin,
-                "energise": "high",
-                "wiring": wiring,
-                # the button and the fire panel of the simulated building are wired, as they have to be
-                "supply_cut_by": ["exit", "fire"] if door.lock == "maglock" else [],
-            },
-        ),
+        table("[[devices]]", _lock(door)),
         table(
             "[[doors]]",
             {
@@ -175,7 +189,9 @@ def _door_devices(door: DoorPlan) -> list[str]:
                 "exit_releases": door.lock == "maglock",
                 "release_s": door.release_s,
                 "open_s": door.open_s,
-                "relock": "open",
+                # a motor's bolt is thrown at a shut door only
+                "relock": "close" if door.radio else "open",
+                **({"fire": f"{door.agent}-fire"} if fire else {}),
             },
         ),
     ]

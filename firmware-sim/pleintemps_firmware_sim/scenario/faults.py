@@ -36,12 +36,12 @@ class FaultKind(StrEnum):
 
 
 Target = Literal["building", "agent", "door", "device", "sensor", "serial"]
-"""``device`` is any device of an agent by its name, ``sensor`` a pin or a meter, ``serial`` one on a line."""
+"""``device`` is any device by its name, ``sensor`` a pin or a meter, ``serial`` one on a line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A number with its default and limits, both allowed; ``unit`` is part of its meaning, not of its name."""
+    """A number with its default and limits, both allowed; ``unit`` is for who reads."""
 
     default: float
     low: float

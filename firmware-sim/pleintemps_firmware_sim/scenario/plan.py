@@ -1,7 +1,8 @@
 """The demo building on paper: doors, rooms, what is wired to which pin of which agent."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from pleintemps_firmware_sim.devices.door import LockKind
 
@@ -26,6 +27,8 @@ class DoorPlan:
     lock: LockKind = "strike"
     release_s: int = 5
     open_s: int = 20
+    radio: bool = False
+    """Its lock is a motor lock behind Zigbee2MQTT; ``lock_pin`` and ``lock`` mean nothing then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,8 @@ class RoomPlan:
     """A space with a motion sensor on ``pir_pin``; rooms may have a radar and a sound meter on serial ports,
     and a light on ``light_pin`` that warns of noise.
 
-    ``quiet_db`` is its level when nobody makes a sound.
+    ``quiet_db`` is its level when nobody makes a sound; ``volume_m3`` and ``reverberation_s`` say what
+    a sound comes to at the meter.
     """
 
     space: str
@@ -46,6 +50,21 @@ class RoomPlan:
     meter: bool = False
     quiet_db: float = 36.0
     light_pin: int | None = None
+    volume_m3: float = 300.0
+    reverberation_s: float = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class FirePlan:
+    """A contact of the fire panel that serves all doors of ``agent``: closed to ground at rest, open in a
+    fire.
+    """
+
+    agent: str
+    pin: int
+
+
+Part = Literal["pir", "radar", "meter", "lamp", "keypad", "reed", "handle", "lock", "fire"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +76,7 @@ class Plan:
     zone: str
     doors: tuple[DoorPlan, ...]
     rooms: tuple[RoomPlan, ...]
+    fires: tuple[FirePlan, ...] = ()
 
     @property
     def agents(self) -> list[str]:
@@ -65,6 +85,26 @@ class Plan:
     def room(self, space: str) -> RoomPlan:
         """Raises KeyError."""
         return {room.space: room for room in self.rooms}[space]
+
+    def door(self, name: str) -> DoorPlan:
+        """Raises KeyError."""
+        return {door.door: door for door in self.doors}[name]
+
+    def devices(self) -> dict[str, tuple[Part, str]]:
+        """Every device by the name that configurations give it: what it is, and its space, door or agent."""
+        found: dict[str, tuple[Part, str]] = {}
+        for room in self.rooms:
+            found[f"{room.space}-pir"] = ("pir", room.space)
+            if room.radar:
+                found[f"{room.space}-radar"] = ("radar", room.space)
+            if room.meter:
+                found[f"{room.space}-meter"] = ("meter", room.space)
+            if room.light_pin is not None:
+                found[f"{room.space}-lamp"] = ("lamp", room.space)
+        doors: tuple[Part, ...] = ("keypad", "reed", "handle", "lock")
+        for door in self.doors:
+            found |= {f"{door.door}-{part}": (part, door.door) for part in doors}
+        return found | {f"{fire.agent}-fire": ("fire", fire.agent) for fire in self.fires}
 
     def way_to(self, space: str) -> list[DoorPlan]:
         """Doors from the street to ``space``, in order of walking; raises KeyError if no door leads there."""
@@ -111,3 +151,43 @@ SAINT_AUBIN = Plan(
         RoomPlan("office", "Bureau des associations", "hall", 26, capacity=6),
     ),
 )
+
+
+SCHOOL = Plan(
+    site="jules-ferry",
+    name="École Jules-Ferry",
+    zone="Europe/Paris",
+    doors=(
+        DoorPlan("gate", "Portail", "north", STREET, "yard", 5, 6, 12, 13, 19, bits=8),
+        DoorPlan("gym", "Gymnase", "north", "yard", "gym", 23, 24, 25, 16, 20),
+        DoorPlan("canteen", "Cantine", "south", "yard", "canteen", 5, 6, 12, 13, 19),
+        DoorPlan("music", "Salle de musique", "south", "yard", "music", 23, 24, 25, 16, 20),
+    ),
+    rooms=(
+        RoomPlan("yard", "Cour", "north", 17, bookable=False),
+        RoomPlan(
+            "gym",
+            "Gymnase",
+            "north",
+            26,
+            capacity=200,
+            radar=True,
+            meter=True,
+            light_pin=27,
+            volume_m3=3_000,
+            reverberation_s=1.8,
+        ),
+        RoomPlan("canteen", "Cantine", "south", 17, capacity=120, radar=True, meter=True, volume_m3=600),
+        RoomPlan("music", "Salle de musique", "south", 26, capacity=30, radar=True, meter=True, light_pin=27),
+    ),
+    fires=(FirePlan("north", 22), FirePlan("south", 22)),
+)
+ANNEX = Plan(
+    site="annex",
+    name="Annexe",
+    zone="Europe/Paris",
+    doors=(DoorPlan("annex", "Annexe", "annex", STREET, "studio", 5, 6, 12, 13, 19, radio=True),),
+    rooms=(RoomPlan("studio", "Studio", "annex", 17, capacity=12, radar=True, meter=True),),
+)
+BUILDINGS: Final[Mapping[str, Plan]] = {"saint-aubin": SAINT_AUBIN, "school": SCHOOL, "annex": ANNEX}
+"""What comes along, by the name that scenarios use."""

@@ -1,0 +1,1 @@
+"""Scenarios that come along, and the JSON Schema of their files."""
