@@ -1,5 +1,5 @@
 """The noise alert of one space: first its people are warned, then somebody is called, until it is measured
-quiet again."""
+quiet again, or nothing has been measured for long."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -13,11 +13,18 @@ from .settings import NoiseConfig
 
 UPDATE_DB: Final = 1.0
 """A standing alert gets new figures when the level has moved by this much, or its rule or limit changed."""
+UNHEARD_MS: Final = 15 * 60_000
+"""Nobody is told for longer that a room is too loud while nobody can know."""
+UNHEARD_SAID_MS: Final = 60_000
+"""A gap that is shorter is not worth a word."""
+UNHEARD: Final = "unheard_since"
+"""Fact of an alert: since when (Unix ms) too little is measured to judge."""
 _KEPT: Final = ("warned_at", "reminders", "reminded_at")
 
 
 class NoiseAlarm:
-    """Missing data neither opens nor resolves: no sound heard is not quiet."""
+    """Missing data opens nothing, and no sound heard is not quiet: what stands is unknown, says so, and ends
+    as unknown after :data:`UNHEARD_MS`."""
 
     def __init__(self, space: str, config: NoiseConfig, alerts: AlertBook) -> None:
         self._space = space
@@ -26,6 +33,7 @@ class NoiseAlarm:
         self._remind_max = config.remind_max if self._remind_ms else 0
         self._alerts = alerts
         self._rule = Rule.LIMIT
+        self._unheard: int | None = None
         self.warned_at: int | None = None
 
     def restore(self, warned_at: int | None) -> None:
@@ -49,7 +57,7 @@ class NoiseAlarm:
         early = loud or next((finding for finding in findings if finding.early), None)
         if early is None:
             return self._end(now, findings)
-        said = None
+        said = self._unheard = None
         self._rule = early.rule
         if self.warned_at is None:
             self.warned_at = now
@@ -87,7 +95,7 @@ class NoiseAlarm:
         if finding.rule is Rule.EMERGENCE:  # there the limit at the sensor follows the spectrum
             same = standing.facts.get("rule") == told["rule"]
         remind = self._remind(now, standing)
-        if moved or not same or remind:
+        if moved or not same or remind or UNHEARD in standing.facts:
             self._alerts.update(AlertKind.NOISE, self._space, told | remind)
 
     def _remind(self, now: int, standing: Alert) -> dict[str, Fact]:
@@ -100,20 +108,33 @@ class NoiseAlarm:
         return {"reminders": count + 1, "reminded_at": now}
 
     def _end(self, now: int, findings: Sequence[Finding]) -> WarningEnded | None:
-        """Back to normal, unless the rule that opened is in its hysteresis, or too little was measured."""
+        """Back to normal, unless the rule that opened is in its hysteresis; over without a word of that when
+        too little was measured for long."""
         standing = self._alerts.get(AlertKind.NOISE, self._space)
         if self.warned_at is None and standing is None:
             return None
-        for finding in findings:
-            undecided = finding.loud is None or finding.early is None
-            unheard = finding.rule is Rule.LIMIT and finding.level_db is None
-            if undecided and (finding.rule is self._rule or unheard):
-                return None
+        limits = [finding.level_db for finding in findings if finding.rule is Rule.LIMIT]
+        own = [f for f in findings if f.rule is self._rule and (f.loud is None or f.early is None)]
+        if any(finding.level_db is not None for finding in own):
+            self._unheard = None
+            return None
+        heard = not own and (not limits or any(level is not None for level in limits))
+        if not heard and not self._over(now, standing):
+            return None
         if standing is not None:
-            level = next((f.level_db for f in findings if f.rule is Rule.LIMIT), None)
-            if level is not None:
-                facts = standing.facts | {"normal_db": round(level, 1)}
-                self._alerts.update(AlertKind.NOISE, self._space, facts)
+            level = next((level for level in limits if level is not None), None)
+            if heard and level is not None:
+                facts = {name: fact for name, fact in standing.facts.items() if name != UNHEARD}
+                self._alerts.update(AlertKind.NOISE, self._space, facts | {"normal_db": round(level, 1)})
             self._alerts.resolve(AlertKind.NOISE, self._space, now)
-        self.warned_at, self._rule = None, Rule.LIMIT
-        return WarningEnded(space=self._space, at=now)
+        self.warned_at, self._rule, self._unheard = None, Rule.LIMIT, None
+        return WarningEnded(space=self._space, at=now, heard=heard)
+
+    def _over(self, now: int, standing: Alert | None) -> bool:
+        """Whether too little has been measured for so long that nothing can be said any more."""
+        if self._unheard is None:
+            self._unheard = now
+        if standing is not None and now - self._unheard >= UNHEARD_SAID_MS and UNHEARD not in standing.facts:
+            facts = standing.facts | {UNHEARD: self._unheard}
+            self._alerts.update(AlertKind.NOISE, self._space, facts)
+        return now - self._unheard >= UNHEARD_MS

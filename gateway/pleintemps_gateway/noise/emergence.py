@@ -14,7 +14,8 @@ FLOOR_DWELLING_DB: Final = 25.0
 FLOOR_ELSEWHERE_DB: Final = 30.0
 """Emergence is sought only where the ambient level exceeds this (R1336-6)."""
 PRESENT_DB: Final = 3.0
-"""The noise is there while it is at least as loud at the neighbour as the residual sound: our choice."""
+"""The noise is there while it is at least as loud at the neighbour as the residual sound, in all or in one
+octave: our choice."""
 _MINUTE_MS: Final = 60_000
 _CORRECTIONS: Final = ((1, 6.0), (5, 5.0), (20, 4.0), (120, 3.0), (240, 2.0), (480, 1.0))
 """Up to so many minutes: so many dB(A) more (R1336-7)."""
@@ -26,6 +27,14 @@ class AtNeighbour(NamedTuple):
     ambient_db: float
     overall_db: float
     octaves_db: tuple[float, ...]
+
+    @property
+    def highest_db(self) -> float:
+        return max(self.overall_db, *self.octaves_db)
+
+    def is_present(self, floor_db: float) -> bool:
+        """Whether the noise is there, where emergence is sought above ``floor_db``."""
+        return self.highest_db >= PRESENT_DB and self.ambient_db > floor_db
 
 
 class Allowed(NamedTuple):

@@ -1,4 +1,5 @@
-"""Levels of one space: windows, overload and background of each meter; the loudest meter counts."""
+"""Levels of one space: windows, overload and background of each meter; the loudest meter that has measured
+enough counts."""
 
 from math import inf
 from typing import Final, NamedTuple
@@ -43,18 +44,25 @@ class _Range:
 
 
 class Heard(NamedTuple):
-    """LAeq of the loudest meter; ``device`` is its own, absent with nothing measured."""
+    """LAeq of the loudest meter that has measured enough, or of the loudest of all if none has.
+
+    ``device`` is its own, absent with nothing measured; ``beside_db`` is the highest level of the meters that
+    have measured too little.
+    """
 
     level: Level
     device: str | None = None
     background_db: float | None = None
+    beside_db: float | None = None
 
 
 class NoiseMonitor:
-    """``lengths`` are the windows (ms) over which levels are asked for."""
+    """``lengths`` are the windows (ms) over which levels are asked for, ``least`` the share of one that must
+    be measured."""
 
-    def __init__(self, lengths: tuple[int, ...]) -> None:
+    def __init__(self, lengths: tuple[int, ...], least: float) -> None:
         self._lengths = lengths
+        self._least = least
         self._meters: dict[str, _Meter] = {}
         self._c_meters: dict[str, _Meter] = {}
         self._ranges: dict[str, _Range] = {}
@@ -121,19 +129,28 @@ class NoiseMonitor:
         return self._hot_at is not None and self._hot_at > since
 
     def heard(self, start: int, now: int, length: int) -> Heard:
-        """LAeq from ``start`` to ``now`` in the window of ``length``, of the loudest meter."""
-        found = Heard(_NOTHING)
+        """LAeq from ``start`` to ``now`` in the window of ``length``."""
+        found, beside = Heard(_NOTHING), -inf
         for meter in self._meters.values():
             level = meter.windows[length].over(start, now)
-            best = found.level.level_db
-            if level.level_db is not None and (best is None or level.level_db > best):
+            if level.level_db is None:
+                continue
+            if level.coverage < self._least:
+                beside = max(beside, level.level_db)
+            if found.device is None or self._rank(level) > self._rank(found.level):
                 found = Heard(level, meter.device, meter.background.level_db)
-        return found
+        return found if beside == -inf else found._replace(beside_db=beside)
+
+    def _rank(self, level: Level) -> tuple[bool, float]:
+        assert level.level_db is not None
+        return level.coverage >= self._least, level.level_db
 
     def heard_c(self, start: int, now: int) -> Level:
-        """LCeq over 15 min, of the loudest meter that has it."""
+        """LCeq over 15 min, of the loudest meter that has measured enough of it."""
         levels = [meter.windows[PUBLIC_MS].over(start, now) for meter in self._c_meters.values()]
-        return max((level for level in levels if level.level_db is not None), default=_NOTHING)
+        return max(
+            (level for level in levels if level.level_db is not None), key=self._rank, default=_NOTHING
+        )
 
     def range_of(self, device: str | None, start: int, now: int) -> int | None:
         """2 if the meter was overloaded since ``start``, 1 if under its floor; None if it never said."""

@@ -18,10 +18,11 @@ class WarningWanted(Struct, frozen=True, kw_only=True):
 
 
 class WarningEnded(Struct, frozen=True, kw_only=True):
-    """``space`` is measured quiet again at ``at`` (Unix ms)."""
+    """``space`` is measured quiet again at ``at`` (Unix ms), or was not measured for long (not ``heard``)."""
 
     space: str
     at: int
+    heard: bool = True
 
 
 class NoiseDay(Struct, frozen=True, kw_only=True):

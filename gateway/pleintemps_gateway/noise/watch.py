@@ -15,7 +15,7 @@ from .monitor import OVER, PUBLIC_MS, Heard, NoiseMonitor
 from .neighbour import OCTAVES, Neighbour
 from .records import NoiseDay, NoiseFigures, WarningEnded, WarningWanted
 from .settings import NoiseConfig
-from .window import BINS
+from .window import BINS, Level
 
 LEVELS: Final = frozenset({Quantity.LEVEL, Quantity.LAEQ})
 """Quantities that enter LAeq. Maxima, percentiles and other weightings do not."""
@@ -40,7 +40,7 @@ class NoiseWatch:
         self._neighbour = None if config.measurement is None else Neighbour(config, self._days)
         seconds = (config.window_s, config.warn_window_s, *(row.window_s for row in config.limits))
         lengths = {round(length * 1000) for length in seconds if length is not None}
-        self._monitor = NoiseMonitor(tuple(sorted(lengths | {PUBLIC_MS})))
+        self._monitor = NoiseMonitor(tuple(sorted(lengths | {PUBLIC_MS})), config.min_coverage)
         self._early_ms = round((config.warn_window_s or 0) * 1000)
         self._public = CHILDREN_DB if config.children else PUBLIC_DB
         self._monitor.watch(*(limit - config.hysteresis_db for limit in self._public))
@@ -149,17 +149,24 @@ class NoiseWatch:
             early = self._loud(soon, limit.limit_db, begin, now)
             if early and not loud:
                 heard = soon
-        measured = heard.level.coverage >= self._config.min_coverage
-        level = heard.level.level_db if measured else None
+        level = self._measured(heard.level)
         return Finding(Rule.LIMIT, level, limit.limit_db, limit.window_ms, loud, early)
 
+    def _measured(self, level: Level) -> float | None:
+        return level.level_db if level.coverage >= self._config.min_coverage else None
+
     def _loud(self, heard: Heard, limit_db: float, start: int, now: int) -> bool | None:
-        level = heard.level
-        if level.level_db is None or level.coverage < self._config.min_coverage:
+        level = self._measured(heard.level)
+        if level is None:
             return None
-        loud = judged(level.level_db - limit_db, self._config.hysteresis_db)
+        loud = judged(level - limit_db, self._config.hysteresis_db)
         if loud is False and self._monitor.range_of(heard.device, start, now) == OVER:
             return None  # it was louder than that
+        if loud is False and heard.beside_db is not None:
+            # another meter was too loud, or nearly, before it fell silent
+            return (
+                None if judged(heard.beside_db - limit_db, self._config.hysteresis_db) is not False else loud
+            )
         return loud
 
     def _public_findings(self, now: int) -> list[Finding]:
@@ -170,11 +177,12 @@ class NoiseWatch:
         heard = self._monitor.heard(start, now, PUBLIC_MS)
         level_c = self._monitor.heard_c(start, now)
         loud = self._loud(heard, limit_a, start, now)
-        level_db, limit_db, weighting = heard.level.level_db, limit_a, "A"
-        if level_c.level_db is not None and level_c.coverage >= self._config.min_coverage:
-            loud_c = judged(level_c.level_db - limit_c, self._config.hysteresis_db)
+        level_db, limit_db, weighting = self._measured(heard.level), limit_a, "A"
+        measured_c = self._measured(level_c)
+        if measured_c is not None:
+            loud_c = judged(measured_c - limit_c, self._config.hysteresis_db)
             if (loud_c and not loud) or (loud_c is None and loud is False):
-                loud, level_db, limit_db, weighting = loud_c, level_c.level_db, limit_c, "C"
+                loud, level_db, limit_db, weighting = loud_c, measured_c, limit_c, "C"
         facts: dict[str, Fact] = {"weighting": weighting, "children": self._config.children}
         return [Finding(Rule.PUBLIC, level_db, limit_db, PUBLIC_MS, loud, loud, facts)]
 
@@ -191,7 +199,7 @@ class NoiseWatch:
         limit = heard.background_db + self._config.rise_db
         loud = self._loud(heard, limit, start, now)
         facts: dict[str, Fact] = {"background_db": round(heard.background_db, 1)}
-        return Finding(Rule.RISE, heard.level.level_db, limit, length, loud, loud, facts)
+        return Finding(Rule.RISE, self._measured(heard.level), limit, length, loud, loud, facts)
 
     def _outside(
         self,

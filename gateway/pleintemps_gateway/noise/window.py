@@ -28,11 +28,12 @@ class LevelWindow:
         self._bins: dict[int, tuple[float, int]] = {}
         self.last_at: int | None = None
 
-    def add(self, at: int, level_db: float) -> bool:
-        """Take a sample; False if it is not younger than the last one."""
+    def add(self, at: int, level_db: float, span: int | None = None) -> bool:
+        """Take a sample, of the last ``span`` ms if known; False if it is no younger than the last."""
         if self.last_at is not None and at <= self.last_at:
             return False
-        span = 1000 if self.last_at is None else min(at - self.last_at, self._max_silence_ms)
+        if span is None:
+            span = 1000 if self.last_at is None else min(at - self.last_at, self._max_silence_ms)
         self.last_at = at
         power = 10 ** (level_db / 10)
         start = max(at - span, at - self._window_ms)

@@ -46,6 +46,13 @@ class NoiseWords:
             parts.append(
                 t.hgettext("Still too loud, reminder %(count)s at %(clock)s.", count=count, clock=clock)
             )
+        if facts.get("unheard_since") is not None:
+            clock = f.clock(facts["unheard_since"], alert.zone)
+            parts.append(
+                t.hgettext(
+                    "Not measured since %(clock)s: whether it is still too loud is unknown.", clock=clock
+                )
+            )
         if alert.resolved is not None and facts.get("normal_db") is not None:
             parts.append(t.hgettext("Back to normal: %(level)s.", level=f.level(facts["normal_db"])))
         return Markup(" ").join(parts)

@@ -190,7 +190,7 @@ def test_too_little_measured_opens_nothing_and_closes_nothing() -> None:
     day.run(20 * SECOND)
     assert day.subjects() == ["noise:hall"]
     day.mute("hall-meter")
-    day.run(30 * MINUTE)
+    day.run(14 * MINUTE)
     assert day.subjects() == ["noise:hall"]
     row = [row for row in day.of(SpaceNow) if row.space == "hall"][-1]
     assert (row.level_db, row.level_coverage) == (None, None)

@@ -211,7 +211,7 @@ def test_meters_may_speak_in_any_turn(steps: list[tuple[int, float]], data: st.D
     by_meter = sorted(spoken, key=lambda item: (item[1], item[0]))
     heard = []
     for order in (spoken, by_meter):
-        monitor = NoiseMonitor((60_000,))
+        monitor = NoiseMonitor((60_000,), 0.5)
         for name in ("a", "b"):
             monitor.series(name, name, Quantity.LAEQ, 30)
         for when, name, level in order:

@@ -161,7 +161,7 @@ def test_missing_data_ends_no_warning() -> None:
     day.say("hall-meter", 90)
     day.run(2 * MINUTE)
     day.mute("hall-meter")
-    day.run(20 * MINUTE)
+    day.run(14 * MINUTE)
     assert not day.of(WarningEnded)
     assert not day.of(AlertOpened)
 

@@ -89,6 +89,16 @@ def test_an_alert_that_is_over_says_what_is_normal_again(app: FastAPI, engine: E
     assert "Retour à la normale : 61 dB(A)." in words(get(app, f"/alerts/moulin/{town.NOISE}"))
 
 
+def test_an_alert_that_nobody_could_follow_says_since_when(app: FastAPI, engine: Engine) -> None:
+    facts = LOUD | {"rule": "limit", "unheard_since": town.at("22:40")}
+    over = {"facts": json.dumps(facts), "state": "resolved", "resolved": town.at("22:55")}
+    with engine.begin() as conn:
+        conn.execute(update(schema.alerts).where(schema.alerts.c.alert == town.NOISE).values(**over))
+    text = words(get(app, f"/alerts/moulin/{town.NOISE}"))
+    assert "Pas de mesure depuis 22:40" in text.replace(" h ", ":").replace("22h40", "22:40")
+    assert "Retour à la normale" not in text
+
+
 def test_habitual_amplified_sound_is_something_to_watch(app: FastAPI, engine: Engine) -> None:
     told = {"kind": "amplified-habit", "rank": "watch", "facts": '{"days_year": 12, "days_month": 2}'}
     with engine.begin() as conn:
