@@ -39,6 +39,7 @@ from .engine_records import Ignored, Output, RecentSeries, Snapshot, figures_of
 from .noise.hours import Moment, NoiseHours
 from .noise.records import NoiseDay, WarningEnded, WarningWanted
 from .noise.watch import NoiseWatch, Said
+from .occupancy.marked import Lesson
 from .occupancy.records import Learnt, OccupancyChanged, SpaceNow
 from .occupancy.room import Estimate
 from .occupancy.space import SpaceRuntime
@@ -173,6 +174,7 @@ class SiteEngine:
             loud_days.setdefault(day.space, []).append(day)
         for name, space in self._spaces.items():
             space.runtime.restore(rows.get(name), min(start, now), snapshot.learnt.get(name))
+            space.runtime.teach(snapshot.marks.get(name, ()))
             space.noise.restore(figures_of(rows.get(name)), loud_days.get(name, []))
         by_agent: dict[str, list[SeriesInfo]] = {}
         for recent in snapshot.series:
@@ -367,6 +369,11 @@ class SiteEngine:
         """A person wants a space to learn anew."""
         if space in self._spaces:
             self._spaces[space].runtime.unlearn()
+
+    def on_marks(self, lessons: Mapping[str, Sequence[Lesson]]) -> None:
+        """What all marked hours teach, by space: in place of what they taught before."""
+        for name, space in self._spaces.items():
+            space.runtime.teach(lessons.get(name, ()))
 
     def on_acknowledged(self, alert: str, at: int, by: str, comment: str | None = None) -> None:
         """A person acknowledged an alert; the web tier has already stored it."""

@@ -9,6 +9,7 @@ from pleintemps_contract.agent_messages import SeriesInfo
 
 from .alerts.records import Alert, AlertOpened, AlertResolved, AlertUpdated
 from .noise.records import NoiseDay, NoiseFigures, WarningEnded, WarningWanted
+from .occupancy.marked import Lesson
 from .occupancy.records import Learnt, OccupancyChanged, SpaceNow
 from .reconcile.panels import PanelWanted
 from .reconcile.records import UsageChanged
@@ -55,7 +56,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     ``spaces`` all rows; ``usage`` rows without ``closed_at`` and those closed within the last days;
     ``alerts`` all that are not resolved; ``occupancy`` the changes since the start (less lead) of the oldest
     open booking, with the one before; ``heard`` each agent's ``last_seen``; ``noise_days`` those of the
-    last year; ``learnt`` what each space has taught, as JSON."""
+    last year; ``learnt`` what each space has taught, as JSON; ``marks`` what its marked hours teach."""
 
     spaces: Sequence[SpaceNow] = ()
     usage: Sequence[UsageChanged] = ()
@@ -65,6 +66,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     heard: Mapping[str, int] = {}
     noise_days: Sequence[NoiseDay] = ()
     learnt: Mapping[str, str] = {}
+    marks: Mapping[str, Sequence[Lesson]] = {}
 
 
 def figures_of(row: SpaceNow | None) -> NoiseFigures:

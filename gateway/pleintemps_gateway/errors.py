@@ -10,6 +10,7 @@
     │   ├── CalendarError (ValueError)        bytes that are no calendar at all
     │   ├── BookingError (ValueError)         a booking that cannot be taken; ``reason`` is one of a few words
     │   ├── RightError (ValueError)           a right that cannot be given or ended; ``reason`` as above
+    │   ├── MarkError (ValueError)            an hour that cannot be marked; ``reason`` as above
     │   ├── SeriesDownError (OSError)         the series database takes nothing now
     │   ├── LinesRefusedError (ValueError)    the series database will never take these lines
     │   ├── UndeliveredError (OSError)        a message that no channel has accepted
@@ -67,6 +68,15 @@ class BookingError(OutsideError, ValueError):
 class RightError(OutsideError, ValueError):
     """A recurring right that cannot be given or ended: ``reason`` is ``unknown-space``, ``bad-times``,
     ``card``, ``unknown-right`` or ``ended``."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class MarkError(OutsideError, ValueError):
+    """An hour that cannot be marked, or a mark that is not there: ``reason`` is ``bad-times``, ``ahead``,
+    ``too-old``, ``overlaps``, ``too-many`` or ``unknown-mark``."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)

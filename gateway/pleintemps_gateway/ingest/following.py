@@ -9,12 +9,23 @@ from pleintemps_gateway.alerts.records import AlertKind
 from pleintemps_gateway.engine import SiteEngine
 from pleintemps_gateway.store.changes import changes_since, last_change
 from pleintemps_gateway.store.learnt import youngest
+from pleintemps_gateway.store.marks import lessons
 from pleintemps_gateway.store.schema import alerts, bookings, deliveries
 
 from .snapshot import alert_of, booking_of
 from .speaker import Speaker
 
-FOLLOWED: Final = ("alerts", "bookings", "commands", "deliveries", "grants", "hooked", "learnt", "rights")
+FOLLOWED: Final = (
+    "alerts",
+    "bookings",
+    "commands",
+    "deliveries",
+    "grants",
+    "hooked",
+    "learnt",
+    "marks",
+    "rights",
+)
 """Tables that other processes write for us."""
 
 
@@ -54,6 +65,8 @@ def follow(
         for space in sorted(found):
             if space in known and known[space]["body"] is None:
                 engine.on_reset(space)
+    if "marks" in keys:
+        engine.on_marks(lessons(conn, site))
     if "commands" in keys:
         speaker.commands_changed()
     for key in keys.get("grants", ()):

@@ -21,6 +21,7 @@ from pleintemps_gateway.engine import (
 from pleintemps_gateway.noise.days import KEPT_DAYS
 from pleintemps_gateway.noise.settings import NoiseConfig
 from pleintemps_gateway.store.learnt import youngest
+from pleintemps_gateway.store.marks import lessons
 from pleintemps_gateway.store.schema import (
     agents,
     alerts,
@@ -72,6 +73,7 @@ def read_snapshot(conn: Connection, config: SiteConfig, now: int) -> Snapshot:
             if row.last_seen is not None
         },
         noise_days=_noise_days(conn, site, now),
+        marks=lessons(conn, site),
         learnt={space: row["body"] for space, row in youngest(conn, site).items() if row["body"]},
     )
 

@@ -1,9 +1,10 @@
 """What a room has taught: kept between restarts, shown to people, forgotten when they say so."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from .segment import DoorMemory
+from .marked import Lesson, together
+from .segment import DoorMemory, Marked
 from .sound import SoundMemory
 
 FORM: Final = 1
@@ -40,8 +41,15 @@ class Memory:
             self.sound.take(kept["sound"])
             self.door.take(kept["door"])
 
+    def teach(self, lessons: Iterable[Lesson]) -> None:
+        """What the marked hours teach, in place of what they taught before; not part of what is kept."""
+        told = together(lessons)
+        self.sound.marked = (told.vacant, told.active, told.still)
+        self.door.marked = Marked(told.empty, told.used, told.false, told.fires)
+
     def forget(self) -> None:
-        """Begin anew."""
+        """Begin anew, without marked hours."""
+        self.teach(())
         self.lived_ms = 0
         self.sound.take({})
         self.sound.begin()

@@ -55,6 +55,15 @@ class Sensing(NamedTuple):
     telling: bool
 
 
+class Marked(NamedTuple):
+    """Stretches with nobody and with somebody by a person's word, and in how many each sensor fired."""
+
+    empty: int = 0
+    used: int = 0
+    false: Mapping[str, int] = {}
+    fires: Mapping[str, int] = {}
+
+
 class DoorMemory:
     """How often each sensor fired in segments with nobody, and with somebody."""
 
@@ -63,6 +72,8 @@ class DoorMemory:
         self.false: dict[str, float] = {}
         self.fires: dict[str, float] = {}
         self.gap_ms: float | None = None
+        self.marked = Marked()
+        """What marked hours teach beside it."""
 
     @property
     def patience_ms(self) -> float:
@@ -76,8 +87,13 @@ class DoorMemory:
 
     def tells(self, key: str) -> float:
         """Logarithm of how much likelier a segment with somebody makes this sensor fire."""
-        false = (self.false.get(key, 0.0) + FALSE[0]) / (self.empty + FALSE[1])
-        fires = (self.fires.get(key, 0.0) + FIRES[0]) / (self.used + FIRES[1])
+        more = self.marked
+        false = (self.false.get(key, 0.0) + more.false.get(key, 0) + FALSE[0]) / (
+            self.empty + more.empty + FALSE[1]
+        )
+        fires = (self.fires.get(key, 0.0) + more.fires.get(key, 0) + FIRES[0]) / (
+            self.used + more.used + FIRES[1]
+        )
         return max(0.0, min(MOST_LLR, log(max(fires, LEAST_FIRES) / false)))
 
     def learn(self, fired: Mapping[str, int], busy: bool) -> None:

@@ -41,6 +41,8 @@ class SoundMemory:
     def __init__(self) -> None:
         self.counts: tuple[dict[int, float], ...] = ({}, {}, {})
         self.totals = [0.0, 0.0, 0.0]
+        self.marked: tuple[Mapping[int, int], ...] = ({}, {}, {})
+        """What marked hours teach beside it."""
         self._waiting: deque[tuple[int, int]] = deque()
         self._hits: deque[int] = deque()
 
@@ -99,7 +101,7 @@ class SoundMemory:
     @property
     def weight(self) -> float:
         """0 (too little is known of one state) to 1."""
-        least = min(self.totals[0], self.totals[1])
+        least = min(self._total(0), self._total(1))
         return 0.0 if least < LEAST_HEARD else least / (least + HALF_WEIGHT)
 
     def tells(self, level: int) -> tuple[float, float]:
@@ -107,19 +109,24 @@ class SoundMemory:
         room."""
         if not self.weight:
             return 0.0, 0.0
-        steps = len(self.counts[0].keys() | self.counts[1].keys() | self.counts[2].keys() | {level})
+        steps = len({level}.union(*self.counts, *self.marked))
 
         def likelihood(*states: int) -> float:
             near = sum(
-                self.counts[s].get(level, 0.0)
-                + 0.5 * (self.counts[s].get(level - 1, 0.0) + self.counts[s].get(level + 1, 0.0))
+                self._count(s, level) + 0.5 * (self._count(s, level - 1) + self._count(s, level + 1))
                 for s in states
             )
-            return (near + 1) / (2 * sum(self.totals[s] for s in states) + steps)
+            return (near + 1) / (2 * sum(self._total(s) for s in states) + steps)
 
         vacant, active = likelihood(0), likelihood(1)
-        still = likelihood(2) if self.totals[2] >= ENOUGH_STILL else likelihood(1, 2)
+        still = likelihood(2) if self._total(2) >= ENOUGH_STILL else likelihood(1, 2)
         return self._ratio(active, vacant), self._ratio(still, vacant)
+
+    def _count(self, state: int, level: int) -> float:
+        return self.counts[state].get(level, 0.0) + self.marked[state].get(level, 0)
+
+    def _total(self, state: int) -> float:
+        return self.totals[state] + sum(self.marked[state].values())
 
     def _ratio(self, some: float, none: float) -> float:
         return max(-MOST_LLR, min(MOST_LLR, self.weight * log(some / none)))

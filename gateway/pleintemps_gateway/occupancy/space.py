@@ -1,5 +1,6 @@
 """One space with all that is measured in it: occupancy, noise, and when a new row is worth storing."""
 
+from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -9,6 +10,7 @@ from pleintemps_contract.units import Quantity
 from pleintemps_gateway.noise import watch
 from pleintemps_gateway.noise.records import NoiseFigures
 
+from .marked import Lesson
 from .memory import Memory
 from .records import Learnt, OccupancyChanged, SpaceNow
 from .room import EVIDENCE, SOUND, Estimate, RoomFilter
@@ -63,6 +65,10 @@ class SpaceRuntime:
             self.room.restore(row.state, row.since)
             self._row = row
             self._known = (row.state, row.since)
+
+    def teach(self, lessons: Iterable[Lesson]) -> None:
+        """What marked hours teach, all of them anew."""
+        self.room.memory.teach(lessons)
 
     def unlearn(self) -> None:
         """A person wants the room to begin anew."""

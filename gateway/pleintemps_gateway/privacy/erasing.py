@@ -30,6 +30,7 @@ from pleintemps_gateway.store.schema import (
     hooked,
     rights,
 )
+from pleintemps_gateway.store.schema_rooms import marks
 
 from . import lists, usages
 from .finding import (
@@ -42,6 +43,7 @@ from .finding import (
     credential_rows,
     event_keys,
     hooked_rows,
+    mark_rows,
 )
 from .hooks import blanked
 from .lists import Erasure
@@ -94,6 +96,7 @@ def erase(
     counts["hooked"] = _hooked(conn, name, booked, found)
     counts["alerts"] = _alerts(conn, name, booked, now)
     counts["commands"] = _commands(conn, name, found, now)
+    counts["marks"] = _marks(conn, name, found, now)
     counts["credentials"], counts["events"] = _credentials(conn, name, found, now)
     counts["calls"] = _delete_of(conn, calls, calls.c.booking, name, found.bookings)
     counts["contacts"] = _delete_of(conn, contacts, contacts.c.booking, name, found.bookings)
@@ -139,6 +142,15 @@ def _commands(conn: Connection, site: str, found: Found, now: int) -> int:
         mine = (commands.c.site == site) & (commands.c.command == row.command)
         conn.execute(update(commands).where(mine).values(user=""))
         record_change(conn, site, "commands", row.command, now)
+    return len(rows)
+
+
+def _marks(conn: Connection, site: str, found: Found, now: int) -> int:
+    """The hour stays: it is the room's."""
+    rows = mark_rows(conn, site, found.words)
+    for row in rows:
+        conn.execute(update(marks).where(marks.c.site == site, marks.c.mark == row.mark).values(by=""))
+        record_change(conn, site, "marks", row.mark, now)
     return len(rows)
 
 

@@ -17,6 +17,7 @@ from .finding import (
     credential_rows,
     event_keys,
     hooked_rows,
+    mark_rows,
 )
 
 _WITHOUT: Final = frozenset(
@@ -60,6 +61,7 @@ def export(conn: Connection, site: str, found: Found) -> dict[str, Rows]:
         "deliveries": _deliveries(conn, site, found),
         "alerts": _shown(alert_rows(conn, site, booked)),
         "commands": _shown(command_rows(conn, site, found)),
+        "marks": _shown(mark_rows(conn, site, found.words)),
         "hooked": _shown(hooked_rows(conn, site, booked, found.words)),
         "events": _events(conn, site, [row.grant for row in codes]),
         "audit": _audit(conn, site, found),

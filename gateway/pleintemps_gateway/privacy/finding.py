@@ -18,6 +18,7 @@ from pleintemps_gateway.store.schema import (
     hooked,
     rights,
 )
+from pleintemps_gateway.store.schema_rooms import marks
 
 Kind = Literal["booking", "mail", "group", "right"]
 GONE: Final = ("erased:", "expired:")
@@ -150,6 +151,15 @@ def command_rows(conn: Connection, site: str, found: Found) -> list[Row[Any]]:
         mine = (commands.c.site == site) & commands.c.user.contains(name, autoescape=True)
         rows += conn.execute(select(commands).where(mine)).all()
     return rows
+
+
+def mark_rows(conn: Connection, site: str, words: Iterable[str]) -> list[Row[Any]]:
+    """Hours that somebody has marked whose name here is, or holds, one of ``words``."""
+    found: dict[str, Row[Any]] = {}
+    for word in words:
+        mine = (marks.c.site == site) & marks.c.by.contains(word, autoescape=True)
+        found |= {row.mark: row for row in conn.execute(select(marks).where(mine))}
+    return list(found.values())
 
 
 def hooked_rows(

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, delete, or_, select, update
 from pleintemps_gateway.audit.log import EVERY_SITE
 from pleintemps_gateway.audit.log import erase as erase_entries
 from pleintemps_gateway.store.schema import bookings, calls, credentials, deliveries, hooked, rights, sessions
+from pleintemps_gateway.store.schema_rooms import learnt, marks
 
 from .usages import forget as forget_usage
 
@@ -29,10 +30,19 @@ def forget(conn: Connection, site: str, before: int, now: int, feeds: Collection
     _hooked(conn, site, before, feeds)
     _rights(conn, site, before)
     _credentials(conn, site, before)
+    _marks(conn, site, before)
     forget_usage(conn, site, before, STEP)
     for each in (site, EVERY_SITE):
         erase_entries(conn, each, before=before, limit=STEP)
         conn.execute(delete(sessions).where(sessions.c.site == each, sessions.c.expires < now))
+
+
+def _marks(conn: Connection, site: str, before: int) -> None:
+    """Who marked an hour, and who let a room forget; what was learnt of it stays."""
+    old = select(marks.c.mark).where(marks.c.site == site, marks.c.at < before, marks.c.by != "").limit(STEP)
+    conn.execute(update(marks).where(marks.c.site == site, marks.c.mark.in_(old)).values(by=""))
+    mine = (learnt.c.site == site) & (learnt.c.at < before) & (learnt.c.reset_by != "")
+    conn.execute(update(learnt).where(mine).values(reset_by=""))
 
 
 def _deliveries(conn: Connection, site: str, before: int) -> None:

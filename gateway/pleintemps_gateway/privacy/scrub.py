@@ -22,6 +22,7 @@ TABLES: Final = (
     "events",
     "groups",
     "hooked",
+    "marks",
     "rights",
     "usage",
     "usage_corrections",

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import Connection, select, update
 
 from pleintemps_gateway.store.changes import record_change
 from pleintemps_gateway.store.schema import usage
+from pleintemps_gateway.store.schema_bookings import USAGE_TOLD
 from pleintemps_gateway.store.schema_rooms import usage_corrections
 
 _BLANK: Final[dict[str, Any]] = {"evidence": "", "opened_at": None}
@@ -35,9 +36,8 @@ def blank(conn: Connection, site: str, names: Sequence[str], now: int) -> int:
 
 def forget(conn: Connection, site: str, before: int, most: int) -> None:
     """Blank at most ``most`` records that were closed before ``before`` (Unix ms)."""
-    told = or_(usage.c.evidence != "", usage.c.opened_at.is_not(None))
-    old = (usage.c.site == site) & (usage.c.closed_at < before) & told
-    for name in conn.scalars(select(usage.c.booking).where(old).limit(most)).all():
+    old = (usage.c.site == site) & (usage.c.closed_at < before)
+    for name in conn.scalars(select(usage.c.booking).where(old, USAGE_TOLD).limit(most)).all():
         conn.execute(update(usage).where(usage.c.site == site, usage.c.booking == name).values(**_BLANK))
         _corrections(conn, site, name)
 

@@ -1,5 +1,7 @@
 """Who may use a space when, where that was told, who is told of it, what was measured beside it."""
 
+from typing import Final
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -13,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     false,
+    text,
 )
 
 from .schema_base import Ms, metadata, site_column
@@ -169,6 +172,9 @@ feeds = Table(
     PrimaryKeyConstraint("site", "feed"),
 )
 
+USAGE_TOLD: Final = text("(evidence != '' OR opened_at IS NOT NULL)")
+"""What of a usage record leads to a person is still there; in these very words, or no index is used."""
+
 # A booking beside what was measured.
 usage = Table(
     "usage",
@@ -202,4 +208,6 @@ usage = Table(
     Index("usage_by_due", "site", "due"),
     Index("usage_by_space", "site", "space", "booked_to"),
     Index("usage_by_settled", "site", "settled_at"),
+    # of what retention has still to blank: few rows, however many records there are
+    Index("usage_by_told", "site", "closed_at", sqlite_where=USAGE_TOLD, postgresql_where=USAGE_TOLD),
 )

@@ -1,10 +1,11 @@
-"""Tables of what happens in rooms: what a room has taught, corrections, signals, loud days."""
+"""Tables of what happens in rooms: what a room has taught, marked hours, corrections, signals, loud days."""
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
     Float,
+    Index,
     Integer,
     PrimaryKeyConstraint,
     String,
@@ -25,6 +26,23 @@ learnt = Table(
     Column("reset_by", String(80)),
     Column("body", Text),  # JSON of the filter's own record
     PrimaryKeyConstraint("site", "space", "version"),
+)
+
+# Hours that a person knows to have been empty or used, with what the sensors said in them.
+marks = Table(
+    "marks",
+    metadata,
+    site_column(),
+    Column("mark", String(32), nullable=False),
+    Column("space", String(40), nullable=False),
+    Column("start", Ms, nullable=False),
+    Column("end", Ms, nullable=False),
+    Column("state", String(8), nullable=False),  # empty, used
+    Column("by", String(80), nullable=False),
+    Column("at", Ms, nullable=False),
+    Column("lesson", Text, nullable=False),  # JSON of the filter's own record
+    PrimaryKeyConstraint("site", "mark"),
+    Index("marks_by_space", "site", "space", "start"),
 )
 
 # A usage record as it stood before late data corrected it.

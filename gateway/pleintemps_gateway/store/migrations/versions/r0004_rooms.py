@@ -1,4 +1,4 @@
-"""What happens in rooms: learnt likelihoods, corrected usage, signals, loud days."""
+"""What happens in rooms: learnt likelihoods, marked hours, corrected usage, signals, loud days."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -21,6 +21,20 @@ def upgrade() -> None:
         sa.Column("body", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("site", "space", "version"),
     )
+    op.create_table(
+        "marks",
+        sa.Column("site", sa.String(length=40), nullable=False),
+        sa.Column("mark", sa.String(length=32), nullable=False),
+        sa.Column("space", sa.String(length=40), nullable=False),
+        sa.Column("start", sa.BigInteger(), nullable=False),
+        sa.Column("end", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.String(length=8), nullable=False),
+        sa.Column("by", sa.String(length=80), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("lesson", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("site", "mark"),
+    )
+    op.create_index("marks_by_space", "marks", ["site", "space", "start"], unique=False)
     op.create_table(
         "noise_days",
         sa.Column("site", sa.String(length=40), nullable=False),
@@ -84,6 +98,15 @@ def upgrade() -> None:
     op.create_index("usage_by_due", "usage", ["site", "due"], unique=False)
     op.create_index("usage_by_space", "usage", ["site", "space", "booked_to"], unique=False)
     op.create_index("usage_by_settled", "usage", ["site", "settled_at"], unique=False)
+    told = sa.text("(evidence != '' OR opened_at IS NOT NULL)")
+    op.create_index(
+        "usage_by_told",
+        "usage",
+        ["site", "closed_at"],
+        unique=False,
+        sqlite_where=told,
+        postgresql_where=told,
+    )
     op.create_index("sample_batches_by_agent", "sample_batches", ["site", "agent", "base"], unique=False)
     for table in ("bookings", "rights"):
         op.add_column(table, sa.Column("page_key", sa.LargeBinary(), nullable=True))
