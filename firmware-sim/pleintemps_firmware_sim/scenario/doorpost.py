@@ -1,18 +1,25 @@
 """A door of the building with its keypad, lock, reed contact and inside handle on an agent's board."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Final, Protocol
 
 from pleintemps_contract.world import World
 from pleintemps_firmware_sim.devices.door import DoorMechanics, Push, reed_edges
 from pleintemps_firmware_sim.devices.wiegand import KEYS, key_edges
 from pleintemps_firmware_sim.errors import ControlError
-from pleintemps_firmware_sim.pins.board import Board, tick_now
+from pleintemps_firmware_sim.pins.board import tick_now
 
 from .plan import DoorPlan
 
 Condition = Callable[[], bool]
+
+
+class _Pins(Protocol):
+    def drive(self, pin: int, level: int, tick: int | None = None) -> None: ...
+
+    def drive_edges(self, edges: Iterable[tuple[int, int, int]]) -> None: ...
+
 
 _KEY_MS: Final = 150
 """From key to key, for a person in a hurry."""
@@ -23,7 +30,7 @@ _HANDLE_MS: Final = 500
 class DoorPost:
     """Mechanics and wiring. ``world`` drives leaf and fingers, ``host`` the electrical pulses."""
 
-    def __init__(self, plan: DoorPlan, board: Board, world: World, host: World) -> None:
+    def __init__(self, plan: DoorPlan, board: _Pins, world: World, host: World) -> None:
         self.plan = plan
         self.mechanics = DoorMechanics(plan.lock, closer_ms=2_000)
         self.queue = asyncio.Lock()
@@ -32,6 +39,10 @@ class DoorPost:
         self._world = world
         self._host = host
         self._changed = asyncio.Event()
+        self.on_lock: Callable[[bool], None] = lambda released: None
+        """Called when the lock begins to let go, or to hold."""
+        self.on_leaf: Callable[[bool], None] = lambda opened: None
+        """Called when the leaf opens, or has fallen shut."""
 
     def wire(self) -> None:
         """Levels before any agent is there: data lines and handle high, door shut, a magnet holds."""
@@ -43,8 +54,11 @@ class DoorPost:
 
     def lock_driven(self, level: int) -> None:
         """The agent drives the lock's pin."""
+        before = self.mechanics.released
         self.mechanics.energise(bool(level))
         self._notify()
+        if self.mechanics.released is not before:
+            self.on_lock(not before)
 
     async def press(self, keys: str) -> None:
         """Press keys one after the other; raises ControlError for what is on no keypad."""
@@ -128,6 +142,7 @@ class DoorPost:
         return push
 
     def _reed(self, level: int) -> None:
+        self.on_leaf(bool(level))
         start = tick_now()
         self._board.drive_edges([(self.plan.reed_pin, at, start + after) for after, at in reed_edges(level)])
 
