@@ -1,0 +1,1 @@
+"""The fleet of light agents."""
