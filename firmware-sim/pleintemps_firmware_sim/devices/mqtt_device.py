@@ -11,6 +11,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from pleintemps_contract.world import World
 
 from .mqtt_core import MqttCore, Said
+from .rim import until_due
 
 _FAREWELL_S: Final = 0.5
 
@@ -36,7 +37,8 @@ class MqttDevice:
             while True:
                 self._changed.clear()
                 self.flush()
-                await self._wait(self._core.due())
+                due = self._core.due() if self.online.is_set() else None
+                await until_due(self._world, due, self._changed)
         finally:
             self.unplug(in_order=True)
 
@@ -91,20 +93,6 @@ class MqttDevice:
     def poke(self) -> None:
         """The core was changed from outside: something may be due earlier."""
         self._changed.set()
-
-    async def _wait(self, due: int | None) -> None:
-        waiter = asyncio.ensure_future(self._changed.wait())
-        sleepers = [waiter]
-        if due is not None and self.online.is_set():
-            sleepers.append(asyncio.ensure_future(self._sleep(due)))
-        try:
-            await asyncio.wait(sleepers, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for sleeper in sleepers:
-                sleeper.cancel()
-
-    async def _sleep(self, due: int) -> Any:
-        await self._world.sleep_until(due)
 
     # --- in the library's thread ----------------------------------------------------------------------
 

@@ -1,11 +1,38 @@
-"""HC-SR501 passive infrared sensor: warm-up, hold time, block time. Times in monotonic milliseconds."""
+"""Passive infrared sensors: warm-up, hold time, block time. Times in monotonic milliseconds."""
 
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from .pins_core import NS, PinEdge
 
 WARM_UP_MS: Final = 60_000
 HOLD_MS: Final = 15_000
 BLOCK_MS: Final = 2_500
 _WARM_UP_PULSE_MS: Final = 1_000
+_LOOK_MS: Final = 200
+"""How often somebody who moves on is noticed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """``lowest_hold_ms`` and ``highest_hold_ms`` are the ends of its trimmer, if it has one."""
+
+    what: str
+    hold_ms: int
+    block_ms: int
+    warm_up_ms: int
+    lowest_hold_ms: int
+    highest_hold_ms: int
+
+
+MODELS: Final[Mapping[str, Model]] = {
+    "hc-sr501": Model(
+        "hold 15 s (0.3-200), block 2.5 s, warm-up 60 s", HOLD_MS, BLOCK_MS, WARM_UP_MS, 300, 200_000
+    ),
+    "am312": Model("hold 2 s (fixed), block 2 s, warm-up 60 s", 2_000, 2_000, WARM_UP_MS, 2_000, 2_000),
+}
+"""HC-SR501: escol.com.my. AM312: tagelabs.com; its warm-up is not stated and taken from the other."""
 
 
 class Pir:
@@ -61,3 +88,50 @@ class Pir:
     def _raise(self, now: int) -> None:
         self._high_until = now + self._hold
         self._blind_until = self._high_until + self._block
+
+
+class PirOnPin:
+    """A PIR on the line ``out``, with somebody before it, or a fault: stuck high or low."""
+
+    def __init__(self, pir: Pir, now: int) -> None:
+        self._pir = pir
+        self._moving_until = now
+        self._stuck: Literal[0, 1] | None = None
+        self._level = pir.output(now)
+        self._now = now
+
+    def move(self, now: int, milliseconds: int = 0) -> None:
+        """Somebody moves now, and goes on for ``milliseconds``."""
+        self._now = max(self._now, now)
+        self._pir.motion(now)
+        self._moving_until = now + milliseconds
+
+    def stick(self, level: Literal[0, 1] | None) -> None:
+        """Its output stays where it is put; None mends it."""
+        self._stuck = level
+
+    def power(self, pir: Pir, now: int) -> None:
+        """It starts anew as ``pir``: warm-up again."""
+        self._pir = pir
+        self._moving_until = now
+
+    def levels(self) -> dict[str, int]:
+        return {"out": self._level}
+
+    def edges(self, now: int) -> list[PinEdge]:
+        self._now = now
+        if now < self._moving_until:
+            self._pir.motion(now)
+        level = self._pir.output(now) if self._stuck is None else self._stuck
+        if level == self._level:
+            return []
+        self._level = level
+        return [PinEdge(now * NS, "out", level)]
+
+    def due(self) -> int | None:
+        looks = [self._now + _LOOK_MS] if self._now < self._moving_until else []
+        alone = self._pir.due(self._now)
+        return min([*looks, alone] if alone is not None else looks, default=None)
+
+    def driven(self, line: str, level: int, now: int) -> None:
+        """Its output is its own."""

@@ -15,6 +15,7 @@ from typing import Final
 from pleintemps_contract.world import World
 from pleintemps_firmware_sim.errors import LinkError
 
+from .rim import until_due
 from .serial_core import SerialCore
 from .uart import misread
 
@@ -140,7 +141,7 @@ class SerialDevice:
                 self._wake.clear()
                 if data := self._core.transmit(self._world.monotonic()):
                     self.send(data)
-                await self._pause(self._core.due())
+                await until_due(self._world, self._core.due(), self._wake)
         finally:
             self.link.unplug()
 
@@ -161,16 +162,6 @@ class SerialDevice:
     def poke(self) -> None:
         """The core was changed from outside: something may be due earlier."""
         self._wake.set()
-
-    async def _pause(self, due: int | None) -> None:
-        """Wait until ``due`` or until bytes arrive."""
-        wake = asyncio.ensure_future(self._wake.wait())
-        timers = [wake] if due is None else [wake, asyncio.ensure_future(self._world.sleep_until(due))]
-        try:
-            await asyncio.wait(timers, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for timer in timers:
-                timer.cancel()
 
     def _received(self, data: bytes) -> None:
         says = self.link.speed

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pleintemps_firmware_sim.devices.pir import Pir
+from pleintemps_firmware_sim.devices.pins_core import NS
+from pleintemps_firmware_sim.devices.pir import MODELS, Pir, PirOnPin
 
 
 def warm(**settings: int | bool) -> Pir:
@@ -54,3 +55,40 @@ def test_due_names_every_change(moves: list[int]) -> None:
         assert due is not None or not pir.output(move)
         if due is not None:
             assert pir.output(due - 1) != pir.output(due)
+
+
+def levels(sensor: PirOnPin, until: int) -> list[tuple[int, int]]:
+    """Milliseconds and level of each edge up to ``until``, looked for at the moments that it asks for."""
+    found, now = [], 0
+    while now <= until:
+        found += [(edge.at_ns // NS, edge.level) for edge in sensor.edges(now)]
+        due = sensor.due()
+        if due is None:
+            break
+        now = due
+    return found
+
+
+def test_somebody_who_moves_on_prolongs_the_hold_to_the_last_movement() -> None:
+    sensor = PirOnPin(Pir(0, hold_ms=2_000, block_ms=2_000, warm_up_ms=0), 0)
+    sensor.move(0, 1_500)
+    assert levels(sensor, 10_000) == [(0, 1), (3_400, 0)], "noticed each 200 ms, at 1.4 s last"
+
+
+def test_a_stuck_output_is_what_it_is_until_it_is_mended() -> None:
+    sensor = PirOnPin(Pir(0, hold_ms=2_000, warm_up_ms=0), 0)
+    sensor.stick(1)
+    assert [edge.level for edge in sensor.edges(5)] == [1]
+    sensor.stick(None)
+    assert [edge.level for edge in sensor.edges(6)] == [0]
+
+
+def test_a_sensor_that_was_without_supply_warms_up_again() -> None:
+    sensor = PirOnPin(Pir(0, warm_up_ms=0), 0)
+    sensor.power(Pir(0, warm_up_ms=3_000, false_pulses=1), 0)
+    sensor.move(0)
+    assert levels(sensor, 10_000) == [(1_500, 1), (2_500, 0)]
+
+
+def test_the_models_hold_and_block_as_their_sheets_say() -> None:
+    assert [(model.hold_ms, model.block_ms) for model in MODELS.values()] == [(15_000, 2_500), (2_000, 2_000)]
