@@ -22,7 +22,7 @@ from pleintemps_contract.errors import ContractError
 from pleintemps_contract.keyfiles import write_secret
 from pleintemps_gateway.errors import SettingsError, StoreError
 from pleintemps_gateway.privacy.scrub import scrub
-from pleintemps_gateway.store.engine import migrate, open_engine
+from pleintemps_gateway.store.engine import BESIDE, migrate, open_engine
 
 MANIFEST: Final = "manifest.json"
 STORE: Final = "store.db"
@@ -128,7 +128,7 @@ def remember_folder(state: Path, folder: Path) -> None:
 
 
 def settle(path: Path) -> None:
-    """Make a SQLite file one file again, without a log beside it; raises StoreError."""
+    """Make a SQLite file one file again, without anything beside it; raises StoreError."""
     connection = sqlite3.connect(path)
     try:
         connection.execute("PRAGMA journal_mode=DELETE")
@@ -136,6 +136,8 @@ def settle(path: Path) -> None:
         raise StoreError(f"{path.name}: {error}") from error
     finally:
         connection.close()
+    for name in BESIDE:
+        path.with_name(path.name + name).unlink(missing_ok=True)
 
 
 def wipe_copies(folders: Iterable[Path], erase: Callable[[Engine], None]) -> tuple[int, list[str]]:

@@ -1,7 +1,10 @@
 """Opening a store. SQLite: WAL, every commit on disk before it returns. PostgreSQL: psycopg."""
 
+import fcntl
 import logging
+import os
 import sqlite3
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +19,9 @@ BUSY_MS: Final = 20_000
 """How long a writer waits for another process's commit before it gives up."""
 _WRITE: Final = "pleintemps_write"
 _SWITCHES: Final = 20
+BESIDE: Final = ("-next", "-turn")
+"""Empty files beside a SQLite store: who holds the first writes next, who holds the second writes."""
+_TURN_LOOK_S: Final = 0.001
 
 
 def open_engine(url: str) -> Engine:
@@ -82,12 +88,42 @@ def write_transaction(engine: Engine, sites: Iterable[str]) -> Iterator[Connecti
     """One transaction that may write rows of ``sites``; commits at the end, rolls back on an error.
 
     Writers of one site go one after another, in whatever process they are: the order of ``changes.seq``
-    is therefore the order of commits.
+    is therefore the order of commits. On SQLite nobody writes twice while another process waits.
     """
-    with engine.execution_options(**{_WRITE: True}).begin() as connection:
+    writing = engine.execution_options(**{_WRITE: True})
+    with _turn(engine), writing.begin() as connection:
         for site in sorted(sites):
             lock_site(connection, site)
         yield connection
+
+
+@contextmanager
+def _turn(engine: Engine) -> Iterator[None]:
+    """SQLite has no queue: who writes without a pause leaves it for microseconds, who waits looks in 100 ms.
+
+    So whoever writes holds one file beside the store, and who is next another one: only the next waits for
+    who writes. After ``BUSY_MS`` one goes on without, and SQLite has the last word.
+    """
+    file = engine.url.database
+    if engine.dialect.name != "sqlite" or not file or file == ":memory:":
+        yield
+        return
+    first, second = (file + name for name in BESIDE)
+    with open(first, "ab", opener=_private) as following, open(second, "ab", opener=_private) as mine:
+        pause = threading.Event()
+        for handle in (following, mine):
+            for _ in range(round(BUSY_MS / 2000 / _TURN_LOOK_S)):
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    pause.wait(_TURN_LOOK_S)
+        fcntl.flock(following, fcntl.LOCK_UN)
+        yield
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CLOEXEC, 0o600)
 
 
 def lock_site(connection: Connection, site: str) -> None:
