@@ -151,6 +151,11 @@ class Ld2410:
         )
         self.line.boot(now, 0)
 
+    @property
+    def scene(self) -> Scene:
+        """What stands in front of the radar."""
+        return self._scene
+
     def see(self, scene: Scene) -> None:
         """What stands in front of the radar from now on."""
         self._scene = scene

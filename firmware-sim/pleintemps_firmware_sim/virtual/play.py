@@ -1,0 +1,44 @@
+"""Sets a virtual stage, lets a play happen on it and clears it away."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final, TypeVar
+
+from pleintemps_firmware_sim.scenario.stage import Stage, Wanted
+
+from .building import VirtualBuilding
+from .loop import VirtualLoop
+from .site import VirtualSite
+from .stage import VirtualStage
+from .worlds import VirtualWorld
+
+T = TypeVar("T")
+BEGIN: Final = 1_767_596_400_000
+"""2026-01-05 07:00 UTC, a Monday: where a play begins that names no time."""
+_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
+
+
+async def play(wanted: Wanted, act: Callable[[Stage], Awaitable[T]]) -> T:
+    """A :class:`~pleintemps_firmware_sim.scenario.stage.Play`; to be awaited in a :class:`VirtualLoop`."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    world = VirtualWorld(BEGIN if wanted.begin is None else wanted.begin, wanted.seed, "truth")
+    folder = Path(tempfile.mkdtemp(prefix="pleintemps-play-", dir=_MEMORY if _MEMORY.is_dir() else None))
+    try:
+        building = VirtualBuilding(wanted.plan, world, loop)
+        site = VirtualSite(folder, building, world, wanted)
+        site.prepare()
+        building.begin()
+        site.start_gateway()
+        for agent in wanted.plan.agents:
+            site.start_agent(agent)
+        await site.up()
+        result = await act(VirtualStage(site, wanted))
+        await site.end()
+        await building.end()
+        return result
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
