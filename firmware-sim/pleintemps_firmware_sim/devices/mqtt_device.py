@@ -19,12 +19,15 @@ _FAREWELL_S: Final = 0.5
 class MqttDevice:
     """One device on one broker. Inside the event loop only; the library's thread hands over to it."""
 
-    def __init__(self, core: MqttCore, host: str, port: int, world: World) -> None:
-        """``world`` is the clock that the firmware lives by."""
+    def __init__(
+        self, core: MqttCore, host: str, port: int, world: World, login: tuple[str, str] | None = None
+    ) -> None:
+        """``world`` is the clock that the firmware lives by, ``login`` name and password at the broker."""
         self._core = core
         self._host = host
         self._port = port
         self._world = world
+        self._login = login
         self._loop = asyncio.get_running_loop()
         self._client: paho.Client | None = None
         self._changed = asyncio.Event()
@@ -47,6 +50,8 @@ class MqttDevice:
         if self._client is not None:
             return
         client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv311)
+        if self._login is not None:
+            client.username_pw_set(*self._login)
         will = self._core.will
         client.will_set(will.topic, will.payload, will.qos, will.retain)
         client.reconnect_delay_set(1, 2)

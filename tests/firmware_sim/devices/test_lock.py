@@ -34,9 +34,11 @@ def test_a_jam_stops_it_where_it_is() -> None:
     lock.jam(True, 500)
     assert (lock.bolt, lock.due()) == (Bolt.BETWEEN, None)
     lock.energise(0, 600)
-    assert not lock.advance(10_000) and lock.bolt is Bolt.BETWEEN
+    assert not lock.advance(10_000)
     lock.jam(False, 10_000)
-    assert lock.advance(10_900) and lock.bolt is Bolt.OUT
+    assert lock.due() == 10_900, "it was between, and has all of its way to go"
+    assert lock.advance(10_900)
+    assert (lock.bolt, lock.due()) == (Bolt.OUT, None)
 
 
 def test_the_bolts_contact_says_locked_only_while_it_holds_a_shut_door() -> None:
