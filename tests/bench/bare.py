@@ -1,7 +1,7 @@
 """The limit: a bare consumer that receives, decodes, commits (SQLite, ``synchronous=FULL``) and acknowledges.
 
 No signatures, no rules, no roll-ups, no deduplication: what is left is broker, client library and disk.
-Run as a process of its own: ``python -m tests.bench.bare PORT SITE FILE``.
+Run as a process of its own: ``python -m tests.bench.bare PORT FILE``.
 """
 
 import queue
@@ -15,10 +15,11 @@ import msgspec
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-from pleintemps_contract.agent_messages import SamplesBatch, Stream
+from pleintemps_contract.agent_messages import EventsBatch, SamplesBatch, Stream
 from pleintemps_contract.gateway_messages import Receipt
 
-_decoder = msgspec.json.Decoder(SamplesBatch)
+_samples = msgspec.json.Decoder(SamplesBatch)
+_events = msgspec.json.Decoder(EventsBatch)
 _MOST = 500
 
 
@@ -27,7 +28,7 @@ def _no_delay(_client: mqtt.Client, _data: object, sock: Any) -> None:
 
 
 def main() -> None:
-    port, site, path = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+    port, path = int(sys.argv[1]), sys.argv[2]
     received: queue.Queue[tuple[str, bytes]] = queue.Queue(maxsize=10_000)
     client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="bare")
     client.on_socket_open = _no_delay
@@ -35,7 +36,7 @@ def main() -> None:
     subscribed = threading.Event()
     client.on_subscribe = lambda *_: subscribed.set()
     client.connect("127.0.0.1", port)
-    client.subscribe(f"pleintemps/v1/{site}/+/samples", qos=1)
+    client.subscribe([(f"pleintemps/v1/+/+/{stream.value}", 1) for stream in Stream])
     client.loop_start()
     subscribed.wait(10)
     print("ready", flush=True)
@@ -43,26 +44,35 @@ def main() -> None:
     store = sqlite3.connect(path, isolation_level=None)
     store.execute("PRAGMA journal_mode=WAL")
     store.execute("PRAGMA synchronous=FULL")
-    store.execute("CREATE TABLE batches (agent TEXT, seq INTEGER, base INTEGER, body BLOB)")
+    store.execute("CREATE TABLE batches (topic TEXT, seq INTEGER, base INTEGER, body BLOB)")
     while True:
         taken = [received.get()]
         while len(taken) < _MOST and not received.empty():
             taken.append(received.get())
-        through: dict[str, tuple[str, int]] = {}
+        through: dict[tuple[str, Stream], Receipt] = {}
         rows = []
         for topic, payload in taken:
-            batch = _decoder.decode(payload)
-            agent = topic.split("/")[3]
-            rows.append((agent, batch.seq, batch.base, payload))
-            through[agent] = (batch.journal, batch.seq)
+            row, receipt = _read(topic, payload)
+            rows.append(row)
+            through[f"{topic.rpartition('/')[0]}/receipt", receipt.stream] = receipt
         store.execute("BEGIN")
         store.executemany("INSERT INTO batches VALUES (?, ?, ?, ?)", rows)
         store.execute("COMMIT")
-        for agent, (journal, seq) in through.items():
-            receipt = Receipt(epoch=1, revision=1, journal=journal, stream=Stream.SAMPLES, through=seq)
-            client.publish(
-                f"pleintemps/v1/{site}/{agent}/receipt", b"\n" + msgspec.json.encode(receipt), qos=1
-            )
+        for (topic, _), receipt in through.items():
+            client.publish(topic, b"\n" + msgspec.json.encode(receipt), qos=1)
+
+
+def _read(topic: str, payload: bytes) -> tuple[tuple[str, int, int, bytes], Receipt]:
+    """The row of a batch, and the receipt that its commit allows."""
+    if topic.endswith("/samples"):
+        batch = _samples.decode(payload)
+        journal, seq, at, stream = batch.journal, batch.seq, batch.base, Stream.SAMPLES
+    else:
+        records = _events.decode(payload)
+        last = records.records[-1]
+        journal, seq, at, stream = records.journal, last.seq, last.at, Stream.EVENTS
+    receipt = Receipt(epoch=1, revision=1, journal=journal, stream=stream, through=seq)
+    return (topic, seq, at, payload), receipt
 
 
 if __name__ == "__main__":

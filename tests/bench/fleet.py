@@ -1,159 +1,73 @@
-"""Light agents that load a consumer: births, then batches of samples in a window, until all are receipted.
+"""The load itself: readings a second that one core can make, beside the 30,000 that are wanted of it.
 
-The same fleet loads the gateway and the bare consumer, so that both do the same work on the same bytes.
+Once into nothing, as fast as it goes, and once in real time through a bare Mosquitto whose acknowledgements
+count as receipts: 10,000 spaces with three sensors each at one reading a second, every agent on a line of
+its own.
 """
 
-import time
-from dataclasses import dataclass, field
-from typing import Final
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, Final
 
-import msgspec
-
-from pleintemps_contract import agent_messages as a
-from pleintemps_contract.gateway_messages import Receipt
-from pleintemps_contract.topics import Channel, Topic
-from pleintemps_contract.units import Quantity, SeriesKind
-from pleintemps_contract.wire import encode
 from pleintemps_contract.world import SystemWorld
+from pleintemps_firmware_sim.fleet.driver import Fleet, FleetOptions
+from pleintemps_firmware_sim.fleet.plan import FleetPlan
+from tests.support.broker import Mosquitto, find_mosquitto
 
-from .rawmqtt import Publication, RawMqtt
+from .gateways import BROKER
 
-TIMES: Final = [index * 1_000 for index in range(16)]
-SERIES: Final = (
-    ("meter", Quantity.LEVEL, SeriesKind.LEVEL),
-    ("pir", Quantity.MOTION, SeriesKind.STATE),
-    ("radar", Quantity.RADAR, SeriesKind.STATE),
-)
-READINGS: Final = len(TIMES) * len(SERIES)
-"""Readings in a batch."""
-_receipt: Final = msgspec.json.Decoder(Receipt)
+WANTED_PER_S: Final = 30_000
 
 
-def names(count: int) -> list[str]:
-    return [f"agent-{number}" for number in range(count)]
+def measure(port: int, options: argparse.Namespace) -> dict[str, Any]:
+    plan = FleetPlan(20, options.spaces // 20)
+    wanted = FleetOptions(plan=plan, seconds=options.seconds, by_puback=True, sessions=options.sessions)
+    dry = Fleet(wanted, SystemWorld(), lambda _plan: None).dry()
+    live = Fleet(wanted, SystemWorld(), lambda _plan: None).run(("127.0.0.1", port), lambda: False)
+    return {
+        "readings_per_processor_s": live["readings_per_processor_s"],
+        "wanted_readings_per_s": WANTED_PER_S,
+        "ratio": round(live["readings_per_processor_s"] / WANTED_PER_S, 2),
+        "dry_readings_per_processor_s": dry["readings_per_processor_s"],
+        "readings_per_s": live["readings_per_s"],
+        "of_a_core": round(live["processor_s"] / (live["seconds"] + live["drained_s"]), 3),
+        "late_ms": live["late_ms"],
+        "puback_ms": live["receipt_ms"],
+        "waiting": live["waiting"]["readings"],
+        "agents": live["agents"],
+        "sessions": live["sessions"],
+        "spaces": live["spaces"],
+        "seconds": live["seconds"],
+    }
 
 
-@dataclass
-class Agent:
-    """One journal: what it has sent, and how far that is receipted."""
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.fleet", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print one JSON line at the end")
+    parser.add_argument("--spaces", type=int, default=10_000, help="a multiple of 20")
+    parser.add_argument("--seconds", type=float, default=15.0)
+    parser.add_argument("--sessions", type=int, default=0, help="lines that all share (one each)")
+    options = parser.parse_args()
+    program = find_mosquitto()
+    if program is None:
+        print("mosquitto is missing", file=sys.stderr)
+        return 1
+    with tempfile.TemporaryDirectory(prefix="pleintemps-bench-") as name:
+        broker = Mosquitto(program, Path(name), extra=BROKER)
+        broker.start()
+        try:
+            result = measure(broker.port, options)
+        finally:
+            broker.stop()
+    for key, value in result.items():
+        if not options.json:
+            print(f"{key}: {value}")
+    print(json.dumps(result))
+    return 0
 
-    name: str
-    journal: str
-    boot: str
-    batches: list[Publication] = field(default_factory=list)
-    sent: int = 0
-    through: int = 0
 
-
-class Fleet:
-    """Agents on one connection; ``run`` returns the seconds from the first batch to the last receipt."""
-
-    def __init__(self, port: int, site: str, agents: int, batches: int, window: int = 32) -> None:
-        self._world = SystemWorld()
-        self._site = site
-        self._window = window
-        self._left = agents
-        self.heard_announcement = False
-        start = self._world.now() - batches * 16_000
-        self.agents = {
-            name: Agent(name, self._world.new_id(), self._world.new_id()) for name in names(agents)
-        }
-        for agent in self.agents.values():
-            agent.batches = [self._batch(agent, seq, start + seq * 16_000) for seq in range(1, batches + 1)]
-        self.readings = agents * batches * READINGS
-        self.connection = RawMqtt(port, f"fleet-{self._world.new_id()[:8]}", self._on_message)
-        self.connection.subscribe([f"pleintemps/v1/{site}/+/receipt", f"pleintemps/v1/{site}/gateway"])
-
-    def _batch(self, agent: Agent, seq: int, base: int) -> Publication:
-        levels = [50 + (seq + index) % 20 / 10 for index in range(len(TIMES))]
-        motion = [float((seq + index) % 2) for index in range(len(TIMES))]
-        radar = [float((seq + index) % 4) for index in range(len(TIMES))]
-        batch = a.SamplesBatch(
-            journal=agent.journal,
-            first=1,
-            seq=seq,
-            boot=agent.boot,
-            base=base,
-            trusted=True,
-            series={
-                f"{agent.name}-{name}": a.Column(dt=TIMES, value=values)
-                for (name, _, _), values in zip(SERIES, (levels, motion, radar), strict=True)
-            },
-        )
-        return Publication(str(Topic.of_agent(self._site, agent.name, Channel.SAMPLES)), encode(batch))
-
-    def hears_the_gateway(self) -> bool:
-        """Whether the retained announcement of a gateway has come."""
-        self.connection.step(0.1)
-        return self.heard_announcement
-
-    def births(self) -> None:
-        """Introduce every agent; returns when the broker has them all."""
-        for agent in self.agents.values():
-            birth = a.Birth(
-                boot=agent.boot,
-                version="bench",
-                at=self._world.now(),
-                clock=a.ClockSource.NTP,
-                clock_trusted=True,
-                nonce=self._world.new_id(),
-                devices=[],
-                doors=[],
-                series=[
-                    a.SeriesInfo(
-                        series=f"{agent.name}-{name}",
-                        device=f"{agent.name}-{name}",
-                        space=agent.name,
-                        quantity=quantity,
-                        kind=kind,
-                        max_silence_s=90,
-                    )
-                    for name, quantity, kind in SERIES
-                ],
-                journals=[
-                    a.JournalPosition(
-                        journal=agent.journal,
-                        stream=a.Stream.SAMPLES,
-                        first=1,
-                        next=len(agent.batches) + 1,
-                    )
-                ],
-            )
-            topic = str(Topic.of_agent(self._site, agent.name, Channel.BIRTH))
-            self.connection.publish(Publication(topic, encode(birth), retain=True))
-        wanted = self.connection.acknowledged + len(self.agents)
-        deadline = time.monotonic() + 10
-        while self.connection.acknowledged < wanted and time.monotonic() < deadline:
-            self.connection.step(0.1)
-
-    def run(self, deadline_s: float = 300) -> float:
-        start = time.perf_counter()
-        for agent in self.agents.values():
-            self._fill(agent)
-        while self._left:
-            self.connection.step(0.5)
-            if time.perf_counter() - start > deadline_s:
-                behind = sum(len(agent.batches) - agent.through for agent in self.agents.values())
-                raise TimeoutError(f"{behind} batches without a receipt after {deadline_s:.0f} s")
-        return time.perf_counter() - start
-
-    def _fill(self, agent: Agent) -> None:
-        while agent.sent < len(agent.batches) and agent.sent - agent.through < self._window:
-            self.connection.publish(agent.batches[agent.sent])
-            agent.sent += 1
-
-    def _on_message(self, topic: str, payload: bytes) -> None:
-        if topic.endswith("/gateway"):
-            self.heard_announcement = True
-            return
-        receipt = _receipt.decode(payload.partition(b"\n")[2])
-        agent = self.agents.get(topic.split("/")[3])
-        if agent is None or receipt.journal != agent.journal or receipt.stream is not a.Stream.SAMPLES:
-            return
-        before, agent.through = agent.through, max(agent.through, receipt.through)
-        self._fill(agent)
-        if before < len(agent.batches) <= agent.through:
-            self._left -= 1
-
-    def close(self) -> None:
-        self.connection.close()
+if __name__ == "__main__":
+    sys.exit(main())

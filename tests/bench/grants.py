@@ -8,7 +8,6 @@ there and its grant has the new times.
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -24,6 +23,7 @@ from pleintemps_contract.keyfiles import AgentKeys, load_agent_keys
 from pleintemps_contract.topics import Channel, Topic
 from pleintemps_contract.wire import encode, open_gateway
 from pleintemps_contract.world import SystemWorld
+from pleintemps_firmware_sim.fleet.plan import FleetPlan
 from pleintemps_gateway.access.service import CodeDesk
 from pleintemps_gateway.bookings.service import create, move
 from pleintemps_gateway.config import GatewayConfig, load
@@ -32,10 +32,11 @@ from pleintemps_gateway.keys import load_gateway_keys
 from pleintemps_gateway.store.engine import migrate, open_engine, write_transaction
 from tests.support.broker import Mosquitto, find_mosquitto
 
-from .ingest import BIN, BROKER, SITE, gateway_config
-from .rawmqtt import Publication, RawMqtt
+from .gateways import BROKER, ingesting, prepare
+from .rawmqtt import RawMqtt
 
 LIMIT_MS: Final = 2_000
+SITE: Final = "site-1"
 HOUR: Final = 3_600_000
 _CHEAP: Final = "[sites.codes]\niterations = 1\n"
 """Thousands of codes are hashed before anything is measured."""
@@ -97,7 +98,7 @@ class Holders:
                 journals=[],
             )
             topic = str(Topic.of_agent(SITE, name, Channel.BIRTH))
-            self._connection.publish(Publication(topic, encode(birth), retain=True))
+            self._connection.publish(topic, encode(birth), retain=True)
 
     def _on_message(self, text: str, payload: bytes) -> None:
         topic = Topic.parse(text)
@@ -106,7 +107,7 @@ class Holders:
         answer = self.agents[topic.agent].take(topic, payload)
         if answer is not None:
             said = str(Topic.of_agent(SITE, topic.agent, Channel.RESPONSE))
-            self._connection.publish(Publication(said, answer))
+            self._connection.publish(said, answer)
 
     def until_held(self, agent: str, grant: str, window: Window) -> None:
         """Return as soon as ``agent`` holds ``grant`` for ``window``; raises TimeoutError."""
@@ -156,10 +157,7 @@ def book(config: GatewayConfig, engine: Engine, desk: CodeDesk, count: int) -> l
 
 
 def measure(folder: Path, port: int, agents: int, bookings: int, changes: int) -> dict[str, object]:
-    file = folder / "gateway.toml"
-    file.write_text(gateway_config(port, agents) + _CHEAP)
-    command = [str(BIN / "pleintemps-gateway")]
-    subprocess.run([*command, "init", "--config", str(file), "--demo"], check=True, stdout=subprocess.DEVNULL)
+    file = prepare(folder, FleetPlan(1, agents, 1), port, _CHEAP)
     config, world = load(file), SystemWorld()
     migrate(config.database_url)
     engine = open_engine(config.database_url)
@@ -171,28 +169,25 @@ def measure(folder: Path, port: int, agents: int, bookings: int, changes: int) -
     print(f"{bookings} bookings made in {booked_s:.1f} s", file=sys.stderr)
     keys = [load_agent_keys(Path(config.keys) / "agents" / door.agent) for door in config.sites[0].doors]
     holders = Holders(port, keys)
-    with (folder / "gateway.log").open("wb") as log:
-        process = subprocess.Popen([*command, "ingest", "--config", str(file)], stdout=log, stderr=log)
     try:
-        began = time.perf_counter()
-        holders.births(world)
-        holders.until_all(bookings)
-        all_s = time.perf_counter() - began
-        print(f"every grant is on its door after {all_s:.1f} s", file=sys.stderr)
-        times, messages = [], holders.messages
-        for turn in range(changes):
-            each = made[world.random_below(len(made))]
-            each.start += (turn % 7 + 1) * 60_000
+        with ingesting(file):
             began = time.perf_counter()
-            with write_transaction(engine, [SITE]) as conn:
-                move(conn, config.sites[0], desk, each.booking, start=each.start, end=each.start + HOUR)
-            wanted = Window(start=each.start - 900_000, end=each.start + HOUR + 900_000)
-            holders.until_held(each.space, each.grant, wanted)
-            times.append((time.perf_counter() - began) * 1000)
-        told = (holders.messages - messages) / changes
+            holders.births(world)
+            holders.until_all(bookings)
+            all_s = time.perf_counter() - began
+            print(f"every grant is on its door after {all_s:.1f} s", file=sys.stderr)
+            times, messages = [], holders.messages
+            for turn in range(changes):
+                each = made[world.random_below(len(made))]
+                each.start += (turn % 7 + 1) * 60_000
+                began = time.perf_counter()
+                with write_transaction(engine, [SITE]) as conn:
+                    move(conn, config.sites[0], desk, each.booking, start=each.start, end=each.start + HOUR)
+                wanted = Window(start=each.start - 900_000, end=each.start + HOUR + 900_000)
+                holders.until_held(f"{SITE}-{each.space.removeprefix('room-')}", each.grant, wanted)
+                times.append((time.perf_counter() - began) * 1000)
+            told = (holders.messages - messages) / changes
     finally:
-        process.terminate()
-        process.wait(15)
         holders.close()
         engine.dispose()
     times.sort()

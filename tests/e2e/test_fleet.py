@@ -144,8 +144,8 @@ def test_a_gateway_dies_while_batches_are_lost_and_nothing_is_lost(place: Place)
             fleet.kill()
     found = json.loads(output)
     assert fleet.returncode == 0
-    assert found["sent"]["dropped"] > 10
-    assert found["sent"]["again"] > 10
+    assert found["sent"]["dropped"] >= 3
+    assert found["sent"]["again"] >= 3
     check(found, place.stored())
 
 
