@@ -10,7 +10,7 @@ from .drivers.pcm_stream import stream
 from .drivers.registry import Context
 from .errors import CalibrationError
 from .sensing.sound.meter import FRAMES_PER_S, Frame, Levels, Meter, levels, merged
-from .sensing.sound.session import Session
+from .sensing.sound.session import Session, is_dead
 
 STEADY_DB = 0.3
 """How much the seconds may differ from one another, and 1 kHz from the rest."""
@@ -37,14 +37,16 @@ async def calibrate(
             f"hears {measured:.1f} dB instead of {level_db:g}: more than {MOST_DB:g} dB off;"
             " is the calibrator on, and `full_scale_db` right?"
         )
-    return Calibration(offset_db=offset, level_db=level_db, at=context.world.now())
+    return Calibration(
+        offset_db=offset, level_db=level_db, at=context.world.now(), full_scale_db=config.full_scale_db
+    )
 
 
 def judge(frames: list[Frame], meter: Meter, full_scale_db: float) -> float:
     """The level of the tone over ``frames``; raises CalibrationError if it is not a steady one of 1 kHz."""
     whole = _over(frames, meter, full_scale_db)
-    if whole.LAeq is None or whole.LCeq is None:
-        raise CalibrationError("hears nothing but zeros: is the microphone connected?")
+    if whole.LAeq is None or whole.LCeq is None or all(map(is_dead, frames)):
+        raise CalibrationError("hears nothing but zeros or one value: is the microphone connected?")
     if whole.overload:
         raise CalibrationError("is overloaded: the calibrator is too loud for it")
     tone = whole.octaves[1000]

@@ -19,11 +19,15 @@ _MAX_BYTES: Final = 1_000_000
 
 
 class Calibration(msgspec.Struct, frozen=True, kw_only=True):
-    """``offset_db`` is added to every level of the device; ``level_db`` is what the calibrator made."""
+    """``offset_db`` is added to every level of the device; ``level_db`` is what the calibrator made.
+
+    It holds for the ``full_scale_db`` that was configured then (not known of the oldest).
+    """
 
     offset_db: Annotated[float, Meta(ge=-MOST_DB, le=MOST_DB)]
     level_db: Annotated[float, Meta(ge=40, le=140)]
     at: UnixMs
+    full_scale_db: float | None = None
 
     @property
     def date(self) -> str:

@@ -26,7 +26,12 @@ if TYPE_CHECKING:
 
 _PAUSES_MS: Final = (1_000, 2_000, 4_000, 8_000, 16_000, 30_000)
 _FRAMES_PER_S: Final = 8
+_WELL_MS: Final = 60_000
+"""A program that lasted for so long has earned a short pause again."""
 _ZEROS_S: Final = 3.0
+_COUNTED_MS: Final = 30_000
+_OFF_RATE: Final = 0.05
+"""By more than this the samples that come in 30 s are those of another rate, or some are lost."""
 _STEP_MS: Final = 500
 _FOLLOW: Final = 0.02
 _LONGEST_NAME: Final = 31
@@ -102,10 +107,32 @@ def series_name(device: str, quantity: Quantity) -> str:
     return device if quantity is Quantity.LAEQ else f"{device}-{quantity.value.lower()}"
 
 
+class Pace:
+    """Whether samples come as fast as they should: a sound card that cannot do a rate may take another."""
+
+    def __init__(self, rate: int) -> None:
+        self._rate = rate
+        self._since: tuple[int, int] | None = None
+        self._wrong = ""
+
+    def judge(self, received: int, now: int) -> str:
+        """What is wrong with the pace of the last 30 s, empty if nothing; ``now`` is monotonic ms."""
+        if self._since is None:
+            self._since = (received, now)
+        before, then = self._since
+        if now - then >= _COUNTED_MS:
+            found = (received - before) * 1000 / (now - then)
+            far = abs(found - self._rate) > _OFF_RATE * self._rate
+            self._wrong = f"{found:.0f} samples come in a second, not {self._rate}" if far else ""
+            self._since = (received, now)
+        return self._wrong
+
+
 @driver("i2s_microphone", I2sMicrophoneConfig)
 class I2sMicrophone:
     """Levels, octaves, percentiles and range. A program that ends or falls silent is started again after
-    pauses that grow from 1 s to 30 s; so long the device is in error. So is one that hears only zeros.
+    pauses that grow from 1 s to 30 s; so long the device is in error. So is one that hears only zeros or one
+    value, or whose samples come at another rate than the configured one, which gives no levels.
     """
 
     def __init__(self, config: I2sMicrophoneConfig, context: Context) -> None:
@@ -118,8 +145,13 @@ class I2sMicrophone:
         except StateError as error:
             self._words = f"not calibrated: {error}"
         else:
-            self._words = "not calibrated" if known is None else f"calibrated {known.date}"
-            self._offset_db = 0.0 if known is None else known.offset_db
+            if known is None:
+                self._words = "not calibrated"
+            elif known.full_scale_db not in (None, config.full_scale_db):
+                self._words = f"not calibrated: `full_scale_db` has changed since {known.date}"
+            else:
+                self._words = f"calibrated {known.date}"
+                self._offset_db = known.offset_db
         self.series = tuple(
             SeriesSpec(
                 series=series_name(config.device, quantity),
@@ -143,10 +175,11 @@ class I2sMicrophone:
         world = self._context.world
         attempt = 0
         while True:
+            began = world.monotonic()
             try:
                 await self._listen(emit, health)
             except StreamLost as lost:
-                attempt = 0 if health.ok else attempt
+                attempt = 0 if health.ok and world.monotonic() - began >= _WELL_MS else attempt
                 health.report(Health.ERROR, str(lost))
             pause = _PAUSES_MS[min(attempt, len(_PAUSES_MS) - 1)]
             attempt += 1
@@ -156,6 +189,7 @@ class I2sMicrophone:
         world = self._context.world
         session = await asyncio.to_thread(_session, self._config, self._offset_db)
         began: float | None = None
+        pace = Pace(self._config.rate)
         async with aclosing(stream(self._config.program, self._context)) as portions:
             async for data in portions:
                 now = world.now()
@@ -164,10 +198,15 @@ class I2sMicrophone:
                 # portions come unevenly, samples do not: the clock is followed slowly, a step at once
                 off = 0.0 if began is None else now - heard_ms - began
                 began = now - heard_ms if began is None or abs(off) > _STEP_MS else began + _FOLLOW * off
-                for reading in readings:
+                wrong = pace.judge(session.received, self._context.line.monotonic())
+                for reading in () if wrong else readings:
                     at = max(0, round(began + heard_ms) - reading.lag_ms)
                     emit(Sampled(series_name(self.device, reading.quantity), at, reading.value))
                 if session.silent_s >= _ZEROS_S:
-                    health.report(Health.ERROR, "nothing but zeros: is the microphone connected?")
+                    health.report(
+                        Health.ERROR, "nothing but zeros or one value: is the microphone connected?"
+                    )
+                elif wrong:
+                    health.report(Health.ERROR, wrong)
                 elif readings:
                     health.report(Health.OK, self._words)

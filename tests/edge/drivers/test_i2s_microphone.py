@@ -17,7 +17,7 @@ from pleintemps_contract.world import ManualWorld
 from pleintemps_edge.calibration import Calibration, load, save
 from pleintemps_edge.cli import main
 from pleintemps_edge.drivers.base import HealthChanged, Sampled
-from pleintemps_edge.drivers.i2s_microphone import I2sMicrophone
+from pleintemps_edge.drivers.i2s_microphone import I2sMicrophone, Pace
 from pleintemps_edge.drivers.registry import Context, build
 from pleintemps_edge.errors import StateError
 from tests.edge.actors import write_setup
@@ -59,6 +59,10 @@ def has(series: str, times: int = 1) -> Any:
     return lambda seen: sum(sampled.series == series for sampled in seen.of(Sampled)) >= times
 
 
+def ill(times: int) -> Any:
+    return lambda seen: seen.health.count(Health.ERROR) == times
+
+
 def test_every_series_is_announced_and_filled(context: Context, source: Path) -> None:
     async def main() -> None:
         mic = built(
@@ -70,9 +74,8 @@ def test_every_series_is_announced_and_filled(context: Context, source: Path) ->
             full_scale_db=123.0,
         )
         specs = {spec.series: spec for spec in mic.series}
-        assert {spec.quantity for spec in mic.series} == set(Quantity) - {
-            *(Quantity.MOTION, Quantity.RADAR, Quantity.CONTACT, Quantity.LEVEL)
-        }
+        levels = {quantity for quantity in Quantity if quantity.value.startswith("L")}
+        assert {spec.quantity for spec in mic.series} == {*levels, Quantity.RANGE}
         assert {spec.quantity for spec in mic.series if spec.kind is SeriesKind.STATE} == {Quantity.RANGE}
         async with running(mic) as seen:
             await seen.until(lambda seen: set(latest(seen)) == set(specs))
@@ -139,6 +142,73 @@ def test_a_program_that_ends_is_started_again_with_growing_pauses(
     asyncio.run(main())
 
 
+class Noted(ManualWorld):
+    """Notes for how long it was slept."""
+
+    slept: list[int]
+
+    async def sleep_until(self, monotonic: int) -> None:
+        self.slept.append(monotonic - self.monotonic())
+        await super().sleep_until(monotonic)
+
+
+def test_a_program_that_ends_again_and_again_is_given_longer_pauses(source: Path, tmp_path: Path) -> None:
+    """It was heard each time; that alone earns no short pause."""
+    world = Noted()
+    world.slept = []
+    context = Context(world=world, base=tmp_path, line=ManualWorld())
+
+    async def main() -> None:
+        command = tone(source, 0.01, 4, "complain")
+        async with running(built(context, I2sMicrophone, **MIC, command=command)) as seen:
+            for turn, pause in enumerate((1_000, 2_000, 4_000), start=1):
+                await seen.until(ill(turn))
+                await settled()
+                await world.advance(pause)
+        assert seen.health == [Health.OK, Health.ERROR] * 3
+        assert [pause for pause in world.slept if pause < 5_000] == [1_000, 2_000, 4_000]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("rate", "wrong"), [(48_000, False), (49_000, False), (44_100, True), (96_000, True)]
+)
+def test_samples_of_another_rate_are_noticed_within_half_a_minute(rate: int, wrong: bool) -> None:
+    pace = Pace(48_000)
+    words = [pace.judge(rate * second // 8, 125 * second) for second in range(8 * 31)]
+    assert not any(words[: 8 * 29])
+    assert bool(words[-1]) is wrong
+    if wrong:
+        assert words[-1].startswith(f"{rate} samples come in a second, not 48000")
+        back = [pace.judge(rate * 31 + 6_000 * n, 31_000 + 125 * n) for n in range(8 * 62)]
+        assert back[-1] == ""
+
+
+class Hurried(ManualWorld):
+    """A line on which two seconds pass each time that somebody looks at the clock."""
+
+    def monotonic(self) -> int:
+        self._hurry = getattr(self, "_hurry", 0) + 2_000
+        return self._hurry
+
+
+def test_a_microphone_whose_samples_are_lost_is_in_error_and_gives_no_levels(
+    world: ManualWorld, source: Path, tmp_path: Path
+) -> None:
+    context = Context(world=world, base=tmp_path, line=Hurried())
+
+    async def main() -> None:
+        async with running(built(context, I2sMicrophone, **MIC, command=tone(source, 0.01, 30))) as seen:
+            await seen.until(lambda seen: Health.ERROR in seen.health)
+            assert "samples come in a second, not 16000" in seen.of(HealthChanged)[-1].detail
+            told = len(seen.values)
+            await asyncio.sleep(0)
+            assert len(seen.values) == told
+
+    asyncio.run(main())
+
+
 def test_a_program_that_does_not_exist_is_an_error(context: Context) -> None:
     async def main() -> None:
         async with running(built(context, I2sMicrophone, **MIC, command=["/nowhere/arecord"])) as seen:
@@ -155,8 +225,8 @@ def test_a_program_that_writes_nothing_any_more_is_killed(
         async with running(built(context, I2sMicrophone, **MIC, command=tone(source, 0.01, 4))) as seen:
             await seen.until(lambda seen: seen.health == [Health.OK])
             await seen.until(has("hall-mic", 2))
-            for _ in range(20):
-                await settled()
+            for _ in range(300):  # what it wrote is still being read, in a thread
+                await asyncio.to_thread(int)
                 await world.advance(1_000)
                 if len(seen.health) > 1:
                     break
@@ -164,6 +234,26 @@ def test_a_program_that_writes_nothing_any_more_is_killed(
             assert seen.of(HealthChanged)[1].detail.endswith("writes nothing")
 
     asyncio.run(main())
+
+
+def test_a_calibration_counts_for_the_full_scale_that_it_was_made_with(
+    world: ManualWorld, source: Path, tmp_path: Path
+) -> None:
+    known = Calibration(offset_db=-1.5, level_db=94.0, at=1_795_000_000_000, full_scale_db=123.0)
+    save(tmp_path / "state", "hall-mic", known)
+    context = Context(world=world, base=tmp_path, line=world, state=tmp_path / "state")
+    keys = MIC | {"command": tone(source, 0.01, 4)}
+
+    async def main(full_scale_db: float) -> Seen:
+        async with running(built(context, I2sMicrophone, **keys, full_scale_db=full_scale_db)) as seen:
+            await seen.until(has("hall-mic", 2))
+        return seen
+
+    assert latest(asyncio.run(main(123.0)))["hall-mic"] == pytest.approx(123.0 - 1.5 - 43.01, abs=0.1)
+    changed = asyncio.run(main(121.5))
+    assert latest(changed)["hall-mic"] == pytest.approx(121.5 - 43.01, abs=0.1)
+    words = "not calibrated: `full_scale_db` has changed since 2026-11-18"
+    assert changed.of(HealthChanged) == [HealthChanged("hall-mic", Health.OK, words)]
 
 
 def test_a_calibration_shifts_the_levels_and_shows_its_date(

@@ -1,6 +1,7 @@
 """Time weightings, bursts, peaks, percentiles, merging, and blocks of any size."""
 
 import math
+import struct
 from itertools import pairwise
 
 import numpy as np
@@ -8,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pleintemps_contract.units import Quantity
 from pleintemps_edge.sensing.sound.meter import Meter, exceeded, levels, merged, under_floor
+from pleintemps_edge.sensing.sound.session import Session, Sound
 from pleintemps_edge.sensing.sound.weighting import a_response, c_response
 
 from .tones import FULL_SCALE, burst, db, frames, known, measured, pink, sine
@@ -167,3 +170,43 @@ def test_full_scale_is_an_overload_and_little_above_the_own_noise_is_under_the_f
 def test_percentiles_leave_out_the_rise_of_the_filter_unless_there_is_nothing_else() -> None:
     assert known(measured(sine(1_000, 4, RATE), RATE).L90) == pytest.approx(0, abs=0.1)
     assert measured(sine(1_000, 0.5, RATE), RATE).L90 is not None
+
+
+@pytest.mark.parametrize("value", [0, 1, -1, 2**30, -(2**31)])
+def test_a_data_line_that_never_changes_is_silent_and_has_no_level(value: int) -> None:
+    session = Session(Sound(16_000, "S32_LE", 1, 0, 123.0, 33.0, level=8, spectrum=16, percentiles=16))
+    readings = session.feed(struct.pack("<i", value) * 16_000 * 8)
+    assert session.silent_s > 3
+    assert readings == []
+    heard = session.feed(struct.pack("<80000i", *range(80_000)))
+    assert session.silent_s == 0
+    assert heard
+
+
+@settings(deadline=None, max_examples=15)
+@given(
+    rate=st.sampled_from([16_000, 22_050, 44_100]),
+    level=st.sampled_from([1, 8]),
+    cuts=st.lists(st.integers(1, 4_000), min_size=1, max_size=30),
+)
+def test_levels_of_a_session_follow_without_a_gap_whatever_the_portions(
+    rate: int, level: int, cuts: list[int]
+) -> None:
+    """Bytes are cut anywhere, within a sample too: each level speaks for its own frames, none is lost."""
+    sound = Sound(rate, "S24_3LE", 2, 1, 123.0, 33.0, level=level, spectrum=80, percentiles=80)
+    chance = np.random.default_rng(1)
+    data = chance.integers(0, 256, 3 * 6 * rate, np.uint8).tobytes()
+    whole, split = Session(sound), Session(sound)
+    expected = whole.feed(data)
+    found, ends, at = [], [], 0
+    while at < len(data):
+        for cut in cuts:
+            for reading in split.feed(data[at : at + 17 * cut]):
+                found.append(reading)
+                if reading.quantity is Quantity.LAEQ:
+                    ends.append(split.received - reading.lag_ms * rate / 1000)
+            at += 17 * cut
+    assert [(each.quantity, each.value) for each in found] == [(e.quantity, e.value) for e in expected]
+    assert split.received == len(data) // 6
+    for number, end in enumerate(ends, start=1):
+        assert end == pytest.approx((8 + number * level) * rate / 8, abs=rate / 1000)

@@ -13,7 +13,7 @@ from pleintemps_edge.sensing.sound.weighting import a_response, c_response, octa
 
 from .tones import db, known, measured, pink, sine
 
-RATES = (8_000, 16_000, 32_000, 44_100, 48_000, 96_000)
+RATES = (8_000, 16_000, 22_050, 32_000, 44_100, 48_000, 96_000)
 BANDS = [1000 * 10 ** (n / 10) for n in range(-15, 11)]
 # IEC 61260-1:2014 table 1, class 1: least and most attenuation (dB) at G^x from the centre
 MASK = [

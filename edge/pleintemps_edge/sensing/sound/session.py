@@ -30,6 +30,15 @@ class Sound:
     percentiles: int
 
 
+_STEADY: Final = 1e-12
+"""A microphone that hears anything moves by more than that part of the power of its offset."""
+
+
+def is_dead(frame: Frame) -> bool:
+    """Whether every sample has the same value: a data line that nobody drives is not always zero."""
+    return frame.z <= frame.total**2 / frame.length * (1 + _STEADY)
+
+
 class Reading(NamedTuple):
     """One value; it stands for an interval that ended ``lag_ms`` before the last sample that was fed."""
 
@@ -39,7 +48,7 @@ class Reading(NamedTuple):
 
 
 class Session:
-    """Feed it bytes as they come. ``silent_s`` is for how long nothing but zeros has come."""
+    """Feed it bytes as they come. ``silent_s`` is for how long nothing but zeros, or one value, has come."""
 
     def __init__(self, sound: Sound) -> None:
         self._sound = sound
@@ -68,7 +77,7 @@ class Session:
         return [reading for frame in self.frames(data) for reading in self._readings(frame)]
 
     def _readings(self, frame: Frame) -> list[Reading]:
-        self.silent_s = self.silent_s + 1 / FRAMES_PER_S if frame.peak == 0 else 0.0
+        self.silent_s = self.silent_s + 1 / FRAMES_PER_S if is_dead(frame) else 0.0
         lag = round((self.received - frame.start - frame.length) * 1000 / self._sound.rate)
         found: list[Reading] = []
         for name, wanted in (
@@ -82,7 +91,7 @@ class Session:
                 continue
             total = merged(kept)
             kept.clear()
-            if total is not None:
+            if total is not None and self.silent_s * FRAMES_PER_S < wanted:
                 known = levels(total, self.meter, self._sound.full_scale_db)
                 values = self._values(name, known)
                 found += [Reading(what, round(value, 2), lag) for what, value in values if value is not None]
@@ -96,8 +105,7 @@ class Session:
                 (Quantity.LAEQ, known.LAeq),
                 (Quantity.LAFMAX, known.LAFmax),
                 (Quantity.LCPEAK, known.LCpeak),
-                # nothing but zeros is no quiet room
-                (Quantity.RANGE, None if known.LAeq is None else float(state)),
+                (Quantity.RANGE, float(state)),
             ]
         if name == "percentiles":
             return [(Quantity.L10, known.L10), (Quantity.L50, known.L50), (Quantity.L90, known.L90)]
