@@ -27,6 +27,10 @@ _THIRDS: Final = {
     Quantity.LEQ_2000: ("1600", "2000", "2500"),
     Quantity.LEQ_4000: ("3150", "4000", "5000"),
 }
+_LONGEST_STEP_MS: Final = 3_600_000
+"""No value speaks for longer, however seldom they come."""
+_LATEST: Final = 7_258_118_400_000
+"""The year 2200: what is later is no time of a recording."""
 _GAP: Final = 3
 """So many times its own rhythm a series may be silent until something is missing."""
 
@@ -89,7 +93,8 @@ def read_levels(path: Path) -> LevelRecording:
         once = dict(sorted(samples))
         repeated += len(samples) - len(once)
         steps = [later - at for at, later in pairwise(once)]
-        series.append(Series(name, quantity, list(once.items()), round(median(steps)) if steps else 1000))
+        step = min(round(median(steps)), _LONGEST_STEP_MS) if steps else 1000
+        series.append(Series(name, quantity, list(once.items()), step))
     recording = LevelRecording(series, dict(rejected), repeated)
     if not recording.levels:
         raise SettingsError(f"{path}: no levels in it")
@@ -144,7 +149,7 @@ def _level(text: str) -> float | None:
 
 
 def _moment(text: str) -> int | None:
-    """Unix ms of ISO 8601 with an offset, or of Unix ms."""
+    """Unix ms of ISO 8601 with an offset, or of Unix ms, from 1970 to 2199."""
     text = text.strip()
     try:
         if text.isdecimal():
@@ -154,4 +159,4 @@ def _moment(text: str) -> int | None:
             at = -1 if moment.tzinfo is None else round(moment.timestamp() * 1000)
     except (ValueError, OverflowError):
         return None
-    return at if 0 <= at <= 253_402_300_799_999 else None
+    return at if 0 <= at < _LATEST else None

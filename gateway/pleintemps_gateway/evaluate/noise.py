@@ -26,7 +26,9 @@ _STEP_DB: Final = 0.1
 _LOOK_MS: Final = 1_000
 _LONG_LOOK_MS: Final = 5_000
 _LONG_MS: Final = 86_400_000
-"""A recording longer than this is looked at as often as the gateway looks at a room where nothing changes."""
+"""A recording longer than this is looked at as often as the gateway looks at a room where nothing changes, or
+as levels come in it, at least once in five minutes."""
+_SELDOM_MS: Final = 300_000
 
 
 def report(recording: LevelRecording, site: SiteConfig, space: SpaceConfig) -> dict[str, Any]:
@@ -105,6 +107,7 @@ class _Replay:
             self._watch.series(key, series.name, series.quantity, series.silence_s)
             self._samples += [(at, key, value) for at, value in series.samples]
         self._samples.sort()
+        self._rhythm_ms = min(series.step_ms for series in recording.levels)
         self._window_ms = round(space.noise.window_s * 1000)
         self._min_coverage = space.noise.min_coverage
         self._unused = 0
@@ -149,7 +152,8 @@ class _Replay:
         """Feed what has come up to each look. Nothing is looked at where nothing was recorded for long."""
         samples, fed = self._samples, 0
         first, last = samples[0][0], samples[-1][0]
-        step = _LOOK_MS if last - first <= _LONG_MS else _LONG_LOOK_MS
+        seldom = max(_LONG_LOOK_MS, min(self._rhythm_ms, _SELDOM_MS))
+        step = _LOOK_MS if last - first <= _LONG_MS else seldom
         now = first
         while now < last + step:
             while fed < len(samples) and samples[fed][0] <= now:
@@ -167,9 +171,9 @@ def _warnings(said: list[Said]) -> list[dict[str, Any]]:
     for item in said:
         if isinstance(item, WarningWanted):
             levels = {"level_db": item.level_db, "limit_db": item.limit_db}
-            found.append({"since": _iso(item.since), "ended": None, **levels})
+            found.append({"since": _iso(item.since), "ended": None, "heard": None, **levels})
         elif not isinstance(item, NoiseDay):
-            found[-1]["ended"] = _iso(item.at)
+            found[-1] |= {"ended": _iso(item.at), "heard": item.heard}
     return found
 
 

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pleintemps_gateway.cli import main
 from pleintemps_gateway.evaluate.noise_accuracy import FILES, section
@@ -106,6 +108,76 @@ def test_lines_in_any_order_and_told_twice_give_the_same(
     assert second.pop("repeated") == 1
     assert first.pop("repeated") == 0
     assert first == second
+
+
+@pytest.mark.parametrize(
+    "times",
+    [(0, 253_402_300_799_999), (0, 1_577_836_800_000), (0, 1), (1_000, 7_258_118_399_999)],
+    ids=["ten thousand years", "fifty years", "a millisecond", "to the last that counts"],
+)
+def test_times_that_lie_far_apart_take_no_time(
+    times: tuple[int, int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = table(tmp_path / "far.csv", [f"{times[0]},sound:hall,50", f"{times[1]},sound:hall,60"])
+    found = replayed(capsys, str(file))
+    assert len(found["windows"]) <= 20
+    assert found["samples"] + found["rejected"].get("time", 0) == 2
+    assert found["step_s"] <= 3600
+
+
+@pytest.mark.parametrize("moment", [7_258_118_400_000, 253_402_300_790_000])
+def test_a_recording_beyond_the_calendar_is_one_line(
+    moment: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = table(tmp_path / "late.csv", [f"{moment},sound:hall,50"])
+    assert main(["evaluate", "noise", str(file), "--json"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_year_of_seldom_levels_is_replayed_in_looks_as_seldom(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [f"{START + 1_740_000 * n},sound:hall,{90 if n > 90 else 50}" for n in range(100)]
+    found = replayed(capsys, str(table(tmp_path / "seldom.csv", lines)))
+    assert found["loudest_window"] == 90
+    assert found["alerts"]
+
+
+def test_a_meter_that_falls_silent_leaves_no_alert_behind(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Loud until it dies; an hour later another meter of the file still says something."""
+    lines = [f"{START + 1000 * second},sound:hall,90" for second in range(1_500)]
+    lines += [f"{START + 1000 * second},LCeq:hall,50" for second in range(1_500, 5_400)]
+    found = replayed(capsys, str(table(tmp_path / "dead.csv", lines)))
+    (warning,), (alert,) = found["warnings"], found["alerts"]
+    assert warning["heard"] is False
+    assert warning["ended"] == alert["closed"] is not None
+
+
+HOSTILE = st.sampled_from(
+    [
+        *("", "0", "-1", "x", "9" * 30, "1e9", "nan", "inf", "-0", "60", "2026-03-29T02:30:00+01:00"),
+        *(
+            "1790000000000",
+            "1790000001000",
+            "253402300799999",
+            "\x00",
+            '"',
+            "sound:a",
+            "range:a",
+            "Leq-125:a",
+        ),
+        *("LCeq:b", "sound:", ":", "pir:a", "٣", "1_0", " 5 "),
+    ]
+)
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=st.lists(st.lists(HOSTILE, max_size=4), max_size=12))
+def test_hostile_tables_are_replayed_or_refused_in_one_line(rows: list[list[str]], tmp_path: Path) -> None:
+    file = table(tmp_path / "hostile.csv", [",".join(row) for row in rows])
+    assert main(["evaluate", "noise", str(file), "--json"]) in (0, 2)
 
 
 def test_what_is_missing_is_said_and_opens_nothing(
