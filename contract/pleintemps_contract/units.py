@@ -28,6 +28,7 @@ class Quantity(StrEnum):
 
     ``motion``    0 or 1        passive infrared output
     ``radar``     0 to 3        0 nobody, 1 moving, 2 still, 3 moving and still (LD2410 status)
+    ``targets``   0 to 3        moving bodies that a tracking radar follows: no count of people, no evidence
     ``contact``   0 or 1        1 is open
     ``level``     dB            level of an uncalibrated meter: an indicator
     ``LAeq``      dB(A)         equivalent level over the series' own interval
@@ -42,6 +43,7 @@ class Quantity(StrEnum):
 
     MOTION = "motion"
     RADAR = "radar"
+    TARGETS = "targets"
     CONTACT = "contact"
     LEVEL = "level"
     LAEQ = "LAeq"

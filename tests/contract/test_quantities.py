@@ -6,7 +6,8 @@ from pleintemps_contract.agent_messages import SeriesInfo
 from pleintemps_contract.units import OCTAVES, Quantity, SeriesKind
 
 NAMES = [
-    *("motion", "radar", "contact", "level", "LAeq", "LAFmax", "LCeq", "LCpeak", "L10", "L50", "L90"),
+    *("motion", "radar", "targets"),
+    *("contact", "level", "LAeq", "LAFmax", "LCeq", "LCpeak", "L10", "L50", "L90"),
     *("Leq-125", "Leq-250", "Leq-500", "Leq-1000", "Leq-2000", "Leq-4000", "range"),
 ]
 

@@ -10,7 +10,13 @@ from pleintemps_contract.units import Quantity, SeriesKind
 MINUTE_MS: Final = 60_000
 FUTURE_MS: Final = 5 * MINUTE_MS
 """A sample further ahead of the gateway's clock has no place in time."""
-_STATES: Final = {Quantity.MOTION: 1, Quantity.CONTACT: 1, Quantity.RADAR: 3, Quantity.RANGE: 2}
+_STATES: Final = {
+    Quantity.MOTION: 1,
+    Quantity.CONTACT: 1,
+    Quantity.RADAR: 3,
+    Quantity.TARGETS: 3,
+    Quantity.RANGE: 2,
+}
 _LEVEL_DB: Final = (-40.0, 200.0)
 
 

@@ -30,6 +30,7 @@ NONE: Final = "*"
 FAMILY: Final[Mapping[Quantity, str]] = {
     Quantity.MOTION: "presence",
     Quantity.RADAR: "presence",
+    Quantity.TARGETS: "targets",
     Quantity.CONTACT: "contact",
     Quantity.LEVEL: "sound",
     Quantity.LAEQ: "sound",

@@ -55,6 +55,7 @@ def test_the_drivers_of_the_house_are_registered() -> None:
         "intrusion_panel": "panel",
         "warning_light": "signal",
         "ld2410": None,
+        "ld2450": None,
         "lockdown_button": "lockdown",
         "modbus_sound": None,
         "nuki": "lock",
