@@ -26,14 +26,17 @@ from . import (
     free,
     help_desk,
     hooks,
+    learnt_page,
     pages,
     releases,
     rest,
     rest_bookings,
     rest_groups,
+    rest_learnt,
     rest_usage,
     rest_write,
     stream,
+    usage_page,
 )
 from .context import Context
 from .guard import Guard
@@ -86,6 +89,7 @@ def create_app(config: GatewayConfig, world: World, engine: Engine, desk: CodeDe
         rest_bookings.router,
         rest_groups.router,
         rest_usage.router,
+        rest_learnt.router,
         hooks.router,
         free.router,
         releases.router,
@@ -93,6 +97,8 @@ def create_app(config: GatewayConfig, world: World, engine: Engine, desk: CodeDe
         docs.router,
         pages.router,
         doors.router,
+        learnt_page.router,
+        usage_page.router,
         booking_page.router,
         help_desk.router,
     ):

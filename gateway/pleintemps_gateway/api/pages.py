@@ -246,6 +246,7 @@ def health_page(request: Request, context: InContext, account: Reader) -> Any:
             "feeds": source_health(conn, context.sites(account.sites), context.world.now()),
             "refusals": reading.refusals(conn, account.sites),
             "messages": upkeep.messages(conn, context.sites(account.sites), context.world.now()),
+            "faulty": upkeep.faulty(conn, context.sites(account.sites)),
             "weaknesses": upkeep.weaknesses(conn, context.sites(account.sites)),
         }
     sites = {site.site: site for site in context.config.sites}

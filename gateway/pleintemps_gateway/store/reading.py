@@ -233,7 +233,7 @@ def occupancy(conn: Connection, sites: Collection[str], start: int, end: int) ->
     same_space = and_(table.c.site == before.c.site, table.c.space == before.c.space)
     in_force = and_(same_space, table.c.since == before.c.since)
     query = (
-        select(table.c.site, table.c.space, table.c.since, table.c.state)
+        select(table)
         .outerjoin(before, in_force)
         .where(
             table.c.site.in_(sites),

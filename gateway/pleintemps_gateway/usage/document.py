@@ -109,10 +109,10 @@ def encode(document: UsageDocument, form: Format) -> bytes:
     writer.writerow(names)
     for row in document.rows:
         values = [document.schema, document.site, *msgspec.structs.astuple(row)]
-        writer.writerow([_harmless(value) for value in values])
+        writer.writerow([harmless(value) for value in values])
     return text.getvalue().encode()
 
 
-def _harmless(value: Any) -> Any:
+def harmless(value: Any) -> Any:
     """A text from elsewhere must be no formula where the file is opened as a table."""
     return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value

@@ -19,6 +19,8 @@ from .qr import qr_svg
 from .sentences import Sentences
 from .skyline import draw, meter
 from .stories import Stories
+from .taught import TaughtWords
+from .usages import UsageWords
 from .visits import Visits
 from .words import Words
 
@@ -120,7 +122,10 @@ def _environment(language: str) -> Environment:
         number=texts.number,
         f=formats,
         say=Sentences(texts, formats, Words(texts)),
+        words=Words(texts),
         story=Stories(texts, Words(texts)),
+        learnt=TaughtWords(texts, formats),
+        used=UsageWords(texts, formats),
         visits=Visits(texts, Words(texts)),
         language=language,
         draw=draw,

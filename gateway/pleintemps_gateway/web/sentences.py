@@ -177,7 +177,7 @@ class Sentences:
         return self._t.hgettext(
             "<b>%(device)s</b> reports a fault: %(detail)s",
             device=facts["device"],
-            detail=facts["detail"] or "?",
+            detail=self._w.fault(facts["detail"] or "?"),
         )
 
     def _attempts(self, alert: Alert, facts: Facts, now: int) -> Markup:

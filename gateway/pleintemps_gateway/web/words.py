@@ -7,6 +7,8 @@ from pleintemps_contract.onvif import DoorAction
 from .i18n import Catalogue
 
 PANEL_ACTIONS: Final = frozenset({DoorAction.SET_PANEL.value, DoorAction.UNSET_PANEL.value})
+STUCK: Final = " is stuck"
+"""How the detail of a sensor ends that the others of its room have found out."""
 SIGNAL_ACTIONS: Final = frozenset({DoorAction.SIGNAL_ON.value, DoorAction.SIGNAL_OFF.value})
 
 
@@ -81,3 +83,10 @@ class Words:
             "erased": t.gettext("its people were erased"),
         }
         return reasons.get(reason, "")
+
+    def fault(self, detail: str) -> str:
+        """What is wrong with a device: its own words, unless the room's other sensors have found it out."""
+        if not detail.endswith(STUCK):
+            return detail
+        sensor = detail.removesuffix(STUCK)
+        return self._t.gettext("%(sensor)s is stuck: the room's other sensors say otherwise", sensor=sensor)

@@ -1,0 +1,1 @@
+"""Presence that no booking explains, and how many people are known to have come."""
