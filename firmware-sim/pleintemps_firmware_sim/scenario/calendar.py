@@ -60,11 +60,19 @@ class Calendar:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._events: list[Event] = []
+        self._events: dict[str, Event] = {}
 
     def publish(self, now: int, *events: Event) -> None:
-        """Add events; without any it still writes the file."""
-        self._events += events
+        """Add events, or change those of the same uid; without any it still writes the file."""
+        self._events |= {event.uid: event for event in events}
+        self._write(now)
+
+    def withdraw(self, now: int, uid: str) -> None:
+        """Take an event out; nothing if it is not there."""
+        self._events.pop(uid, None)
+        self._write(now)
+
+    def _write(self, now: int) -> None:
         fresh = self.path.with_suffix(".new")
-        fresh.write_text(render(self._events, now), encoding="utf-8", newline="")
+        fresh.write_text(render(list(self._events.values()), now), encoding="utf-8", newline="")
         fresh.replace(self.path)

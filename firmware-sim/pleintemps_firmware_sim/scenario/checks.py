@@ -99,7 +99,7 @@ def _check_moments(document: Document, scenario: ScenarioFile) -> None:
             path = (*owner.path, key)
             if wanted in lived or wanted == "end":
                 raise document.error(path, f"{wanted} is known only when it comes; nothing can hang on it")
-            if wanted not in known:
+            if wanted not in known and key != "booking":  # which is looked at by its own name
                 raise document.error(path, _unknown("moment", wanted, known))
             if owner.name:
                 hangs.setdefault(owner.name, set()).add(wanted.partition(".")[0])

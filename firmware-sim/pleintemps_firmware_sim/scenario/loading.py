@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path as FilePath
 from typing import Final, get_args
@@ -17,7 +17,7 @@ from .checks import check
 from .file import ScenarioFile
 from .ics import read_events
 from .nodes import Document, Path
-from .plan import BUILDINGS, Plan, Rules
+from .plan import BUILDINGS, LIFE, Plan, Rules
 
 SHIPPED: Final = "pleintemps_firmware_sim.scenarios"
 _SUFFIX: Final = ".yaml"
@@ -96,7 +96,7 @@ def parse(name: str, data: bytes, beside: FilePath) -> Scenario:
     return Scenario(
         file=file,
         plan=plan,
-        rules=Rules(**settings),
+        rules=replace(LIFE, **settings),
         lines={each.name: document.places["expect", place][0] for place, each in enumerate(file.expect)},
         texts={each.name: _one_line(values[place]) for place, each in enumerate(file.expect)},
     )

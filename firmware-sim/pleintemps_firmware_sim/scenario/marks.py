@@ -46,6 +46,8 @@ def owners(scenario: ScenarioFile) -> Iterator[Owner]:
         yield Owner(("sounds", place), sound.sound, ("", "over"), (), moments(sound, "from_", "to"))
     for place, act in enumerate(scenario.acts):
         times = moments(act, "at", "from_", "to")
+        if (booked := getattr(act, "booking", None)) is not None:
+            times = (("booking", f"{booked}.start"), *times)
         yield Owner(("acts", place), act.name or "", ("",), (), times)
     for place, fault in enumerate(scenario.faults):
         yield Owner(("faults", place), fault.name or "", ("", "mended"), (), moments(fault, "at"))

@@ -132,6 +132,21 @@ class Rules:
     noise_warn_first_s: int = 4
 
 
+LIFE: Final = Rules(
+    lead_s=900,
+    tail_s=900,
+    no_show_after_s=900,
+    overstay_after_s=900,
+    unexpected_after_s=120,
+    left_after_s=300,
+    agent_silent_after_s=120,
+    noise_window_s=900,
+    noise_limit_db=75,
+    noise_quiet_limit_db=65,
+    noise_warn_first_s=300,
+)
+"""As they are where nobody has set any: those of scenarios."""
+
 SAINT_AUBIN = Plan(
     site="saint-aubin",
     name="Saint-Aubin",
