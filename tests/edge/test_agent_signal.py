@@ -1,6 +1,7 @@
 """The warning light of a whole agent: commands light it and make it dark, and so does the agent's end."""
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,41 @@ def test_the_light_follows_commands_and_is_dark_when_the_agent_ends(
                 async with running_agent(config, factory):
                     await until(lambda: len(gateway.events(SignalChanged)) == 4)
                 assert gateway.events(SignalChanged)[-1].cause is SignalCause.STOP
+
+    asyncio.run(story())
+
+
+def test_a_broker_that_dies_leaves_the_light_as_it_is_and_what_follows_arrives(
+    tmp_path: Path, mosquitto: Mosquitto
+) -> None:
+    """The agent tells by itself how the light is, and obeys who comes back."""
+
+    async def story() -> None:
+        with mock_pins() as factory:
+            config = with_signal(tmp_path, mosquitto.port)
+            async with contextlib.AsyncExitStack() as first:
+                gateway = await first.enter_async_context(gateway_on(mosquitto.port))
+                async with running_agent(config, factory):
+                    await until(lambda: gateway.births)
+                    assert (await order(gateway, DoorAction.SIGNAL_ON, 1, "hall-light")).refusal is None
+                    await first.aclose()
+                    mosquitto.kill()
+                    assert factory.pin(PIN).state
+                    mosquitto.start()
+                    async with gateway_on(mosquitto.port) as again:
+                        lit = [SignalInfo(signal="hall-light", on=True)]
+                        # the broker has kept an earlier birth
+                        await until(lambda: again.births and again.births[-1].signals == lit)
+                        assert factory.pin(PIN).state
+                        dark = await order(again, DoorAction.SIGNAL_OFF, 2, "hall-light")
+                        assert dark.refusal is None
+                        assert not factory.pin(PIN).state
+                        told = SignalCause.COMMAND, dark.id
+                        await until(
+                            lambda: (
+                                [(e.cause, e.reference) for e in again.events(SignalChanged)][-1:] == [told]
+                            )
+                        )
 
     asyncio.run(story())
 

@@ -96,6 +96,23 @@ def test_a_stream_whose_header_knows_no_length_is_read_to_its_end(
     assert told(path, capsys)["duration_s"] == 3
 
 
+def _long(size: int) -> bytes:
+    """The tone as RF64 with 64-bit lengths, an odd unknown chunk before and another behind."""
+    good = wav_bytes(TONE, 48_000, 24)
+    at = good.index(b"data")
+    sizes = struct.pack("<IQQQI", 28, len(good), size, len(TONE), 0)
+    head = b"RF64\xff\xff\xff\xffWAVEds64" + sizes + b"junk\5\0\0\0abcde\0"
+    return head + good[12:at] + b"data\xff\xff\xff\xff" + good[at + 8 :] + b"LIST\4\0\0\0abcd"
+
+
+def test_a_file_with_lengths_of_64_bits_ends_where_they_say(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = told(write_wav(tmp_path / "long.wav", _long(3 * len(TONE))), capsys)
+    assert found["duration_s"] == 3
+    assert found["LAeq"] == pytest.approx(96.99, abs=0.02)
+
+
 def _broken() -> dict[str, bytes]:
     good = wav_bytes(TONE, 48_000)
     at = good.index(b"fmt ") + 8
@@ -105,6 +122,9 @@ def _broken() -> dict[str, bytes]:
         changed = bytearray(good)
         struct.pack_into(form, changed, at + offset, value)
         return bytes(changed)
+
+    def with_size(size: int) -> bytes:
+        return good[: data + 4] + struct.pack("<I", size) + good[data + 8 :]
 
     nan = wav_bytes(np.full(48_000, np.nan), 48_000, 32, floating=True)
     return {
@@ -116,6 +136,12 @@ def _broken() -> dict[str, bytes]:
         "no samples": good[:data] + b"data\0\0\0\0",
         "cut off": good[: len(good) // 2],
         "cut off in a sample": good[:-1],
+        "a header that promises 1 GB": with_size(2**30),
+        "a header that promises nothing": with_size(0),
+        "a chunk of 4 GB": good[:12] + b"junk\xf0\xff\xff\xff" + good[12:],
+        "a format of 4 GB": good[:12] + b"fmt \xf0\xff\xff\xff" + good[12:],
+        "a long file that promises 2^62": _long(2**62),
+        "big endian": b"RIFX" + good[4:],
         "too short": wav_bytes(TONE[:100], 48_000),
         "mp3 in wav": with_format(0, "<H", 0x55),
         "8 bits": with_format(14, "<H", 8),
