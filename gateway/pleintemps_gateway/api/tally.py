@@ -1,15 +1,15 @@
 """Counting what the web tier refuses, where a caretaker sees it; a flood is few writes."""
 
 import threading
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Engine, case
+from sqlalchemy import ColumnElement, Engine, case
 
 from pleintemps_contract.world import World
 from pleintemps_gateway.store.changes import record_change
 from pleintemps_gateway.store.engine import write_transaction
 from pleintemps_gateway.store.schema import refusals
-from pleintemps_gateway.store.upsert import incoming, upsert
+from pleintemps_gateway.store.upsert import Incoming, upsert
 
 EVERY_MS: Final = 10_000
 """A site's counts are written at once, then at most so often."""
@@ -56,10 +56,12 @@ class Tally:
             for (source, reason), count in counts.items()
         ]
         with write_transaction(self._engine, [site]) as conn:
-            new = {name: incoming(conn, refusals, name) for name in ("count", "first_at")}
-            old = refusals.c
-            first = case((old.first_at < new["first_at"], old.first_at), else_=new["first_at"])
-            combine = {"count": old["count"] + new["count"], "first_at": first}
-            upsert(conn, refusals, rows, combine)
+            upsert(conn, refusals, rows, _added)
             for row in rows:
                 record_change(conn, site, "refusals", f"{row['source']}/{row['reason']}", now)
+
+
+def _added(new: Incoming) -> dict[str, ColumnElement[Any]]:
+    old = refusals.c
+    first = case((old.first_at < new.first_at, old.first_at), else_=new.first_at)
+    return {"count": old["count"] + new["count"], "first_at": first}

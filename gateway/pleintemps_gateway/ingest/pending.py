@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, case, insert
+from sqlalchemy import ColumnElement, Connection, case, insert
 
 from pleintemps_contract.agent_messages import Stream
 from pleintemps_gateway.store.changes import record_changes
@@ -20,7 +20,7 @@ from pleintemps_gateway.store.schema import (
     series,
 )
 from pleintemps_gateway.store.schema_rooms import signals
-from pleintemps_gateway.store.upsert import incoming, upsert
+from pleintemps_gateway.store.upsert import Incoming, upsert
 
 
 class ReceiptKey(NamedTuple):
@@ -70,23 +70,16 @@ class Pending:
         upsert(conn, signals, list(self.signals.values()))
         upsert(conn, series, list(self.series.values()))
         upsert(conn, refusals, list(self.refusals.values()))
-        if self.minutes:
-            _write_minutes(conn, self.minutes)
+        upsert(conn, minutes, self.minutes, _added)
         record_changes(conn, site, list(self.changes), now)
 
 
-def _write_minutes(conn: Connection, rows: list[dict[str, Any]]) -> None:
-    new = {name: incoming(conn, minutes, name) for name in ("count", "total", "energy", "low", "high")}
+def _added(new: Incoming) -> dict[str, ColumnElement[Any]]:
     old = minutes.c
-    upsert(
-        conn,
-        minutes,
-        rows,
-        combine={
-            "count": old["count"] + new["count"],
-            "total": old.total + new["total"],
-            "energy": old.energy + new["energy"],
-            "low": case((old.low < new["low"], old.low), else_=new["low"]),
-            "high": case((old.high > new["high"], old.high), else_=new["high"]),
-        },
-    )
+    return {
+        "count": old["count"] + new["count"],
+        "total": old.total + new["total"],
+        "energy": old.energy + new["energy"],
+        "low": case((old.low < new["low"], old.low), else_=new["low"]),
+        "high": case((old.high > new["high"], old.high), else_=new["high"]),
+    }

@@ -1,39 +1,41 @@
 """Insert or update, for both kinds of store."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table
+from sqlalchemy import ColumnElement, Connection, Executable, Table
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
+
+Incoming = ReadOnlyColumnCollection[str, Any]
+"""The values that an upsert brings, by column."""
+Combine = Callable[[Incoming], Mapping[str, ColumnElement[Any]]]
+"""What becomes of the old value and the new one, for some columns. Give a function of a module: what it says
+is asked once.
+"""
 
 
 def upsert(
-    conn: Connection,
-    table: Table,
-    rows: Sequence[Mapping[str, Any]],
-    combine: Mapping[str, ColumnElement[Any]] | None = None,
+    conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]], combine: Combine | None = None
 ) -> None:
-    """Insert ``rows`` (all with the same columns, each key once); a row that exists gets the new values.
+    """Insert ``rows`` (all with the same columns, each key once); a row that exists gets the new values."""
+    if rows:
+        statement = _statement(conn.dialect.name, table, tuple(rows[0]), combine)
+        conn.execute(statement, [dict(row) for row in rows])
 
-    ``combine`` says for some columns what becomes of the old value and the new one: see :func:`incoming`.
-    """
-    if not rows:
-        return
+
+# to build one takes longer than the store takes for a few rows
+@lru_cache(maxsize=256)
+def _statement(dialect: str, table: Table, columns: tuple[str, ...], combine: Combine | None) -> Executable:
     keys = [column.name for column in table.primary_key.columns]
-    dialect = postgresql if conn.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(table)
-    values: dict[str, Any] = {name: statement.excluded[name] for name in rows[0] if name not in keys}
-    for name, expression in (combine or {}).items():
-        values[name] = expression
-    if values:
-        statement = statement.on_conflict_do_update(index_elements=keys, set_=values)
-    else:
-        statement = statement.on_conflict_do_nothing(index_elements=keys)
-    conn.execute(statement, [dict(row) for row in rows])
-
-
-def incoming(conn: Connection, table: Table, name: str) -> ColumnElement[Any]:
-    """The value of column ``name`` that an upsert brings."""
-    dialect = postgresql if conn.dialect.name == "postgresql" else sqlite
-    column: ColumnElement[Any] = dialect.insert(table).excluded[name]
-    return column
+    statement = (postgresql if dialect == "postgresql" else sqlite).insert(table)
+    new: Incoming = statement.excluded
+    values: dict[str, Any] = {name: new[name] for name in columns if name not in keys}
+    values |= combine(new) if combine is not None else {}
+    done: Executable = (
+        statement.on_conflict_do_update(index_elements=keys, set_=values)
+        if values
+        else statement.on_conflict_do_nothing(index_elements=keys)
+    )
+    return done
