@@ -35,6 +35,7 @@ class Metering:
         self._boot = boot
         self._collector = Collector.of(specs)
         self._collected = asyncio.Event()
+        self._awaited: int | None = None
         self._time = read()
         self._offset = self._time.at - world.monotonic()
 
@@ -43,13 +44,19 @@ class Metering:
         # drivers stamp with the machine's clock: what we believe instead may be the gateway's
         reading = self._now()
         at = max(0, seen.at + reading.at - self._world.now())
-        self._collector.add(replace(seen, at=at), self._world.monotonic())
-        self._collected.set()
+        self._collector.add(seen if at == seen.at else replace(seen, at=at), self._world.monotonic())
+        self._wake()
 
     def set_health(self, device: str, well: bool) -> None:
         """While ``device`` is not well its states are not said again."""
         self._collector.set_health(device, well)
-        self._collected.set()
+        self._wake()
+
+    def _wake(self) -> None:
+        """Only for what is due earlier than :meth:`run` waits for."""
+        due = self._collector.next_due()
+        if due is not None and (self._awaited is None or due < self._awaited or self._collector.full):
+            self._collected.set()
 
     async def run(self) -> None:
         """Flush in time until cancelled."""
@@ -59,7 +66,8 @@ class Metering:
             self._collector.beat(self._now().at, now)
             if self._collector.is_due(now):
                 self.flush()
-            await wait_until(self._world, self._collected, self._collector.next_due())
+            self._awaited = self._collector.next_due()
+            await wait_until(self._world, self._collected, self._awaited)
 
     def flush(self) -> None:
         """Hand what was collected to the journal."""

@@ -62,9 +62,13 @@ class Collector:
                 state.doubted = True
 
     def beat(self, at: int, now: int) -> None:
-        """Say again each state that has been quiet for a third of what its readers would tolerate."""
-        for series, state in self._beating():
-            if now - state.said >= state.every_ms:
+        """Say again each state that has been quiet for a third of what its readers would tolerate; where a
+        batch leaves anyway, or one has to be said, those that were quiet for half as long go with it.
+        """
+        beating = self._beating()
+        leaves = self.is_due(now) or any(now - state.said >= state.every_ms for _, state in beating)
+        for series, state in beating if leaves else ():
+            if now - state.said >= state.every_ms // 2:
                 state.said = now
                 self._put(Sampled(series, at, state.value), SeriesKind.STATE, now)
 
@@ -78,8 +82,13 @@ class Collector:
     def _beating(self) -> list[tuple[str, _State]]:
         return [item for item in self._states.items() if self.specs[item[0]].device not in self._ill]
 
+    @property
+    def full(self) -> bool:
+        """Whether a batch should leave early."""
+        return self._count >= _MAX_VALUES
+
     def is_due(self, now: int) -> bool:
-        return self._due is not None and (now >= self._due or self._count >= _MAX_VALUES)
+        return self._due is not None and (now >= self._due or self.full)
 
     def take(self) -> tuple[int, dict[str, Column]]:
         """``base`` and the columns of everything collected; empty columns if there is nothing."""

@@ -32,7 +32,11 @@ class DoorPost:
 
     def __init__(self, plan: DoorPlan, board: _Pins, world: World, host: World) -> None:
         self.plan = plan
-        self.mechanics = DoorMechanics(plan.lock, closer_ms=2_000)
+        self.mechanics = DoorMechanics("strike" if plan.radio else plan.lock, closer_ms=2_000)
+        self.deaf = False
+        """The keypad has no supply: keys bring nothing."""
+        self._driven = plan.lock == "maglock" and not plan.radio
+        self._jammed = False
         self.queue = asyncio.Lock()
         """Who stands at the door; one at a time."""
         self._board = board
@@ -49,13 +53,23 @@ class DoorPost:
         for pin in (self.plan.d0, self.plan.d1, self.plan.exit_pin):
             self._board.drive(pin, 1)
         self._board.drive(self.plan.reed_pin, 0)
-        if self.plan.lock == "maglock":
+        if self.plan.lock == "maglock" and not self.plan.radio:
             self._board.drive(self.plan.lock_pin, 1)
 
     def lock_driven(self, level: int) -> None:
-        """The agent drives the lock's pin."""
+        """The agent drives the lock's pin; or a lock of its own has let go (1) or holds (0)."""
+        self._driven = bool(level)
+        self._move()
+
+    def jam(self, jammed: bool) -> None:
+        """The lock does not let go whatever it is told, or does again."""
+        self._jammed = jammed
+        self._move()
+
+    def _move(self) -> None:
         before = self.mechanics.released
-        self.mechanics.energise(bool(level))
+        holding = self.plan.lock == "maglock" and not self.plan.radio
+        self.mechanics.energise(holding if self._jammed else self._driven)
         self._notify()
         if self.mechanics.released is not before:
             self.on_lock(not before)
@@ -76,6 +90,8 @@ class DoorPost:
         start = tick_now()
         # sent when the last pulse is over: no edge arrives before it has happened
         await self._host.sleep_until(self._host.monotonic() + edges[-1].after_ns // 1_000_000 + 1)
+        if self.deaf:
+            return
         self._board.drive_edges([(pins[edge.line], edge.level, start + edge.after_ns) for edge in edges])
 
     async def released(self, within_ms: int) -> bool:

@@ -47,6 +47,11 @@ class Room:
         if self.radar is not None:
             self.radar.see(Scene(tuple(Target(one.distance_cm, one.moving) for one in present)))
         if self.meter is not None:
-            levels = [one.level_db for one in present if one.level_db is not None]
-            self.meter.hear(total_level(self.plan.quiet_db, levels))
+            self.meter.hear(self.level)
         return self.pir.output(now)
+
+    @property
+    def level(self) -> float:
+        """dB at the meter."""
+        levels = [one.level_db for one in self.occupants.values() if one.level_db is not None]
+        return total_level(self.plan.quiet_db, levels)

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 from pleintemps_contract.cores import Delivered, Taken, Will
 from pleintemps_contract.topics import PREFIX, gateway_reads
@@ -40,6 +40,15 @@ def matches(wanted: str, topic: str) -> bool:
     return len(filters) == len(levels)
 
 
+class Listener(Protocol):
+    """Somebody with subscriptions."""
+
+    def wants(self, topic: str) -> bool:
+        """Whether one of them is for ``topic``."""
+
+    def deliver(self, message: Delivered) -> None: ...
+
+
 class MemoryBroker:
     """``up`` false: nobody has a connection. Retained messages and persistent sessions outlive that."""
 
@@ -49,6 +58,8 @@ class MemoryBroker:
         self.retained: dict[str, bytes] = {}
         self.clients: dict[str, MemoryLine] = {}
         self.sessions: list[MemorySession] = []
+        self.locks: list[Listener] = []
+        """Devices that never lose the broker."""
         self.watchers: list[Callable[[str, bytes], None]] = []
         """Told of everything that is published."""
         self._digest = hashlib.sha256()
@@ -71,12 +82,10 @@ class MemoryBroker:
         for watcher in self.watchers:
             watcher(topic, payload)
         message = Delivered(topic, payload, False)
-        for client in list(self.clients.values()):
-            if client.wants(topic):
-                client.deliver(message)
-        for session in self.sessions:
-            if session.wants(topic):
-                session.deliver(message)
+        listeners: list[Listener] = [*self.clients.values(), *self.sessions, *self.locks]
+        for listener in listeners:
+            if listener.wants(topic):
+                listener.deliver(message)
 
     def matching(self, wanted: str) -> list[Delivered]:
         """The retained messages below a filter, in order of their topics."""
@@ -126,12 +135,11 @@ class MemoryLine:
         self._waiter: asyncio.Future[None] | None = None
         self._lost: ConnectionError | None = None
         self._unacknowledged: dict[asyncio.Future[None], asyncio.TimerHandle] = {}
+        self.dead = False
+        """It carries nothing, and nobody has noticed yet."""
 
     async def __aenter__(self) -> Self:
         await self._world.sleep_until(self._world.monotonic() + 2)
-        if self._path.mute:
-            await self._world.sleep_until(self._world.monotonic() + round(1_000 * TIMEOUT_S))
-            raise ConnectionError("timed out")
         if not self._broker.up or self._path.broken:
             raise ConnectionRefusedError("connection refused")
         old = self._broker.clients.get(self._identifier)
@@ -168,7 +176,7 @@ class MemoryLine:
         self._unacknowledged[done] = limit
 
         def there() -> None:
-            if self._lost is None and not self._path.mute:
+            if self._lost is None and not self.dead:
                 arrive()
                 if not done.done():
                     done.set_result(None)
@@ -200,9 +208,23 @@ class MemoryLine:
         self._path.send(lambda: self._arrived(message), 0.0, message.topic)
 
     def _arrived(self, message: Delivered) -> None:
-        if self._lost is None and not self._path.mute:
+        if self._lost is None and not self.dead:
             self._inbox.append(message)
             self._wake()
+
+    def dies(self) -> None:
+        """The line stands and carries nothing, until both ends have noticed one after the other."""
+        self.dead = True
+        self._loop.call_later(GIVEN_UP_S, self._given_up)
+        self._loop.call_later(NOTICED_S, self._noticed)
+
+    def _given_up(self) -> None:
+        if self.dead:
+            self.gone_at_broker(said=True)
+
+    def _noticed(self) -> None:
+        if self.dead:
+            self.gone_at_client("no answer")
 
     def breaks(self, reason: str, *, said: bool = True) -> None:
         """The line is gone on both ends; the last will is ``said`` unless it ended in order."""

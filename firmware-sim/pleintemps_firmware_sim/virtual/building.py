@@ -1,10 +1,11 @@
 """The building of a play: nothing here runs while nothing changes."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from pleintemps_contract.world import World
-from pleintemps_firmware_sim.devices.ld2410 import Ld2410
+from pleintemps_firmware_sim.devices.ld2410 import Ld2410, Scene
 from pleintemps_firmware_sim.devices.serial_core import SerialCore
 from pleintemps_firmware_sim.pins.board import OnOutput
 from pleintemps_firmware_sim.scenario.configs import radar_link
@@ -16,6 +17,7 @@ from .loop import VirtualLoop
 from .pins import MemoryBoard
 from .serial import MemoryDevice
 
+_DRIFT_MS: Final = 10_000
 _STIR_MS: Final = 1_000
 """Somebody who moves is seen again after so long, well within a motion sensor's hold."""
 
@@ -40,6 +42,10 @@ class VirtualBuilding(House[MemoryBoard, MemoryDevice]):
     def __init__(self, plan: Plan, world: World, loop: VirtualLoop) -> None:
         super().__init__(plan, world, _Wiring(world, loop))
         self._loop = loop
+        self.biases: dict[str, Callable[[float], float]] = {}
+        """What a faulty meter of a space makes of the true level."""
+        self.frozen: dict[str, Scene] = {}
+        """What a stuck radar of a space sees for ever."""
         self._looks: dict[str, asyncio.TimerHandle] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -77,9 +83,14 @@ class VirtualBuilding(House[MemoryBoard, MemoryDevice]):
         now = self.world.monotonic()
         seen = room.radar.scene if room.radar is not None else None
         self.boards[room.plan.agent].drive(room.plan.pir_pin, room.advance(now))
-        if room.radar is not None and room.radar.scene != seen:
-            self.serial[radar_link(space)].poke()
+        if room.radar is not None:
+            room.radar.see(self.frozen.get(space, room.radar.scene))
+            if room.radar.scene != seen:
+                self.serial[radar_link(space)].poke()
         due = room.pir.due(now)
+        if (bias := self.biases.get(space)) is not None and room.meter is not None:
+            room.meter.hear(bias(room.level))
+            due = now + _DRIFT_MS if due is None else min(due, now + _DRIFT_MS)
         if any(one.moving for one in room.occupants.values()):
             due = now + _STIR_MS if due is None else min(due, now + _STIR_MS)
         if due is not None:

@@ -13,16 +13,21 @@ REMEMBERED: Final = 4_000
 
 
 class _Line(Protocol):
+    dead: bool
+
     def breaks(self, reason: str, *, said: bool = True) -> None: ...
+
+    def dies(self) -> None: ...
 
 
 class Path:
-    """``broken``: no connection can be made. ``mute``: what is sent arrives nowhere. Times in ms."""
+    """``broken``: no connection can be made. Messages are ``late_ms`` late, come ``twice``, or change places
+    within ``shuffle_ms``.
+    """
 
     def __init__(self, chance: World) -> None:
         self.lines: list[_Line] = []
         self.broken = False
-        self.mute = False
         self.late_ms = 0
         self.twice = False
         self.shuffle_ms = 0

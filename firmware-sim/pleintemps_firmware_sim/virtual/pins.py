@@ -52,6 +52,7 @@ class MemoryBoard:
         self._time = time
         self._on_output = on_output
         self._levels: dict[int, int] = {}
+        self._stuck: dict[int, int] = {}
         self._outputs: set[int] = set()
         self._factory: MemoryFactory | None = None
 
@@ -71,7 +72,18 @@ class MemoryBoard:
         self._outputs.clear()
 
     def level(self, pin: int) -> int | None:
-        return self._levels.get(pin)
+        return self._stuck.get(pin, self._levels.get(pin))
+
+    def stick(self, pin: int, level: int | None) -> None:
+        """Hold an input at ``level`` whatever drives it; None lets it follow again."""
+        before = self.level(pin)
+        if level is None:
+            self._stuck.pop(pin, None)
+        else:
+            self._stuck[pin] = level
+        now = self.level(pin)
+        if self._factory is not None and now is not None and now != before:
+            self._factory.apply(pin, now, self._tick())
 
     def driven(self, pin: int, level: int, tick: int) -> None:
         """An output of the agent."""
@@ -92,7 +104,7 @@ class MemoryBoard:
         for pin, level, tick in edges:
             if self._levels.get(pin) != level:
                 self._levels[pin] = level
-                if self._factory is not None:
+                if self._factory is not None and pin not in self._stuck:
                     self._factory.apply(pin, level, tick)
 
     def _tick(self) -> int:

@@ -36,7 +36,11 @@ async def play(wanted: Wanted, act: Callable[[Stage], Awaitable[T]]) -> T:
         for agent in wanted.plan.agents:
             site.start_agent(agent)
         await site.up()
-        result = await act(VirtualStage(site, wanted))
+        stage = VirtualStage(site, wanted)
+        try:
+            result = await act(stage)
+        finally:
+            await stage.close()
         await site.end()
         await building.end()
         return result

@@ -49,8 +49,13 @@ class MemoryDevice:
         self._sent = 0
         self._timer: asyncio.TimerHandle | None = None
         self._at = 0
-        self.filter: Callable[[bytes], bytes] = bytes
+        self.garble: Callable[[bytes], bytes] | None = None
         """What the line makes of bytes to the agent."""
+        self.piece = 0
+        """Bytes to the agent arrive so many at a time; 0 is all at once."""
+        self.gap_ms = 0
+        self.cut = False
+        """The next frame begins in its middle."""
 
     def plug(self) -> None:
         """Put the plug in."""
@@ -104,9 +109,28 @@ class MemoryDevice:
         data = self.core.transmit(now)
         if data:
             self._sent = now
-            if self.port is not None:
-                self.port.take(self.filter(data))
+            self._send(data)
         self._arm()
+
+    def _send(self, data: bytes) -> None:
+        port = self.port
+        if port is None:
+            return
+        if self.cut:
+            self.cut = False
+            data = data[len(data) // 2 :]
+        if self.garble is not None:
+            data = self.garble(data)
+        if not self.piece:
+            port.take(data)
+            return
+        for place in range(0, len(data), self.piece):
+            after = self.gap_ms * (place // self.piece) / 1000
+            self._loop.call_later(after, self._take, port, data[place : place + self.piece])
+
+    def _take(self, port: MemoryPort, data: bytes) -> None:
+        if self.port is port:
+            port.take(data)
 
     def _stop(self) -> None:
         if self._timer is not None:

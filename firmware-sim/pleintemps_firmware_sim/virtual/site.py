@@ -1,4 +1,4 @@
-"""One site in virtual time: its broker, its gateway and its agents, which can be cut off and started again."""
+"""One site in virtual time: its broker, its gateway, its agents, which can be cut off and started again."""
 
 import asyncio
 import contextlib
@@ -11,10 +11,13 @@ from pleintemps_contract import cores
 from pleintemps_firmware_sim.errors import ChildError
 from pleintemps_firmware_sim.scenario.calendar import Calendar
 from pleintemps_firmware_sim.scenario.configs import edge_toml, gateway_toml
+from pleintemps_firmware_sim.scenario.plan import Plan
+from pleintemps_firmware_sim.scenario.stage import Wanted
 
 from .broker import Access, GatewayAccess, MemoryBroker
 from .building import VirtualBuilding
 from .paths import Path as Way
+from .radio import RadioLock
 from .serial import MemoryWires
 from .worlds import VirtualWorld, chance_of
 
@@ -50,11 +53,11 @@ class Hosted:
 class VirtualSite:
     """``folder`` gets keys, configurations and stores; everything in it is one run's."""
 
-    def __init__(self, folder: Path, building: VirtualBuilding, world: VirtualWorld, wanted: Any) -> None:
+    def __init__(self, folder: Path, building: VirtualBuilding, world: VirtualWorld, wanted: Wanted) -> None:
         self.folder = folder
         self.building = building
         self.world = world
-        self.plan = wanted.plan
+        self.plan: Plan = wanted.plan
         self.broker = MemoryBroker(world)
         self.paths = {agent: Way(chance_of(wanted.seed, f"way/{agent}")) for agent in self.plan.agents}
         self.worlds: dict[str, VirtualWorld] = {}
@@ -65,6 +68,11 @@ class VirtualSite:
         self._edge: cores.MakeAgent = cores.load("edge")
         self._maker: cores.GatewayMaker = cores.load("gateway")
         self.gateway: Hosted
+        self.locks = {
+            name: RadioLock(post, self.broker, world)
+            for name, post in building.doors.items()
+            if post.plan.radio
+        }
 
     @property
     def _config(self) -> Path:

@@ -1,20 +1,34 @@
 """The virtual stage: what a director does to the building, and what came of it."""
 
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from pleintemps_contract.agent_messages import Availability, Event, EventsBatch
+from pleintemps_contract.errors import ContractError
 from pleintemps_contract.onvif import DoorAction
+from pleintemps_contract.topics import Channel, Topic
+from pleintemps_contract.wire import decode_agent
 from pleintemps_contract.world import World
 from pleintemps_firmware_sim.devices.door import Push
 from pleintemps_firmware_sim.errors import ControlError
-from pleintemps_firmware_sim.scenario.calendar import Event
+from pleintemps_firmware_sim.real.observing import Stores
+from pleintemps_firmware_sim.scenario.calendar import Event as Booking
 from pleintemps_firmware_sim.scenario.codes import Mailbox
-from pleintemps_firmware_sim.scenario.facts import Mode, Timeline
+from pleintemps_firmware_sim.scenario.facts import FactKind, Mode, Timeline
 from pleintemps_firmware_sim.scenario.faults import Fault, FaultKind
 from pleintemps_firmware_sim.scenario.plan import Plan
 from pleintemps_firmware_sim.scenario.rooms import Occupant
 from pleintemps_firmware_sim.scenario.stage import Wanted
 
+from .faults import VirtualFaults
 from .site import VirtualSite
 
-_LOOK_MS = 1_000
+_LOOK_MS: Final = 1_000
+_COMING_MS: Final = 2_500
+"""From the message with a code to the moment when doors know it for certain."""
+_HEARD: Final = frozenset({Channel.AVAILABILITY, Channel.EVENTS})
 
 
 class VirtualStage:
@@ -29,6 +43,13 @@ class VirtualStage:
         self.plan: Plan = wanted.plan
         self.world: World = site.world
         self.timeline = Timeline()
+        self._faults = VirtualFaults(site, wanted.seed)
+        self._begin = self.world.now()
+        self._stores = Stores(site.folder, self.plan.agents, lambda agent: agent in self._faults.leapt)
+        self._records: dict[tuple[str, int], Event] = {}
+        self._presence: dict[str, str] = {}
+        self._said: set[bytes] = set()
+        self._watch()
 
     # --- doors ---------------------------------------------------------------------------------------
 
@@ -70,11 +91,11 @@ class VirtualStage:
 
     # --- bookings ------------------------------------------------------------------------------------
 
-    async def book(self, event: Event) -> None:
+    async def book(self, event: Booking) -> None:
         self._site.calendar.publish(self.world.now(), event)
 
     async def cancel(self, uid: str) -> None:
-        raise ControlError("not yet")
+        self._site.calendar.withdraw(self.world.now(), uid)
 
     async def code_of(self, uid: str, within_ms: int) -> str | None:
         deadline = self.world.monotonic() + within_ms
@@ -82,6 +103,7 @@ class VirtualStage:
             if self.world.monotonic() >= deadline:
                 return None
             await self.world.sleep_until(min(deadline, self.world.monotonic() + _LOOK_MS))
+        await self.world.sleep_until(self.world.monotonic() + _COMING_MS)
         return message.code
 
     async def knows(self, code: str) -> bool:
@@ -91,13 +113,13 @@ class VirtualStage:
 
     @property
     def faults(self) -> frozenset[FaultKind]:
-        return frozenset()
+        return self._faults.kinds
 
     async def begin_fault(self, fault: Fault) -> None:
-        raise ControlError("not yet")
+        await self._faults.begin(fault)
 
     async def end_fault(self, fault: Fault) -> None:
-        raise ControlError("not yet")
+        await self._faults.end(fault)
 
     # --- what came of it -----------------------------------------------------------------------------
 
@@ -115,7 +137,46 @@ class VirtualStage:
         return not any(agent.core.waiting for agent in agents) and self._site.gateway.core.idle()
 
     async def observe(self) -> None:
-        return
+        for fact in (*self._stores.facts(self._begin), *self._stores.ends(self.world.now(), self._records)):
+            said = msgspec.json.encode(fact)
+            if said not in self._said:
+                self._said.add(said)
+                self.timeline.tell(
+                    fact.at, fact.kind, fact.where, fact.value, name=fact.name, detail=fact.detail
+                )
+
+    def _heard(self, topic: str, payload: bytes) -> None:
+        """Everything that is published."""
+        try:
+            parsed = Topic.parse(topic)
+            if parsed.channel not in _HEARD or not payload:
+                return
+            body = decode_agent(parsed, payload)
+        except ContractError:
+            return
+        if isinstance(body, EventsBatch):
+            for record in body.records:
+                self._records.setdefault((body.journal, record.seq), record.event)
+        elif isinstance(body, Availability) and self._presence.get(parsed.agent) != body.state.value:
+            self._presence[parsed.agent] = body.state.value
+            self.timeline.tell(self.world.now(), FactKind.AGENT, parsed.agent, body.state.value)
+
+    def _watch(self) -> None:
+        """Tell what mechanics do."""
+
+        def tell(kind: FactKind, where: str, words: tuple[str, str]) -> Callable[[bool], None]:
+            return lambda yes: self.timeline.tell(self.world.now(), kind, where, words[not yes])
+
+        for name, post in self._house.doors.items():
+            post.on_lock = tell(FactKind.LOCK, name, ("released", "holds"))
+            post.on_leaf = tell(FactKind.LEAF, name, ("open", "shut"))
+        lights = {space: tell(FactKind.LIGHT, space, ("on", "off")) for space in self._house.rooms}
+        self._house.on_light = lambda space, lit: lights[space](lit)
+        self._site.broker.watchers.append(self._heard)
 
     async def digest(self) -> str:
         return self._site.digest()
+
+    async def close(self) -> None:
+        """No fault runs on."""
+        await self._faults.stop()

@@ -5,12 +5,13 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Row, select, update
+from sqlalchemy import Connection, Engine, Row, bindparam, select, update
 
 from pleintemps_contract.logs import line
 from pleintemps_contract.world import World
 from pleintemps_gateway.errors import UndeliveredError, UnsealedError
 from pleintemps_gateway.store.changes import record_change
+from pleintemps_gateway.store.glance import Glance
 from pleintemps_gateway.store.schema import deliveries
 from pleintemps_gateway.store.writer import Writer
 
@@ -27,6 +28,14 @@ GIVE_UP_MS: Final = 5 * 86_400_000
 _AT_ONCE: Final = 8
 _MAX_ERROR: Final = 200
 _TOO_LATE: Final = "too late"
+
+_DUE: Final = (
+    select(deliveries)
+    .where(deliveries.c.site.in_(bindparam("sites", expanding=True)))
+    .where(deliveries.c.state == "queued", deliveries.c.due <= bindparam("now"))
+    .order_by(deliveries.c.due)
+    .limit(100)
+)
 
 _log = logging.getLogger(__name__)
 
@@ -62,12 +71,14 @@ class Courier:
         self._envelopes = Envelopes(sealing, world)
         self._sites = tuple(sites)
         self._world = world
+        self._glance = Glance(writer, world)
         self._down: set[str] = set()
 
     async def run(self) -> None:
         """Deliver until cancelled."""
         while True:
-            await self.deliver_due()
+            if self._glance.is_due():
+                await self.deliver_due()
             await self._world.sleep_until(self._world.monotonic() + LOOK_MS)
 
     async def deliver_due(self) -> int:
@@ -78,14 +89,8 @@ class Courier:
         return len(rows)
 
     def _due(self) -> Sequence[Row[Any]]:
-        queued = (deliveries.c.state == "queued") & (deliveries.c.due <= self._world.now())
         with self._engine.connect() as conn:
-            return conn.execute(
-                select(deliveries)
-                .where(deliveries.c.site.in_(self._sites), queued)
-                .order_by(deliveries.c.due)
-                .limit(100)
-            ).all()
+            return conn.execute(_DUE, {"sites": self._sites, "now": self._world.now()}).all()
 
     async def _try(self, row: Row[Any]) -> None:
         now = self._world.now()

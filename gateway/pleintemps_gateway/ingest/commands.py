@@ -61,6 +61,11 @@ class CommandDesk:
         self._answered = []
         self.wanted = True
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether one was sent and is not yet answered, or is about to be sent."""
+        return self.wanted or bool(self._sent)
+
     def ask(self, conn: Connection, command: str, asked: Asked, now: int) -> None:
         """Take a command that a rule asks for, under the id ``command``."""
         conn.execute(

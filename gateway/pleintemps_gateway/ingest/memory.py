@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, bindparam, select
 
 from pleintemps_contract.errors import IdentifierError, TopicError
 from pleintemps_contract.topics import Topic
@@ -15,6 +15,9 @@ from pleintemps_gateway.store.upsert import upsert
 
 from .site import Incoming, SiteMemory
 
+_REIGNS: Final = select(reigns.c.site, reigns.c.epoch).where(
+    reigns.c.site.in_(bindparam("sites", expanding=True))
+)
 _UNREADABLE: Final = "unreadable topics"
 
 
@@ -37,7 +40,7 @@ class GatewayMemory:
 
     def _check_reign(self, conn: Connection) -> None:
         """Raises DeposedError unless every site is still ours: what was judged since is worth nothing."""
-        rows = conn.execute(select(reigns.c.site, reigns.c.epoch).where(reigns.c.site.in_(self.sites)))
+        rows = conn.execute(_REIGNS, {"sites": list(self.sites)})
         epochs = {row.site: row.epoch for row in rows}
         for name, site in self.sites.items():
             if epochs.get(name) != site.speaker.epoch:
@@ -57,6 +60,10 @@ class GatewayMemory:
         self._check_reign(conn)
         for site in self.sites.values():
             site.reload(conn)
+
+    def judge(self) -> bool:
+        """Let the rules of all sites judge what time brings; whether a group should be written for it."""
+        return any([site.judge() for site in self.sites.values()])
 
     def announce(self, _conn: Connection) -> None:
         """After a connect: say everything that the broker must hold."""

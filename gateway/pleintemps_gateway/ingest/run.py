@@ -30,7 +30,7 @@ from pleintemps_gateway.errors import (
 from pleintemps_gateway.keys import load_gateway_keys, load_peppers
 from pleintemps_gateway.series.writer import SeriesWriter
 from pleintemps_gateway.signing import fingerprint, load_signing
-from pleintemps_gateway.store.changes import last_change
+from pleintemps_gateway.store.changes import is_told_since
 from pleintemps_gateway.store.engine import migrate, open_engine
 from pleintemps_gateway.store.inline import InlineWriter
 from pleintemps_gateway.store.schema import deliveries, usage
@@ -38,6 +38,7 @@ from pleintemps_gateway.store.writer import Writer
 
 from .codes import CodeKeeper
 from .feeds import FeedFollower
+from .following import FOLLOWED
 from .housekeeping import Housekeeper
 from .judge import Judge
 from .memory import GatewayMemory, take_over
@@ -49,6 +50,8 @@ from .telling import Teller
 
 FOLLOW_S: Final = 0.1
 """Real seconds between two looks at what other processes have written."""
+WATCH_S: Final = 5.0
+"""Seconds between two looks whether the store has failed, where the loop itself would have noticed."""
 _TICK_MS: Final = 1_000
 _KEEP_HOUSE_MS: Final = 60_000
 _NOT_STORED: Final = "the store does not take it"
@@ -125,12 +128,15 @@ class Ingest:
         """Whether nothing waits for the writer, for those who follow it, or for the courier."""
         now = self._world.now()
         with self.engine.connect() as conn:
-            behind = any(last_change(conn, name) > site.followed for name, site in self._memory.sites.items())
+            news = [
+                is_told_since(conn, name, site.followed, FOLLOWED)
+                for name, site in self._memory.sites.items()
+            ]
             queued = conn.scalar(
                 select(func.count()).where(deliveries.c.state == "queued", deliveries.c.due <= now)
             )
             unsettled = conn.scalar(select(func.count()).where(usage.c.due <= now))
-        return not (behind or queued or unsettled or self._writer.waiting)
+        return not (any(told for _, told in news) or queued or unsettled or self._writer.waiting)
 
     async def _work(self, stop: asyncio.Event) -> None:
         await self._do(lambda _conn: None)  # composes the first grants: what is wrong with keys shows here
@@ -204,7 +210,7 @@ class Ingest:
             if self._session.failed:
                 raise StoreError("the store takes no more messages")
             try:
-                await asyncio.wait_for(stop.wait(), FOLLOW_S)
+                await asyncio.wait_for(stop.wait(), WATCH_S if self._writer.alone else FOLLOW_S)
             except TimeoutError:
                 continue
 
@@ -215,7 +221,8 @@ class Ingest:
         kept = self._world.monotonic()
         while True:
             now = self._world.monotonic()
-            await self._do(self._follow_keys)
+            if not self._writer.alone or self._memory.judge():
+                await self._do(self._follow_keys)
             for releaser in releasers:
                 if releaser.is_due():
                     await self._do(releaser.look)
@@ -263,21 +270,26 @@ class Ingest:
         never = asyncio.Event()
         while True:
             for site in self._memory.sites.values():
-                behind = await asyncio.to_thread(self._last, site.site) > site.followed
-                if behind:
+                through, told = await asyncio.to_thread(self._news, site.site, site.followed)
+                if not told:
+                    site.followed = through
+                else:
                     found = await asyncio.wrap_future(self._writer.submit(site.follow))
                     self._keepers[site.site].wake(found.bookings, found.rights)
                 for feed in site.take_hooked():
-                    if told := self._told.get((site.site, feed)):
-                        told.set()
+                    if waiting := self._told.get((site.site, feed)):
+                        waiting.set()
+            if isinstance(self._writer, InlineWriter):
+                await self._writer.written.wait()
+                self._writer.written.clear()
             try:
                 await asyncio.wait_for(never.wait(), FOLLOW_S)
             except TimeoutError:
                 continue
 
-    def _last(self, site: str) -> int:
+    def _news(self, site: str, since: int) -> tuple[int, bool]:
         with self.engine.connect() as conn:
-            return last_change(conn, site)
+            return is_told_since(conn, site, since, FOLLOWED)
 
     async def _feeding(self, feed: SourceConfig, memory: SiteMemory) -> None:
         follower = FeedFollower(feed, memory, self._writer, self._desk)

@@ -9,13 +9,14 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Engine, Row, func, select, update
+from sqlalchemy import Connection, Engine, Row, bindparam, func, select, update
 
 from pleintemps_contract.logs import line
 from pleintemps_gateway.privacy.finding import GONE
 from pleintemps_gateway.reconcile.records import Settled, UsageState
 from pleintemps_gateway.reconcile.replay import Case, Replay
 from pleintemps_gateway.store.changes import record_change
+from pleintemps_gateway.store.glance import Glance
 from pleintemps_gateway.store.schema import bookings, usage
 from pleintemps_gateway.store.writer import Writer
 
@@ -30,6 +31,12 @@ PIECE_MS: Final = 15 * 60_000
 AT_ONCE: Final = 20
 """Records of one look."""
 _BOOKED: Final = ("space", "booked_from", "booked_to", "planned_to")
+_DUE: Final = (
+    select(usage)
+    .where(usage.c.site == bindparam("site"), usage.c.due <= bindparam("now"))
+    .order_by(usage.c.due)
+    .limit(AT_ONCE)
+)
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -43,13 +50,17 @@ class Settler:
         self._site = memory.config
         self._engine = engine
         self._writer = writer
+        self._glance = Glance(writer, memory.world)
 
     async def run(self) -> int:
         """Work out what is due; how many records were put down."""
         done = 0
+        if not self._glance.is_due():
+            return done
         for row in await asyncio.to_thread(self._read, self._due):
             done += await self._settle(row)
-        for space in await self._write(lambda _conn: self._memory.late.take_open(self._memory.world.now())):
+        late, now = self._memory.late, self._memory.world.now()
+        for space in await asyncio.wrap_future(self._writer.call(lambda: late.take_open(now))):
             for row in await asyncio.to_thread(self._read, lambda conn, name=space: self._open(conn, name)):
                 await self._go_on(row)
         return done
@@ -65,9 +76,8 @@ class Settler:
     # --- reading --------------------------------------------------------------------------------------
 
     def _due(self, conn: Connection) -> list[Row[Any]]:
-        now = self._memory.world.now()
-        mine = (usage.c.site == self._site.site) & (usage.c.due <= now)
-        return list(conn.execute(select(usage).where(mine).order_by(usage.c.due).limit(AT_ONCE)).all())
+        mine = {"site": self._site.site, "now": self._memory.world.now()}
+        return list(conn.execute(_DUE, mine).all())
 
     def _open(self, conn: Connection, space: str) -> list[Row[Any]]:
         mine = (usage.c.site == self._site.site) & (usage.c.space == space) & usage.c.closed_at.is_(None)

@@ -117,21 +117,27 @@ class SignalBook:
         row = self.rows[signal]
         return bool(row["on"] is row["wanted"])
 
+    def is_due(self, now: int) -> bool:
+        """Whether something must be said at ``now``."""
+        return any(self._is_due(name, row, now) for name, row in self.rows.items())
+
     def due(self, now: int) -> list[SignalWanted]:
         """What must be said at ``now``; it counts as said."""
         found = []
         for name, row in self.rows.items():
-            told, wanted = self._told[name], bool(row["wanted"])
-            agrees = row["on"] is wanted
-            if agrees and not wanted:
-                continue
-            pause = RENEW_MS if agrees and not told.failures else _pause_ms(told.failures)
-            if told.at is not None and told.at <= now < told.at + pause:
-                continue
-            told.at = now
-            action = DoorAction.SIGNAL_ON if wanted else DoorAction.SIGNAL_OFF
-            found.append(SignalWanted(name, row["agent"], action))
+            if self._is_due(name, row, now):
+                self._told[name].at = now
+                action = DoorAction.SIGNAL_ON if row["wanted"] else DoorAction.SIGNAL_OFF
+                found.append(SignalWanted(name, row["agent"], action))
         return found
+
+    def _is_due(self, name: str, row: dict[str, Any], now: int) -> bool:
+        told, wanted = self._told[name], bool(row["wanted"])
+        agrees = row["on"] is wanted
+        if agrees and not wanted:
+            return False
+        pause = RENEW_MS if agrees and not told.failures else _pause_ms(told.failures)
+        return told.at is None or not told.at <= now < told.at + pause
 
     def answered(self, signal: str, reason: str) -> bool | None:
         """An answer, or its want (``reason``). True: its device is ill; False: it is well; None: no news."""

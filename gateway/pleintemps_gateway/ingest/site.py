@@ -34,7 +34,7 @@ from pleintemps_gateway.bookings.calendars import calendar_of
 from pleintemps_gateway.bookings.sources.registry import HORIZON_MS
 from pleintemps_gateway.config import SiteConfig
 from pleintemps_gateway.delivery.outbox import Outbox
-from pleintemps_gateway.engine import SiteEngine, WarningEnded, WarningWanted
+from pleintemps_gateway.engine import Output, SiteEngine, SpaceNow, WarningEnded, WarningWanted
 from pleintemps_gateway.series.tap import SiteTap
 from pleintemps_gateway.series.writer import SeriesSink
 from pleintemps_gateway.signing import Signing
@@ -62,6 +62,7 @@ UNKNOWN_AGENTS: Final = "unknown agents"
 MAX_JOURNALS: Final = 64
 """Journals of one agent: each is a new card or a new folder, not a habit."""
 _TICK_MS: Final = 1_000
+_PATIENCE_MS: Final = 5_000
 _CLEANED: Final = "control characters in a text, replaced by blanks"
 _NO_JOURNAL: Final = "0" * 32
 
@@ -119,6 +120,7 @@ class SiteMemory:
         self._series = SeriesBook(self.site)
         self.late = LateBook(self.config)
         self._ticked = 0
+        self._outputs: list[Output] = []
 
     # --- the store ------------------------------------------------------------------------------------
 
@@ -154,8 +156,9 @@ class SiteMemory:
         touched = self._series.flush(self.pending)
         changed = touched or bool(self.pending.events or self.pending.changes)
         if changed or now >= self._ticked + _TICK_MS:
-            self._ticked = now
-            outputs = self.engine.tick(now)
+            self._tick(now)
+        outputs, self._outputs = self._outputs, []
+        if outputs:
             said = persist(conn, self.site, outputs)
             self._tap.outputs(outputs)
             for wanted in said.wanted:
@@ -176,6 +179,21 @@ class SiteMemory:
             self._answered(answered, now)
         self.pending.write(conn, self.site, now)
         self.late.flush(conn, now)
+
+    def judge(self) -> bool:
+        """Let the rules judge what time brings, between two groups; whether it is worth one of its own."""
+        now = self.world.now()
+        if now >= self._ticked + _TICK_MS:
+            self._tick(now)
+        if self.signals.is_due(now) or self.speaker.is_waiting:
+            return True
+        # a room that only grows older can wait for the next message of its agent
+        older = [output.at for output in self._outputs if isinstance(output, SpaceNow)]
+        return len(older) < len(self._outputs) or (bool(older) and now >= older[0] + _PATIENCE_MS)
+
+    def _tick(self, now: int) -> None:
+        self._ticked = now
+        self._outputs += self.engine.tick(now)
 
     def _warn(self, conn: Connection, warning: WarningWanted | WarningEnded, now: int) -> None:
         """The people of a room are to be warned of their noise, or no more."""

@@ -128,6 +128,11 @@ class Speaker:
         """Rules' commands that were answered, refused or not answered since the last call."""
         return self._commands.take_answered()
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a command is on its way, which may not be answered in time."""
+        return self._commands.is_waiting
+
     def bookings_changed(self, bookings: Iterable[Booking]) -> None:
         self._coming.change(bookings)
 

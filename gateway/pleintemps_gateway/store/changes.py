@@ -3,13 +3,21 @@
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import BigInteger, Connection, String, delete, func, insert, literal, select
+from sqlalchemy import BigInteger, Connection, String, bindparam, case, delete, func, insert, literal, select
 
 from .engine import lock_site
 from .schema import changes
 
 KEEP: Final = 20_000
 """Rows kept a site: a follower that is further behind reads everything anew."""
+
+
+# made once: building a statement takes longer than the store takes to answer it
+_LAST: Final = select(func.coalesce(func.max(changes.c.seq), 0)).where(changes.c.site == bindparam("site"))
+_SINCE: Final = select(
+    func.max(changes.c.seq),
+    func.max(case((changes.c.kind.in_(bindparam("kinds", expanding=True)), 1), else_=0)),
+).where(changes.c.site == bindparam("site"), changes.c.seq > bindparam("seq"))
 
 
 def record_change(conn: Connection, site: str, kind: str, key: str, at: int) -> None:
@@ -45,8 +53,13 @@ def record_changes(conn: Connection, site: str, rows: list[tuple[str, str]], at:
 
 def last_change(conn: Connection, site: str) -> int:
     """The highest ``seq`` of ``site``; 0 if nothing ever changed."""
-    highest = select(func.coalesce(func.max(changes.c.seq), 0)).where(changes.c.site == site)
-    return int(conn.execute(highest).scalar_one())
+    return int(conn.execute(_LAST, {"site": site}).scalar_one())
+
+
+def is_told_since(conn: Connection, site: str, seq: int, kinds: Sequence[str]) -> tuple[int, bool]:
+    """The highest ``seq`` of ``site``; whether a change after ``seq`` is to one of the tables ``kinds``."""
+    last, told = conn.execute(_SINCE, {"site": site, "seq": seq, "kinds": kinds}).one()
+    return seq if last is None else int(last), bool(told)
 
 
 def changes_since(conn: Connection, site: str, seq: int, kinds: Sequence[str]) -> list[tuple[str, str]]:

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from typing import Final, TypeVar
 
 from sqlalchemy import Engine
 
@@ -11,16 +12,21 @@ from pleintemps_gateway.errors import DeposedError, StoreError
 
 from .writer import MAX_GROUP, Job, Memory, Writer
 
+T = TypeVar("T")
 GROUP_S: Final = 0.02
 """So long a group waits for company, as it does in life while the commit before it is under way."""
 
 
 class InlineWriter(Writer):
-    """As :class:`Writer`, with every group run by the loop itself."""
+    """As :class:`Writer`, with every group run by the loop itself, of the only process on its store."""
+
+    alone = True
 
     def __init__(self, engine: Engine, sites: Iterable[str], *, memory: Memory | None = None) -> None:
         self._waiting: deque[Job] = deque()
         self._turn: asyncio.TimerHandle | None = None
+        self.written = asyncio.Event()
+        """Set after each group."""
         super().__init__(engine, sites, memory=memory)
 
     def _begin(self) -> None:
@@ -29,6 +35,11 @@ class InlineWriter(Writer):
     @property
     def waiting(self) -> int:
         return len(self._waiting)
+
+    def call(self, work: Callable[[], T]) -> "Future[T]":
+        future: Future[T] = Future()
+        future.set_result(work())
+        return future
 
     def _put(self, job: Job, wait_s: float) -> None:
         self._waiting.append(job)
@@ -51,6 +62,7 @@ class InlineWriter(Writer):
             self._fail(error)
             return
         self._group = []
+        self.written.set()
         if self._waiting and self._turn is None:
             self._turn = asyncio.get_running_loop().call_later(0, self._work_off)
 

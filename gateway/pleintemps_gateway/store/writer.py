@@ -64,6 +64,9 @@ class Job(NamedTuple):
 class Writer:
     """Runs jobs in order of submission. ``sites`` are those whose rows the jobs may write."""
 
+    alone = False
+    """Whether nobody else writes into this store."""
+
     def __init__(
         self, engine: Engine, sites: Iterable[str], *, memory: Memory | None = None, capacity: int = 2048
     ) -> None:
@@ -74,6 +77,8 @@ class Writer:
         self._failure: StoreError | DeposedError | None = None
         self._group: list[Job] = []
         self._ended = threading.Event()
+        self.groups = 0
+        """Groups that were committed."""
         self._begin()
 
     def _begin(self) -> None:
@@ -110,6 +115,10 @@ class Writer:
             self._queue.put(job, timeout=wait_s)
         except queue.Full:
             raise StoreBusyError(f"the store took no job for {wait_s} s") from None
+
+    def call(self, work: Callable[[], T]) -> "Future[T]":
+        """Run ``work``, which touches the memory and not the store, between two groups or in one."""
+        return self.submit(lambda _conn: work())
 
     def close(self) -> None:
         """Run what is queued, then end the thread."""
@@ -196,6 +205,7 @@ class Writer:
             raise StoreError("the store cannot be read after a roll-back") from error
 
     def _resolve(self, group: list[Job], results: list[Any]) -> None:
+        self.groups += 1
         if self._memory is not None:
             self._memory.committed()
         for job, result in zip(group, results, strict=True):
