@@ -16,6 +16,8 @@ from .rest import REFUSALS, times
 from .schemas import ErrorBody, SlugText, TimeText
 
 SIGNATURE: Final = "Pleintemps-Signature"
+MORE: Final = "Pleintemps-More"
+MOST: Final = 10_000
 _MEDIA: Final = {"json": "application/json", "csv": "text/csv; charset=utf-8"}
 _ROW: Final = {
     "type": "object",
@@ -23,13 +25,14 @@ _ROW: Final = {
 }
 _DOCUMENT: Final = {
     "type": "object",
-    "required": ["schema", "site", "from", "to", "cursor", "rows"],
+    "required": ["schema", "site", "from", "to", "cursor", "more", "rows"],
     "properties": {
         "schema": {"type": "string"},
         "site": {"type": "string"},
         "from": {"type": "integer"},
         "to": {"type": "integer"},
         "cursor": {"type": "integer"},
+        "more": {"type": "boolean"},
         "rows": {"type": "array", "items": _ROW},
     },
 }
@@ -44,7 +47,13 @@ router = APIRouter(prefix="/api/v1/sites", tags=["reading"], responses=REFUSALS)
     responses={
         200: {
             "description": "The exact bytes that the header signs",
-            "headers": {SIGNATURE: {"schema": {"type": "string"}, "description": "alg, kid and sig as JSON"}},
+            "headers": {
+                SIGNATURE: {"schema": {"type": "string"}, "description": "alg, kid and sig as JSON"},
+                MORE: {
+                    "schema": {"type": "integer"},
+                    "description": "Only if there are more records: what to ask for as updated_after",
+                },
+            },
             "content": {
                 "application/json": {"schema": _DOCUMENT},
                 "text/csv": {"schema": {"type": "string"}},
@@ -64,6 +73,7 @@ def export_usage(
         TimeText | None, Query(alias="to", description="Unix ms; a week ahead by default")
     ] = None,
     updated_after: Annotated[TimeText, Query(description="Cursor of an earlier document")] = 0,
+    limit: Annotated[int, Query(ge=1, le=MOST, description="Most records; there may be more")] = 1_000,
     form: Annotated[Literal["json", "csv"], Query(alias="format")] = "json",
 ) -> Response:
     """Corrected records come again with a higher revision; ``updated_after`` asks for what is new since."""
@@ -74,8 +84,11 @@ def export_usage(
     except KeyFileError as error:
         raise Problem(503, "This process has no key to sign with.", where="keys") from error
     with context.engine.connect() as conn:
-        body = encode(read_usage(conn, known.site, start, end, updated_after), form)
+        document = read_usage(conn, known.site, start, end, updated_after, limit)
+    body = encode(document, form)
     headers = {SIGNATURE: sign(signer, body).decode(), "Cache-Control": "no-store"}
+    if document.more:
+        headers[MORE] = str(document.cursor)
     if form == "csv":
         headers["Content-Disposition"] = f'attachment; filename="usage-{known.site}.csv"'
     return Response(body, media_type=_MEDIA[form], headers=headers)

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 import msgspec
 from sqlalchemy import Connection, Row, select
 
+from pleintemps_gateway.privacy.finding import GONE
 from pleintemps_gateway.store.schema import bookings, usage
 
 SCHEMA: Final = "pleintemps-usage/1"
@@ -45,18 +46,22 @@ class UsageRow(msgspec.Struct, frozen=True, kw_only=True):
 
 class UsageDocument(msgspec.Struct, frozen=True, kw_only=True):
     """Rows of bookings that overlap ``from`` to ``to`` (Unix ms), by start; ``cursor`` is the highest
-    ``updated`` among them, or what was asked for."""
+    ``updated`` among them, or what was asked for. ``more``: there are later ones, after the cursor."""
 
     schema: str
     site: str
     from_: int = msgspec.field(name="from")
     to: int
     cursor: int
+    more: bool
     rows: list[UsageRow]
 
 
-def read_usage(conn: Connection, site: str, start: int, end: int, updated_after: int = 0) -> UsageDocument:
-    """Records of ``site`` that are worked out and told after ``updated_after``."""
+def read_usage(
+    conn: Connection, site: str, start: int, end: int, updated_after: int = 0, most: int | None = None
+) -> UsageDocument:
+    """Records of ``site`` that are worked out and told after ``updated_after``, the ``most`` that were told
+    first."""
     table, booked = usage.c, bookings.c
     same = (booked.site == table.site) & (booked.booking == table.booking)
     query = (
@@ -64,15 +69,18 @@ def read_usage(conn: Connection, site: str, start: int, end: int, updated_after:
         .join(bookings, same, isouter=True)
         .where(table.site == site, table.settled_at > updated_after, table.closed_at.is_not(None))
         .where(table.booked_to > start, table.booked_from < end)
-        .order_by(table.booked_from, table.booking)
+        .order_by(table.settled_at, table.booking)
+        .limit(None if most is None else most + 1)
     )
-    rows = [_row(row) for row in conn.execute(query)]
+    found = [_row(row) for row in conn.execute(query)]
+    rows = sorted(found[:most], key=lambda row: (row.start, row.booking))
     return UsageDocument(
         schema=SCHEMA,
         site=site,
         from_=start,
         to=end,
         cursor=max((row.updated for row in rows), default=updated_after),
+        more=len(found) > len(rows),
         rows=rows,
     )
 
@@ -82,7 +90,7 @@ def _row(row: Row[Any]) -> UsageRow:
     return UsageRow(
         booking=row.booking,
         revision=row.revision,
-        uid=row.uid or "",
+        uid="" if row.uid is None or row.uid.startswith(GONE) else row.uid,
         space=row.space,
         group=row.group,
         start=row.booked_from,

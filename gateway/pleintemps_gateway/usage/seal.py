@@ -5,9 +5,11 @@ It covers ``pleintemps/v1``, NUL, ``usage-export``, NUL, the exact bytes; no mes
 from collections.abc import Iterable
 from typing import Final
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from pleintemps_contract.envelope import Signer, TrustedKeys
+from pleintemps_contract.envelope import EnvelopeFault, Header, Signer, TrustedKeys
+from pleintemps_contract.errors import EnvelopeError
 
 PURPOSE: Final = "usage-export"
 SUFFIX: Final = ".sig"
@@ -20,5 +22,12 @@ def sign(signer: Signer, body: bytes) -> bytes:
 
 
 def prove(header: bytes, body: bytes, keys: Iterable[Ed25519PublicKey]) -> str:
-    """The id of the key among ``keys`` that has signed ``body``; raises EnvelopeError."""
-    return TrustedKeys(keys).prove(PURPOSE, header.strip() + b"\n" + body)[0]
+    """The id of the key among ``keys`` that has signed ``body``; raises EnvelopeError.
+
+    ``header`` has one spelling, with or without a line feed at its end: another one was not written by us.
+    """
+    line = header.removesuffix(b"\n")
+    kid = TrustedKeys(keys).prove(PURPOSE, line + b"\n" + body)[0]
+    if msgspec.json.encode(msgspec.json.decode(line, type=Header)) != line:
+        raise EnvelopeError(PURPOSE, EnvelopeFault.BAD_HEADER)
+    return kid

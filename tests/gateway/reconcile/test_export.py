@@ -194,5 +194,18 @@ def test_a_program_reads_the_same_signed_bytes(house: House) -> None:
             assert table.headers["content-type"].startswith("text/csv")
             prove(table.headers["Pleintemps-Signature"].encode(), table.content, keys)
             assert (await client.get("/api/v1/sites/nowhere/usage")).status_code == 404
+            for name in "bcde":
+                record(house, name, settled_at=NOW + ord(name))
+            taken, ask = [], {"from": NOW, "to": NOW + HOUR, "limit": 2, "updated_after": 0}
+            while ask:
+                page = await client.get(path, params=ask)
+                prove(page.headers["Pleintemps-Signature"].encode(), page.content, keys)
+                taken += [row["booking"][0] for row in page.json()["rows"]]
+                following = page.headers.get("Pleintemps-More")
+                assert page.json()["more"] is (following is not None)
+                ask = ask | {"updated_after": following} if following else {}
+            assert taken == list("abcde")
+            for wrong in ({"limit": 0}, {"limit": 10_001}, {"updated_after": -1}, {"updated_after": "x"}):
+                assert (await client.get(path, params=wrong)).status_code == 422
 
     asyncio.run(story())
