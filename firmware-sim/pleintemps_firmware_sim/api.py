@@ -46,6 +46,10 @@ class GatewayApi:
         items = (await self._call("GET", "/api/v1/spaces"))["items"]
         return {row["space"]: row for row in items}
 
+    async def order(self, site: str, door: str, action: str) -> None:
+        """Ask a door for an action in ONVIF's words; what came of it is told elsewhere."""
+        await self._call("POST", f"/api/v1/doors/{site}/{door}/commands", {"action": action})
+
     async def _call(self, method: str, path: str, body: object = None) -> Any:
         return await asyncio.to_thread(self._request, method, path, body)
 

@@ -1,4 +1,4 @@
-"""``pleintemps-sim``: the demo building, orders to it, single devices, recorded rooms."""
+"""``pleintemps-sim``: the demo building, orders to it, scenarios, single devices, recorded rooms."""
 
 import argparse
 import asyncio
@@ -15,9 +15,10 @@ from pleintemps_contract import __version__, logs
 from pleintemps_contract.errors import ContractError
 
 from .device_cli import add_device
-from .errors import ControlError, DatasetError, SimulatorError
+from .errors import ControlError, DatasetError, ScenarioError, SimulatorError
 from .fleet.cli import add_fleet
 from .processes import end_on_signals
+from .scenario.cli import add as add_scenarios
 
 FAILED = 1
 USAGE = 2
@@ -30,6 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logs.setup()
     try:
         status: int = options.run(options)
+    except ScenarioError as error:
+        print(error, file=sys.stderr)  # FILE:LINE:COLUMN first, as editors want it
+        return USAGE
     except (ControlError, DatasetError) as error:
         return _fail(error, USAGE)
     except (SimulatorError, ContractError, OSError) as error:
@@ -77,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     add_device(commands)
     _add_replay(commands)
     add_fleet(commands)
+    add_scenarios(commands)
     return parser
 
 

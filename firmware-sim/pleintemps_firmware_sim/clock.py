@@ -57,12 +57,16 @@ class ClockServer:
             raise ValueError("time does not run backwards")
         self._change(milliseconds, self._anchor.speed)
 
-    def _change(self, step: int, speed: float) -> None:
+    def leap(self, milliseconds: int) -> None:
+        """Move the wall clock alone, forwards or back; monotonic time does not notice."""
+        self._change(0, self._anchor.speed, leap=milliseconds)
+
+    def _change(self, step: int, speed: float, *, leap: int = 0) -> None:
         host_ns = _host_ns()
         passed = self._anchor.elapsed(host_ns) + step
         self._anchor = Anchor(
             host_ns=host_ns,
-            now=self._anchor.now + passed,
+            now=self._anchor.now + passed + leap,
             monotonic=self._anchor.monotonic + passed,
             speed=speed,
         )

@@ -59,6 +59,7 @@ class Installation:
             cwd=data,
         )
         self.agents: dict[str, Child] = {}
+        self._powered: dict[str, asyncio.Event] = {}
 
     @property
     def mqtt_url(self) -> str:
@@ -120,7 +121,19 @@ class Installation:
             },
         )
         self.agents[agent] = child
+        self._powered[agent] = asyncio.Event()
+        self._powered[agent].set()
         await child.start()
+
+    async def cut(self, agent: str) -> None:
+        """End an agent as a power cut would; it stays off until :meth:`power`."""
+        self._powered[agent].clear()
+        self.agents[agent].kill()
+        await self.agents[agent].wait()
+
+    async def power(self, agent: str) -> None:
+        """Let an agent that was cut off start again."""
+        self._powered[agent].set()
 
     async def agents_up(self) -> None:
         """Return when the gateway has heard every agent's birth; from then on agents are watched."""
@@ -132,7 +145,7 @@ class Installation:
                 what="birth at the gateway",
                 child=child,
             )
-        self._watchers = [asyncio.create_task(self._watch(child)) for child in self.agents.values()]
+        self._watchers = [asyncio.create_task(self._watch(*each)) for each in self.agents.items()]
 
     async def stop(self) -> None:
         """End every child and remove the sockets; takes less than 4 s whatever they do."""
@@ -158,9 +171,10 @@ class Installation:
         except GatewayError:
             return False
 
-    async def _watch(self, child: Child) -> None:
+    async def _watch(self, agent: str, child: Child) -> None:
         while True:
             status = await child.wait()
+            await self._powered[agent].wait()
             self._say(f"{child.name} ended with status {status}; starting it again")
             await self._host.sleep_until(self._host.monotonic() + _RESTART_MS)
             await child.start()

@@ -30,6 +30,8 @@ class Board:
         self._path = path
         self._on_output = on_output
         self._levels: dict[int, int] = {}
+        self._stuck: dict[int, int] = {}
+        """Pins that stand still, and the level that each would have."""
         self._clients: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
         self._changed = asyncio.Event()
@@ -68,12 +70,24 @@ class Board:
         """Several edges (pin, level, tick) in order, in one go."""
         text = bytearray()
         for pin, level, tick in edges:
-            if self._levels.get(pin) != level:
+            if pin in self._stuck:
+                self._stuck[pin] = level
+            elif self._levels.get(pin) != level:
                 self._levels[pin] = level
                 text += line(Edge(pin=pin, level=level, tick=tick))
         if text:
             for client in self._clients:
                 client.write(bytes(text))
+
+    def stick(self, pin: int, level: int | None) -> None:
+        """Hold a pin at ``level`` whatever drives it; None lets go: it then stands as it would by now."""
+        if level is None:
+            if (would := self._stuck.pop(pin, None)) is not None:
+                self.drive(pin, would)
+            return
+        would = self._stuck.pop(pin, self._levels.get(pin, level))
+        self.drive(pin, level)
+        self._stuck[pin] = would
 
     async def wait_for(self, condition: Callable[["Board"], bool]) -> None:
         """Return when ``condition`` holds; it is looked at after every connection and every output."""

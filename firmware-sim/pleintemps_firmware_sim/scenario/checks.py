@@ -304,6 +304,7 @@ def _check_expectations(document: Document, scenario: ScenarioFile, plan: Plan) 
         "door": lambda: [door.door for door in plan.doors],
         "space": lambda: _rooms(plan),
         "agent": lambda: plan.agents,
+        "device": lambda: list(plan.devices()),
         "booking": lambda: [booking.booking for booking in scenario.bookings],
         "where": lambda: [*_rooms(plan), *(door.door for door in plan.doors), *plan.agents, STREET],
     }

@@ -120,11 +120,14 @@ class NoAlert(Expectation, frozen=True, kw_only=True, tag="no-alert", rename={"b
 
 
 class EventIs(Counted, frozen=True, kw_only=True, tag="event", rename={"is_": "is"}):
-    """A record of an agent's journal by its type, such as ``device-health`` with ``silent``."""
+    """A record of an agent's journal by its type, such as ``device-health`` with ``silent``, of one ``device``
+    or any.
+    """
 
     agent: Slug
     type: Annotated[str, Meta(pattern=r"^[a-z][a-z-]{0,39}$")]
     is_: Text | None = None
+    device: Slug | None = None
 
 
 class RefusedIs(Counted, frozen=True, kw_only=True, tag="refused"):

@@ -96,7 +96,11 @@ class Timeline:
         detail: dict[str, Scalar] | None = None,
     ) -> None:
         """Write a fact; it may be older than those before it."""
-        self._facts.append(Fact(at=at, kind=kind, where=where, value=value, name=name, detail=detail or {}))
+        self.add(Fact(at=at, kind=kind, where=where, value=value, name=name, detail=detail or {}))
+
+    def add(self, fact: Fact) -> None:
+        """:meth:`tell`, of a fact that is one already."""
+        self._facts.append(fact)
 
     def facts(self) -> list[Fact]:
         return sorted(self._facts, key=lambda fact: fact.at)

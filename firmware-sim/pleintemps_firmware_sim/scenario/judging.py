@@ -162,8 +162,9 @@ class _Judgement:
                 found = [fact for fact in self._in(FactKind.ALERT, window) if fact.name == kind]
                 right = [fact for fact in found if where in (None, fact.where) and fact.value == wanted]
                 return len(right), f"alert {kind} {wanted}"
-            case EventIs(agent=agent, type=type_, is_=value):
+            case EventIs(agent=agent, type=type_, is_=value, device=device):
                 found = [fact for fact in self._in(FactKind.EVENT, window) if fact.where == agent]
+                found = [fact for fact in found if device in (None, fact.detail.get("device"))]
                 right = [each for each in found if each.name == type_ and value in (None, each.value)]
                 return len(right), f"record {type_} of {agent}"
             case RefusedIs(source=source, reason=reason):

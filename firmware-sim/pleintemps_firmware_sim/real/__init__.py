@@ -1,0 +1,1 @@
+"""The real-time stage of scenarios: ordinary processes and the simulated building around them."""
