@@ -9,76 +9,15 @@ from typing import Final
 
 from pleintemps_contract.units import Quantity
 
+from . import faults
 from . import parameters as p
 from .memory import Memory
 from .parameters import PerState
 from .segment import FEW, Segment, Sensing
-from .sound import APART_MS, NEAR_MS
+from .sensors import PIR_FELL, PIR_FOUND, PIR_ROSE, RADAR_ENDS, RADAR_TO, Meter, Sensor
+from .sound import APART_MS, NEAR_MS, step
 
-_NEUTRAL: Final = PerState(0.0, 0.0, 0.0)
-
-
-class Sensor:
-    """One evidence series within a belief. ``value`` is None when the series is not evidence: new, stale, in
-    error."""
-
-    __slots__ = (
-        "changed_at",
-        "faulty",
-        "high_at",
-        "key",
-        "last_at",
-        "quantity",
-        "stale_ms",
-        "stuck_at",
-        "value",
-    )
-
-    def __init__(self, key: str, quantity: Quantity, stale_ms: int) -> None:
-        self.key = key
-        self.quantity = quantity
-        self.stale_ms = stale_ms
-        self.value: int | None = None
-        self.last_at = -1
-        self.changed_at = -1
-        self.faulty = False
-        self.high_at = -NEAR_MS - 1  # said last that somebody is there
-        self.stuck_at: int | None = None
-
-    def copy(self) -> "Sensor":
-        twin = Sensor(self.key, self.quantity, self.stale_ms)
-        twin.value, twin.last_at, twin.changed_at = self.value, self.last_at, self.changed_at
-        twin.faulty, twin.high_at, twin.stuck_at = self.faulty, self.high_at, self.stuck_at
-        return twin
-
-
-def _likelihood(rates: PerState) -> PerState:
-    """Relative likelihood of a change at these rates, no ratio above e^MAX_STEP_LLR."""
-    least = max(rates) * exp(-p.MAX_STEP_LLR)
-    return PerState(*(max(rate, least) for rate in rates))
-
-
-def _share(rises: PerState, falls: PerState, high: bool) -> PerState:
-    """Likelihood of finding a two-valued sensor high (or low) without having seen it before."""
-    shares = [up / (up + down) for up, down in zip(rises, falls, strict=True)]
-    return _likelihood(PerState(*(share if high else 1 - share for share in shares)))
-
-
-_PIR_ROSE: Final = _likelihood(p.PIR_RISES)
-_PIR_FELL: Final = _likelihood(p.PIR_FALLS)
-_PIR_FOUND: Final = {high: _share(p.PIR_RISES, p.PIR_FALLS, high) for high in (False, True)}
-_RADAR_TO: Final = {
-    0: _likelihood(p.RADAR_TO_NOBODY),
-    1: _likelihood(p.RADAR_TO_MOVING),
-    2: _likelihood(p.RADAR_TO_STILL),
-    3: _likelihood(p.RADAR_TO_MOVING),
-}
-_RADAR_ENDS: Final = {
-    0: p.RADAR_NOBODY_ENDS,
-    1: p.RADAR_MOVING_ENDS,
-    2: p.RADAR_STILL_ENDS,
-    3: p.RADAR_MOVING_ENDS,
-}
+_MINUTE_MS: Final = 60_000
 
 
 class Belief:
@@ -94,6 +33,7 @@ class Belief:
         "learns",
         "loud",
         "memory",
+        "meters",
         "segment",
         "sensors",
         "still",
@@ -111,6 +51,7 @@ class Belief:
         self.loud: tuple[int, str] | None = None
         self.vacant, self.active, self.still = p.PRIOR
         self.sensors: dict[str, Sensor] = {}
+        self.meters: dict[str, Meter] = {}
         self.door_at = -p.DOOR_APART_MS
 
     def copy(self) -> "Belief":
@@ -121,6 +62,7 @@ class Belief:
         twin.heard_at, twin._heard, twin.loud, twin._run = self.heard_at, self._heard, self.loud, self._run
         twin.vacant, twin.active, twin.still = self.vacant, self.active, self.still
         twin.sensors = {key: sensor.copy() for key, sensor in self.sensors.items()}
+        twin.meters = {key: meter.copy() for key, meter in self.meters.items()}
         twin.door_at = self.door_at
         return twin
 
@@ -157,11 +99,10 @@ class Belief:
         """All motion sensors of the room as one: high if any is; None without a live one."""
         found: bool | None = None
         for sensor in self.sensors.values():
-            if sensor.quantity is Quantity.MOTION and sensor.value is not None:
-                if sensor.value and sensor.stuck_at is None:
+            if sensor.quantity is Quantity.MOTION and sensor.value is not None and sensor.stuck_at is None:
+                if sensor.value:
                     return True
-                if not sensor.value:
-                    found = False
+                found = False
         return found
 
     def _high(self) -> list[Sensor]:
@@ -172,19 +113,82 @@ class Belief:
             if sensor.quantity is Quantity.MOTION and sensor.value and sensor.stuck_at is None
         ]
 
-    def _find_stuck(self) -> None:
-        """Motion sensors that are high for ever, or while all others say that nobody is there."""
-        for sensor in self.sensors.values():
-            if sensor.quantity is not Quantity.MOTION or not sensor.value or sensor.stuck_at is not None:
+    def _watch_runs(self, end: int) -> None:
+        """What the next step adds to the runs by which a stuck sensor is known; see :mod:`.faults`."""
+        high = [sensor for sensor in self.sensors.values() if sensor.value and sensor.stuck_at is None]
+        for sensor in high:
+            if len(high) > 1 and not self._unproven(sensor):
+                sensor.longest_ms = max(sensor.longest_ms, sensor.lone_ms)
+                sensor.lone_ms, sensor.before = 0, None
                 continue
-            others = [
-                other for other in self.sensors.values() if other is not sensor and other.value is not None
-            ]
-            alone = bool(others) and not any(other.value for other in others)
-            since = max(sensor.changed_at, *(other.high_at for other in others)) if alone else self.at
-            long = self.at - sensor.changed_at >= p.STUCK_HIGH_MS
-            if long or self.at - since >= p.STUCK_ALONE_MS:
-                sensor.stuck_at = self.at
+            if sensor.before is None:
+                sensor.before = PerState(self.vacant, self.active, self.still)
+            sensor.lone_ms += end - self.at
+            if sensor.lone_ms >= p.LONE_MS:
+                self._judge_high(sensor)
+        for sensor in self.sensors.values():
+            if sensor.stuck_at is not None and not sensor.sure:
+                sensor.lone_ms += end - self.at if sensor.value else 0
+                odds = self._odds_high(sensor) if sensor.value else self._odds_low(sensor)
+                sensor.sure = odds >= p.SURE_ODDS
+
+    def _unproven(self, sensor: Sensor) -> bool:
+        """A motion sensor that was never low: company proves nothing."""
+        known = self.memory.faults.high
+        return not sensor.seen[False] and sensor.quantity is Quantity.MOTION and sensor.key not in known
+
+    def _judge_high(self, sensor: Sensor) -> None:
+        if sensor.quantity is not Quantity.MOTION and not any(
+            other is not sensor and other.speaks for other in self.sensors.values()
+        ):
+            return  # nobody could contradict a lone radar
+        if self._odds_high(sensor) >= 0:
+            sensor.stuck_at = self.at
+            if sensor.before is not None:
+                self._without(sensor.before, sensor.lone_ms / 1000)
+
+    def _odds_high(self, sensor: Sensor) -> float:
+        run_s = sensor.lone_ms / 1000
+        kind = faults.LONE_MOTION if sensor.quantity is Quantity.MOTION else faults.LONE_RADAR
+        known = self.memory.faults
+        return known.odds(known.high, sensor.key, kind, run_s, run_s, sensor.seen[False])
+
+    def _odds_low(self, sensor: Sensor) -> float:
+        known, age_s = self.memory.faults, (self.at - sensor.changed_at) / 1000
+        return known.odds(known.low, sensor.key, faults.UNSEEN, sensor.unseen_s, age_s, sensor.seen[True])
+
+    def _without(self, before: PerState, seconds: float) -> None:
+        """Go on from ``before`` as if the stuck sensor had said nothing since: the branch of the joint state
+        in which it is stuck."""
+        self.vacant, self.active, self.still = before
+        rates = self._rates()
+        while seconds > 0:
+            self._pass(min(seconds, p.BRANCH_STEP_S), rates)
+            seconds -= p.BRANCH_STEP_S
+
+    def _turned(self, sensor: Sensor, before: int | None, value: int) -> None:
+        """A sensor speaks again, or of the other state: a run is over, and so is what it was suspected of."""
+        known = self.memory.faults
+        if self.learns and not sensor.sure and before is not None:
+            if before:
+                known.learn(known.high, sensor.key, max(sensor.longest_ms, sensor.lone_ms) / 1000)
+            else:
+                known.learn(known.low, sensor.key, sensor.unseen_s)
+        if before == 0:
+            sensor.unseen_s = 0.0
+        sensor.lone_ms, sensor.longest_ms, sensor.stuck_at, sensor.sure = 0, 0, None, False
+        sensor.before = PerState(self.vacant, self.active, self.still) if value else None
+
+    def _rose(self, riser: Sensor, at: int) -> None:
+        """Others that could have seen what ``riser`` sees were silent for one minute more, or were not."""
+        for sensor in self.sensors.values():
+            if sensor is riser or sensor.value != 0 or sensor.minute == at // _MINUTE_MS:
+                continue
+            sensor.minute = at // _MINUTE_MS
+            sensor.unseen_s += 60.0
+            tested = len(self.sensors) <= FEW or self.memory.faults.proven(sensor.key)
+            if tested and sensor.stuck_at is None and self._odds_low(sensor) >= 0:
+                sensor.stuck_at = at
 
     # --- evidence -----------------------------------------------------------------------------------
 
@@ -207,24 +211,27 @@ class Belief:
             return
         motion, before = self._motion(), sensor.value
         sensor.last_at = at
+        if before is None or bool(value) != bool(before):
+            self._turned(sensor, before, value)
         if value:
             self._sign(sensor, at, not before)
         elif before and sensor.stuck_at is None and sensor.quantity is Quantity.MOTION:
             self._fired(sensor, at, False)  # it was high until now
-        if not value:
-            sensor.stuck_at = None
         if value != before:
+            sensor.seen[bool(value)] = True
             sensor.value = value
             sensor.changed_at = at
+            if value and before in (0, 2):
+                self._rose(sensor, at)
         if sensor.quantity is Quantity.MOTION:
             after = self._motion()
             if after is not None and after != motion:
                 if motion is None:
-                    self._times(_PIR_FOUND[after])
+                    self._times(PIR_FOUND[after])
                 else:
-                    self._times(_PIR_ROSE if after else _PIR_FELL)
-        elif value != before and not (before in (1, 3) and value in (1, 3)):
-            self._times(_RADAR_TO[value])
+                    self._times(PIR_ROSE if after else PIR_FELL)
+        elif value != before and sensor.speaks and not (before in (1, 3) and value in (1, 3)):
+            self._times(RADAR_TO[value])
 
     def _sign(self, sensor: Sensor, at: int, rose: bool) -> None:
         if sensor.stuck_at is not None:
@@ -244,12 +251,44 @@ class Belief:
         told = all(sensor.stale_ms <= p.RHYTHM_MS for sensor in every if sensor.value is not None)
         return Sensing(few, few or told)
 
-    def sound(self, key: str, at: int, level: int) -> None:
-        """A meter heard ``level`` (steps of sound.STEP_DB) at ``at``; of one moment the loudest counts."""
+    def sound(self, key: str, at: int, milli_db: int) -> None:
+        """A meter heard a level at ``at``; of one moment the loudest counts, a stuck meter's never."""
+        if self._same(key, at, milli_db):
+            return
+        level = step(milli_db / 1000)
         if at == self.heard_at and self._heard is not None:
             self._heard = max(self._heard, (level, key))
         elif at - self.heard_at >= APART_MS:
             self.heard_at, self._heard = at, (level, key)
+
+    def _same(self, key: str, at: int, milli_db: int) -> bool:
+        """Whether the meter is stuck: says the very same while people move, far longer than it ever did."""
+        meter = self.meters.get(key)
+        if meter is None:
+            meter = self.meters[key] = Meter()
+        known = self.memory.faults
+        if meter.value != milli_db:
+            if self.learns and not meter.sure:
+                known.learn(known.high, key, meter.same_s)
+            meter.value, meter.at, meter.same_s, meter.stuck_at, meter.sure = milli_db, at, 0.0, None, False
+        if at - meter.beat_at < APART_MS or not self._moved(at):
+            return meter.stuck_at is not None
+        meter.beat_at = at
+        meter.same_s += APART_MS / 1000
+        odds = known.odds(known.high, key, faults.SAME_LEVEL, meter.same_s, (at - meter.at) / 1000, True)
+        if odds >= 0 and meter.stuck_at is None:
+            meter.stuck_at = at
+        meter.sure = meter.sure or odds >= p.SURE_ODDS
+        return meter.stuck_at is not None
+
+    def _moved(self, at: int) -> bool:
+        return any(at - sensor.high_at <= NEAR_MS for sensor in self.sensors.values())
+
+    @property
+    def stuck(self) -> list[tuple[str, int, bool]]:
+        """Series that are stuck, since when this is likely, and whether it is beyond doubt."""
+        every: list[tuple[str, Sensor | Meter]] = [*self.sensors.items(), *self.meters.items()]
+        return [(key, each.stuck_at, each.sure) for key, each in every if each.stuck_at is not None]
 
     def listen(self) -> None:
         """Weigh the last level heard, once no other of its moment can come."""
@@ -261,7 +300,7 @@ class Belief:
                 self.memory.sound.gap()
             return
         active, still = self.memory.sound.tells(level)
-        moved = any(self.heard_at - sensor.high_at <= NEAR_MS for sensor in self.sensors.values())
+        moved = self._moved(self.heard_at)
         same, times = self._run
         self._run = (level, (times if same == level else 0) + (moved or active > 0))
         if self._run[1] > p.STUCK_LEVELS:
@@ -273,7 +312,7 @@ class Belief:
             self.memory.sound.heard(self.heard_at, level)
 
     def _radar(self) -> bool:
-        return any(s.quantity is Quantity.RADAR and s.value is not None for s in self.sensors.values())
+        return any(s.quantity is Quantity.RADAR and s.speaks for s in self.sensors.values())
 
     def door(self, at: int) -> None:
         """A door of the room was opened or closed at ``at``: something changed, the direction is unknown."""
@@ -295,7 +334,8 @@ class Belief:
         """A device fell ill or recovered; its last value is worth nothing in either case."""
         sensor = self.sensors[key]
         sensor.faulty = faulty
-        sensor.value = sensor.stuck_at = None
+        sensor.value = sensor.stuck_at = sensor.before = None
+        sensor.lone_ms, sensor.longest_ms, sensor.unseen_s, sensor.sure = 0, 0, 0.0, False
 
     # --- time -----------------------------------------------------------------------------------------
 
@@ -318,7 +358,7 @@ class Belief:
                         sensor.value = None
                     elif stale_at < end:
                         end = stale_at
-            self._find_stuck()
+            self._watch_runs(end)
             self._step(end)
 
     def _rates(self) -> tuple[float, float, float]:
@@ -329,10 +369,10 @@ class Belief:
             rates = p.PIR_FALLS if motion else p.PIR_RISES
             vacant, active, still = rates
         for sensor in self.sensors.values():
-            if sensor.quantity is Quantity.RADAR and sensor.value is not None:
+            if sensor.quantity is Quantity.RADAR and sensor.value is not None and sensor.stuck_at is None:
                 fresh = self.at - sensor.changed_at < p.RADAR_SPEAKS_S * 1000
                 weight = 1.0 if fresh else p.RADAR_CONFIRMS[sensor.value > 0]
-                rates = _RADAR_ENDS[sensor.value]
+                rates = RADAR_ENDS[sensor.value]
                 vacant += weight * rates.vacant
                 active += weight * rates.active
                 still += weight * rates.still
@@ -342,7 +382,11 @@ class Belief:
         seconds = (end - self.at) / 1000
         if self.learns and any(sensor.value is not None for sensor in self.sensors.values()):
             self.memory.lived_ms += end - self.at
-        lose_vacant, lose_active, lose_still = self._rates()
+        self._pass(seconds, self._rates())
+        self.at = end
+
+    def _pass(self, seconds: float, rates: tuple[float, float, float]) -> None:
+        lose_vacant, lose_active, lose_still = rates
         least = min(lose_vacant, lose_active, lose_still)
         vacant = self.vacant * exp((least - lose_vacant) * seconds)
         active = self.active * exp((least - lose_active) * seconds)
@@ -353,4 +397,3 @@ class Belief:
         self._settle(
             vacant - come + go + slip, active + come + stir - settle - go, still + settle - stir - slip
         )
-        self.at = end

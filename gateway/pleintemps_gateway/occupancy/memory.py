@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from .faults import FaultMemory
 from .marked import Lesson, together
 from .segment import DoorMemory, Marked
 from .sound import SoundMemory
@@ -17,13 +18,15 @@ class Memory:
     def __init__(self) -> None:
         self.sound = SoundMemory()
         self.door = DoorMemory()
+        self.faults = FaultMemory()
         self.lived_ms = 0
         """Time with a living presence sensor."""
 
     @property
     def empty(self) -> bool:
         """Whether nothing was learnt yet."""
-        return not (any(self.sound.totals) or self.door.empty or self.door.used)
+        told = any(self.sound.totals) or self.door.empty or self.door.used
+        return not (told or self.faults.high or self.faults.low)
 
     def kept(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -32,6 +35,7 @@ class Memory:
             "lived_s": self.lived_ms // 1000,
             "sound": self.sound.kept(),
             "door": self.door.kept(),
+            "faults": self.faults.kept(),
         }
 
     def take(self, kept: Mapping[str, Any]) -> None:
@@ -40,6 +44,7 @@ class Memory:
             self.lived_ms = int(kept.get("lived_s", 0)) * 1000
             self.sound.take(kept["sound"])
             self.door.take(kept["door"])
+            self.faults.take(kept.get("faults", {}))
 
     def teach(self, lessons: Iterable[Lesson]) -> None:
         """What the marked hours teach, in place of what they taught before; not part of what is kept."""
@@ -54,3 +59,4 @@ class Memory:
         self.sound.take({})
         self.sound.begin()
         self.door.take({})
+        self.faults.take({})

@@ -69,10 +69,12 @@ DOOR_WEIGHT: Final = 0.5
 """Share of the belief that one passage of a door lets go."""
 DOOR_APART_MS: Final = 30_000
 """Edges of a door closer than this are one passage."""
-STUCK_HIGH_MS: Final = 4 * 3_600_000
-"""A PIR that has been high for four hours without a break is no evidence."""
-STUCK_ALONE_MS: Final = 8 * 60_000
-"""The same, sooner, while every other presence sensor of the room says that nobody is there."""
+LONE_MS: Final = 60_000
+"""A sensor that is high by itself is not suspected before."""
+BRANCH_STEP_S: Final = 15.0
+"""Steps in which the time since a sensor stuck is lived through again without it."""
+SURE_ODDS: Final = 3.0
+"""Logarithm of the odds (95 %) from which a sensor is stuck beyond doubt; from 0 on it is no evidence."""
 STUCK_LEVELS: Final = 10
 """A level that stays the same this often while somebody moves, or tells of somebody, is no evidence."""
 STUCK_TOLD_MS: Final = 30 * 60_000

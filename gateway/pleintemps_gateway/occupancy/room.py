@@ -12,9 +12,9 @@ from pleintemps_contract.gateway_messages import Occupancy
 from pleintemps_contract.units import Quantity
 
 from . import parameters as p
-from .belief import Belief, Sensor
+from .belief import Belief
 from .memory import Memory
-from .sound import step
+from .sensors import Sensor
 
 EVIDENCE = frozenset({Quantity.MOTION, Quantity.RADAR})
 """Quantities that speak of presence by themselves. Sound earns its weight beside them; a contact's edges are
@@ -64,7 +64,7 @@ class RoomFilter:
         self.memory = memory or Memory()
         self._belief = Belief(now // p.GRID_MS * p.GRID_MS, self.memory)
         self._pending: list[_Item] = []
-        self._levels: dict[int, tuple[int, int, str]] = {}  # per step of the grid: last time, loudest, which
+        self._levels: dict[tuple[int, str], tuple[int, int]] = {}  # per step of the grid and meter
         self._count = 0
         self._names: dict[str, str] = {}
         self._state = Occupancy.UNKNOWN
@@ -99,6 +99,7 @@ class RoomFilter:
     def forget(self, key: str) -> None:
         """The series is no longer of this room."""
         self._belief.sensors.pop(key, None)
+        self._belief.meters.pop(key, None)
         self._names.pop(key, None)
         self._pending = [item for item in self._pending if item.key != key]
 
@@ -108,13 +109,12 @@ class RoomFilter:
 
     def level(self, key: str, at: int, level_db: float) -> None:
         """The meter ``key`` heard ``level_db`` at ``at``; of what is heard at once the loudest counts."""
-        place = at // p.GRID_MS
-        loud = step(level_db)
+        place = (at // p.GRID_MS, key)
+        milli_db = round(level_db * 1000)
         known = self._levels.get(place)
-        if known is None:
-            self._levels[place] = (at, loud, key)
-        elif at > known[0] or loud >= known[1]:
-            self._levels[place] = (max(known[0], at), *max(known[1:], (loud, key)))
+        self._levels[place] = (
+            (at, milli_db) if known is None else (max(known[0], at), max(known[1], milli_db))
+        )
 
     def fault(self, key: str, at: int, faulty: bool) -> None:
         """The device of ``key`` fell ill or recovered at ``at``."""
@@ -149,8 +149,11 @@ class RoomFilter:
     def _heard(self) -> list[_Item]:
         """Levels that are not yet committed."""
         first = self._belief.at // p.GRID_MS
-        self._levels = {place: found for place, found in self._levels.items() if place >= first}
-        return [_Item(at, _SOUND, key, 0, loud) for at, loud, key in self._levels.values()]
+        self._levels = {place: found for place, found in self._levels.items() if place[0] >= first}
+        ends: dict[int, int] = {}
+        for (place, _), (at, _loud) in self._levels.items():
+            ends[place] = max(at, ends.get(place, at))
+        return [_Item(ends[place], _SOUND, key, 0, loud) for (place, key), (_, loud) in self._levels.items()]
 
     def _thin(self) -> None:
         """Of what came later than the committed moment keep what will count, however much it was."""
@@ -197,13 +200,13 @@ class RoomFilter:
     # --- decision -------------------------------------------------------------------------------------
 
     def _decide(self, belief: Belief, now: int) -> Estimate:
-        stuck = {key: s.stuck_at for key, s in belief.sensors.items() if s.stuck_at is not None}
-        self.stuck = sorted(key for key, since in stuck.items() if now - since >= p.STUCK_TOLD_MS)
+        self.stuck = sorted(key for key, at, sure in belief.stuck if sure and now - at >= p.STUCK_TOLD_MS)
         live = [sensor for sensor in belief.sensors.values() if _speaks(sensor, now)]
         self.sound = 0 < len(live) == len(belief.sensors) and all(_keeps_word(s, now) for s in live)
         probability = belief.occupied
         state = self._state
-        if stuck and self.memory.lived_ms < p.FIRST_DAY_MS:
+        dumb = any(sensor.stuck_at is not None for sensor in belief.sensors.values())
+        if dumb and self.memory.lived_ms < p.FIRST_DAY_MS:
             state = Occupancy.UNKNOWN
         elif live:
             above, below = (0.5, 0.5) if belief.held else (p.OCCUPIED_ABOVE, p.VACANT_BELOW)

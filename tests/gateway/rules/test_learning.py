@@ -8,6 +8,7 @@ from pleintemps_contract.agent_messages import SeriesInfo
 from pleintemps_contract.gateway_messages import Occupancy
 from pleintemps_contract.units import Quantity
 from pleintemps_gateway.engine import AlertKind, OccupancyChanged, SpaceNow
+from pleintemps_gateway.occupancy.faults import LONE_MOTION
 from pleintemps_gateway.occupancy.memory import Memory
 from pleintemps_gateway.occupancy.room import Estimate, RoomFilter
 
@@ -245,19 +246,96 @@ def test_patience_follows_the_gaps_of_the_room_within_its_limits(gaps: list[int]
     assert memory.door.patience_ms >= min(3 * HOUR, 2 * (gaps[-1] if gaps else HOUR))
 
 
-def test_a_sensor_that_the_others_prove_stuck_is_a_device_fault_until_it_moves() -> None:
-    other = series("hall-pir-2", Quantity.MOTION)
-    day = Day([PIR, other])
+def worked(day: Day, minutes: int, *sensors: SeriesInfo) -> None:
+    """The motion sensors see who is there each minute, one after the other."""
+    for _ in range(minutes):
+        for info in sensors:
+            day.say(info.series, 1)
+            day.run(20 * SECOND)
+            day.say(info.series, 0)
+        day.run(MINUTE - len(sensors) * 20 * SECOND)
+
+
+def faults(day: Day) -> list[AlertKind]:
+    return [alert.kind for alert in day.standing() if alert.kind is AlertKind.DEVICE_FAULT]
+
+
+def two_sensors(hours_of_use: int) -> Day:
+    day = Day([PIR, PIR_2])
     day.tick_ms = 10 * SECOND
     day.say("hall-pir", 0)
     day.say("hall-pir-2", 0)
-    day.run(13 * HOUR)
+    worked(day, hours_of_use * 60, PIR, PIR_2)
+    day.run((13 - hours_of_use) * HOUR)
+    return day
+
+
+def test_a_sensor_that_the_others_prove_stuck_is_a_device_fault_until_it_moves() -> None:
+    day = two_sensors(2)
     day.say("hall-pir", 1)
     day.run(30 * MINUTE)
-    assert [alert.kind for alert in day.standing() if alert.kind is AlertKind.DEVICE_FAULT] == []
+    assert faults(day) == []
     assert day.engine._spaces["hall"].runtime.estimate.state is Occupancy.VACANT  # type: ignore[union-attr]
-    day.run(15 * MINUTE)
+    day.run(30 * MINUTE)
     assert [alert.kind for alert in day.standing()] == [AlertKind.DEVICE_FAULT]
     day.say("hall-pir", 0)
     day.run(MINUTE)
     assert day.standing() == []
+
+
+def test_a_motion_sensor_high_alone_for_ten_minutes_is_somebody_in_its_corner() -> None:
+    day = two_sensors(2)
+    day.say("hall-pir", 1)
+    day.run(9 * MINUTE)
+    assert day.engine._spaces["hall"].runtime.estimate.state is Occupancy.OCCUPIED  # type: ignore[union-attr]
+
+
+def test_a_sensor_that_is_silent_while_the_other_sees_people_is_a_device_fault_until_it_moves() -> None:
+    day = two_sensors(2)
+    worked(day, 8, PIR_2)
+    assert faults(day) == []
+    worked(day, 120, PIR_2)
+    assert faults(day) == [AlertKind.DEVICE_FAULT]
+    day.say("hall-pir", 1)
+    day.run(MINUTE)
+    assert faults(day) == []
+
+
+@pytest.mark.parametrize("level", [CALM, LOUD])
+def test_a_meter_that_says_the_very_same_while_people_move_is_stuck(level: float) -> None:
+    found, at = room(), NOON
+    for each in range(240):
+        live(found, at, at + 30 * SECOND, True, 50.0 + each % 7)
+        at += 30 * SECOND
+    live(found, at, at + 5 * MINUTE, True, level)
+    assert found.stuck == []
+    live(found, at + 5 * MINUTE, at + 2 * HOUR, True, level)
+    assert found.stuck == ["meter"]
+    live(found, at + 2 * HOUR, at + 2 * HOUR + MINUTE, True, level + 1)
+    assert found.stuck == []
+
+
+def test_a_calm_meter_in_an_empty_room_is_not_stuck() -> None:
+    found, at = taught()
+    live(found, at, at + 12 * HOUR, False, CALM)
+    assert found.stuck == []
+
+
+@given(st.lists(st.floats(1, 3600), max_size=60), st.floats(1, 3600), st.floats(1, 3600))
+def test_a_longer_run_is_never_less_suspicious_and_one_as_usual_never_is(
+    lived: list[float], run_s: float, more_s: float
+) -> None:
+    memory = Memory()
+    for each in lived:
+        memory.faults.learn(memory.faults.high, "pir", each)
+
+    def odds(run: float) -> float:
+        return memory.faults.odds(memory.faults.high, "pir", LONE_MOTION, run, run, True)
+
+    assert odds(run_s) <= odds(run_s + more_s)
+    for _ in range(30):
+        memory.faults.learn(memory.faults.high, "pir", run_s)
+    assert odds(run_s) < 0
+    again = Memory()
+    again.take(memory.kept())
+    assert again.kept() == memory.kept()
