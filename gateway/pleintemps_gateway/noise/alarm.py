@@ -47,16 +47,22 @@ class NoiseAlarm:
                 self.warned_at = standing.opened
 
     def look(
-        self, now: int, findings: Sequence[Finding], facts: dict[str, Fact], booking: str | None
+        self,
+        now: int,
+        findings: Sequence[Finding],
+        facts: dict[str, Fact],
+        booking: str | None,
+        measured: bool = True,
     ) -> WarningWanted | WarningEnded | None:
         """Open, refresh, repeat or resolve; what the people in the room are to be told.
 
-        ``findings`` are those of every rule that applies now, ``facts`` what every alert tells.
+        ``findings`` are those of every rule that applies now, ``facts`` what every alert tells. ``measured``:
+        there are levels enough, even if those since a limit has changed are too few to judge by.
         """
         loud = next((finding for finding in findings if finding.loud), None)
         early = loud or next((finding for finding in findings if finding.early), None)
         if early is None:
-            return self._end(now, findings)
+            return self._end(now, findings, measured)
         said = self._unheard = None
         self._rule = early.rule
         if self.warned_at is None:
@@ -107,7 +113,7 @@ class NoiseAlarm:
             return {}
         return {"reminders": count + 1, "reminded_at": now}
 
-    def _end(self, now: int, findings: Sequence[Finding]) -> WarningEnded | None:
+    def _end(self, now: int, findings: Sequence[Finding], measured: bool) -> WarningEnded | None:
         """Back to normal, unless the rule that opened is in its hysteresis; over without a word of that when
         too little was measured for long."""
         standing = self._alerts.get(AlertKind.NOISE, self._space)
@@ -119,6 +125,9 @@ class NoiseAlarm:
             self._unheard = None
             return None
         heard = not own and (not limits or any(level is not None for level in limits))
+        if not heard and measured and all(finding.rule is not Rule.EMERGENCE for finding in own):
+            self._unheard = None  # judged anew, soon
+            return None
         if not heard and not self._over(now, standing):
             return None
         if standing is not None:

@@ -1,6 +1,7 @@
 """Levels of one space: windows, overload and background of each meter; the loudest meter that has measured
 enough counts."""
 
+from collections import deque
 from math import inf
 from typing import Final, NamedTuple
 
@@ -14,12 +15,16 @@ PUBLIC_MS: Final = 15 * 60_000
 OVER: Final = 2
 """Value of a meter's ``range`` that is overloaded."""
 _NOTHING: Final = Level(None, 0.0)
+_GAPS: Final = 5
+_LATE: Final = 3
+"""After a pause of more than so many times its rhythm a value speaks for no more than that: it was not
+measured over the pause."""
 
 
 class _Meter:
     """One level series; ``device`` also says its range."""
 
-    __slots__ = ("background", "device", "last_at", "quantity", "silence_ms", "windows")
+    __slots__ = ("_gaps", "background", "device", "last_at", "quantity", "silence_ms", "windows")
 
     def __init__(
         self, device: str, quantity: Quantity, silence_ms: int, lengths: tuple[int, ...], prior: float | None
@@ -30,6 +35,22 @@ class _Meter:
         self.windows = {length: LevelWindow(length, silence_ms) for length in lengths}
         self.background = Background(prior)
         self.last_at: int | None = None
+        self._gaps: deque[int] = deque(maxlen=_GAPS)
+
+    def add(self, at: int, level_db: float) -> int:
+        """Take a level; for how many ms it speaks, 0 if it came too late to count."""
+        span = 1000
+        if self.last_at is not None:
+            gap = at - self.last_at
+            if gap <= 0:
+                return 0
+            rhythm = sorted(self._gaps)[_GAPS // 2] if len(self._gaps) == _GAPS else gap
+            span = min(gap, self.silence_ms, _LATE * rhythm)
+            self._gaps.append(gap)
+        self.last_at = at
+        for window in self.windows.values():
+            window.add(at, level_db, span)
+        return span
 
 
 class _Range:
@@ -94,16 +115,13 @@ class NoiseMonitor:
         meter = self._meters.get(key)
         if meter is None:
             self._heat(at, level_db, self._hot_c_db)
-            return all(window.add(at, level_db) for window in self._c_meters[key].windows.values())
-        before = meter.last_at
-        if before is not None and at <= before:
+            return self._c_meters[key].add(at, level_db) > 0
+        span = meter.add(at, level_db)
+        if not span:
             return False
-        meter.last_at = at
-        for window in meter.windows.values():
-            window.add(at, level_db)
         self._heat(at, level_db, self._hot_db)
         if self.learning:
-            meter.background.learn(level_db, 1000 if before is None else min(at - before, meter.silence_ms))
+            meter.background.learn(level_db, span)
         return True
 
     def _heat(self, at: int, level_db: float, hot_db: float) -> None:

@@ -118,7 +118,8 @@ class NoiseWatch:
             facts["range"] = reach
         if booking is not None:
             facts["booking_title"] = booking.title
-        warning = self._alarm.look(now, findings, facts, None if booking is None else booking.booking)
+        name = None if booking is None else booking.booking
+        warning = self._alarm.look(now, findings, facts, name, self._measured(heard.level) is not None)
         if warning is not None:
             said.append(warning)
         said += self._days.take(now)

@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 from functools import reduce
 from itertools import count
-from math import isclose
+from math import isclose, log10
 
 import pytest
 from hypothesis import given
@@ -218,6 +218,30 @@ def test_meters_may_speak_in_any_turn(steps: list[tuple[int, float]], data: st.D
             monitor.sample(name, when, level)
         heard.append(monitor.heard(at - 60_000, at, 60_000))
     assert heard[0] == heard[1]
+
+
+def test_a_level_after_a_pause_does_not_speak_for_the_pause() -> None:
+    """A second of 100 dB after 40 s without a word is one of three seconds at most, not of 40."""
+    monitor = NoiseMonitor((60_000,), 0.5)
+    monitor.series("a", "a", Quantity.LAEQ, 45)
+    for second in range(1, 20):
+        monitor.sample("a", second * 1000, 50)
+    monitor.sample("a", 60_000, 100)
+    level = monitor.heard(0, 60_000, 60_000).level
+    assert level.coverage == pytest.approx(22 / 60)
+    assert level.level_db == pytest.approx(added([100 + 10 * log10(3 / 22), 50]), abs=0.1)
+
+
+@given(st.integers(1, 45), st.integers(8, 60))
+def test_a_steady_rhythm_of_any_length_is_measured_as_a_whole(rhythm: int, count: int) -> None:
+    monitor = NoiseMonitor((7_200_000,), 0.5)
+    monitor.series("a", "a", Quantity.LAEQ, 45)
+    for number in range(count + 1):
+        monitor.sample("a", 1_000 + number * rhythm * 1000, 60)
+    end = 1_000 + count * rhythm * 1000
+    level = monitor.heard(end - 7_200_000, end, 7_200_000).level
+    assert level.level_db == pytest.approx(60)
+    assert level.coverage == pytest.approx((count * rhythm + 1) / 7_200)
 
 
 @given(st.lists(st.integers(0, 400), max_size=40, unique=True))

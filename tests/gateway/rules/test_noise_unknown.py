@@ -5,9 +5,11 @@ from msgspec.structs import replace
 from pleintemps_contract.units import Quantity
 from pleintemps_gateway.config import SiteConfig
 from pleintemps_gateway.engine import AlertOpened, AlertResolved, AlertUpdated, WarningEnded, WarningWanted
+from pleintemps_gateway.noise.neighbour import OCTAVES
 from pleintemps_gateway.noise.settings import LimitConfig, NoiseConfig
 
-from .building import METER, MINUTE, SECOND, SITE, Day, only, series
+from .building import HOUR, METER, MINUTE, NOON, SECOND, SITE, Day, only, series
+from .test_noise_neighbour import MEASURED
 
 FAR = series("hall-far", Quantity.LAEQ)
 
@@ -49,6 +51,39 @@ def test_a_meter_that_is_back_decides_by_what_it_hears() -> None:
         for ended in day.of(WarningEnded):
             assert ended.heard
             assert "normal_db" in only(day.of(AlertResolved)).alert.facts
+
+
+def test_a_limit_that_has_just_changed_is_no_missing_measurement() -> None:
+    start = NOON + 8 * HOUR + 50 * MINUTE  # 20:50 in Paris
+    rows = [
+        LimitConfig(from_="20:00", to="21:00", limit_db=70),
+        LimitConfig(from_="21:00", to="07:00", limit_db=65),
+    ]
+    day = Day([METER], site(limits=rows, window_s=1800, min_coverage=0.2), now=start)
+    day.say("hall-meter", 90)
+    day.run(9 * MINUTE)
+    assert day.subjects() == ["noise:hall"]
+    day.say("hall-meter", 50)
+    day.run(22 * MINUTE)
+    assert not any("unheard_since" in found.alert.facts for found in day.of(AlertUpdated))
+    assert only(day.of(WarningEnded)).heard
+    assert not day.standing()
+
+
+def test_octaves_that_fall_silent_while_levels_go_on_end_as_unknown_too() -> None:
+    bands = [series(f"hall-{q.value.lower()}", q, device="hall-meter") for q in OCTAVES]
+    day = Day([METER, *bands], site(measurement=MEASURED, limit_db=120))
+    day.say("hall-meter", 60)
+    for info in bands:
+        day.say(info.series, 85)
+    day.run(5 * MINUTE)
+    assert only(day.standing()).facts["rule"] == "emergence"
+    day.mute(*(info.series for info in bands))
+    day.run(12 * MINUTE)
+    assert day.subjects() == ["noise:hall"]
+    day.run(10 * MINUTE)
+    assert not day.standing()
+    assert not only(day.of(WarningEnded)).heard
 
 
 def test_a_loud_meter_that_says_little_hides_none_that_is_loud_all_the_time() -> None:
