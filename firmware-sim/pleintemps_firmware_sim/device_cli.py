@@ -61,11 +61,10 @@ def _run(options: argparse.Namespace) -> int:
         print(text, file=sys.stderr if getattr(options, "quiet_stdout", False) else sys.stdout, flush=True)
 
     async def live() -> None:
-        work = asyncio.ensure_future(serve(alone, say, follow_input))
+        work = asyncio.ensure_future(serve(alone, kind.name, say, follow_input))
         end_on_signals(work)
         await work
 
-    say(f"{kind.name}: {alone.where}; `help` lists orders, Ctrl-C ends")
     try:
         asyncio.run(live())
     except asyncio.CancelledError:
@@ -73,9 +72,12 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-async def serve(alone: Alone, say: Say, follow: Callable[[Callable[[str], None]], None]) -> None:
+async def serve(alone: Alone, name: str, say: Say, follow: Callable[[Callable[[str], None]], None]) -> None:
     """Let the device live and carry out the lines that ``follow`` hands over, until it ends or ``quit``."""
-    life = asyncio.ensure_future(alone.run())
+
+    def ready() -> None:
+        say(f"{name}: {alone.where}; `help` lists orders, Ctrl-C ends")
+        follow(obey)
 
     def obey(text: str) -> None:
         if text.strip() == "quit":
@@ -86,7 +88,7 @@ async def serve(alone: Alone, say: Say, follow: Callable[[Callable[[str], None]]
             except SimulatorError as error:
                 say(f"? {error}")
 
-    follow(obey)
+    life = asyncio.ensure_future(alone.run(ready))
     try:
         await asyncio.wait((life,))
         if not life.cancelled():

@@ -2,18 +2,21 @@
 
 import asyncio
 import contextlib
+import logging
 import socket
 from typing import Any, Final
 
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
+from pleintemps_contract.logs import line
 from pleintemps_contract.world import World
 
 from .mqtt_core import MqttCore, Said
 from .rim import until_due
 
 _FAREWELL_S: Final = 0.5
+_LOG: Final = logging.getLogger(__name__)
 
 
 class MqttDevice:
@@ -31,6 +34,7 @@ class MqttDevice:
         self._loop = asyncio.get_running_loop()
         self._client: paho.Client | None = None
         self._changed = asyncio.Event()
+        self._said_down = False
         self.online = asyncio.Event()
 
     async def run(self) -> None:
@@ -59,6 +63,7 @@ class MqttDevice:
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_disconnect = self._on_disconnect
+        client.on_connect_fail = self._on_disconnect
         client.on_message = self._on_message
         self._client = client
         client.connect_async(self._host, self._port, keepalive=5)
@@ -70,7 +75,8 @@ class MqttDevice:
         if client is None:
             return
         self.online.clear()
-        client.on_connect = client.on_subscribe = client.on_disconnect = client.on_message = None
+        client.on_connect = client.on_subscribe = client.on_message = None
+        client.on_disconnect = client.on_connect_fail = None
         if in_order:
             will = self._core.will
             if client.is_connected():
@@ -109,15 +115,24 @@ class MqttDevice:
         self._loop.call_soon_threadsafe(self._connected, client)
 
     def _on_disconnect(self, *_: Any) -> None:
-        self._loop.call_soon_threadsafe(self.online.clear)
+        self._loop.call_soon_threadsafe(self._gone)
 
     def _on_message(self, client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
         self._loop.call_soon_threadsafe(self._receive, client, message.topic, bytes(message.payload))
 
     # --- on the event loop ----------------------------------------------------------------------------
 
+    def _gone(self) -> None:
+        self.online.clear()
+        if self._client is not None and not self._said_down:
+            self._said_down = True
+            _LOG.warning(line("broker-down", broker=f"{self._host}:{self._port}"))
+
     def _connected(self, client: paho.Client) -> None:
         if client is self._client:
+            if self._said_down:
+                self._said_down = False
+                _LOG.warning(line("broker-back", broker=f"{self._host}:{self._port}"))
             self.online.set()
             self._core.transmit(self._world.monotonic())  # what nobody heard is gone
             self._core.connected(self._world.monotonic())

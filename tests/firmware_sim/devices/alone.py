@@ -4,7 +4,6 @@ import argparse
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from pleintemps_contract.world import SystemWorld, World
 from pleintemps_firmware_sim.device_cli import add_device
@@ -21,15 +20,17 @@ def made(*arguments: str, world: World | None = None) -> Alone:
 
 
 @asynccontextmanager
-async def running(device: Alone, link: Path) -> AsyncIterator[None]:
-    """``device`` lives, and ``link`` is there, as long as the block lasts."""
-    task = asyncio.ensure_future(device.run())
+async def running(device: Alone) -> AsyncIterator[None]:
+    """``device`` lives, and can be reached, as long as the block lasts."""
+    reached = asyncio.Event()
+    task = asyncio.ensure_future(device.run(reached.set))
+    came = asyncio.ensure_future(reached.wait())
     try:
-        while not link.exists():
-            if task.done():
-                task.result()
-            await asyncio.sleep(0)
+        await asyncio.wait((task, came), return_when=asyncio.FIRST_COMPLETED)
+        if not reached.is_set():
+            task.result()
         yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        for each in (task, came):
+            each.cancel()
+        await asyncio.gather(task, came, return_exceptions=True)

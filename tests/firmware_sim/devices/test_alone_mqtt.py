@@ -42,7 +42,10 @@ async def beside(device: Alone, port: int) -> AsyncIterator[tuple[aiomqtt.Client
     listener = Listener()
     async with asyncio.timeout(20), aiomqtt.Client("127.0.0.1", port) as client:
         await client.subscribe("#")
-        tasks = [asyncio.ensure_future(device.run()), asyncio.ensure_future(listener.follow(client))]
+        tasks = [
+            asyncio.ensure_future(device.run(lambda: None)),
+            asyncio.ensure_future(listener.follow(client)),
+        ]
         try:
             yield client, listener
         finally:

@@ -44,7 +44,7 @@ def watched(reader: Alone, link: Path) -> list[dict[str, Any]]:
         return osdp.ControlPanel([info], log_level=osdp.LogLevel.Emergency)
 
     async def main() -> None:
-        async with running(reader, link):
+        async with running(reader):
             control = panel()
             control.start()
             try:

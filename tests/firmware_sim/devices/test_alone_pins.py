@@ -39,7 +39,7 @@ class Program:
 
 def play(device: Alone, link: Path, act: Callable[[Program, dict[str, int]], Awaitable[None]]) -> None:
     async def main() -> None:
-        async with running(device, link):
+        async with running(device):
             reader, writer = await asyncio.open_unix_connection(link)
             levels = json.loads(await reader.readline())["levels"]
             await act(Program(reader, writer), levels)

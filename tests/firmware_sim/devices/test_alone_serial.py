@@ -20,7 +20,7 @@ def test_aio_ld2410_configures_our_radar(tmp_path: Path) -> None:
     radar = made("ld2410", "--link", str(link), "--firmware", "2.44.25070917", "--light", "77")
 
     async def main() -> None:
-        async with running(radar, link), LD2410(str(link)) as client:
+        async with running(radar), LD2410(str(link)) as client:
             assert carry_out(radar, "see 250 moving 300 still") == "2 in view"
             while (report := await client.get_next_report()).basic.target_status != 3:
                 continue
@@ -57,7 +57,7 @@ def test_a_reader_at_another_speed_reads_garbage(tmp_path: Path) -> None:
     link = tmp_path / "radar"
 
     async def main() -> None:
-        async with running(made("ld2410", "--link", str(link)), link):
+        async with running(made("ld2410", "--link", str(link))):
             with serial.Serial(str(link), 115_200, timeout=5) as wrong:
                 assert b"\xf4\xf3\xf2\xf1" not in await asyncio.to_thread(wrong.read, 40)
                 wrong.baudrate = 256_000
@@ -88,7 +88,7 @@ def test_minimalmodbus_sets_a_meter_to_another_address_and_speed(tmp_path: Path)
             return float(client.read_register(0, 1))
 
     async def main() -> None:
-        async with running(meter, link):
+        async with running(meter):
             assert await asyncio.to_thread(configure) == pytest.approx(52.3)
             assert carry_out(meter, "restart") == "ok"
             assert carry_out(meter, "level 92") == "92.0 dB"
@@ -102,7 +102,7 @@ def test_pymodbus_sees_each_fault_of_a_meter(tmp_path: Path) -> None:
     meter = made("modbus-sound", "--link", str(link), "--model", "s300nois", "--delay", "0")
 
     async def main() -> None:
-        async with running(meter, link):
+        async with running(meter):
             client = AsyncModbusSerialClient(str(link), baudrate=4_800, timeout=0.3, retries=1)
             assert await client.connect()
             try:

@@ -118,7 +118,7 @@ def test_a_pipe_carries_whole_frames_to_whoever_opens_it(tmp_path: Path) -> None
     device = made("microphone", "--link", str(pipe), "--rate", "8000", "--tone", "500:80", world=world)
 
     async def main() -> bytes:
-        life = asyncio.ensure_future(device.run())
+        life = asyncio.ensure_future(device.run(lambda: None))
         await world.advance(1_000)
         reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
         carry_out(device, "tone 500 90")

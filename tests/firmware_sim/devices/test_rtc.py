@@ -147,7 +147,7 @@ def test_a_program_reads_the_chip_through_a_port(tmp_path: Path) -> None:
             return bytes(port.read(1))
 
     async def main() -> None:
-        async with running(chip, link):
+        async with running(chip):
             assert (await asyncio.to_thread(read))[0] & 0x80 == 0
             assert carry_out(chip, "time").endswith("UTC, oscillator never stopped, runs")
             carry_out(chip, "battery off")

@@ -13,7 +13,7 @@ from pleintemps_firmware_sim.devices.microphone import FLOOR_DB, FORMATS, FULL_S
 from pleintemps_firmware_sim.errors import LinkError
 
 from . import values
-from .registry import Order, Words, kind
+from .registry import Order, Ready, Words, kind
 
 _CHUNK_MS: Final = 100
 _hertz = values.real(1, 48_000)
@@ -48,12 +48,13 @@ class PcmAlone:
     def where(self) -> str:
         return "samples on standard output" if self._link is None else f"samples on the pipe {self._link}"
 
-    async def run(self) -> None:
+    async def run(self, ready: Ready) -> None:
         if self._link is not None:
             self._make_pipe(self._link)
         elif stat.S_ISFIFO(os.fstat(1).st_mode):
             os.set_blocking(1, False)
         out: int | None = 1 if self._link is None else None
+        ready()
         start, chunks = self._world.monotonic(), 0
         try:
             while True:

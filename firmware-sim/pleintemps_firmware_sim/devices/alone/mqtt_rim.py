@@ -10,7 +10,7 @@ from pleintemps_contract.world import World
 from pleintemps_firmware_sim.devices.mqtt_core import MqttCore
 
 from . import values
-from .registry import Order, Words
+from .registry import Order, Ready, Words
 
 if TYPE_CHECKING:
     from pleintemps_firmware_sim.devices.mqtt_device import MqttDevice
@@ -72,12 +72,13 @@ class MqttAlone:
     def where(self) -> str:
         return f"broker {self._broker.host}:{self._broker.port}, topics {', '.join(self._core.filters)}"
 
-    async def run(self) -> None:
+    async def run(self, ready: Ready) -> None:
         # only who simulates such a device needs the client
         from pleintemps_firmware_sim.devices.mqtt_device import MqttDevice
 
         broker = self._broker
         self._device = MqttDevice(self._core, broker.host, broker.port, self._world, broker.login)
+        ready()
         try:
             await self._device.run()
         finally:

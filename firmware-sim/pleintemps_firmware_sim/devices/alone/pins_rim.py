@@ -9,10 +9,11 @@ from pathlib import Path
 from pleintemps_contract.world import World
 from pleintemps_firmware_sim.devices.pins_core import NS, PinsCore
 from pleintemps_firmware_sim.devices.rim import until_due
+from pleintemps_firmware_sim.errors import LinkError
 from pleintemps_firmware_sim.pins.board import Board, tick_now
 
 from . import values
-from .registry import Order
+from .registry import Order, Ready
 
 Wiring = Mapping[str, int]
 """BCM number of each line."""
@@ -70,12 +71,15 @@ class PinsAlone:
         pins = ", ".join(f"{line} {pin}" for line, pin in self._pins.items())
         return f"pins on socket {self._link} ({pins})"
 
-    async def run(self) -> None:
+    async def run(self, ready: Ready) -> None:
+        if self._link.exists() and not self._link.is_socket():
+            raise LinkError(f"{self._link}: something that is no socket stands there")
         if self._edges is not None:
             self._edges.open("a").close()  # what cannot be written is said now
-        await self._board.start()
         levels = self._core.levels()
         self._drive([(self._pins[line], level, tick_now()) for line, level in levels.items()])
+        await self._board.start()
+        ready()
         try:
             while True:
                 self._wake.clear()

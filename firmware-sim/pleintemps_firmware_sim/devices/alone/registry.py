@@ -12,6 +12,7 @@ from pleintemps_contract.world import World
 from pleintemps_firmware_sim.errors import ControlError
 
 Words = Sequence[str]
+Ready = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,10 @@ class Alone(Protocol):
     def orders(self) -> Sequence[Order]:
         """What it obeys."""
 
-    async def run(self) -> None:
-        """Live until cancelled; returns by itself when the device has nothing more to do."""
+    async def run(self, ready: Ready) -> None:
+        """Live until cancelled, or until nobody can listen any more. ``ready`` is called when programs can
+        reach it.
+        """
 
     def poke(self) -> None:
         """An order has changed something."""

@@ -10,7 +10,7 @@ from pleintemps_firmware_sim.devices.pty import SerialDevice
 from pleintemps_firmware_sim.devices.serial_core import SerialCore
 
 from . import values
-from .registry import Order, Words
+from .registry import Order, Ready, Words
 
 _MOST_GARBAGE: Final = 4_096
 
@@ -46,7 +46,9 @@ class SerialAlone:
     def where(self) -> str:
         return f"serial port {self._link}, {self._speed()} baud 8N1"
 
-    async def run(self) -> None:
+    async def run(self, ready: Ready) -> None:
+        self._device.plug()
+        ready()
         await self._device.run()
 
     def poke(self) -> None:
