@@ -212,6 +212,8 @@ def test_every_page_is_accessible_at_every_width(page: Any, address: str, scheme
         "/health",
         "/free?people=12&service=stage",
         "/released",
+        "/usage",
+        "/learnt",
         "/api/docs",
         "/nothing",
     )
@@ -219,6 +221,7 @@ def test_every_page_is_accessible_at_every_width(page: Any, address: str, scheme
         for width in (1440, 320):
             page.set_viewport_size({"width": width, "height": 800})
             page.goto(f"{address}{path}")
+            page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
             check(page)
         picture(page, f"{path.split('/')[1]}-320-{scheme}")
     page.goto(f"{address}/?lang=en")
