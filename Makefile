@@ -34,6 +34,7 @@ bench: install ## Measure; one JSON line each
 	@$(BIN)/python -m tests.bench.unlock --json
 	@$(BIN)/python -m tests.bench.codes --json
 	@$(BIN)/python -m tests.bench.footprint --json
+	@$(BIN)/python -m tests.bench.fleet --json
 	@$(BIN)/python -m tests.bench.ingest --json
 	@$(BIN)/python -m tests.bench.occupancy --json
 	@$(BIN)/python -m tests.bench.metering --json
