@@ -3,7 +3,8 @@
 A real agent process with a real broker and journal; pins over the simulator's socket, radars and sound meters
 on pseudo-terminals, everything they sense changes once a second. Memory is what the kernel says (VmRSS, and
 VmHWM for the highest), processor time that of the process and its threads over the seconds measured. The time
-from the start of the process to the moment when its doors are held shut is measured as well.
+from the start of the process to the moment when its doors are held shut is measured as well. With
+``--microphone`` the agent meters one of 48 kHz, too.
 """
 
 import argparse
@@ -69,6 +70,24 @@ lock = "strike-{number}"
 contact = "reed-{number}"
 readers = ["keypad-{number}"]
 """
+MICROPHONE: Final = """
+[[devices]]
+device = "mic"
+driver = "i2s_microphone"
+space = "hall"
+command = [{python}, "-c", {source}]
+"""
+NOISE: Final = """
+import os, sys, time
+quiet = bytes(value & 1 if place % 4 == 3 else value for place, value in enumerate(os.urandom(24000)))
+due = time.monotonic()
+while True:
+    sys.stdout.buffer.write(quiet)
+    sys.stdout.flush()
+    due += 0.125
+    time.sleep(max(0, due - time.monotonic()))
+"""
+"""Writes 48,000 samples of 32 bits a second."""
 DOORS: Final = (
     {"number": 1, "d0": 23, "d1": 24, "reed": 22, "strike": 27},
     {"number": 2, "d0": 5, "d1": 6, "reed": 12, "strike": 16},
@@ -104,14 +123,17 @@ def memory_mb(pid: int, field: str) -> float:
     raise RuntimeError(f"no {field} of process {pid}")
 
 
-async def measure(folder: Path, port: int, seconds: int) -> dict[str, object]:
+async def measure(folder: Path, port: int, seconds: int, microphone: bool) -> dict[str, object]:
     world = SystemWorld()
     signer = Signer(Ed25519PrivateKey.generate())
     pepper = base64.b64encode(world.random_bytes(32)).decode()
     identity = Identity(site=SITE, agent=AGENT, purpose="demo", pepper=pepper)
     save_agent_keys(folder / "keys", identity, [signer.public])
     doors = "".join(DOOR.format(**pins) for pins in DOORS)
-    (folder / "edge.toml").write_text(CONFIG.format(port=port) + doors + sensors_toml(1.0))
+    heard = (
+        MICROPHONE.format(python=json.dumps(sys.executable), source=json.dumps(NOISE)) if microphone else ""
+    )
+    (folder / "edge.toml").write_text(CONFIG.format(port=port) + doors + sensors_toml(1.0) + heard)
     board = Board(folder / "pins")
     await board.start()
     for pins in DOORS:
@@ -157,6 +179,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.footprint", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON line at the end")
     parser.add_argument("--seconds", type=int, default=30)
+    parser.add_argument("--microphone", action="store_true", help="meter a microphone of 48 kHz as well")
     options = parser.parse_args()
     program = find_mosquitto()
     if program is None:
@@ -166,7 +189,7 @@ def main() -> int:
         broker = Mosquitto(program, Path(name))
         broker.start()
         try:
-            result = asyncio.run(measure(Path(name), broker.port, options.seconds))
+            result = asyncio.run(measure(Path(name), broker.port, options.seconds, options.microphone))
         finally:
             broker.stop()
     print(json.dumps(result) if options.json else "\n".join(f"{k}: {v}" for k, v in result.items()))

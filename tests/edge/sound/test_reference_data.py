@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from pleintemps_edge.measuring import Wish, measure
+from pleintemps_edge.sensing.sound import pcm, wav
+from pleintemps_edge.sensing.sound.meter import Meter, levels, merged
 from pleintemps_edge.sensing.sound.weighting import a_response
 
 # NTi XL2-TA, type approved: recording and displayed result (0.1 dB), ninoblumer/python-soundlevelmeter
@@ -28,6 +30,27 @@ def test_a_type_approved_meter_agrees(
     assert told["LAeq"] == pytest.approx(laeq, abs=0.1)
     assert told["LCeq"] == pytest.approx(lceq, abs=0.1)
     assert told["LCpeak"] == pytest.approx(lcpeak, abs=0.2)
+
+
+@pytest.mark.soak
+def test_each_second_agrees_with_the_log_of_the_type_approved_meter(data_dir: Path) -> None:
+    """LCeq and LAFmax of ten seconds of pink noise, as the meter has logged them to 0.1 dB."""
+    found = list((data_dir / "noise" / "slm-test-01").glob("*_SLM_003_Audio_*.wav"))
+    if not found:
+        pytest.skip("no recording 003 (python-soundlevelmeter data/slm-test-01)")
+    with found[0].open("rb") as file:
+        recording = wav.open_recording(file)
+        metering = Meter(recording.rate)
+        frames = []
+        for portion in wav.read(file, recording, 50_000):
+            frames += metering.feed(pcm.decode(portion, recording.form, recording.channels, 0))
+        frames += metering.end()
+    seconds = [merged(frames[start : start + 8]) for start in range(0, 80, 8)]
+    told = [levels(second, metering, FULL_SCALE_DB) for second in seconds if second is not None]
+    lceq = [92.2, 92.1, 92.0, 92.1, 92.2, 92.3, 92.0, 92.0, 92.1, 91.9]
+    lafmax = [90.4, 90.6, 90.5, 90.6, 90.5, 90.6, 90.5, 90.5, 90.5, 90.6]
+    assert [level.LCeq for level in told] == pytest.approx(lceq, abs=0.15)
+    assert [level.LAFmax for level in told] == pytest.approx(lafmax, abs=0.15)
 
 
 @pytest.mark.parametrize("name", ["ref_audio", "test1_near", "test_background"])
