@@ -4,7 +4,7 @@ The rules are those that watch a room as it happens (:class:`RoomFilter`, :class
 grid of time. Only what is stored decides, never when it came: the same facts give the same record."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -129,7 +129,8 @@ class Replay:
                 self._devices.setdefault(f"{key.partition('/')[0]}/{info.device}", []).append(key)
             if info.quantity in _LEVELS:
                 self._windows[key] = LevelWindow(case.noise.window_ms, info.max_silence_s * 1000)
-        self._ledger = Ledger(case.margins, frozenset(), AlertBook(lambda: ""), self.at)
+        names = map(str, count())  # several alerts may stand at once, though nobody hears of them
+        self._ledger = Ledger(case.margins, frozenset(), AlertBook(lambda: next(names)), self.at)
         self._ledger.bookings([booking, *(b for b in self._others if b.end > self.at)], self.at)
         before = [b.end for b in self._others if b.end <= self.at]
         if before:

@@ -127,6 +127,13 @@ def test_people_who_stay_have_overstayed() -> None:
     assert record.occupied_ms >= 59 * MINUTE
 
 
+def test_two_neighbours_that_nobody_came_to_disturb_no_record() -> None:
+    # each has its alert while the time is lived through again, and both are over before ours is
+    empty = [booking(minute(-20), minute(20), name) for name in "78"]
+    record = settle(case(HOUR_LONG, *empty), motion())
+    assert (record.state, record.occupied_ms) == (UsageState.NO_SHOW, 0)
+
+
 def test_a_room_is_left_open_when_its_door_is_not_closed_behind_them() -> None:
     there = motion((0, 50))
     opened, closed = DoorTold(minute(50), "hall", True), DoorTold(minute(51), "hall", False)
