@@ -57,13 +57,20 @@ MODELS: Final[Mapping[str, Model]] = {
 """
 
 
+def _shifted(crc: int) -> int:
+    for _ in range(8):
+        crc = (crc >> 1) ^ 0xA001 if crc & 1 else crc >> 1
+    return crc
+
+
+_TABLE: Final = tuple(map(_shifted, range(256)))
+
+
 def crc16(data: bytes) -> int:
     """Modbus CRC-16."""
     crc = 0xFFFF
     for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = (crc >> 1) ^ 0xA001 if crc & 1 else crc >> 1
+        crc = crc >> 8 ^ _TABLE[(crc ^ byte) & 0xFF]
     return crc
 
 

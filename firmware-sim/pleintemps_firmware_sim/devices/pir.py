@@ -24,22 +24,31 @@ class Model:
     warm_up_ms: int
     lowest_hold_ms: int
     highest_hold_ms: int
+    period_ms: int = 0
+    awake_ms: int = 0
+    """A node on a battery looks only in the last ``awake_ms`` of each ``period_ms``; 0 is always."""
 
 
 MODELS: Final[Mapping[str, Model]] = {
     "hc-sr501": Model(
         "hold 15 s (0.3-200), block 2.5 s, warm-up 60 s", HOLD_MS, BLOCK_MS, WARM_UP_MS, 300, 200_000
     ),
+    "sleepy": Model(
+        "on a battery: looks 9 s of each 30 s, hold 300 s", 300_000, 0, 0, 60_000, 600_000, 30_000, 9_000
+    ),
     "am312": Model("hold 2 s (fixed), block 2 s, warm-up 60 s", 2_000, 2_000, WARM_UP_MS, 2_000, 2_000),
 }
-"""HC-SR501: escol.com.my. AM312: tagelabs.com; its warm-up is not stated and taken from the other."""
+"""HC-SR501: escol.com.my. AM312: tagelabs.com; its warm-up is not stated and taken from the other. The node on
+a battery is as Netvox's R315.
+"""
 
 
 class Pir:
     """Output high for ``hold_ms`` after motion, then blind for ``block_ms``.
 
     ``retriggerable`` (jumper H): motion during the hold prolongs it. While it warms up the output follows
-    its own mind: ``false_pulses`` (0-3) of one second, spread evenly, and no motion is seen.
+    its own mind: ``false_pulses`` (0-3) of one second, spread evenly, and no motion is seen. One that sleeps
+    sees only in the last ``awake_ms`` of each ``period_ms`` since power-up.
     """
 
     def __init__(
@@ -51,12 +60,17 @@ class Pir:
         warm_up_ms: int = WARM_UP_MS,
         false_pulses: int = 0,
         retriggerable: bool = True,
+        period_ms: int = 0,
+        awake_ms: int = 0,
     ) -> None:
         if not 0 <= false_pulses <= 3:
             raise ValueError(f"{false_pulses} pulses during the warm-up, 0 to 3 allowed")
         self._hold = hold_ms
         self._block = block_ms
         self._retriggerable = retriggerable
+        self._powered = now
+        self._period = period_ms
+        self._awake = awake_ms
         self._warm_at = now + warm_up_ms
         step = warm_up_ms // (false_pulses + 1)
         self._false = [now + step * (place + 1) for place in range(false_pulses)]
@@ -65,7 +79,8 @@ class Pir:
 
     def motion(self, now: int) -> None:
         """Something warm moves in the field of view."""
-        if now < self._warm_at:
+        asleep = self._period and (now - self._powered) % self._period < self._period - self._awake
+        if now < self._warm_at or asleep:
             return
         if now < self._high_until:
             if self._retriggerable:

@@ -91,4 +91,14 @@ def test_a_sensor_that_was_without_supply_warms_up_again() -> None:
 
 
 def test_the_models_hold_and_block_as_their_sheets_say() -> None:
-    assert [(model.hold_ms, model.block_ms) for model in MODELS.values()] == [(15_000, 2_500), (2_000, 2_000)]
+    found = {name: (model.hold_ms, model.block_ms) for name, model in MODELS.items()}
+    assert found == {"hc-sr501": (15_000, 2_500), "am312": (2_000, 2_000), "sleepy": (300_000, 0)}
+
+
+def test_a_node_that_sleeps_misses_who_is_quick() -> None:
+    pir = Pir(0, warm_up_ms=0, hold_ms=300_000, block_ms=0, period_ms=30_000, awake_ms=9_000)
+    for now in (0, 10_000, 20_999):
+        pir.motion(now)
+    assert pir.output(20_999) == 0
+    pir.motion(21_000)
+    assert [pir.output(now) for now in (21_000, 320_999, 321_000)] == [1, 1, 0]

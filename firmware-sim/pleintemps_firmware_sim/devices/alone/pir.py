@@ -24,7 +24,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-@kind("pir", "motion sensor HC-SR501 or AM312 on a pin", _options)
+@kind("pir", "motion sensor on a pin: HC-SR501, AM312, a node that sleeps", _options)
 def make(options: argparse.Namespace, world: World) -> PinsAlone:
     """The sensor, with somebody before it."""
     model = MODELS[options.model]
@@ -40,6 +40,8 @@ def make(options: argparse.Namespace, world: World) -> PinsAlone:
             warm_up_ms=0 if warm else model.warm_up_ms,
             false_pulses=0 if warm else options.false_pulses,
             retriggerable=options.jumper == "H",
+            period_ms=model.period_ms,
+            awake_ms=model.awake_ms,
         )
 
     sensor = PirOnPin(powered(options.warm), world.monotonic())

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from pleintemps_contract.world import World
+from pleintemps_firmware_sim.devices.line_faults import FaultyLine, LineFault
 from pleintemps_firmware_sim.devices.pty import SerialDevice
 from pleintemps_firmware_sim.devices.serial_core import SerialCore
 
@@ -13,6 +14,8 @@ from . import values
 from .registry import Order, Ready, Words
 
 _MOST_GARBAGE: Final = 4_096
+_FAULTS: Final = ", ".join(LineFault)
+_fault = values.word({fault.value: fault for fault in LineFault})
 
 
 def add_serial(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +34,8 @@ class SerialAlone:
         speed: Callable[[], int],
         orders: Sequence[Order],
     ) -> None:
-        self._device = SerialDevice(core, link, world, speed)
+        self._line = FaultyLine(core)
+        self._device = SerialDevice(self._line, link, world, speed)
         self._link = link
         self._world = world
         self._speed = speed
@@ -40,6 +44,7 @@ class SerialAlone:
             Order("unplug", "", "take the serial adapter away", self._unplug),
             Order("plug", "", "put it back", self._plug),
             Order("garbage", "N", "N random bytes on the line", self._garbage, 1, 1),
+            Order("spoil", "FAULT N", f"the next N frames suffer: {_FAULTS}", self._spoil, 2, 2),
         )
 
     @property
@@ -59,6 +64,9 @@ class SerialAlone:
 
     def _plug(self, _: Words) -> None:
         self._device.plug()
+
+    def _spoil(self, words: Words) -> None:
+        self._line.spoil(_fault(words[0]), values.whole(1, 1_000)(words[1]))
 
     def _garbage(self, words: Words) -> None:
         count = values.whole(1, _MOST_GARBAGE)(words[0])
