@@ -38,8 +38,8 @@ MODELS: Final[Mapping[str, Model]] = {
     ),
     "am312": Model("hold 2 s (fixed), block 2 s, warm-up 60 s", 2_000, 2_000, WARM_UP_MS, 2_000, 2_000),
 }
-"""HC-SR501: escol.com.my. AM312: tagelabs.com; its warm-up is not stated and taken from the other. The node on
-a battery is as Netvox's R315.
+"""HC-SR501: escol.com.my. AM312: tagelabs.com; its warm-up is not stated and taken from the other. The node
+on a battery is as Netvox's R315.
 """
 
 
