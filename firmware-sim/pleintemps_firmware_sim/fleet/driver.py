@@ -351,14 +351,15 @@ class _Lines:
         ]
 
     def goodbye(self) -> None:
-        """Every agent says that it goes; returns once that is written, or after two seconds."""
+        """Every agent says that it goes; returns once the broker has read it, or after two seconds."""
         for session in self._sessions:
             session.say_goodbye()
             if session.sock is not None and session.phase is Phase.UP:
                 self._watch(session)
         deadline = self._world.monotonic() + _GOODBYE_MS
         self._down.clear()
-        while self._world.monotonic() < deadline and any(one.wants_to_write for one in self._standing()):
+        # a broker closes the line behind a DISCONNECT; whoever closes first may lose what it has not read
+        while self._world.monotonic() < deadline and self._standing():
             self.turn(_IDLE_S)
             self._down.clear()
 
