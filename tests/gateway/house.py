@@ -11,7 +11,8 @@ from pleintemps_gateway.access.service import CodeDesk
 from pleintemps_gateway.config import GatewayConfig, SiteConfig, load
 from pleintemps_gateway.delivery.outbox import Outbox
 from pleintemps_gateway.keys import load_gateway_keys, make_keys
-from pleintemps_gateway.store.engine import migrate, open_engine
+from pleintemps_gateway.store.engine import open_engine
+from tests.support.stores import make_store
 
 NOW = 1_795_400_000_000  # 2026-11-23 02:13:20 UTC
 HOUR = 3_600_000
@@ -76,7 +77,7 @@ def build(folder: Path, url: str, *, port: int = 1, extra: str = "", seed: int =
     config = load(file)
     world = ManualWorld(NOW, seed)
     make_keys(Path(config.keys), {"entrance": "ecole", "upstairs": "ecole"}, "demo", world)
-    migrate(config.database_url)
+    make_store(config.database_url)
     sealing = load_gateway_keys(Path(config.keys)).sealing
     desk = CodeDesk(sealing, world, Outbox(config.delivery, sealing, world))
     return House(file, config, config.sites[0], open_engine(config.database_url), world, desk)

@@ -18,9 +18,10 @@ from pleintemps_gateway.audit.daily import DAY_MS, sign_daily
 from pleintemps_gateway.audit.log import check, erase, erase_named, public_keys, record, sign_head
 from pleintemps_gateway.cli import main
 from pleintemps_gateway.keys import load_gateway_keys
-from pleintemps_gateway.store.engine import migrate, open_engine, write_transaction
+from pleintemps_gateway.store.engine import open_engine, write_transaction
 from pleintemps_gateway.store.schema import audit, audit_heads
 from pleintemps_gateway.users import put_user
+from tests.support.stores import make_store
 
 from .house import NOW, House, build
 
@@ -83,7 +84,7 @@ def test_parts_cannot_be_moved_into_one_another() -> None:
 
 @pytest.fixture
 def engine(store_url: str) -> Engine:
-    migrate(store_url)
+    make_store(store_url)
     return open_engine(store_url)
 
 

@@ -12,9 +12,10 @@ from pleintemps_gateway.errors import DeposedError, SettingsError
 from pleintemps_gateway.ingest.housekeeping import forget_events
 from pleintemps_gateway.ingest.memory import take_over
 from pleintemps_gateway.ingest.run import Ingest
-from pleintemps_gateway.store.engine import migrate, open_engine, write_transaction
+from pleintemps_gateway.store.engine import open_engine, write_transaction
 from pleintemps_gateway.store.schema import events, refusals, sessions
 from pleintemps_gateway.users import put_user
+from tests.support.stores import make_store
 
 from .house import NOW, build
 
@@ -79,7 +80,7 @@ def test_a_new_password_ends_the_sessions_of_the_old_one(tmp_path: Path, store_u
 
 
 def test_an_error_of_the_store_says_no_value(store_url: str) -> None:
-    migrate(store_url)
+    make_store(store_url)
     engine = open_engine(store_url)
     row = {
         "site": "ecole",

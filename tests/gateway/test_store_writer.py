@@ -8,17 +8,18 @@ from sqlalchemy import Connection, Engine, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from pleintemps_gateway.errors import StoreBusyError, StoreError
-from pleintemps_gateway.store.engine import migrate, open_engine
+from pleintemps_gateway.store.engine import open_engine
 from pleintemps_gateway.store.schema import salts
 from pleintemps_gateway.store.upsert import upsert
 from pleintemps_gateway.store.writer import Writer
+from tests.support.stores import make_store
 
 WAIT_S = 20.0
 
 
 @pytest.fixture
 def engine(store_url: str) -> Iterator[Engine]:
-    migrate(store_url)
+    make_store(store_url)
     engine = open_engine(store_url)
     yield engine
     engine.dispose()

@@ -1,5 +1,6 @@
 """Databases for store tests: SQLite in a file, and a real PostgreSQL server of our own."""
 
+import atexit
 import itertools
 import os
 import pwd
@@ -13,6 +14,9 @@ from typing import Any
 
 import psycopg
 import pytest
+from sqlalchemy import make_url
+
+from pleintemps_gateway.store.engine import migrate
 
 from .ports import find_free_port
 from .processes import wait_until_up
@@ -142,6 +146,35 @@ def _server_user() -> pwd.struct_passwd:
         return pwd.getpwnam("postgres")
     except KeyError:
         return pwd.getpwnam("nobody")
+
+
+_patterns: dict[str, str] = {}
+"""Servers (and "sqlite") with a store of the newest schema to copy: quicker than to migrate each."""
+
+
+def make_store(url: str) -> None:
+    """What ``migrate`` makes of the fresh database at ``url``, as a copy of one that was migrated once."""
+    where = make_url(url)
+    if where.get_backend_name() == "sqlite":
+        assert where.database is not None
+        assert not Path(where.database).exists()
+        if "sqlite" not in _patterns:
+            folder = tempfile.mkdtemp(prefix="pleintemps-store-")
+            atexit.register(shutil.rmtree, folder, ignore_errors=True)
+            _patterns["sqlite"] = f"{folder}/store.db"
+            migrate(f"sqlite:///{_patterns['sqlite']}")
+        Path(where.database).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(_patterns["sqlite"], where.database)
+        return
+    server = f"{where.host}:{where.port}"
+    administration = where.set(drivername="postgresql", database="postgres")
+    with psycopg.connect(administration.render_as_string(hide_password=False), autocommit=True) as connection:
+        if server not in _patterns:
+            connection.execute("CREATE DATABASE pattern")
+            migrate(where.set(database="pattern").render_as_string(hide_password=False))
+            _patterns[server] = "pattern"
+        connection.execute(f'DROP DATABASE "{where.database}"'.encode())
+        connection.execute(f'CREATE DATABASE "{where.database}" TEMPLATE pattern'.encode())
 
 
 @pytest.fixture(scope="session")

@@ -19,13 +19,14 @@ from pleintemps_contract.world import SystemWorld
 from pleintemps_gateway.api.app import create_app
 from pleintemps_gateway.api.serve import Server
 from pleintemps_gateway.bookings.service import create
-from pleintemps_gateway.store.engine import migrate, open_engine, write_transaction
+from pleintemps_gateway.store.engine import open_engine, write_transaction
 from pleintemps_gateway.store.schema import commands
 from tests.gateway.house import build
 from tests.gateway.player import birth, playing
 from tests.gateway.test_ingest_wire import running
 from tests.support.broker import Mosquitto
 from tests.support.ports import find_free_port
+from tests.support.stores import make_store
 
 from .test_browser import CHROMIUM, check
 from .visitors import HOUR, PASSWORD, Visitors, school
@@ -55,7 +56,7 @@ def serving(app: FastAPI) -> Iterator[str]:
 
 @pytest.fixture
 def empty(sqlite_url: str) -> Iterator[Engine]:
-    migrate(sqlite_url)
+    make_store(sqlite_url)
     engine = open_engine(sqlite_url)
     yield engine
     engine.dispose()

@@ -16,11 +16,12 @@ from pleintemps_gateway.api.keypad import MOST_DIGITS, is_same, typed_on
 from pleintemps_gateway.bookings.service import move
 from pleintemps_gateway.privacy.erasing import erase
 from pleintemps_gateway.privacy.finding import Wanted, find
-from pleintemps_gateway.store.engine import migrate, open_engine, write_transaction
+from pleintemps_gateway.store.engine import open_engine, write_transaction
 from pleintemps_gateway.store.schema import alerts, audit, bookings, commands, credentials
 from pleintemps_gateway.web.booking_page import UNDO_MS
 from pleintemps_gateway.web.formats import Formats
 from pleintemps_gateway.web.i18n import catalogue
+from tests.support.stores import make_store
 
 from .clients import browser, csrf_of, log_in
 from .visitors import HOUR, PASSWORD, Visitors, school
@@ -41,7 +42,7 @@ def world() -> ManualWorld:
 
 @pytest.fixture
 def empty(sqlite_url: str) -> Iterator[Engine]:
-    migrate(sqlite_url)
+    make_store(sqlite_url)
     engine = open_engine(sqlite_url)
     yield engine
     engine.dispose()

@@ -15,8 +15,9 @@ from pleintemps_contract.world import ManualWorld
 from pleintemps_gateway.api.auth import address_of
 from pleintemps_gateway.api.serve import settings
 from pleintemps_gateway.config import WebConfig, load
-from pleintemps_gateway.store.engine import migrate, open_engine
+from pleintemps_gateway.store.engine import open_engine
 from tests.gateway import house
+from tests.support.stores import make_store
 
 from .visitors import school
 
@@ -31,7 +32,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 def empty(sqlite_url: str) -> Iterator[Engine]:
-    migrate(sqlite_url)
+    make_store(sqlite_url)
     engine = open_engine(sqlite_url)
     yield engine
     engine.dispose()
