@@ -87,6 +87,8 @@ def _read(options: argparse.Namespace) -> Recording:
 
 def _occupancy(options: argparse.Namespace) -> int:
     recording = chosen(_read(options), options.series)
+    if not recording.samples:
+        raise SettingsError(f"--series: the recording has no {' or '.join(sorted(options.series))}")
     for series, fault in options.fault:
         known = sorted({sample.series for sample in recording.samples})
         if series not in known:

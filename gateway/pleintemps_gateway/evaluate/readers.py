@@ -17,6 +17,8 @@ _MINUTE_MS: Final = 60_000
 _PULSE_MS: Final = 1_000
 _LONGEST_MS: Final = 400 * DAY_MS
 _MICROPHONES: Final = tuple(f"S{number}_Sound" for number in (1, 2, 3, 4))
+_SECONDS: Final = range(1_200_000_000, 2_500_000_000)
+"""Unix seconds of 2008 to 2049; as milliseconds they are days of January 1970."""
 _LIMITS: Final = {"pir": 1.0, "radar": 3.0, "door": 1.0}
 
 
@@ -95,6 +97,9 @@ def read_csv(path: Path) -> Recording:
             rejected["value"] += 1
         else:
             samples.append(Sample(at, series, value))
+    times = [*(sample.at for sample in samples), *(at for at, _ in told)]
+    if times and all(at in _SECONDS for at in times):
+        raise SettingsError(f"{path}: its times look like Unix seconds, milliseconds are wanted")
     told.sort()
     truths = [Truth(at, value > 0) for at, value in told]
     if told and not sampled([value for _, value in told]):

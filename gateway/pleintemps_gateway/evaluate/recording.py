@@ -58,8 +58,8 @@ def silence_s(samples: list[Sample]) -> int:
     """How long this series may be silent: three times its rhythm, a month if it speaks on change only."""
     if not sampled([sample.value for sample in samples]):
         return _ON_CHANGE_SILENCE_S
-    steps = [later.at - sample.at for sample, later in itertools.pairwise(samples)]
-    return max(1, round(3 * median(steps) / 1000))
+    steps = [later.at - sample.at for sample, later in itertools.pairwise(samples) if later.at > sample.at]
+    return max(1, round(3 * median(steps) / 1000)) if steps else _ON_CHANGE_SILENCE_S
 
 
 def unit(samples: list[Sample]) -> Callable[[float], float]:

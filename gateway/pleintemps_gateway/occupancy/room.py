@@ -5,8 +5,9 @@ estimate, so that samples of several agents give the in-order result. What comes
 committed moment, youngest per series only, and not at all once stale."""
 
 from bisect import bisect_left
+from collections.abc import Mapping
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pleintemps_contract.gateway_messages import Occupancy
 from pleintemps_contract.units import Quantity
@@ -75,6 +76,15 @@ class RoomFilter:
         """Motion sensors found to be stuck half an hour ago or more, at the last estimate."""
         self.sound = False
         """Whether the room has sensors and at the last estimate each spoke as often as it had promised."""
+
+    @classmethod
+    def from_learnt(cls, now: int, kept: Mapping[str, Any] | None) -> "RoomFilter":
+        """A room that begins at ``now`` with what a room had learnt (:meth:`.memory.Memory.kept`), a copy of
+        its own that goes on learning."""
+        memory = Memory()
+        if kept is not None:
+            memory.take(kept)
+        return cls(now, memory)
 
     def restore(self, state: Occupancy, since: int) -> None:
         """The state that was decided before a restart."""

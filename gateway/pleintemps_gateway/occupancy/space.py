@@ -11,7 +11,6 @@ from pleintemps_gateway.noise import watch
 from pleintemps_gateway.noise.records import NoiseFigures
 
 from .marked import Lesson
-from .memory import Memory
 from .records import Learnt, OccupancyChanged, SpaceNow
 from .room import EVIDENCE, SOUND, Estimate, RoomFilter
 
@@ -56,11 +55,9 @@ class SpaceRuntime:
 
     def restore(self, row: SpaceNow | None, start: int, learnt: str | None = None) -> None:
         """Go on from a stored row and what was learnt; samples from ``start`` on will be fed again."""
-        memory = Memory()
-        if learnt is not None:
-            memory.take(msgspec.json.decode(learnt, type=dict[str, Any]))
+        kept = None if learnt is None else msgspec.json.decode(learnt, type=dict[str, Any])
         self._learnt = learnt
-        self.room = RoomFilter(start, memory)
+        self.room = RoomFilter.from_learnt(start, kept)
         if row is not None:
             self.room.restore(row.state, row.since)
             self._row = row
@@ -145,9 +142,11 @@ class SpaceRuntime:
 
     def look(self, now: int, noise: NoiseFigures) -> Look:
         """Estimate at ``now``; ``noise`` is what was judged."""
-        estimate = self.room.estimate(now)
+        before, estimate = self.estimate, self.room.estimate(now)
         self.estimate = estimate
         settled = estimate.probability is None or not _SETTLED[0] < estimate.probability < _SETTLED[1]
+        # one that stays where it is has settled too
+        settled |= before is not None and before.probability == estimate.probability
         rest = ((now - self._phase_ms) // REST_MS + 1) * REST_MS + self._phase_ms
         self.due = rest if settled else now + 1000
         change = None

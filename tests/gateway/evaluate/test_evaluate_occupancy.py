@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from pleintemps_gateway.cli import main
 from pleintemps_gateway.evaluate.readers import read_uci
-from pleintemps_gateway.evaluate.recording import DAY_MS, Recording, Sample, Truth, with_fault
+from pleintemps_gateway.evaluate.recording import Recording, Sample, Truth, with_fault
 from pleintemps_gateway.evaluate.replay import believed, by_timeout
 from pleintemps_gateway.evaluate.scores import score
+from pleintemps_gateway.evaluate.trials import drops, in_order
 
 MINUTE = 60_000
 UCI = "uci-864-room-occupancy-estimation.csv"
@@ -125,6 +126,21 @@ def test_one_line_in_another_century_is_told(tmp_path: Path, capsys: pytest.Capt
     assert "400 days apart" in capsys.readouterr().err
 
 
+def test_unix_seconds_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "room.csv"
+    path.write_text("time,series,value\n1795417200,pir:hall,0\n1795417230,pir:hall,1\n1795417200,truth,1\n")
+    assert main(["evaluate", "occupancy", str(path), "--format", "csv"]) == 2
+    assert "look like Unix seconds" in capsys.readouterr().err
+
+
+def test_lines_told_three_times_change_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    once = owners_room(tmp_path)
+    clean = evaluate(capsys, once, "--format", "csv")
+    head, *lines = once.read_text().splitlines()
+    once.write_text("\n".join([head, *(line for line in lines for _ in range(3 if "pir" in line else 1))]))
+    assert evaluate(capsys, once, "--format", "csv") == clean
+
+
 def test_a_missing_sensor_leaves_the_room_unknown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = evaluate(capsys, owners_room(tmp_path), "--format", "csv", "--fault", "pir:hall=missing")
     assert found["unknown"] == found["moments"]
@@ -137,6 +153,7 @@ def test_a_missing_sensor_leaves_the_room_unknown(tmp_path: Path, capsys: pytest
     [
         ["--format", "csv", "--fault", "pir:nowhere=high"],
         ["--format", "csv", "--house", "A"],
+        ["--format", "csv", "--series", "radar,sound"],
         ["--format", "van-kasteren"],
         ["--format", "uci-864"],
     ],
@@ -164,6 +181,17 @@ def test_faults_and_timeouts() -> None:
     assert [s.value for s in with_fault(room, "pir:a", "low").samples] == [0, 0, 0, 0]
     assert by_timeout(room, 60) == [True, True, True, False]
     assert by_timeout(with_fault(room, "pir:a", "low"), 60) == [False] * 4
+
+
+def test_every_sensor_is_ill_for_each_day_but_the_first() -> None:
+    times = [day * 86_400_000 + minute * MINUTE for day in range(3) for minute in range(60)]
+    truths = [Truth(at, at // MINUTE % 60 in range(20, 40)) for at in times]
+    samples = [Sample(t.at, name, float(t.occupied)) for t in truths for name in ("pir:a", "radar:b")]
+    found = drops(Recording(samples, truths, {}))
+    assert found.trials == 2 * 3 * 2
+    assert (found.worst.series, found.worst.fault) == ("radar:b", "high")
+    assert 0 < found.mean < found.worst.accuracy
+    assert in_order(Recording(samples, truths, {}), (2, 0, 1)).truths[0] == Truth(0, False)
 
 
 def test_a_change_that_is_seen_too_late_is_missed() -> None:
@@ -267,12 +295,8 @@ def test_uci_with_sound_that_earned_its_weight(
     ],
 )
 def test_uci_in_any_order_of_days(uci: Path, order: tuple[int, ...], least: float) -> None:
-    whole = read_uci(uci)
-    days = sorted({truth.day for truth in whole.truths})
-    moved = {days[day]: (place - days[day]) * DAY_MS for place, day in enumerate(order)}
-    samples = sorted(s._replace(at=s.at + moved[s.at // DAY_MS]) for s in whole.samples)
-    truths = sorted(t._replace(at=t.at + moved[t.day]) for t in whole.truths)
-    assert score(truths, believed(Recording(samples, truths, {}))).f1 >= least
+    other = in_order(read_uci(uci), order)
+    assert score(other.truths, believed(other)).f1 >= least
 
 
 @pytest.mark.parametrize(("house", "least"), [("A", 0.984), ("C", 0.960)])
