@@ -6,11 +6,13 @@ down, if nothing has touched it meanwhile."""
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import msgspec
 from sqlalchemy import Connection, Engine, Row, bindparam, func, select, update
 
+from pleintemps_contract.errors import ContractError
 from pleintemps_contract.logs import line
 from pleintemps_gateway.privacy.finding import GONE
 from pleintemps_gateway.reconcile.records import Settled, UsageState
@@ -30,6 +32,10 @@ LOOK_MS: Final = 5_000
 PIECE_MS: Final = 15 * 60_000
 AT_ONCE: Final = 20
 """Records of one look."""
+AGAIN_MS: Final = 3_600_000
+"""When a record that could not be worked out is tried again."""
+FAULTS: Final = (msgspec.MsgspecError, ContractError, ValueError, LookupError, ArithmeticError)
+"""What may be wrong with what is stored of one record."""
 _BOOKED: Final = ("space", "booked_from", "booked_to", "planned_to")
 _DUE: Final = (
     select(usage)
@@ -58,11 +64,19 @@ class Settler:
         if not self._glance.is_due():
             return done
         for row in await asyncio.to_thread(self._read, self._due):
-            done += await self._settle(row)
+            try:
+                done += await self._settle(row)
+            except FAULTS as error:  # of this record: the others go on
+                _log.error(line("usage-not-settled", booking=row.booking, error=type(error).__name__))
+                later = self._memory.world.now() + AGAIN_MS
+                await self._write(partial(self._wait, row=row, due=later))
         late, now = self._memory.late, self._memory.world.now()
         for space in await asyncio.wrap_future(self._writer.call(lambda: late.take_open(now))):
             for row in await asyncio.to_thread(self._read, lambda conn, name=space: self._open(conn, name)):
-                await self._go_on(row)
+                try:
+                    await self._go_on(row)
+                except FAULTS as error:
+                    _log.error(line("usage-not-settled", booking=row.booking, error=type(error).__name__))
         return done
 
     def _read(self, job: Callable[[Connection], T]) -> T:

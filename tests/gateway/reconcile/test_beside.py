@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import insert, update
 
 from pleintemps_contract.agent_messages import Column, SamplesBatch
 from pleintemps_contract.topics import Channel
+from pleintemps_gateway.ingest.settling import AGAIN_MS
 from pleintemps_gateway.store.changes import record_change
 from pleintemps_gateway.store.engine import write_transaction
-from pleintemps_gateway.store.schema import bookings, usage
+from pleintemps_gateway.store.schema import bookings, credentials, events, usage
 from pleintemps_gateway.store.schema_rooms import usage_corrections
 from tests.gateway.house import HOUR, NOW, House, build
 from tests.gateway.player import BOOT
@@ -149,3 +150,22 @@ def test_a_time_that_no_clock_vouched_for_is_of_no_booking(house: House) -> None
     row = evening.record()
     assert row["unknown_ms"] >= 44 * MINUTE  # from a quarter of an hour after the last word on
     assert row["state"] != "no-show"
+
+
+def test_a_record_that_cannot_be_worked_out_harms_itself_only(house: House) -> None:
+    book(house, START, START + 40 * MINUTE)
+    book(house, START + 40 * MINUTE, START + HOUR, TWO)
+    evening = evening_of(house)
+    evening.until(75)
+    with write_transaction(house.engine, ["ecole"]) as conn:
+        values = {"salt_id": "", "kind": "code", "created": NOW, "uniqueness": "u", "link_hash": "l"}
+        sealed = {"sealed_hash": b"", "encrypted_code": b""}
+        conn.execute(
+            insert(credentials).values(site="ecole", grant="9" * 32, booking=ONE, **(values | sealed))
+        )
+        told = {"journal": "7" * 32, "seq": 1, "agent": "entrance", "boot": BOOT, "trusted": True}
+        told |= {"monotonic": 0, "received": NOW, "type": "access-granted", "body": "{", "at": START}
+        conn.execute(insert(events).values(site="ecole", **told))
+    assert evening.settle() == 1
+    assert evening.record(TWO)["settled_at"] is not None
+    assert evening.record()["due"] == house.world.now() + AGAIN_MS

@@ -39,7 +39,7 @@ def live(bookings: Sequence[Booking], spans: Sequence[tuple[int, int]]) -> tuple
 def test_what_was_seen_is_what_is_worked_out(
     spans: list[tuple[int, int]], beside: tuple[int, int] | None
 ) -> None:
-    others = [] if beside is None else [booking(*(START + at * MINUTE for at in beside), "2")]
+    others = [] if beside is None else [booking(START + beside[0] * MINUTE, START + beside[1] * MINUTE, "2")]
     row, samples = live([MINE, *others], [(first, first + length) for first, length in spans])
     asked = Case(MINE, others, margins_of(SITE), NOISE, {PIR_KEY: PIR})
     replay = Replay(asked)

@@ -1,11 +1,15 @@
 """A record worked out from stored facts: the same whatever the order and the pieces in which they came."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pleintemps_gateway.bookings.site_calendar import SiteCalendar
 from pleintemps_gateway.engine import Booking, UsageState
+from pleintemps_gateway.noise.hours import NoiseHours
 from pleintemps_gateway.reconcile.records import Settled
 from pleintemps_gateway.reconcile.replay import (
     Case,
@@ -17,7 +21,7 @@ from pleintemps_gateway.reconcile.replay import (
     Sample,
 )
 from pleintemps_gateway.reconcile.usage import Margins
-from tests.gateway.rules.building import METER, MINUTE, NOON, PIR, SECOND, booking
+from tests.gateway.rules.building import METER, MINUTE, NOON, PIR, SECOND, SITE, booking
 
 MARGINS = Margins(15 * MINUTE, 15 * MINUTE, 15 * MINUTE, 15 * MINUTE, 5 * MINUTE)
 NOISE = NoiseRule(5 * MINUTE, 0.5, lambda _at: 75.0)
@@ -132,6 +136,37 @@ def test_two_neighbours_that_nobody_came_to_disturb_no_record() -> None:
     empty = [booking(minute(-20), minute(20), name) for name in "78"]
     record = settle(case(HOUR_LONG, *empty), motion())
     assert (record.state, record.occupied_ms) == (UsageState.NO_SHOW, 0)
+
+
+@pytest.mark.parametrize(
+    ("evening", "hours"),
+    [
+        ("2026-10-24T23:30+02:00", 4),  # the clock is put back: 23:30 to 2:30 of the second time round
+        ("2026-03-28T23:30+01:00", 2),  # and forward: 23:30 to 2:30, which is not there
+        ("2026-06-10T23:00+02:00", 2),
+    ],
+)
+def test_the_hours_of_a_night_count_as_they_pass(evening: str, hours: int) -> None:
+    start = round(datetime.fromisoformat(evening).timestamp() * 1000)
+    mine, moved = booking(start, start + hours * 60 * MINUTE), start - NOON
+    day = SITE.spaces[0].noise
+    quiet = NoiseHours(SiteCalendar(SITE.calendar, "Europe/Paris"), ("22:00", "07:00"), {})
+    rule = NoiseRule(
+        5 * MINUTE, 0.5, lambda at: min(each.limit_db for each in quiet.limits(day, quiet.at(at)))
+    )
+    asked = case(mine)._replace(noise=rule)
+    there = [
+        sample._replace(at=sample.at + moved) for sample in motion((0, 60 * hours), until=60 * hours + 120)
+    ]
+    heard = [
+        Sample(at, METER_KEY, "a" * 32, 0, day.quiet_limit_db + 1)
+        for at in range(mine.start - 10 * MINUTE, mine.end, 10 * SECOND)
+    ]
+    record = settle(asked, there + heard)
+    length = hours * 60 * MINUTE
+    assert (record.booked_from, record.booked_to, record.unknown_ms) == (mine.start, mine.end, 0)
+    assert length - MINUTE <= record.occupied_ms <= length
+    assert record.loud_ms == length  # all of it lies in the quiet hours, however the wall clock is set
 
 
 def test_a_room_is_left_open_when_its_door_is_not_closed_behind_them() -> None:
