@@ -104,6 +104,24 @@ def test_the_simulated_bridge_publishes_the_same_words() -> None:
         assert {key: said[key] for key in ("state", "lock_state")} == published
 
 
+def test_the_simulated_lock_keeps_codes_as_a_real_one_tells_them() -> None:
+    code = {"user": 5, "user_type": "unrestricted", "user_enabled": False, "pin_code": "012913"}
+    [[sent]] = convert({"set": {"pin_code": code}})
+    simulated = Zigbee2MqttLock("front")
+    simulated.receive("zigbee2mqtt/front/set", json.dumps({"pin_code": code}).encode(), 0)
+    assert simulated.codes == {5: (sent["payload"]["userstatus"], sent["payload"]["pincodevalue"])}
+    answers = convert(
+        *[
+            {"zigbee": {"type": "commandGetPinCodeRsp", "data": {"userid": user, "userstatus": status}}}
+            for user, status in ((5, 3), (6, 0))
+        ]
+    )
+    for user, answer in zip((5, 6), answers, strict=True):
+        simulated.receive("zigbee2mqtt/front/get", json.dumps({"pin_code": {"user": user}}).encode(), 0)
+        said = json.loads(simulated.transmit(1_000)[-1].payload)
+        assert said["users"][str(user)] == answer["users"][str(user)]
+
+
 def test_what_happens_at_its_keypad_is_what_we_read() -> None:
     def operation(code: int) -> dict[str, Any]:
         data = {"opereventcode": code, "userid": 3, "opereventsrc": 0}

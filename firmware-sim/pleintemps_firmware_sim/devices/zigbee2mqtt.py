@@ -6,6 +6,7 @@ lose things.
 """
 
 import json
+from collections.abc import Iterable
 from typing import Any, Final
 
 from .mqtt_core import Said
@@ -17,6 +18,9 @@ NOT_FULLY_LOCKED: Final = 0
 LOCKED: Final = 1
 UNLOCKED: Final = 2
 """LockState of the Zigbee cluster closuresDoorLock."""
+CODES: Final = 250
+"""Places for codes that the lock has, from 0 on."""
+_USER_STATUS: Final = {0: "available", 1: "enabled", 3: "disabled"}
 _WORDS: Final = ("not_fully_locked", "locked", "unlocked")
 
 
@@ -24,15 +28,29 @@ class Zigbee2MqttLock:
     """The bridge and its lock. ``deaf``: the lock's radio is out of reach, the bridge does not know yet."""
 
     def __init__(
-        self, name: str, *, base: str = "zigbee2mqtt", lock_state: int = LOCKED, via_between: bool = False
+        self,
+        name: str,
+        *,
+        base: str = "zigbee2mqtt",
+        lock_state: int = LOCKED,
+        via_between: bool = False,
+        expose_pin: bool = False,
     ) -> None:
-        """``via_between``: the lock reports not_fully_locked while its bolt runs, as some do."""
+        """``via_between``: the lock reports not_fully_locked while its bolt runs, as some do. ``expose_pin``:
+        the bridge shows codes.
+        """
         self.base = base
         self.name = name
         self.lock_state = lock_state
         self.via_between = via_between
         self.jammed = False
         self.deaf = False
+        self.keeps_cleared = False
+        """A fault: it calls a code's place available and goes on taking the code."""
+        self.codes: dict[int, tuple[int, str]] = {}
+        """Status (1 enabled, 3 disabled) and digits of the codes in the lock."""
+        self._expose_pin = expose_pin
+        self._cleared: set[int] = set()
         self.heard: list[str] = []
         """Every command that the lock has taken, in order."""
         self._cache: dict[str, Any] = {"battery": 87, "linkquality": 96}
@@ -58,7 +76,11 @@ class Zigbee2MqttLock:
             asked = json.loads(payload)
         except ValueError:
             return
-        if not isinstance(asked, dict) or "state" not in asked or self.deaf:
+        if not isinstance(asked, dict) or self.deaf:
+            return
+        if "pin_code" in asked:
+            self._code(asked["pin_code"], topic.endswith("/get"), now + RADIO_MS)
+        if "state" not in asked:
             return
         if topic.endswith("/get"):
             self._report(now + RADIO_MS, {})
@@ -116,6 +138,34 @@ class Zigbee2MqttLock:
         if not self.deaf:
             self._merge_lock(lock_state)
             self._report(at, {})
+
+    def _code(self, wanted: Any, asked: bool, at: int) -> None:
+        """Set, clear or read the code of a user; one that the lock has no place for changes nothing."""
+        user = wanted.get("user") if isinstance(wanted, dict) else None
+        if asked and user is None:
+            self._tell_codes(range(CODES), at)
+        elif isinstance(user, bool) or not isinstance(user, int) or not 0 <= user < CODES:
+            return
+        elif asked:
+            self._tell_codes((user,), at)
+        elif wanted.get("pin_code") is None:
+            self._cleared.add(user)
+            if not self.keeps_cleared:
+                self.codes.pop(user, None)
+        else:
+            # a number has lost its leading zeros before it came here
+            enabled = wanted.get("user_enabled") in (None, True)
+            self.codes[user] = (1 if enabled else 3, str(wanted["pin_code"]))
+            self._cleared.discard(user)
+
+    def _tell_codes(self, users: Iterable[int], at: int) -> None:
+        told = {}
+        for user in users:
+            status, digits = self.codes.get(user, (0, "")) if user not in self._cleared else (0, "")
+            told[str(user)] = {"status": _USER_STATUS[status]}
+            if self._expose_pin and digits:
+                told[str(user)]["pin_code"] = digits
+        self._report(at, {"users": {**self._cache.get("users", {}), **told}})
 
     def _merge_lock(self, lock_state: int) -> None:
         """As the converter does: anything but locked is UNLOCK."""

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pleintemps_firmware_sim.devices.zigbee2mqtt import RADIO_MS, TRAVEL_MS, Zigbee2MqttLock
+from pleintemps_firmware_sim.devices.zigbee2mqtt import CODES, RADIO_MS, TRAVEL_MS, Zigbee2MqttLock
 
 SET, GET = "zigbee2mqtt/front/set", "zigbee2mqtt/front/get"
 
@@ -76,4 +76,51 @@ def test_bridge_and_lock_say_that_they_are_there() -> None:
 def test_no_payload_raises(topic: str, payload: bytes) -> None:
     z2m = Zigbee2MqttLock("front")
     z2m.receive(topic, payload, 0)
-    assert z2m.heard == []
+    assert not z2m.heard or b"LOCK" in payload.upper()
+
+
+def code(z2m: Zigbee2MqttLock, topic: str, now: int, **wanted: Any) -> None:
+    z2m.receive(topic, json.dumps({"pin_code": wanted}).encode(), now)
+
+
+def test_codes_are_told_when_asked_and_shown_only_where_that_is_wanted() -> None:
+    for expose, shown in (
+        (False, {"status": "enabled"}),
+        (True, {"status": "enabled", "pin_code": "048291"}),
+    ):
+        z2m = Zigbee2MqttLock("front", expose_pin=expose)
+        code(z2m, SET, 0, user=5, pin_code="048291")
+        assert said(z2m, RADIO_MS) == [], "a code that was set is read back by who wants to know"
+        code(z2m, GET, 0, user=5)
+        assert said(z2m, RADIO_MS)[0]["users"] == {"5": shown}
+        code(z2m, SET, 0, user=5, pin_code=None)
+        code(z2m, GET, 0)
+        assert set(said(z2m, RADIO_MS)[0]["users"]) == {str(user) for user in range(CODES)}
+        assert z2m.codes == {}
+
+
+def test_a_lock_that_goes_on_taking_a_cleared_code_says_available() -> None:
+    z2m = Zigbee2MqttLock("front")
+    z2m.keeps_cleared = True
+    code(z2m, SET, 0, user=0, pin_code="1234")
+    code(z2m, SET, 0, user=0)
+    code(z2m, GET, 0, user=0)
+    assert said(z2m, RADIO_MS)[0]["users"] == {"0": {"status": "available"}}
+    assert z2m.codes == {0: (1, "1234")}
+
+
+@given(
+    st.sampled_from([SET, GET]),
+    st.one_of(
+        st.integers(),
+        st.text(max_size=3),
+        st.dictionaries(
+            st.sampled_from(["user", "pin_code", "user_enabled"]), st.integers(-1, 300) | st.text()
+        ),
+    ),
+)
+def test_no_code_raises(topic: str, wanted: object) -> None:
+    z2m = Zigbee2MqttLock("front")
+    z2m.receive(topic, json.dumps({"pin_code": wanted}).encode(), 0)
+    z2m.transmit(RADIO_MS)
+    assert all(0 <= user < CODES for user in z2m.codes)

@@ -20,13 +20,18 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--via-between", action="store_true", help="it reports not_fully_locked while its bolt runs"
     )
+    parser.add_argument("--expose-pin", action="store_true", help="the bridge shows codes")
 
 
 @kind("zigbee2mqtt", "Zigbee2MQTT with one Zigbee door lock", _options)
 def make(options: argparse.Namespace, world: World) -> MqttAlone:
     """The bridge and its lock, with hands at it."""
     lock = Zigbee2MqttLock(
-        options.name, base=options.base, lock_state=options.state, via_between=options.via_between
+        options.name,
+        base=options.base,
+        lock_state=options.state,
+        via_between=options.via_between,
+        expose_pin=options.expose_pin,
     )
 
     def turn(words: Words) -> None:
@@ -52,5 +57,6 @@ def make(options: argparse.Namespace, world: World) -> MqttAlone:
         Order("available", "on|off", "what the bridge says of its radio", available, 1, 1),
         switch(lock, "jammed", "jam", "its bolt does not come out"),
         switch(lock, "deaf", "deaf", "its radio is out of reach"),
+        switch(lock, "keeps_cleared", "keep-cleared", "it goes on taking codes that were cleared"),
     )
     return MqttAlone(lock, options.broker, world, orders)
