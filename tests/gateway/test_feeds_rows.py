@@ -14,6 +14,7 @@ from pleintemps_gateway.access import issuing
 from pleintemps_gateway.access.placing import live_grant
 from pleintemps_gateway.audit.log import check
 from pleintemps_gateway.bookings.following import NO_CODE, NOT_STORED, follow_feed
+from pleintemps_gateway.bookings.judging import START, settle_some
 from pleintemps_gateway.bookings.places import LAST_MS, MAX_LENGTH_MS, to_occurrences
 from pleintemps_gateway.bookings.rows import Occurrence
 from pleintemps_gateway.bookings.service import cancel, move
@@ -147,6 +148,30 @@ def test_a_booking_for_which_no_code_is_free_harms_only_itself(
     assert table.health() == (None, 3, 0)
     with house.engine.connect() as conn:
         assert grants_of(conn, "b") not in (None, grant)
+
+
+def test_judging_goes_on_where_no_code_is_free(
+    house: House, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table.poll(*ROWS.values())
+    grant = issue(house, "a")
+    with write_transaction(house.engine, ["ecole"]) as conn:
+        conn.execute(update(bookings).values(withheld="school-hours"))
+
+    def exhausted(*_: Any) -> str:
+        raise CodesExhaustedError("no free code of 8 digits was found")
+
+    def judge() -> dict[str, str | None]:
+        with write_transaction(house.engine, ["ecole"]) as conn:
+            assert settle_some(conn, house.site, house.desk, START, 10) is None
+        return {row["uid"]: row["withheld"] for row in table.site.rows(bookings)}
+
+    with monkeypatch.context() as short:
+        short.setattr(issuing, "draw", exhausted)
+        assert judge() == {"a": "school-hours", "b": None, "c": None}
+    with house.engine.connect() as conn:
+        assert grants_of(conn, "a") == grant
+    assert judge() == {"a": None, "b": None, "c": None}
 
 
 def timed(**changes: Any) -> Timed:

@@ -125,11 +125,7 @@ def settle_some(
     rows = conn.execute(query).all()
     index = GroupIndex(conn, site.site)
     for row in rows:
-        try:
-            with conn.begin_nested():
-                _settle_changed(conn, site, desk, row, index)
-        except CodesExhaustedError as error:
-            _log.error(line("code-not-issued", site=site.site, booking=row.booking, error=error))
+        _settle_changed(conn, site, desk, row, index)
     return (int(rows[-1].start), str(rows[-1].booking)) if len(rows) == limit else None
 
 
@@ -147,6 +143,16 @@ def settle_group(conn: Connection, site: SiteConfig, desk: CodeDesk, names: set[
 def _settle_changed(
     conn: Connection, site: SiteConfig, desk: CodeDesk, row: Row[Any], index: GroupIndex
 ) -> bool:
+    """Whether anything changed; without a free code the booking stays as it was, and the others follow."""
+    try:
+        with conn.begin_nested():
+            return _settle_one(conn, site, desk, row, index)
+    except CodesExhaustedError as error:
+        _log.error(line("code-not-issued", site=site.site, booking=row.booking, error=error))
+        return False
+
+
+def _settle_one(conn: Connection, site: SiteConfig, desk: CodeDesk, row: Row[Any], index: GroupIndex) -> bool:
     group = index.slug(row.group) if row.group else None
     if group != row.group:
         set_columns(conn, site, row.booking, desk.world.now(), {"group": group})
