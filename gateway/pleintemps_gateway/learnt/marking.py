@@ -148,9 +148,7 @@ def _samples(
     edges = []
     for contact in told.values():
         contact.sort()
-        edges += [
-            at for (_, before), (at, value) in pairwise(contact) if value != before
-        ]
+        edges += [at for (_, before), (at, value) in pairwise(contact) if value != before]
     return said, edges, Quantity.CONTACT in quantities.values()
 
 
