@@ -52,7 +52,7 @@ class NoiseAlarm:
         findings: Sequence[Finding],
         facts: dict[str, Fact],
         booking: str | None,
-        measured: bool = True,
+        measured: bool,
     ) -> WarningWanted | WarningEnded | None:
         """Open, refresh, repeat or resolve; what the people in the room are to be told.
 

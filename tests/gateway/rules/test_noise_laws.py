@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from pleintemps_contract.units import Quantity
 from pleintemps_gateway.alerts.book import AlertBook
-from pleintemps_gateway.noise.alarm import NoiseAlarm
+from pleintemps_gateway.alerts.records import AlertKind
+from pleintemps_gateway.noise.alarm import UNHEARD_MS, NoiseAlarm
 from pleintemps_gateway.noise.background import ENOUGH_MS, Background
 from pleintemps_gateway.noise.days import NoiseDays
 from pleintemps_gateway.noise.emergence import (
@@ -27,6 +28,7 @@ from pleintemps_gateway.noise.energy import Energy, added, energy_of, merged
 from pleintemps_gateway.noise.findings import Finding, Rule, judged
 from pleintemps_gateway.noise.histogram import LevelHistogram
 from pleintemps_gateway.noise.monitor import NoiseMonitor
+from pleintemps_gateway.noise.records import WarningEnded
 from pleintemps_gateway.noise.settings import NoiseConfig
 
 LEVEL = st.floats(0, 140)
@@ -189,7 +191,7 @@ def told(looks: list[bool | None]) -> list[str]:
     alarm = NoiseAlarm("hall", NoiseConfig(warn_first_s=0, remind_after_s=0), book)
     said = []
     for at, loud in enumerate(looks):
-        warning = alarm.look(at, [found_by(loud)], {}, None)
+        warning = alarm.look(at, [found_by(loud)], {}, None, loud is not None)
         said += [type(item).__name__ for item in (*book.take(), warning) if item is not None]
     return said
 
@@ -200,6 +202,30 @@ def test_missing_data_anywhere_changes_nothing(looks: list[bool], data: st.DataO
     for place in data.draw(st.lists(st.integers(0, 20), max_size=10)):
         holed.insert(place, None)
     assert told(holed) == told(list(looks))
+
+
+@given(st.lists(st.sampled_from([True, False, None]), max_size=60))
+def test_what_nobody_knows_any_more_ends_after_a_quarter_of_an_hour_and_never_before(
+    looks: list[bool | None],
+) -> None:
+    """A look a minute: a warning stands from a loud one to a quiet one, or to fifteen minutes without any."""
+    numbers = count(1)
+    book = AlertBook(lambda: f"{next(numbers):032x}")
+    alarm = NoiseAlarm("hall", NoiseConfig(warn_first_s=0), book)
+    warned, unknown = False, 0
+    for minute, loud in enumerate(looks):
+        said = alarm.look(minute * MINUTE, [found_by(loud)], {}, None, loud is not None)
+        unknown = unknown + 1 if loud is None and warned else 0
+        if loud:
+            assert (said is None) is warned
+            warned = True
+        elif warned and (loud is False or unknown > UNHEARD_MS // MINUTE):
+            assert said == WarningEnded(space="hall", at=minute * MINUTE, heard=loud is False)
+            warned = False
+        else:
+            assert said is None
+        assert (alarm.warned_at is not None) is warned
+        assert (book.get(AlertKind.NOISE, "hall") is not None) is warned
 
 
 @given(st.lists(st.tuples(st.integers(1, 20), st.floats(20, 110)), min_size=1, max_size=40), st.data())
