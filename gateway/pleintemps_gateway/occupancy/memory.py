@@ -21,6 +21,8 @@ class Memory:
         self.faults = FaultMemory()
         self.lived_ms = 0
         """Time with a living presence sensor."""
+        self.late = 0
+        """What came too late to be taken in order (``parameters.REORDER_MS``)."""
 
     @property
     def empty(self) -> bool:
@@ -33,6 +35,7 @@ class Memory:
         return {
             "form": FORM,
             "lived_s": self.lived_ms // 1000,
+            "late": self.late,
             "sound": self.sound.kept(),
             "door": self.door.kept(),
             "faults": self.faults.kept(),
@@ -42,6 +45,7 @@ class Memory:
         """What :meth:`kept` gave; data of another form teach nothing."""
         if kept.get("form") == FORM:
             self.lived_ms = int(kept.get("lived_s", 0)) * 1000
+            self.late = int(kept.get("late", 0))
             self.sound.take(kept["sound"])
             self.door.take(kept["door"])
             self.faults.take(kept.get("faults", {}))
@@ -55,7 +59,7 @@ class Memory:
     def forget(self) -> None:
         """Begin anew, without marked hours."""
         self.teach(())
-        self.lived_ms = 0
+        self.lived_ms = self.late = 0
         self.sound.take({})
         self.sound.begin()
         self.door.take({})

@@ -1,8 +1,9 @@
 """One room: evidence in any order of arrival, an estimate whenever asked.
 
 Belief is committed up to ``REORDER_MS`` before now; what is younger is replayed in order of time at each
-estimate, so that samples of several agents give the in-order result. What comes later still counts at the
-committed moment, youngest per series only, and not at all once stale."""
+estimate, so that samples of several agents give the in-order result. What comes later is counted
+(``memory.late``) and still tells at the committed moment, youngest per series only, not at all once stale; a
+level that late tells nothing."""
 
 from bisect import bisect_left
 from collections.abc import Mapping
@@ -119,6 +120,7 @@ class RoomFilter:
 
     def level(self, key: str, at: int, level_db: float) -> None:
         """The meter ``key`` heard ``level_db`` at ``at``; of what is heard at once the loudest counts."""
+        self.memory.late += at < self._belief.at
         place = (at // p.GRID_MS, key)
         milli_db = round(level_db * 1000)
         known = self._levels.get(place)
@@ -136,6 +138,7 @@ class RoomFilter:
 
     def _append(self, at: int, order: int, key: str, value: int) -> None:
         self._count += 1
+        self.memory.late += at < self._belief.at
         self._pending.append(_Item(at, order, key, self._count, value))
 
     def estimate(self, now: int) -> Estimate:

@@ -253,6 +253,37 @@ def test_samples_that_come_late_give_the_state_of_in_order_replay(
     assert found.estimate(NOON + end).probability == straight.probability
 
 
+@settings(deadline=None, max_examples=15)
+@given(SAMPLES, st.lists(st.integers(0, 120), min_size=40, max_size=40))
+def test_what_comes_after_the_horizon_is_counted_and_only_the_youngest_tells(
+    samples: list[Sample], delays: list[int]
+) -> None:
+    late = sorted(
+        (at + delay * SECOND, at, key, value)
+        for (at, key, value), delay in zip(samples, delays, strict=False)
+    )
+    found, fed, behind = room(), 0, 0
+    told: dict[str, int] = {}
+    horizon = NOON // parameters.GRID_MS * parameters.GRID_MS
+    for end in range(5 * SECOND, 23 * MINUTE, 5 * SECOND):
+        while fed < len(late) and late[fed][0] <= end:
+            _, at, key, value = late[fed]
+            fed += 1
+            behind += NOON + at < horizon
+            if NOON + at < horizon and at < told.get(key, 0):
+                before = found.estimate(NOON + end - 1)
+                found.sample(key, NOON + at, value)
+                assert found.estimate(NOON + end - 1).probability == before.probability
+            else:
+                found.sample(key, NOON + at, value)
+            told[key] = max(told.get(key, 0), at)
+        found.estimate(NOON + end)
+        until = (NOON + end - parameters.REORDER_MS) // parameters.GRID_MS * parameters.GRID_MS
+        horizon = max(horizon, until)
+    assert found.memory.late == behind
+    assert behind <= sum(delay > 25 for delay in delays[: len(samples)])
+
+
 @settings(deadline=None)
 @given(SAMPLES, st.lists(st.integers(1, 20 * 60), min_size=1, max_size=30))
 def test_the_moments_of_asking_do_not_change_belief(samples: list[Sample], moments: list[int]) -> None:
