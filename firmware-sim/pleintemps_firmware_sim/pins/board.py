@@ -107,6 +107,8 @@ class Board:
             async for text in reader:
                 edge = decoder.decode(text)
                 self._levels[edge.pin] = edge.level
+                for other in self._clients - {writer}:  # devices that share the board
+                    other.write(text)
                 if self._on_output is not None:
                     self._on_output(edge.pin, edge.level, edge.tick)
                 self._notify()

@@ -11,7 +11,7 @@ import pytest
 
 from pleintemps_contract.world import ManualWorld
 from pleintemps_firmware_sim.devices.alone.registry import Alone, carry_out
-from pleintemps_firmware_sim.errors import ControlError
+from pleintemps_firmware_sim.errors import ControlError, PinsError
 
 from .alone import made, running
 
@@ -165,6 +165,43 @@ def test_flapping_is_as_often_as_asked(tmp_path: Path) -> None:
         assert [edge["level"] for edge in edges] == [1, 0] * 10
 
     play(reed, link, act)
+
+
+def test_devices_share_the_board_of_one(tmp_path: Path) -> None:
+    link = tmp_path / "pins"
+    world = ManualWorld()
+    reader = made("wiegand", "--link", str(link), world=world)
+    lock = made("lock", "--link", str(link), "--join", "--edges", str(tmp_path / "edges"), world=world)
+
+    async def act(program: Program, levels: dict[str, int]) -> None:
+        assert levels == {"23": 1, "24": 1}
+        async with running(lock):
+            told = {edge["pin"]: edge["level"] for edge in await program.edges(3)}
+            assert told == {27: 0, 5: 0, 22: 0}
+            await program.drive(27, 1, tmp_path / "edges")
+            await world.advance(30)
+            assert [edge["pin"] for edge in await program.edges(3)] == [5, 5, 5]
+            assert carry_out(lock, "push") == "opened"
+
+    play(reader, link, act)
+
+
+def test_a_guest_without_a_board_or_whose_board_goes_says_so(tmp_path: Path) -> None:
+    link = tmp_path / "pins"
+    world = ManualWorld()
+
+    async def main() -> None:
+        guest = made("reed", "--link", str(link), "--join", world=world)
+        with pytest.raises(PinsError, match="no pins at"):
+            await guest.run(lambda: None)
+        async with running(made("rex", "--link", str(link), world=world)):
+            reached = asyncio.Event()
+            life = asyncio.ensure_future(guest.run(reached.set))
+            await reached.wait()
+        with pytest.raises(PinsError, match="is gone"):
+            await life
+
+    asyncio.run(asyncio.wait_for(main(), 20))
 
 
 @pytest.mark.parametrize(

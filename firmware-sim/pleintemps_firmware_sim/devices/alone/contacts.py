@@ -40,7 +40,7 @@ def _alone(
         Order("short", "", "short its wire: it reads closed", wire(0)),
         Order("mend", "", "mend its wire", wire(None)),
     )
-    return PinsAlone(contact, options.link, world, wiring(options, "contact"), orders, options.edges)
+    return PinsAlone(contact, options, world, wiring(options, "contact"), orders)
 
 
 def _move(contact: Contact, world: World, closed: bool) -> Callable[[Words], None]:

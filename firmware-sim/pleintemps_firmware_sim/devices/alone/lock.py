@@ -63,4 +63,4 @@ def make(options: argparse.Namespace, world: World) -> PinsAlone:
         Order("jam", "[on|off]", "the bolt does not move any more", jam, 0, 1),
         Order("cut", "on|off", "the wire of the bolt contact", cut, 1, 1),
     )
-    return PinsAlone(doorway, options.link, world, wiring(options, *_LINES), orders, options.edges)
+    return PinsAlone(doorway, options, world, wiring(options, *_LINES), orders)

@@ -9,8 +9,9 @@ from pathlib import Path
 from pleintemps_contract.world import World
 from pleintemps_firmware_sim.devices.pins_core import NS, PinsCore
 from pleintemps_firmware_sim.devices.rim import until_due
-from pleintemps_firmware_sim.errors import LinkError
+from pleintemps_firmware_sim.errors import LinkError, PinsError
 from pleintemps_firmware_sim.pins.board import Board, tick_now
+from pleintemps_firmware_sim.pins.guest import Guest
 
 from . import values
 from .registry import Order, Ready
@@ -25,6 +26,9 @@ def add_pins(parser: argparse.ArgumentParser, **lines: tuple[int, str]) -> None:
         parser,
         "Unix socket of the pins: for gpiozero GPIOZERO_PIN_FACTORY=pleintemps PLEINTEMPS_PINS=PATH, for"
         ' others one JSON line an edge, {"pin":23,"level":0,"tick":NANOSECONDS}',
+    )
+    parser.add_argument(
+        "--join", action="store_true", help="put it on the board that another device holds at PATH"
     )
     parser.add_argument(
         "--edges", type=Path, metavar="FILE", help="append every edge to FILE, as on the socket"
@@ -49,22 +53,26 @@ class PinsAlone:
     def __init__(
         self,
         core: PinsCore,
-        link: Path,
+        options: argparse.Namespace,
         world: World,
         pins: Wiring,
         orders: Sequence[Order],
-        edges: Path | None = None,
     ) -> None:
+        """``options`` are those of :func:`add_pins`."""
         self.orders = tuple(orders)
         self._core = core
-        self._link = link
+        self._link: Path = options.link
         self._world = world
         self._pins = pins
         self._lines = {pin: line for line, pin in pins.items()}
-        self._edges = edges
+        self._edges: Path | None = options.edges
         self._wake = asyncio.Event()
         self._tick = 0
-        self._board = Board(link, self._driven)
+        self._board: Board | Guest = (
+            Guest(self._link, self._driven, self._wake.set)
+            if options.join
+            else Board(self._link, self._driven)
+        )
 
     @property
     def where(self) -> str:
@@ -85,6 +93,8 @@ class PinsAlone:
                 self._wake.clear()
                 self._flush()
                 await until_due(self._world, self._core.due(), self._wake)
+                if isinstance(self._board, Guest) and self._board.gone:
+                    raise PinsError(f"the board at {self._link} is gone")
         finally:
             await self._board.stop()
 

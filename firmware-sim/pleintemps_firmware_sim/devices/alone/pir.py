@@ -61,4 +61,4 @@ def make(options: argparse.Namespace, world: World) -> PinsAlone:
         Order("stick", "high|low|off", "its output stays there", stick, 1, 1),
         Order("restart", "", "take its supply for a moment: it warms up again", restart),
     )
-    return PinsAlone(sensor, options.link, world, wiring(options, "out"), orders, options.edges)
+    return PinsAlone(sensor, options, world, wiring(options, "out"), orders)

@@ -79,4 +79,4 @@ def make(options: argparse.Namespace, world: World) -> PinsAlone:
         Order("card", "26|34|37 FACILITY NUMBER", "hold a card before it", card, 3, 3),
         Order("bits", "BITS", "send a frame of these 0s and 1s, whatever they are", bits, 1, 1),
     )
-    return PinsAlone(reader, options.link, world, wiring(options, "d0", "d1"), orders, options.edges)
+    return PinsAlone(reader, options, world, wiring(options, "d0", "d1"), orders)
