@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Final
 
-from sqlalchemy import Connection, func, or_, select, update
+from sqlalchemy import Connection, bindparam, func, or_, select, update
 
 from pleintemps_contract.agent_messages import DoorPhysicalChanged, Event
 from pleintemps_gateway.config import SiteConfig
@@ -17,6 +17,28 @@ LATE_MS: Final = 30_000
 """What is older when it comes has missed its moment: the filter puts younger samples in order itself."""
 REST_MS: Final = 30_000
 """Records wait until nothing late has come for so long: a journal of hours is worked in once."""
+
+# made once: to build one takes longer than the store takes to answer it
+_LONGEST: Final = (
+    select(series.c.space, func.max(series.c.max_silence_s).label("longest"))
+    .where(
+        series.c.site == bindparam("site"),
+        series.c.space.in_(bindparam("spaces", expanding=True)),
+        series.c.quantity.in_(sorted(quantity.value for quantity in EVIDENCE)),
+    )
+    .group_by(series.c.space)
+)
+_TOUCHED: Final = (
+    update(usage)
+    .where(
+        usage.c.site == bindparam("of_site"),
+        usage.c.closed_at.is_not(None),
+        usage.c.space == bindparam("of_space"),
+        or_(usage.c.closed_at >= bindparam("first"), usage.c.booked_to >= bindparam("left")),
+        usage.c.booked_from <= bindparam("last"),
+    )
+    .values(due=bindparam("then"))
+)
 
 
 class LateBook:
@@ -81,22 +103,38 @@ class LateBook:
         self._beside.discard(booking)
         return known
 
-    def _early(self, conn: Connection, space: str) -> int:
-        """How long before its start the replay of a record in ``space`` begins at the earliest."""
-        here = (series.c.site == self._site) & (series.c.space == space)
-        speaks = series.c.quantity.in_(sorted(quantity.value for quantity in EVIDENCE))
-        longest = conn.execute(select(func.max(series.c.max_silence_s)).where(here, speaks)).scalar_one()
-        return self._lead + max(self._warm, round((longest or 0) * 1000))
+    def _early(self, conn: Connection) -> dict[str, int]:
+        """How long before its start the replay of a record begins at the earliest, by the spaces that were
+        told."""
+        found = conn.execute(_LONGEST, {"site": self._site, "spaces": sorted(self._spans)})
+        longest = {str(row.space): round(row.longest * 1000) for row in found}
+        return {space: self._lead + max(self._warm, longest.get(space, 0)) for space in self._spans}
+
+    def _touch(self, conn: Connection, now: int) -> None:
+        """Records over which something late has come."""
+        early = self._early(conn)
+        rows = [
+            {
+                "of_site": self._site,
+                "of_space": space,
+                "first": first,
+                "left": first - self._tail,
+                "last": last + early[space],
+                "then": now + REST_MS,
+            }
+            for space, (first, last) in self._spans.items()
+        ]
+        conn.execute(_TOUCHED, rows)
+        self._open |= dict.fromkeys(self._spans, now + REST_MS)
 
     def flush(self, conn: Connection, now: int) -> None:
         """Say in the store which closed records are to be worked out, so that a restart forgets none."""
+        if not (self._spans or self._bookings or self._times):
+            return
         row = usage.c
         closed = (row.site == self._site) & row.closed_at.is_not(None)
-        for space, (first, last) in self._spans.items():
-            over = or_(row.closed_at >= first, row.booked_to >= first - self._tail)
-            touched = (row.space == space) & over & (row.booked_from <= last + self._early(conn, space))
-            conn.execute(update(usage).where(closed, touched).values(due=now + REST_MS))
-            self._open[space] = now + REST_MS
+        if self._spans:
+            self._touch(conn, now)
         names = sorted(self._bookings)
         for start in range(0, len(names), 500):
             some = row.booking.in_(names[start : start + 500]) & row.settled_at.is_not(None)
