@@ -110,16 +110,10 @@ class ModbusSound:
     async def _answer(self, port: OpenPort) -> Registers | Refusal | str:
         data = b""
         patience = asyncio.ensure_future(Patience(self._context, _ANSWER_MS).out())
+        patience.add_done_callback(lambda _: port.wake())
         try:
-            while len(data) <= _MAX_ANSWER:
-                more = asyncio.ensure_future(port.read())
-                try:
-                    await asyncio.wait((more, patience), return_when=asyncio.FIRST_COMPLETED)
-                finally:
-                    more.cancel()
-                if not more.done() or more.cancelled():
-                    break
-                data += more.result()
+            while len(data) <= _MAX_ANSWER and (more := await port.read()):
+                data += more
                 if (found := answer(self._request, data)) is not None:
                     return found
             return why_not(self._request, data)

@@ -100,8 +100,12 @@ class OpenPort:
         self._lost = PortLost(reason)
         self._changed.set()
 
+    def wake(self) -> None:
+        """Let :meth:`read` return, with nothing if there is nothing."""
+        self._changed.set()
+
     async def read(self) -> bytes:
-        """At least one byte, as soon as there is one."""
+        """At least one byte, as soon as there is one; fewer only after :meth:`wake`."""
         await self._changed.wait()
         if self._lost:
             raise self._lost

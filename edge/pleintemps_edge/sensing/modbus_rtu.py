@@ -55,13 +55,20 @@ class Refusal:
         return f"exception {self.code:02X} ({_EXCEPTIONS.get(self.code, 'unknown')})"
 
 
+def _shifted(crc: int) -> int:
+    for _ in range(8):
+        crc = crc >> 1 ^ (0xA001 if crc & 1 else 0)
+    return crc
+
+
+_TABLE: Final = tuple(map(_shifted, range(256)))
+
+
 def crc16(data: bytes) -> bytes:
     """The two CRC bytes as they follow ``data`` on the line."""
     crc = 0xFFFF
     for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0xA001 if crc & 1 else 0)
+        crc = crc >> 8 ^ _TABLE[(crc ^ byte) & 0xFF]
     return crc.to_bytes(2, "little")
 
 

@@ -71,7 +71,7 @@ class Courier:
         self._envelopes = Envelopes(sealing, world)
         self._sites = tuple(sites)
         self._world = world
-        self._glance = Glance(writer, world)
+        self._glance = Glance(writer, world, deliveries.name)
         self._down: set[str] = set()
 
     async def run(self) -> None:

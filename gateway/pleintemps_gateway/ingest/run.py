@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -53,7 +54,8 @@ FOLLOW_S: Final = 0.1
 WATCH_S: Final = 5.0
 """Seconds between two looks whether the store has failed, where the loop itself would have noticed."""
 _TICK_MS: Final = 1_000
-_KEEP_HOUSE_MS: Final = 60_000
+_LOOK_MS: Final = 60_000
+_SELDOM_MS: Final = 600_000
 _NOT_STORED: Final = "the store does not take it"
 
 _log = logging.getLogger(__name__)
@@ -91,7 +93,7 @@ class Ingest:
         names = [site.site for site in config.sites]
         own = broker or PahoBroker(config.mqtt, Path(config.keys))
         self._session = own.session(names, self._take, self._on_connected)
-        self._memory = GatewayMemory(sites, self._session.publish)
+        self._memory = GatewayMemory(sites, self._session.publish, alone=broker is not None)
         with self.engine.connect() as conn:
             self._memory.reload(conn)
         make_writer = Writer if broker is None else InlineWriter
@@ -218,7 +220,7 @@ class Ingest:
         keepers = [Housekeeper(site, self._world) for site in self._config.sites]
         releasers = [Releaser(site, self._desk) for site in self._memory.sites.values()]
         judges = [Judge(site, self._desk) for site in self._memory.sites.values()]
-        kept = self._world.monotonic()
+        kept = looked = self._world.monotonic()
         while True:
             now = self._world.monotonic()
             if not self._writer.alone or self._memory.judge():
@@ -229,13 +231,16 @@ class Ingest:
             for judge in judges:
                 if judge.is_due():
                     await self._do(judge.run)
-            if now >= kept + _KEEP_HOUSE_MS:
+            if now >= looked + _LOOK_MS:
+                looked = now
+                for codes in self._keepers.values():
+                    codes.wake_for_all()
+            # what it takes away is days old
+            if now >= kept + (_SELDOM_MS if self._writer.alone else _LOOK_MS):
                 kept = now
                 for keeper in keepers:
                     await self._do(keeper.run)
                 await self._do(self._sign_logs)
-                for codes in self._keepers.values():
-                    codes.wake_for_all()
             await self._world.sleep_until(now + _TICK_MS)
 
     async def _settling(self) -> None:
@@ -269,6 +274,7 @@ class Ingest:
     async def _following(self) -> None:
         never = asyncio.Event()
         while True:
+            before = self._writer.changed.copy() if isinstance(self._writer, InlineWriter) else None
             for site in self._memory.sites.values():
                 through, told = await asyncio.to_thread(self._news, site.site, site.followed)
                 if not told:
@@ -279,13 +285,19 @@ class Ingest:
                 for feed in site.take_hooked():
                     if waiting := self._told.get((site.site, feed)):
                         waiting.set()
-            if isinstance(self._writer, InlineWriter):
-                await self._writer.written.wait()
-                self._writer.written.clear()
+            if isinstance(self._writer, InlineWriter) and before is not None:
+                await self._changed(self._writer, before)
             try:
                 await asyncio.wait_for(never.wait(), FOLLOW_S)
             except TimeoutError:
                 continue
+
+    @staticmethod
+    async def _changed(writer: InlineWriter, before: Counter[str]) -> None:
+        """Return when there was a change since ``before`` of which somebody has to take notice."""
+        while all(before[kind] == writer.changed[kind] for kind in FOLLOWED):
+            await writer.written.wait()
+            writer.written.clear()
 
     def _news(self, site: str, since: int) -> tuple[int, bool]:
         with self.engine.connect() as conn:

@@ -56,7 +56,7 @@ class Settler:
         self._site = memory.config
         self._engine = engine
         self._writer = writer
-        self._glance = Glance(writer, memory.world)
+        self._glance = Glance(writer, memory.world, usage.name)
 
     async def run(self) -> int:
         """Work out what is due; how many records were put down."""

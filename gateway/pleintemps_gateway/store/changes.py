@@ -12,6 +12,7 @@ KEEP: Final = 20_000
 """Rows kept a site: a follower that is further behind reads everything anew."""
 
 
+_NOTED: Final = "pleintemps_changes"
 # made once: building a statement takes longer than the store takes to answer it
 _LAST: Final = select(func.coalesce(func.max(changes.c.seq), 0)).where(changes.c.site == bindparam("site"))
 _SINCE: Final = select(
@@ -26,6 +27,7 @@ def record_change(conn: Connection, site: str, kind: str, key: str, at: int) -> 
     ``key`` is the primary key without the site, joined by ``/``. Call inside ``write_transaction``.
     """
     lock_site(conn, site)
+    _note(conn, kind)
     following = select(
         literal(site, String),
         func.coalesce(func.max(changes.c.seq), 0) + 1,
@@ -41,6 +43,7 @@ def record_changes(conn: Connection, site: str, rows: list[tuple[str, str]], at:
     if not rows:
         return
     lock_site(conn, site)
+    _note(conn, *(kind for kind, _ in rows))
     last = last_change(conn, site)
     conn.execute(
         insert(changes),
@@ -49,6 +52,16 @@ def record_changes(conn: Connection, site: str, rows: list[tuple[str, str]], at:
             for index, (kind, key) in enumerate(rows)
         ],
     )
+
+
+def _note(conn: Connection, *kinds: str) -> None:
+    conn.info.setdefault(_NOTED, set()).update(kinds)
+
+
+def take_noted(conn: Connection) -> set[str]:
+    """The tables to which changes were recorded over this connection since the last call."""
+    noted: set[str] = conn.info.pop(_NOTED, set())
+    return noted
 
 
 def last_change(conn: Connection, site: str) -> int:

@@ -1,10 +1,10 @@
 """The store's writer without a thread: where the event loop's time is not the machine's."""
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Engine
 
@@ -25,6 +25,8 @@ class InlineWriter(Writer):
     def __init__(self, engine: Engine, sites: Iterable[str], *, memory: Memory | None = None) -> None:
         self._waiting: deque[Job] = deque()
         self._turn: asyncio.TimerHandle | None = None
+        self.changed: Counter[str] = Counter()
+        """Groups that have changed a table, by its name."""
         self.written = asyncio.Event()
         """Set after each group."""
         super().__init__(engine, sites, memory=memory)
@@ -40,6 +42,10 @@ class InlineWriter(Writer):
         future: Future[T] = Future()
         future.set_result(work())
         return future
+
+    def _resolve(self, group: list[Job], results: list[Any]) -> None:
+        self.changed.update(self._noted)
+        super()._resolve(group, results)
 
     def _put(self, job: Job, wait_s: float) -> None:
         self._waiting.append(job)

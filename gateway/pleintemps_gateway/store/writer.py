@@ -22,6 +22,7 @@ from pleintemps_contract.errors import ContractError
 from pleintemps_contract.logs import line
 from pleintemps_gateway.errors import DeposedError, GatewayError, StoreBusyError, StoreError
 
+from .changes import take_noted
 from .engine import write_transaction
 
 T = TypeVar("T")
@@ -77,8 +78,7 @@ class Writer:
         self._failure: StoreError | DeposedError | None = None
         self._group: list[Job] = []
         self._ended = threading.Event()
-        self.groups = 0
-        """Groups that were committed."""
+        self._noted: set[str] = set()
         self._begin()
 
     def _begin(self) -> None:
@@ -177,6 +177,7 @@ class Writer:
                 results = [job.run(conn) for job in group]
                 if self._memory is not None:
                     self._memory.flush(conn)
+                self._noted = take_noted(conn)
         except JOB_FAULTS as error:
             _log.warning(line("group-rolled-back", jobs=len(group), error=type(error).__name__))
             self._restore()
@@ -189,6 +190,7 @@ class Writer:
                 result = job.run(conn)
                 if self._memory is not None:
                     self._memory.flush(conn)
+                self._noted = take_noted(conn)
         except JOB_FAULTS as error:
             self._restore()
             job.future.set_exception(error)
@@ -205,7 +207,6 @@ class Writer:
             raise StoreError("the store cannot be read after a roll-back") from error
 
     def _resolve(self, group: list[Job], results: list[Any]) -> None:
-        self.groups += 1
         if self._memory is not None:
             self._memory.committed()
         for job, result in zip(group, results, strict=True):
