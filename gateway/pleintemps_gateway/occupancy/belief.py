@@ -135,7 +135,7 @@ class Belief:
     def _unproven(self, sensor: Sensor) -> bool:
         """A motion sensor that was never low: company proves nothing."""
         known = self.memory.faults.high
-        return not sensor.seen[False] and sensor.quantity is Quantity.MOTION and sensor.key not in known
+        return not sensor.seen & 1 and sensor.quantity is Quantity.MOTION and sensor.key not in known
 
     def _judge_high(self, sensor: Sensor) -> None:
         if sensor.quantity is not Quantity.MOTION and not any(
@@ -151,11 +151,11 @@ class Belief:
         run_s = sensor.lone_ms / 1000
         kind = faults.LONE_MOTION if sensor.quantity is Quantity.MOTION else faults.LONE_RADAR
         known = self.memory.faults
-        return known.odds(known.high, sensor.key, kind, run_s, run_s, sensor.seen[False])
+        return known.odds(known.high, sensor.key, kind, run_s, run_s, bool(sensor.seen & 1))
 
     def _odds_low(self, sensor: Sensor) -> float:
         known, age_s = self.memory.faults, (self.at - sensor.changed_at) / 1000
-        return known.odds(known.low, sensor.key, faults.UNSEEN, sensor.unseen_s, age_s, sensor.seen[True])
+        return known.odds(known.low, sensor.key, faults.UNSEEN, sensor.unseen_s, age_s, bool(sensor.seen & 2))
 
     def _without(self, before: PerState, seconds: float) -> None:
         """Go on from ``before`` as if the stuck sensor had said nothing since: the branch of the joint state
@@ -218,7 +218,7 @@ class Belief:
         elif before and sensor.stuck_at is None and sensor.quantity is Quantity.MOTION:
             self._fired(sensor, at, False)  # it was high until now
         if value != before:
-            sensor.seen[bool(value)] = True
+            sensor.seen |= 2 if value else 1
             sensor.value = value
             sensor.changed_at = at
             if value and before in (0, 2):

@@ -49,15 +49,16 @@ class Sensor:
         self.before: PerState | None = None  # what was believed as that began
         self.unseen_s = 0.0  # minutes in which others rose, since it fell
         self.minute = -1
-        self.seen = [False, False]  # low, high
+        self.seen = 0  # bits: low, high
 
     def copy(self) -> "Sensor":
-        twin = Sensor(self.key, self.quantity, self.stale_ms)
+        twin = Sensor.__new__(Sensor)
+        twin.key, twin.quantity, twin.stale_ms = self.key, self.quantity, self.stale_ms
         twin.value, twin.last_at, twin.changed_at = self.value, self.last_at, self.changed_at
         twin.faulty, twin.high_at, twin.stuck_at = self.faulty, self.high_at, self.stuck_at
         twin.sure, twin.lone_ms, twin.before = self.sure, self.lone_ms, self.before
         twin.longest_ms = self.longest_ms
-        twin.unseen_s, twin.minute, twin.seen = self.unseen_s, self.minute, list(self.seen)
+        twin.unseen_s, twin.minute, twin.seen = self.unseen_s, self.minute, self.seen
         return twin
 
     @property
@@ -80,7 +81,7 @@ class Meter:
         self.sure = False
 
     def copy(self) -> "Meter":
-        twin = Meter()
+        twin = Meter.__new__(Meter)
         twin.value, twin.at, twin.beat_at, twin.same_s = self.value, self.at, self.beat_at, self.same_s
         twin.stuck_at, twin.sure = self.stuck_at, self.sure
         return twin
