@@ -50,6 +50,21 @@ def watched(reader: Alone, link: Path) -> list[dict[str, Any]]:
             try:
                 assert await asyncio.to_thread(control.sc_wait, ADDRESS, 15)
                 assert carry_out(reader, "state").startswith("channel secure")
+                green = {
+                    "command": osdp.Command.LED,
+                    "reader": 0,
+                    "led_number": 0,
+                    "control_code": 2,
+                    "temporary": True,
+                    "on_count": 10,
+                    "off_count": 0,
+                    "on_color": osdp.CommandLEDColor.Green,
+                    "off_color": osdp.CommandLEDColor.Black,
+                    "timer_count": 50,
+                }
+                assert control.submit_command(ADDRESS, green)
+                while "on_colour=2" not in carry_out(reader, "state"):
+                    await asyncio.sleep(0.01)
                 for order in ("press 12#", "card 26 123 4567", "tamper on"):
                     carry_out(reader, order)
                     told.append(await asyncio.to_thread(control.get_event, ADDRESS, 10))
@@ -60,7 +75,9 @@ def watched(reader: Alone, link: Path) -> list[dict[str, Any]]:
     return told
 
 
-def test_a_control_panel_opens_the_secure_channel_and_hears_keys_card_and_tamper(tmp_path: Path) -> None:
+def test_a_control_panel_opens_the_secure_channel_and_lights_the_lamp_and_hears_keys_card_tamper(
+    tmp_path: Path,
+) -> None:
     link = tmp_path / "reader"
     reader = made("osdp", "--link", str(link), "--address", str(ADDRESS), "--key", KEY.hex())
     keys, card, tamper = watched(reader, link)
