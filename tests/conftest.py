@@ -1,6 +1,7 @@
 """Loads the shared fixtures for every test; they live in ``tests.support``, one file per matter."""
 
 pytest_plugins = [
+    "tests.support.quick_disk",
     "tests.support.skips",
     "tests.support.data",
     "tests.support.ports",
