@@ -20,6 +20,7 @@ from pleintemps_contract.gateway_messages import (
     GrantsPage,
     Receipt,
 )
+from pleintemps_contract.onvif import DoorAction
 from pleintemps_contract.topics import Channel, Topic
 from pleintemps_contract.wire import GatewayMessage, encode
 from pleintemps_contract.world import World
@@ -32,6 +33,7 @@ from .doors import After, DoorState
 from .figures import Figures
 from .inbox import Fault, Gate, Grants
 from .journal import Journal
+from .patterns import Pace
 from .plan import SERIES, AgentPlan, series_of
 from .room import Life, Room
 
@@ -39,9 +41,6 @@ PAGE_GRACE_MS: Final = 5_000
 """Pages come before their manifest, but a broker may keep another order."""
 _MISTYPED: Final = 20
 """One code of so many is typed wrong at first."""
-_BATCH_BYTES: Final = 48_000
-_READING_BYTES: Final = 12
-"""Of one reading with its time, at most; of names and digits beside them comes less than the rest allows."""
 
 
 class Publication(NamedTuple):
@@ -53,20 +52,6 @@ class Publication(NamedTuple):
     stream: a.Stream | None = None
     last: int = 0
     again: bool = False
-
-
-class Pace(NamedTuple):
-    """A reading every ``period_ms``, ``flush`` of them in a batch where no state changes."""
-
-    period_ms: float
-    flush: int
-
-    @classmethod
-    def of(cls, rate: float, series: int, flush_ms: int = 5_000) -> "Pace":
-        """Readings a second and sensor; levels leave an agent within ``flush_ms``."""
-        period = 1000 / rate
-        most = max(1, _BATCH_BYTES // (_READING_BYTES * series))
-        return cls(period, max(1, min(most, int(flush_ms / period))))
 
 
 class LightAgent:
@@ -375,7 +360,10 @@ class LightAgent:
         self._counter = command.counter
         if command.door not in self._doors:
             return a.CommandRefusal.UNKNOWN_DOOR
-        return a.CommandRefusal.EXPIRED if now >= command.expires else None
+        if now >= command.expires:
+            return a.CommandRefusal.EXPIRED
+        shut = command.action is DoorAction.ACCESS and self._doors[command.door].is_shut
+        return a.CommandRefusal.DOOR_MODE if shut else None
 
     def _announced(self, announcement: Announcement) -> None:
         if self._gate.keys is not None and announcement.keys:

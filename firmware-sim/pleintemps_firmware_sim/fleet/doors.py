@@ -37,13 +37,18 @@ After = tuple[int, Event]
 
 
 class DoorState(NamedTuple):
-    """Modes of a door in which codes open nothing but what is open."""
+    """What a door does with codes and commands."""
 
     mode: DoorMode = DoorMode.LOCKED
 
     @property
     def takes_codes(self) -> bool:
         return self.mode is DoorMode.LOCKED
+
+    @property
+    def is_shut(self) -> bool:
+        """Whether nobody is let in, by no command either, until the mode is taken back."""
+        return self.mode in (DoorMode.BLOCKED, DoorMode.LOCKED_DOWN)
 
 
 def enter(door: str, state: DoorState, grant: str | None) -> Iterator[After]:

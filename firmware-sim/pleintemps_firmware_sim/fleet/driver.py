@@ -11,10 +11,10 @@ from pleintemps_contract.world import World
 from pleintemps_firmware_sim.errors import BrokerError
 
 from . import mqtt
-from .agent import LightAgent, Pace
+from .agent import LightAgent
 from .days import DAY_MS, Scene, chance_of
 from .figures import Figures, report
-from .patterns import rings
+from .patterns import Pace, rings
 from .plan import SERIES, AgentPlan, FleetPlan
 from .room import Life
 from .session import Phase, Session

@@ -8,6 +8,9 @@ from typing import Final, NamedTuple
 
 from .days import Scene, chance_of
 
+_BATCH_BYTES: Final = 48_000
+_READING_BYTES: Final = 12
+"""Of one reading with its time, at most; of names and digits beside them comes less than the rest allows."""
 RING: Final = 600
 """Readings until a room says the same again; no batch holds more of a series."""
 VARIANTS: Final = 8
@@ -23,6 +26,20 @@ _LEVELS: Final = {
 """Middle and half width (dB)."""
 _MOVING_MS: Final = {Scene.FEW: (5_000, 12_000), Scene.MANY: (12_000, 6_000), Scene.LOUD: (30_000, 4_000)}
 """How long somebody moves, and how long nobody does, on average."""
+
+
+class Pace(NamedTuple):
+    """A reading every ``period_ms``, ``flush`` of them in a batch where no state changes."""
+
+    period_ms: float
+    flush: int
+
+    @classmethod
+    def of(cls, rate: float, series: int, flush_ms: int = 5_000) -> "Pace":
+        """Readings a second and sensor; levels leave an agent within ``flush_ms``."""
+        period = 1000 / rate
+        most = max(1, _BATCH_BYTES // (_READING_BYTES * series))
+        return cls(period, max(1, min(most, int(flush_ms / period))))
 
 
 class Pattern(NamedTuple):

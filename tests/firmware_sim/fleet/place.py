@@ -19,10 +19,10 @@ from pleintemps_contract.envelope import Signer, TrustedKeys
 from pleintemps_contract.topics import Channel, Topic
 from pleintemps_contract.wire import AgentMessage, GatewayMessage, decode_agent, seal_gateway
 from pleintemps_contract.world import ManualWorld
-from pleintemps_firmware_sim.fleet.agent import LightAgent, Pace, Publication
+from pleintemps_firmware_sim.fleet.agent import LightAgent, Publication
 from pleintemps_firmware_sim.fleet.days import DAY_MS, Scene
 from pleintemps_firmware_sim.fleet.figures import Figures
-from pleintemps_firmware_sim.fleet.patterns import rings
+from pleintemps_firmware_sim.fleet.patterns import Pace, rings
 from pleintemps_firmware_sim.fleet.plan import AgentPlan
 from pleintemps_firmware_sim.fleet.room import Life, Rings
 

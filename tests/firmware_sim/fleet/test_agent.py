@@ -349,3 +349,6 @@ def test_a_blocked_door_takes_no_code_and_a_configuration_is_answered() -> None:
     birth = decoded(bench.agent.connected(bench.now))[1]
     assert isinstance(birth, a.Birth)
     assert [door.mode for door in birth.doors] == [DoorMode.BLOCKED]
+    bench.hear(Channel.COMMAND, command(bench, counter=2))
+    (answer,) = [one for one in responses(decoded(bench.said())) if isinstance(one, a.CommandResult)]
+    assert answer.refusal is a.CommandRefusal.DOOR_MODE
