@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a folder of our own below it
+_MEMORY: Final = Path("/dev/shm")
 _ENOUGH_BYTES: Final = 3 << 30
 
 
