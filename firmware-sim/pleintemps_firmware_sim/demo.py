@@ -2,9 +2,7 @@
 
 import asyncio
 import contextlib
-import shutil
 import sys
-import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,24 +10,26 @@ from typing import Any, Final
 
 import msgspec
 
-from pleintemps_contract.simclock import SimulatedWorld
 from pleintemps_contract.world import SystemWorld, World
 
 from .clock import ClockServer
 from .control import ADDRESS_FILE, Address, ControlServer
-from .errors import DataFolderError, GatewayError
+from .errors import GatewayError
 from .installation import CARETAKER, Installation, command
 from .processes import Child, claim_port, end_on_signals
-from .scenario import story
-from .scenario.building import Building
-from .scenario.calendar import Calendar, Event
-from .scenario.codes import Mailbox
-from .scenario.configs import edge_toml, gateway_toml
+from .real.site import RealSite
+from .real.stage import RealStage
+from .scenario.director import Director
+from .scenario.facts import Timeline
 from .scenario.ledger import Ledger
+from .scenario.loading import load
 from .scenario.people import Town
-from .scenario.plan import SAINT_AUBIN, Plan, Rules
+from .scenario.script import Part, write
+from .scenario.stage import Wanted
+from .scenario.times import span_ms
 from .words import word
 
+SCENARIO: Final = "demo"
 _SETTLE_MS: Final = 12_000
 _STEADY_MS: Final = 1_000
 _LOOK_MS: Final = 250
@@ -57,29 +57,25 @@ class DemoBuilding:
     """The demo as an asynchronous context: on entry everything runs and a code is valid, on exit nothing is
     left.
 
-    ``installation`` holds the processes, ``town`` the simulated people and ``visit_code`` the visitor's code;
+    ``installation`` holds the processes, ``stage`` plays the scenario ``demo``, ``town`` is for visitors and
+    ``visit_code`` is theirs;
     ``clock`` is everybody's where time is simulated.
     Raises PortBusyError if the port is taken, DataFolderError if ``data`` is not empty, ChildError if
     something does not come up.
     """
 
-    def __init__(
-        self,
-        options: DemoOptions,
-        say: Say = _silent,
-        *,
-        plan: Plan = SAINT_AUBIN,
-        rules: Rules | None = None,
-    ) -> None:
+    def __init__(self, options: DemoOptions, say: Say = _silent) -> None:
         self.options = options
-        self.plan = plan
-        self.rules = rules or Rules()
+        self.scenario = load(SCENARIO)
+        self.plan = self.scenario.plan
+        self.rules = self.scenario.rules
         self.host: World = SystemWorld()
         self.ledger = Ledger()
         self.visit_code = ""
         self.clock: ClockServer | None = None
         self.installation: Installation
         self.town: Town
+        self.stage: RealStage
         self.data: Path
         self._say = say
         self._stack = contextlib.AsyncExitStack()
@@ -143,14 +139,23 @@ class DemoBuilding:
             "alerts_by_kind": by_kind,
         }
 
+    async def evening(self, number: int = 1) -> None:
+        """One evening as the scenario tells it; returns when every act and every booking is over."""
+        director = self._director("again", number)
+        try:
+            await director.play()
+        finally:
+            await director.close()
+
     async def live(self) -> None:
         """Let evenings follow one another until cancelled."""
+        repeat = span_ms(self.scenario.file.repeat or self.scenario.file.lasts)
         number = 0
         while True:
             number += 1
             began = self.town.world.monotonic()
-            await story.cycle(self.town, number)
-            await self.town.world.sleep_until(began + story.REPEAT_MS)
+            await self.evening(number)
+            await self.town.world.sleep_until(began + repeat)
 
     async def live_for(self, seconds: float) -> None:
         """``seconds`` of real time with as many whole evenings as fit; the first may be broken off."""
@@ -161,79 +166,45 @@ class DemoBuilding:
             async with asyncio.timeout(seconds):
                 while number == 0 or self.host.monotonic() - began + self._evening_ms <= whole_ms:
                     number += 1
-                    await story.cycle(self.town, number)
+                    await self.evening(number)
                 await self.host.sleep_until(began + whole_ms)
 
     @property
     def _evening_ms(self) -> int:
         """Real milliseconds that an evening takes."""
-        return int(story.CYCLE_MS / self.options.speed)
+        return int(span_ms(self.scenario.file.lasts) / self.options.speed)
+
+    def _director(self, part: Part, number: int) -> Director:
+        begin = -(-self.town.world.now() // 1_000) * 1_000
+        script = write(self.scenario, self.options.seed, begin, part=part, number=number)
+        return Director(self.scenario, script, self.stage)
 
     async def _start(self) -> None:
-        if self.options.data is None:
-            self.data = Path(tempfile.mkdtemp(prefix="pleintemps-demo-"))
-            self._stack.callback(shutil.rmtree, self.data, ignore_errors=True)
-        else:
-            self.data = self.options.data.absolute()
-            self.data.mkdir(parents=True, exist_ok=True)
-            if any(self.data.iterdir()):
-                raise DataFolderError(f"{self.data} is not empty; give the demo a folder of its own")
-        self.ledger = Ledger(self.data / "ledger.jsonl")
-        self.installation = Installation(self.data, self.host, web_port=self.options.port, say=self._say)
-        self._stack.push_async_callback(self.installation.stop)
-        clock_socket, world = await self._clock()
-        calendar = Calendar(self.data / "bookings.ics")
-        calendar.publish(world.now())
-        building = Building(
-            self.plan, world, sockets=self.installation.sockets, ports=self.installation.ports
+        wanted = Wanted(self.plan, self.rules, self.options.seed, speed=self.options.speed)
+        timeline = Timeline(heed=self.ledger.heed)
+        site = RealSite(wanted, self.options.data, self.options.port, timeline, self._say)
+        await self._stack.enter_async_context(site)
+        self.data, self.installation, self.clock = site.data, site.installation, site.clock
+        self.ledger.path = self.data / "ledger.jsonl"
+        self.town = Town(
+            site.building, self.rules, site.calendar, site.mailbox, self.ledger, seed=self.options.seed
         )
-        await self._stack.enter_async_context(building)
-        await self.installation.start_gateway(
-            gateway_toml(
-                self.plan,
-                self.rules,
-                mqtt_url=self.installation.mqtt_url,
-                web_port=self.options.port,
-                calendar=calendar.path,
-                clock_socket=clock_socket,
-            )
-        )
-        for agent in self.plan.agents:
-            await self.installation.start_agent(
-                agent,
-                edge_toml(
-                    self.plan,
-                    agent,
-                    mqtt_url=self.installation.mqtt_url,
-                    ports=self.installation.ports,
-                    clock_socket=clock_socket,
-                ),
-            )
-        await self.installation.agents_up()
-        mailbox = Mailbox(self.installation.outbox)
-        self.town = Town(building, self.rules, calendar, mailbox, self.ledger, seed=self.options.seed)
-        visit = await story.open_house(self.town)
-        await self._first_code(visit)
-        task = asyncio.create_task(story.host(self.town, visit))
-        self._stack.push_async_callback(_cancel, task)
+        self.stage = RealStage(site, timeline)
+        self._stack.push_async_callback(self.stage.stop)
+        await self._open_house()
         await self._control()
 
-    async def _clock(self) -> tuple[str | None, World]:
-        """The machine's clock at speed 1, else one of our own on a socket."""
-        if self.options.speed == 1:
-            return None, self.host
-        path = self.installation.sockets / "clock"
-        self.clock = server = ClockServer(path, now=self.host.now(), speed=self.options.speed)
-        await server.start()
-        self._stack.push_async_callback(server.stop)
-        return str(path), await asyncio.to_thread(SimulatedWorld, path)
-
-    async def _first_code(self, visit: Event) -> None:
-        try:
-            async with asyncio.timeout(_CODE_MS / 1_000):
-                self.visit_code = await self.town.code_of(visit)
-        except TimeoutError:
-            raise self.installation.gateway.failure("issued no code for the visit") from None
+    async def _open_house(self) -> None:
+        """The standing booking for the person at the keyboard, and a host who comes at once and stays."""
+        director = self._director("once", 0)
+        self._stack.push_async_callback(director.close)
+        task = asyncio.create_task(director.play())
+        self._stack.push_async_callback(_cancel, task)
+        (visit,) = director.script.bookings
+        code = await self.stage.code_of(visit.event.uid, _CODE_MS)
+        if code is None:
+            raise self.installation.gateway.failure("issued no code for the visit")
+        self.visit_code = code
 
     async def _control(self) -> None:
         path = self.installation.sockets / "control"

@@ -12,7 +12,6 @@ from sqlalchemy import create_engine, select
 
 from pleintemps_contract.agent_messages import Event
 from pleintemps_firmware_sim.demo import DemoBuilding, DemoOptions
-from pleintemps_firmware_sim.scenario import story
 from pleintemps_gateway.store import schema
 from tests.support.ports import find_free_port
 from tests.support.waiting import wait_for
@@ -48,7 +47,7 @@ class RunningDemo:
         """Let the people of one evening come; the answer says when they are gone."""
 
         async def begin() -> asyncio.Task[None]:
-            return asyncio.create_task(story.cycle(self.demo.town, number))
+            return asyncio.create_task(self.demo.evening(number))
 
         return self.call(begin(), within_s=5)
 

@@ -91,6 +91,7 @@ class RealSite:
                 mqtt_url=self.installation.mqtt_url,
                 web_port=self._web_port,
                 calendar=self.calendar.path,
+                poll_s=self.wanted.rules.poll_s,
                 clock_socket=sockets.get("gateway"),
             )
         )
@@ -131,7 +132,9 @@ class RealSite:
             return {}
         now = self.host.now() if wanted.begin is None else wanted.begin
         servers, sockets = {}, {}
-        for name in ("gateway", *self.plan.agents):
+        # agents whose clocks may leap have one each
+        agents = self.plan.agents if wanted.begin is not None else []
+        for name in ("gateway", *agents):
             path = self.installation.sockets / f"clock-{name}"
             servers[name] = ClockServer(path, now=now, speed=wanted.speed)
             await servers[name].start()
@@ -140,4 +143,4 @@ class RealSite:
         self.clock = servers.pop("gateway")
         self.clocks = servers
         self.world = await asyncio.to_thread(SimulatedWorld, Path(sockets["gateway"]))
-        return sockets
+        return dict.fromkeys(self.plan.agents, sockets["gateway"]) | sockets

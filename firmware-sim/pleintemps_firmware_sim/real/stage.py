@@ -1,5 +1,6 @@
 """The real-time stage: what a director does reaches ordinary processes by pins, lines and files."""
 
+import asyncio
 from collections.abc import Iterator
 from typing import Final
 
@@ -67,6 +68,9 @@ class RealStage:
         await self._faults.stop()
 
     # --- doors ---------------------------------------------------------------------------------------
+
+    def queue(self, door: str) -> asyncio.Lock:
+        return self._house.door(door).queue
 
     async def press(self, door: str, keys: str) -> None:
         await self._house.door(door).press(keys)

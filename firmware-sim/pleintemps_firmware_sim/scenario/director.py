@@ -49,7 +49,7 @@ class Director:
         self, scenario: Scenario, script: Script, stage: Stage, *, inert: frozenset[str] = frozenset()
     ) -> None:
         self._scenario = scenario
-        self._script = script
+        self.script = script
         self._stage = stage
         self._inert = inert
         self._told = Told(stage)
@@ -64,7 +64,7 @@ class Director:
             await self._told.until(at)
             self._begin(happen)
             self._look()
-        await self._told.until(self._script.end)
+        await self._told.until(self.script.end)
         for breaking in list(self._lasting):
             await self._mend(breaking)
         self._look()
@@ -77,7 +77,7 @@ class Director:
         self._rooms.exit_all()
 
     def _happenings(self) -> list[tuple[int, Happening]]:
-        script, found = self._script, list[tuple[int, Happening]]()
+        script, found = self.script, list[tuple[int, Happening]]()
         for booked in script.bookings:
             found.append((booked.at, lambda each=booked: self._book(each)))  # type: ignore[misc]
             found += self._ends(booked)

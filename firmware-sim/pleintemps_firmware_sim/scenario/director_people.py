@@ -29,14 +29,13 @@ class Crowd:
         self._stage = stage
         self._told = told
         self._rooms = rooms
-        self._queues = {door.door: asyncio.Lock() for door in stage.plan.doors}
         self._propped: set[str] = set()
         self._waiting: Counter[str] = Counter()
         self._followed: dict[str, str] = {}
 
     def queue(self, door: str) -> asyncio.Lock:
         """Who stands at the door."""
-        return self._queues[door]
+        return self._stage.queue(door)
 
     async def visit(self, visit: Visit) -> None:
         """Come, stay, go."""

@@ -120,8 +120,8 @@ class NoAlert(Expectation, frozen=True, kw_only=True, tag="no-alert", rename={"b
 
 
 class EventIs(Counted, frozen=True, kw_only=True, tag="event", rename={"is_": "is"}):
-    """A record of an agent's journal by its type, such as ``device-health`` with ``silent``, of one ``device``
-    or any.
+    """A record of an agent's journal by its type, such as ``device-health`` with ``silent``, of one
+    ``device`` or any.
     """
 
     agent: Slug

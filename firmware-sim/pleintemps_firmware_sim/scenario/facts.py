@@ -4,7 +4,7 @@ People, sounds, faults and bookings are told by the director, as it does them; l
 simulated mechanics; the rest is what agents and gateway made of it, read from their messages and the store.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Literal
 
@@ -82,8 +82,10 @@ class Fact(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Timeline:
     """Facts as they come; :meth:`facts` has them in order of time, those of one moment as they were told."""
 
-    def __init__(self, facts: Iterable[Fact] = ()) -> None:
+    def __init__(self, facts: Iterable[Fact] = (), heed: Callable[[Fact], None] | None = None) -> None:
+        """``heed`` is called with every fact that comes."""
         self._facts = list(facts)
+        self._heed = heed
 
     def tell(
         self,
@@ -101,6 +103,8 @@ class Timeline:
     def add(self, fact: Fact) -> None:
         """:meth:`tell`, of a fact that is one already."""
         self._facts.append(fact)
+        if self._heed is not None:
+            self._heed(fact)
 
     def facts(self) -> list[Fact]:
         return sorted(self._facts, key=lambda fact: fact.at)

@@ -130,6 +130,8 @@ class Rules:
     noise_limit_db: int = 80
     noise_quiet_limit_db: int = 75
     noise_warn_first_s: int = 4
+    poll_s: int = 1
+    """Between two readings of the calendar."""
 
 
 LIFE: Final = Rules(
@@ -144,6 +146,7 @@ LIFE: Final = Rules(
     noise_limit_db=75,
     noise_quiet_limit_db=65,
     noise_warn_first_s=300,
+    poll_s=60,
 )
 """As they are where nobody has set any: those of scenarios."""
 

@@ -86,6 +86,7 @@ class RulesRecord(Record, frozen=True, kw_only=True):
     noise_limit_db: Count | None = None
     noise_quiet_limit_db: Count | None = None
     noise_warn_first_s: Count | None = None
+    poll_s: Annotated[int, Meta(ge=1, le=86_400)] | None = None
 
 
 class EventRecord(Record, frozen=True, kw_only=True):

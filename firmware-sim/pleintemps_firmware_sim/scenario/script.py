@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import log
-from typing import Final
+from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 from pleintemps_contract.world import ManualWorld
@@ -23,6 +23,7 @@ from .records import AnyAct, BookingRecord, FaultRecord, Move, PeopleRecord, Sou
 from .times import Clockwork, span_ms, taken_apart
 
 DAY_MS: Final = 86_400_000
+Part = Literal["all", "once", "again"]
 
 
 class Chance:
@@ -116,19 +117,20 @@ class Script:
     """Moments that are known beforehand."""
 
 
-def write(scenario: Scenario, seed: int, begin: int, *, number: int = 1) -> Script:
-    """The script of a run that begins at ``begin`` (Unix ms, a whole second). ``number`` counts the runs of a
-    scenario that is repeated: what is there once is left out of all but the first.
+def write(scenario: Scenario, seed: int, begin: int, *, part: Part = "all", number: int = 1) -> Script:
+    """The script of a run that begins at ``begin`` (Unix ms, a whole second). Of a scenario that is repeated,
+    ``once`` is what the file calls so and ``again`` all the rest, for the ``number``-th time.
     """
-    return _Writer(scenario, seed, begin, number).write()
+    return _Writer(scenario, seed, begin, part, number).write()
 
 
 class _Writer:
-    def __init__(self, scenario: Scenario, seed: int, begin: int, number: int) -> None:
+    def __init__(self, scenario: Scenario, seed: int, begin: int, part: Part, number: int) -> None:
         self._file = scenario.file
         self._zone = ZoneInfo(scenario.plan.zone)
         self._clock = Clockwork(scenario.plan.zone, begin)
         self._seed = seed
+        self._part = part
         self._number = number
         end = begin + span_ms(scenario.file.lasts)
         self._script = Script(begin, end, marks={"begin": [begin], "end": [end]})
@@ -145,7 +147,7 @@ class _Writer:
             later = []
             for owner in left:
                 needs = {(wanted(moment) or "").partition(".")[0] for _, moment in owner.moments}
-                if any(waited_for[name] for name in needs):
+                if any(waited_for[name] > 0 for name in needs):
                     later.append(owner)
                     continue
                 for part in owner.parts:
@@ -163,7 +165,7 @@ class _Writer:
     def _item(self, path: Path) -> None:
         section, place = path
         record = getattr(self._file, str(section))[place]
-        if self._number > 1 and getattr(record, "once", False):
+        if self._part != "all" and getattr(record, "once", False) is not (self._part == "once"):
             return
         write: Mapping[str, Callable[..., None]] = {
             "bookings": self._booking,

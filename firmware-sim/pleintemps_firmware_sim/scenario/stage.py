@@ -4,6 +4,7 @@ The director tells a :class:`Stage` what people do and what breaks, waits on its
 knows which of the two it is.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -59,6 +60,9 @@ class Stage(Protocol):
         """Facts of mechanics and agents are told here as they happen, those of :meth:`observe` when asked."""
 
     # --- doors ---------------------------------------------------------------------------------------
+
+    def queue(self, door: str) -> asyncio.Lock:
+        """Who stands at it; one at a time. Whoever acts at a door for longer than a moment holds it."""
 
     async def press(self, door: str, keys: str) -> None:
         """Keys ``0``-``9``, ``*``, ``#`` at its keypad, 150 ms from one to the next."""

@@ -14,7 +14,7 @@ def _evening(path: Path | None = None) -> Ledger:
     ledger.typed(2, "choir", "gate", valid=True)
     ledger.typed(3, "stranger", "gate", valid=False)
     ledger.alarming(4, "choir", "sings too loud", "hall", "noise")
-    ledger.booking_over(5, "choir", "hall", used=True)
+    ledger.booking_over(5, "choir", "hall")
     return ledger
 
 
