@@ -175,6 +175,9 @@ class GatewayCore(Protocol):
     def order(self, site: str, door: str, action: DoorAction) -> None:
         """What a caretaker asks of a door on its page."""
 
+    def hear(self) -> None:
+        """Somebody tells of a change in a calendar, as a webhook would: all are read at once."""
+
     def idle(self) -> bool:
         """Whether nothing waits to be stored, sent or worked out."""
 

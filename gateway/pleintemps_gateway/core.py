@@ -32,14 +32,25 @@ class Core:
         self._ingest = Ingest(config, world, broker)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until ``stop``; cancelled is a crash."""
-        await self._ingest.run(stop)
+        """Until ``stop``; cancelled is a crash: what was not committed is gone, and nobody says good-bye."""
+        running = asyncio.create_task(self._ingest.run(stop))
+        try:
+            await asyncio.shield(running)
+        except asyncio.CancelledError:
+            self._ingest.abandon()
+            running.cancel()
+            await asyncio.wait({running})
+            raise
 
     def order(self, site: str, door: str, action: DoorAction) -> None:
         """Ask for ``action`` at ``door``; raises KeyError for one that is not there."""
         agents = {each.door: each.agent for each in self._config.site(site).doors}
         wish = Wish(agents[door], door, action, _CARETAKER)
         self._ingest.submit(lambda conn: ask(conn, site, wish, self._world))
+
+    def hear(self) -> None:
+        """Read all calendars now."""
+        self._ingest.hear()
 
     def idle(self) -> bool:
         """Whether nothing waits to be stored, followed, sent or worked out."""

@@ -354,13 +354,14 @@ class MemorySession:
 
 
 class GatewayAccess:
-    """What the gateway has of the broker; a second gateway process takes the session of the first over."""
+    """What the gateway has of the broker."""
 
     def __init__(self, broker: MemoryBroker) -> None:
         self._broker = broker
 
     def session(self, sites: Sequence[str], take: Taken, connected: Callable[[], None]) -> MemorySession:
         made = MemorySession(self._broker, sites, take, connected)
+        # a second process takes the session of the first over
         for before in self._broker.sessions:
             before.stop()
             made.inherit(before)

@@ -21,8 +21,10 @@ from .radio import RadioLock
 from .serial import MemoryWires
 from .worlds import VirtualWorld, chance_of
 
-POLL_S: Final = 20.0
-"""Between two readings of the calendar."""
+POLL_S: Final = 60.0
+"""Between two readings of a calendar that nobody has changed."""
+HEARD_S: Final = 0.5
+"""A change of the calendar is read so soon, as by one who looks each second."""
 UP_MS: Final = 60_000
 
 
@@ -90,7 +92,7 @@ class VirtualSite:
             mqtt_url="mqtt://127.0.0.1:1883",
             web_port=8080,
             calendar=self.calendar.path,
-            poll_s=POLL_S,
+            poll_s=self._wanted.rules.poll_s,
             clock_socket=None,
         )
         self._config.write_text(text, encoding="utf-8")
@@ -134,6 +136,18 @@ class VirtualSite:
         self.building.boards[agent].power_down()
         self.paths[agent].break_all("no power")
         await self.agents.pop(agent).cut()
+
+    async def restart_gateway(self) -> None:
+        """A crash, and the next start on the same store."""
+        await self.gateway.cut()
+        self.start_gateway()
+
+    def tell_calendar(self) -> None:
+        """The calendar has changed."""
+        asyncio.get_running_loop().call_later(HEARD_S, self._hear)
+
+    def _hear(self) -> None:
+        self.gateway.core.hear()
 
     async def up(self) -> None:
         """Return when the gateway has heard every agent's birth; raises ChildError."""

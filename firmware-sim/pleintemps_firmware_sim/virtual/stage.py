@@ -1,5 +1,6 @@
 """The virtual stage: what a director does to the building, and what came of it."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Final
 
@@ -53,6 +54,9 @@ class VirtualStage:
 
     # --- doors ---------------------------------------------------------------------------------------
 
+    def queue(self, door: str) -> asyncio.Lock:
+        return self._house.door(door).queue
+
     async def press(self, door: str, keys: str) -> None:
         await self._house.door(door).press(keys)
 
@@ -93,9 +97,11 @@ class VirtualStage:
 
     async def book(self, event: Booking) -> None:
         self._site.calendar.publish(self.world.now(), event)
+        self._site.tell_calendar()
 
     async def cancel(self, uid: str) -> None:
         self._site.calendar.withdraw(self.world.now(), uid)
+        self._site.tell_calendar()
 
     async def code_of(self, uid: str, within_ms: int) -> str | None:
         deadline = self.world.monotonic() + within_ms

@@ -126,6 +126,16 @@ class Ingest:
         """Let the writer run ``job``."""
         self._writer.submit(job)
 
+    def hear(self) -> None:
+        """Read every calendar at once."""
+        for told in self._told.values():
+            told.set()
+
+    def abandon(self) -> None:
+        """Let go of all that is not committed; for a worker that is alone on its store."""
+        if isinstance(self._writer, InlineWriter):
+            self._writer.abandon()
+
     def idle(self) -> bool:
         """Whether nothing waits for the writer, for those who follow it, or for the courier."""
         now = self._world.now()

@@ -59,6 +59,12 @@ class InlineWriter(Writer):
             self._work_off()
         self._ended.set()
 
+    def abandon(self) -> None:
+        """Forget what waits, as a crash does."""
+        if self._turn is not None:
+            self._turn.cancel()
+        self._fail(StoreError("the store's writer was abandoned"))
+
     def _work_off(self) -> None:
         self._turn = None
         self._group = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_GROUP))]
