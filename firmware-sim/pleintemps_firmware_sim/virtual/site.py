@@ -92,7 +92,7 @@ class VirtualSite:
             mqtt_url="mqtt://127.0.0.1:1883",
             web_port=8080,
             calendar=self.calendar.path,
-            poll_s=self._wanted.rules.poll_s,
+            poll_s=POLL_S,
             clock_socket=None,
         )
         self._config.write_text(text, encoding="utf-8")
