@@ -14,6 +14,7 @@ from typing import Any
 from pleintemps_contract import __version__, logs
 from pleintemps_contract.errors import ContractError
 
+from .console.cli import add_orders
 from .device_cli import add_device
 from .errors import ControlError, DatasetError, ScenarioError, SimulatorError
 from .fleet.cli import add_fleet
@@ -77,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_demo(commands)
-    _add_orders(commands)
+    add_orders(commands)
     add_device(commands)
     _add_replay(commands)
     add_fleet(commands)
@@ -101,49 +102,6 @@ def _demo(options: argparse.Namespace) -> int:
 
     wanted = DemoOptions(port=options.port, data=options.data, seed=options.seed, speed=options.speed)
     return asyncio.run(run_demo(wanted, seconds=options.seconds, as_json=options.json))
-
-
-def _add_orders(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    for name, summary, what in (
-        ("press", "press keys at a door of the running demo", ("door", "keys")),
-        ("push", "try the handle of a door from outside", ("door",)),
-        ("leave", "go out by the inside handle of a door", ("door",)),
-        ("force", "break a door open", ("door",)),
-        ("noise", "make noise in a room", ("space",)),
-        ("unplug", "pull the plug of a serial device", ("device",)),
-        ("plug", "plug a serial device in again", ("device",)),
-    ):
-        order = commands.add_parser(name, help=summary, description=summary)
-        order.add_argument("--data", type=Path, required=True, metavar="DIR", help="the demo's data folder")
-        for argument in what:
-            order.add_argument(argument, metavar=argument.upper())
-        if name == "noise":
-            order.add_argument("--db", type=float, default=95.0, help="level at the meter (95)")
-            order.add_argument("--for", type=_positive, dest="seconds", default=12.0, help="seconds (12)")
-        order.set_defaults(run=_order, order=name)
-
-
-def _order(options: argparse.Namespace) -> int:
-    from . import control
-
-    order: control.Order
-    match options.order:
-        case "press":
-            order = control.Press(door=options.door, keys=options.keys)
-        case "push":
-            order = control.PushDoor(door=options.door)
-        case "leave":
-            order = control.Leave(door=options.door)
-        case "force":
-            order = control.Force(door=options.door)
-        case "noise":
-            order = control.Noise(space=options.space, level_db=options.db, seconds=options.seconds)
-        case "unplug":
-            order = control.Unplug(device=options.device)
-        case _:
-            order = control.Plug(device=options.device)
-    print(control.send(options.data, order))
-    return 0
 
 
 def _day(text: str) -> date:

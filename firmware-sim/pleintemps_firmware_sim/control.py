@@ -1,70 +1,39 @@
-"""Orders to a running demo over its control socket: press keys, push, leave by or force a door, make noise,
-pull a plug.
+"""The control socket of a running building: orders one JSON line each, and a stream of what is to be seen.
+
+A client sends one line: an :class:`~.console.acts.Order`, answered by one :class:`Answer`; or a
+:class:`Watch`, answered by a :class:`~.console.views.Picture` and then by a :class:`~.console.views.Change`
+whenever there is one, and at least once a second.
 """
 
 import asyncio
 import contextlib
 import logging
-import socket
+import tempfile
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from pleintemps_contract.logs import line as log_line
+from pleintemps_contract.world import World
 
-from .devices.door import Push
-from .errors import ControlError
-from .scenario.people import Town
-from .scenario.rooms import Occupant
+from .console.acts import Order
+from .console.model import Model, Watcher, is_empty
+from .console.views import Change, Picture
+from .errors import ControlError, SimulatorError
 
 ADDRESS_FILE: Final = "control.json"
-"""In the demo's data folder: where the socket is."""
+"""In the data folder of what runs: where the socket is."""
 _ANSWER_S: Final = 60.0
-_RELEASE_MS: Final = 1_500
-_WHO: Final = "visitor"
-
-_log = logging.getLogger(__name__)
-
-
-class Press(msgspec.Struct, frozen=True, kw_only=True, tag="press"):
-    """Keys at a door's keypad."""
-
-    door: str
-    keys: str
+_SILENT_S: Final = 5.0
+_LOOK_MS: Final = 200
+_ALIVE_LOOKS: Final = 5
+_LONGEST: Final = 1 << 20
 
 
-class PushDoor(msgspec.Struct, frozen=True, kw_only=True, tag="push"):
-    door: str
-
-
-class Leave(msgspec.Struct, frozen=True, kw_only=True, tag="leave"):
-    """Out by the inside handle."""
-
-    door: str
-
-
-class Force(msgspec.Struct, frozen=True, kw_only=True, tag="force"):
-    door: str
-
-
-class Noise(msgspec.Struct, frozen=True, kw_only=True, tag="noise"):
-    """A loudspeaker of ``level_db`` at the meter of ``space`` for ``seconds``."""
-
-    space: str
-    level_db: float
-    seconds: float
-
-
-class Unplug(msgspec.Struct, frozen=True, kw_only=True, tag="unplug"):
-    device: str
-
-
-class Plug(msgspec.Struct, frozen=True, kw_only=True, tag="plug"):
-    device: str
-
-
-Order = Press | PushDoor | Leave | Force | Noise | Unplug | Plug
+class Watch(msgspec.Struct, frozen=True, kw_only=True, tag="watch"):
+    """Show what is to be seen, until the client hangs up."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,127 +48,139 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ControlServer:
-    """Carries out orders, one JSON line each, and answers with one."""
+    """Carries out orders on a model and shows it. ``host`` is the machine's clock: testers live by it."""
 
-    def __init__(self, town: Town, path: Path) -> None:
-        self._town = town
+    def __init__(self, model: Model, path: Path, host: World) -> None:
+        self._model = model
         self._path = path
+        self._host = host
         self._server: asyncio.Server | None = None
-        self._playing: set[asyncio.Task[None]] = set()
+        self._calls: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         self._server = await asyncio.start_unix_server(self._serve, self._path)
 
     async def stop(self) -> None:
-        """Stop listening and silence what still plays."""
+        """Hang up on everybody; nothing that was ordered plays on."""
         if self._server is not None:
             self._server.close()
-        for task in self._playing:
-            task.cancel()
-        await asyncio.gather(*self._playing, return_exceptions=True)
+        for call in self._calls:
+            call.cancel()
+        await asyncio.gather(*self._calls, return_exceptions=True)
+        await self._model.stop()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        call = asyncio.current_task()
+        if call is not None:
+            self._calls.add(call)
+            call.add_done_callback(self._calls.discard)
         try:
-            order = msgspec.json.decode(await reader.readline(), type=Order)
-            answer = Answer(ok=True, text=await self.carry_out(order))
-        except (ControlError, msgspec.MsgspecError) as error:
-            answer = Answer(ok=False, text=str(error))
+            await self._answer(reader, writer)
         except (ConnectionError, ValueError) as error:
             _log.warning(log_line("control-client", error=error))
+        finally:
             writer.close()
-            return
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        text = await reader.readline()
+        try:
+            wanted = msgspec.json.decode(text, type=Order | Watch)
+            if isinstance(wanted, Watch):
+                await self._show(reader, writer)
+                return
+            answer = Answer(ok=True, text=await self._model.carry_out(wanted))
+        except (SimulatorError, msgspec.MsgspecError) as error:
+            answer = Answer(ok=False, text=str(error))
         writer.write(msgspec.json.encode(answer) + b"\n")
-        with contextlib.suppress(ConnectionError):
-            await writer.drain()
-        writer.close()
+        await writer.drain()
 
-    async def carry_out(self, order: Order) -> str:
-        """Do it and say what came of it; raises ControlError for a wrong order."""
-        match order:
-            case Press(door=door, keys=keys):
-                return await self._press(door, keys)
-            case PushDoor(door=door):
-                came = self._town.building.door(door).push()
-                self._town.note(_WHO, f"pushes: {came.value}", door)
-                return came.value
-            case Leave(door=door):
-                came = await self._town.building.door(door).leave()
-                self._town.note(_WHO, f"leaves by the handle: {came.value}", door)
-                return came.value
-            case Force(door=door):
-                return self._force(door)
-            case Noise():
-                return self._noise(order)
-            case Unplug(device=name):
-                device = self._town.building.device(name)
-                if device.link.plugged:
-                    device.link.unplug()
-                    self._town.ledger.alarming(self._now(), _WHO, "unplugs", name, "device-fault")
-                return "unplugged"
-            case Plug(device=name):
-                self._town.building.device(name).link.plug()
-                self._town.note(_WHO, "plugs in", name)
-                return "plugged"
-
-    def _now(self) -> int:
-        return self._town.world.now()
-
-    async def _press(self, door: str, keys: str) -> str:
-        """One code after the other; whether a code was good is seen by the lock, as a person sees it."""
-        post = self._town.building.door(door)
-        async with post.queue:
-            released = False
-            for code in keys.split("#")[:-1]:
-                await post.shut(_RELEASE_MS)
-                await post.press(f"{code}#")
-                released = await post.released(_RELEASE_MS)
-                if code.strip("*"):
-                    self._town.ledger.typed(self._now(), _WHO, door, valid=released)
-            if rest := keys.rpartition("#")[2]:
-                await post.press(rest)
-        return "the lock lets go: push" if released else "the lock holds"
-
-    def _force(self, door: str) -> str:
-        post = self._town.building.door(door)
-        released = post.mechanics.released
-        came = post.force()
-        if came is Push.OPENED and not released:
-            self._town.ledger.alarming(self._now(), _WHO, "forces the door", door, "door-forced-open")
-        return came.value
-
-    def _noise(self, order: Noise) -> str:
-        room = self._town.building.room(order.space)
-        if room.meter is None:
-            raise ControlError(f"{order.space}: nobody measures noise there")
-        if not 0 <= order.level_db <= 140 or not 0 < order.seconds <= 600:
-            raise ControlError("noise: 0 to 140 dB for at most 600 s")
-        rules = self._town.rules
-        if order.level_db > rules.noise_limit_db + 1 and order.seconds >= rules.noise_window_s:
-            self._town.ledger.alarming(self._now(), _WHO, "makes noise", order.space, "noise")
-        task = asyncio.create_task(self._play(order))
-        self._playing.add(task)
-        task.add_done_callback(self._playing.discard)
-        return f"{order.level_db:g} dB for {order.seconds:g} s"
-
-    async def _play(self, order: Noise) -> None:
-        # beyond the radar's reach: a loudspeaker is nobody
-        speaker = Occupant(distance_cm=1_000, moving=False, level_db=order.level_db)
-        with self._town.building.inside(order.space, f"loudspeaker-{id(speaker)}", speaker):
-            await self._town.wait(int(order.seconds * 1_000))
+    async def _show(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(msgspec.json.encode(self._model.picture) + b"\n")
+        watcher = Watcher(self._model)
+        looks = _ALIVE_LOOKS
+        # whoever reads slowly is shown less often: each look has all that came since the last
+        while not reader.at_eof() and not writer.is_closing():
+            change, looks = watcher.look(), looks + 1
+            if looks >= _ALIVE_LOOKS or not is_empty(change):
+                writer.write(msgspec.json.encode(change) + b"\n")
+                await writer.drain()
+                looks = 0
+            await self._host.sleep_until(self._host.monotonic() + _LOOK_MS)
 
 
-def send(data: Path, order: Order) -> str:
-    """Give an order to the demo whose data folder is ``data``; raises ControlError with its answer."""
+_log = logging.getLogger(__name__)
+
+
+@contextlib.asynccontextmanager
+async def offered(model: Model, path: Path, data: Path, host: World) -> AsyncIterator[ControlServer]:
+    """Answer at the socket ``path`` for as long as the block lasts; who looks in ``data`` finds it."""
+    server = ControlServer(model, path, host)
+    await server.start()
+    address = data / ADDRESS_FILE
+    address.write_bytes(msgspec.json.encode(Address(socket=str(path))))
+    try:
+        yield server
+    finally:
+        address.unlink(missing_ok=True)
+        await server.stop()
+
+
+def find() -> Path:
+    """The data folder of the one demo of this user that runs in a temporary one; raises ControlError."""
+    found = sorted(
+        address.parent for address in Path(tempfile.gettempdir()).glob(f"pleintemps-demo-*/{ADDRESS_FILE}")
+    )
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise ControlError("no demo runs in a temporary folder; name its folder with --data")
+    raise ControlError(f"several demos run, name one with --data: {', '.join(map(str, found))}")
+
+
+async def _call(data: Path, wanted: Order | Watch) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     try:
         address = msgspec.json.decode((data / ADDRESS_FILE).read_bytes(), type=Address)
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(_ANSWER_S)
-            connection.connect(address.socket)
-            connection.sendall(msgspec.json.encode(order) + b"\n")
-            with connection.makefile("rb") as lines:
-                answer = msgspec.json.decode(lines.readline(), type=Answer)
+        reader, writer = await asyncio.open_unix_connection(address.socket, limit=_LONGEST)
     except (OSError, msgspec.MsgspecError) as error:
-        raise ControlError(f"no demo runs in {data}: {error}") from error
+        raise ControlError(f"nothing runs in {data}: {error}") from error
+    writer.write(msgspec.json.encode(wanted) + b"\n")
+    return reader, writer
+
+
+async def ask(data: Path, order: Order) -> str:
+    """Give an order to what runs in ``data``; raises ControlError with its answer."""
+    reader, writer = await _call(data, order)
+    try:
+        async with asyncio.timeout(_ANSWER_S):
+            answer = msgspec.json.decode(await reader.readline(), type=Answer)
+    except (OSError, TimeoutError, msgspec.MsgspecError) as error:
+        raise ControlError(f"nothing answers in {data}: {error}") from error
+    finally:
+        writer.close()
     if not answer.ok:
         raise ControlError(answer.text)
     return answer.text
+
+
+def send(data: Path, order: Order) -> str:
+    """:func:`ask`, where no event loop runs."""
+    return asyncio.run(ask(data, order))
+
+
+async def watch(data: Path) -> AsyncGenerator[Picture | Change, None]:
+    """What is to be seen of what runs in ``data``, the picture first; raises ControlError at its end."""
+    reader, writer = await _call(data, Watch())
+    decoder = msgspec.json.Decoder(Picture | Change)
+    try:
+        while True:
+            async with asyncio.timeout(_SILENT_S):
+                text = await reader.readline()
+            if not text:
+                raise ControlError("it has ended")
+            yield decoder.decode(text)
+    except (OSError, TimeoutError, ValueError) as error:
+        if isinstance(error, ControlError):
+            raise
+        raise ControlError(f"it says nothing any more: {str(error) or 'silence'}") from error
+    finally:
+        writer.close()

@@ -13,7 +13,8 @@ import msgspec
 from pleintemps_contract.world import SystemWorld, World
 
 from .clock import ClockServer
-from .control import ADDRESS_FILE, Address, ControlServer
+from .console.model import Model
+from .control import offered
 from .errors import GatewayError
 from .installation import CARETAKER, Installation, command
 from .processes import Child, claim_port, end_on_signals
@@ -207,13 +208,9 @@ class DemoBuilding:
         self.visit_code = code
 
     async def _control(self) -> None:
+        model = Model(self.stage, self.town.building, self.rules)
         path = self.installation.sockets / "control"
-        server = ControlServer(self.town, path)
-        await server.start()
-        self._stack.push_async_callback(server.stop)
-        address = self.data / ADDRESS_FILE
-        address.write_bytes(msgspec.json.encode(Address(socket=str(path))))
-        self._stack.callback(address.unlink, missing_ok=True)
+        await self._stack.enter_async_context(offered(model, path, self.data, self.host))
 
 
 async def _cancel(task: asyncio.Task[Any]) -> None:

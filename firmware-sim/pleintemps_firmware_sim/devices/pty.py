@@ -43,6 +43,8 @@ class SerialLink:
         self._on_bytes = on_bytes
         self._master: int | None = None
         self._slave: int | None = None
+        self.on_wire: Callable[[bool, bytes], None] | None = None
+        """Called with all that passes: true for bytes of the device, and the bytes."""
 
     @property
     def plugged(self) -> bool:
@@ -97,6 +99,8 @@ class SerialLink:
         """Put bytes on the line; without a reader they make room for younger ones."""
         if self._master is None or self._slave is None:
             return
+        if self.on_wire is not None:
+            self.on_wire(True, data)
         try:
             os.write(self._master, data)
         except BlockingIOError:
@@ -115,6 +119,8 @@ class SerialLink:
             if error.errno != errno.EIO:  # EIO: nobody has it open
                 raise
             return
+        if self.on_wire is not None:
+            self.on_wire(False, data)
         self._on_bytes(data)
 
 

@@ -35,6 +35,8 @@ class Board:
         self._clients: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
         self._changed = asyncio.Event()
+        self.on_input: Callable[[list[tuple[int, int, int]]], None] | None = None
+        """Called with the edges (pin, level, tick) of inputs that were driven in one go."""
 
     @property
     def connected(self) -> bool:
@@ -68,16 +70,19 @@ class Board:
 
     def drive_edges(self, edges: Iterable[tuple[int, int, int]]) -> None:
         """Several edges (pin, level, tick) in order, in one go."""
-        text = bytearray()
+        text, happened = bytearray(), []
         for pin, level, tick in edges:
             if pin in self._stuck:
                 self._stuck[pin] = level
             elif self._levels.get(pin) != level:
                 self._levels[pin] = level
+                happened.append((pin, level, tick))
                 text += line(Edge(pin=pin, level=level, tick=tick))
         if text:
             for client in self._clients:
                 client.write(bytes(text))
+        if happened and self.on_input is not None:
+            self.on_input(happened)
 
     def stick(self, pin: int, level: int | None) -> None:
         """Hold a pin at ``level`` whatever drives it; None lets go: it then stands as it would by now."""

@@ -85,7 +85,11 @@ class Timeline:
     def __init__(self, facts: Iterable[Fact] = (), heed: Callable[[Fact], None] | None = None) -> None:
         """``heed`` is called with every fact that comes."""
         self._facts = list(facts)
-        self._heed = heed
+        self._heeds = [] if heed is None else [heed]
+
+    def listen(self, heed: Callable[[Fact], None]) -> None:
+        """``heed`` is called with every fact from now on, too."""
+        self._heeds.append(heed)
 
     def tell(
         self,
@@ -103,8 +107,8 @@ class Timeline:
     def add(self, fact: Fact) -> None:
         """:meth:`tell`, of a fact that is one already."""
         self._facts.append(fact)
-        if self._heed is not None:
-            self._heed(fact)
+        for heed in self._heeds:
+            heed(fact)
 
     def facts(self) -> list[Fact]:
         return sorted(self._facts, key=lambda fact: fact.at)
