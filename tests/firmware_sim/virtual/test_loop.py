@@ -1,0 +1,59 @@
+"""Time that passes only when nothing is left to do."""
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pleintemps_firmware_sim.virtual.loop import VirtualLoop, run
+from pleintemps_firmware_sim.virtual.worlds import VirtualWorld
+
+
+@given(st.lists(st.integers(0, 10**9), max_size=20))
+def test_everybody_wakes_at_the_very_moment_and_in_order(moments: list[int]) -> None:
+    async def story() -> list[int]:
+        world = VirtualWorld(10**12, 1, "test")
+        woken: list[int] = []
+
+        async def sleep(moment: int) -> None:
+            await world.sleep_until(moment)
+            woken.append(world.monotonic())
+            assert world.now() == 10**12 + world.monotonic()
+
+        await asyncio.gather(*map(sleep, moments))
+        return woken
+
+    assert run(story()) == sorted(moments)
+
+
+def test_whoever_waits_for_what_nobody_does_is_told() -> None:
+    async def story() -> None:
+        await asyncio.Event().wait()
+
+    with pytest.raises(RuntimeError, match="nothing will ever happen again"):
+        run(story())
+
+
+def test_what_asks_for_a_thread_is_done_at_once() -> None:
+    async def story() -> tuple[int, float]:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        found = await asyncio.to_thread(lambda: 7)
+        with pytest.raises(ZeroDivisionError):
+            await asyncio.to_thread(lambda: 1 // 0)
+        return found, loop.time()
+
+    assert run(story()) == (7, 0.0)
+
+
+def test_a_leap_of_the_wall_clock_moves_nothing_else() -> None:
+    async def story() -> tuple[int, int]:
+        world = VirtualWorld(0, 1, "test")
+        other = VirtualWorld(0, 1, "test")
+        assert world.new_id() == other.new_id() != VirtualWorld(0, 1, "other").new_id()
+        world.step(-3_600_000)
+        await world.sleep_until(1_000)
+        return world.now(), world.monotonic()
+
+    assert run(story()) == (-3_599_000, 1_000)
