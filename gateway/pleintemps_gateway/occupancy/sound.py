@@ -20,13 +20,14 @@ GAP_MS: Final = 120_000
 """Without a level for this long, what waits for its label is dropped."""
 HALF_WEIGHT: Final = 60
 """Levels of the rarer state that give half the weight (30 minutes of it)."""
+STILL_SILENT: Final = 0.5
+"""A still person nobody has heard yet: silent as an empty room so often, else like people who move."""
 LEAST_HEARD: Final = 30
 """Levels of the rarer state before sound says anything: a quarter of an hour of it."""
 MOST_LLR: Final = 2.0
 """No level multiplies odds by more than e^2."""
 MOST_COUNTED: Final = 20_000
 """Levels kept of one state (a week); beyond, old ones lose half their weight."""
-ENOUGH_STILL: Final = 20
 _HIT_MS: Final = 5_000
 
 
@@ -111,16 +112,22 @@ class SoundMemory:
             return 0.0, 0.0
         steps = len({level}.union(*self.counts, *self.marked))
 
-        def likelihood(*states: int) -> float:
-            near = sum(
-                self._count(s, level) + 0.5 * (self._count(s, level - 1) + self._count(s, level + 1))
-                for s in states
-            )
-            return (near + 1) / (2 * sum(self._total(s) for s in states) + steps)
+        def likelihood(state: int) -> float:
+            return (self._near(state, level) + 1) / (2 * self._total(state) + steps)
 
         vacant, active = likelihood(0), likelihood(1)
-        still = likelihood(2) if self._total(2) >= ENOUGH_STILL else likelihood(1, 2)
+        # people sit still for minutes, so such levels come in runs: they earn their own weight, not that of
+        # the many levels of people who move
+        guess = STILL_SILENT * vacant + (1 - STILL_SILENT) * active
+        own = 2 * HALF_WEIGHT
+        still = (self._near(2, level) + own * guess) / (2 * self._total(2) + own)
         return self._ratio(active, vacant), self._ratio(still, vacant)
+
+    def _near(self, state: int, level: int) -> float:
+        """Twice the number of levels heard there, a neighbour for half."""
+        return self._count(state, level) + 0.5 * (
+            self._count(state, level - 1) + self._count(state, level + 1)
+        )
 
     def _count(self, state: int, level: int) -> float:
         return self.counts[state].get(level, 0.0) + self.marked[state].get(level, 0)

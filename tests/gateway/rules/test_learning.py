@@ -125,6 +125,7 @@ def behind_door(fired: list[str]) -> float:
     return found.estimate(NOON + HOUR).probability or 0.0
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(["bath", "bed", "hall"]), max_size=6), st.sampled_from(["bath", "bed", "hall"])
 )
@@ -339,3 +340,16 @@ def test_a_longer_run_is_never_less_suspicious_and_one_as_usual_never_is(
     again = Memory()
     again.take(memory.kept())
     assert again.kept() == memory.kept()
+
+
+@given(st.integers(0, 40), st.integers(0, 400))
+def test_silence_says_less_against_a_still_person_the_less_is_known_of_them(few: int, moving: int) -> None:
+    """However often people who move were heard, it is no proof that who sits still makes a sound."""
+    memory = Memory()
+    sound = memory.sound
+    sound.take({"vacant": {"12": 4000}, "active": {"20": 60 + moving}, "still": {"20": few}})
+    active, still = sound.tells(12)
+    assert active < still < 0
+    sound.take({"vacant": {"12": 4000}, "active": {"20": 60 + moving}, "still": {"20": few + 1}})
+    assert sound.tells(12)[1] < still
+    assert sound.tells(20)[1] > 0
