@@ -14,11 +14,12 @@ from typing import Any
 from pleintemps_contract import __version__, logs
 from pleintemps_contract.errors import ContractError
 
-from .console.cli import add_orders
+from .console.cli import add_console, add_orders
 from .device_cli import add_device
 from .errors import ControlError, DatasetError, ScenarioError, SimulatorError
 from .fleet.cli import add_fleet
 from .processes import end_on_signals
+from .replaying.cli import add as add_recording
 from .scenario.cli import add as add_scenarios
 
 FAILED = 1
@@ -78,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_demo(commands)
+    add_console(commands)
     add_orders(commands)
     add_device(commands)
     _add_replay(commands)
@@ -136,6 +138,7 @@ def _add_replay(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         "--data-root", type=Path, metavar="DIR", help="folder of the data sets (else: PLEINTEMPS_DATA)"
     )
     dataset.set_defaults(run=_replay)
+    add_recording(what)
 
 
 def _replay(options: argparse.Namespace) -> int:

@@ -18,10 +18,10 @@ from textual.widgets import DataTable, Footer, Label, RichLog, Static
 from pleintemps_contract.world import World
 from pleintemps_firmware_sim.control import ask, watch
 from pleintemps_firmware_sim.errors import ControlError
-from pleintemps_firmware_sim.scenario.facts import Fact
 
 from . import words
 from .acts import Goal, Order
+from .lines import fact_line
 from .screens import ActForm, ActMenu, Help, Wire
 from .views import ActView, Change, FrameView, Picture, Seen
 
@@ -214,10 +214,3 @@ class Console(App[None]):
 
 def _count(number: int, what: str) -> str:
     return f"no {what}" if not number else f"{number} {what}{'s' if number > 1 else ''}"
-
-
-def fact_line(fact: Fact) -> str:
-    """A fact as a line of the log."""
-    mark = words.FACTS.get(fact.kind.value, " ")
-    said = " ".join(str(part) for part in (fact.name, fact.value) if part not in ("", None))
-    return f"{mark} {fact.kind.value} {fact.where}: {said}"

@@ -102,7 +102,6 @@ class Model:
         return [
             SpaceView(
                 name=space,
-                says=room.plan.name,
                 people=self._people[space] + len(self._hands.visitors[space]),
                 level=round(room.level, 1) if room.meter is not None else None,
                 light=None if room.plan.light_pin is None else self._lit.get(space, False),
@@ -114,7 +113,6 @@ class Model:
         return [
             DoorView(
                 name=door,
-                says=post.plan.name,
                 open=post.mechanics.open,
                 released=post.mechanics.released,
                 key=self._wires.keys.get(door, ""),

@@ -11,6 +11,7 @@ from textual.widgets import DataTable, Footer, Input, Label, OptionList, RichLog
 from textual.widgets.option_list import Option
 
 from .acts import Text, Value
+from .lines import frame_text, way
 from .views import ActView, FrameView
 
 _KEPT: Final = 1_000
@@ -134,11 +135,11 @@ class Wire(Screen[None]):
             return
         table, log = self.query_one("#latest", DataTable), self.query_one("#frames", RichLog)
         for frame in frames:
-            key, said = f"{frame.line} {_way(frame)}", frame_text(frame, raw=self._raw)
+            key, said = f"{frame.line} {way(frame)}", frame_text(frame, raw=self._raw)
             if key in table.rows:
                 table.update_cell(key, "frame", said, update_width=True)
             else:
-                table.add_row(frame.line, _way(frame), said, key=key)
+                table.add_row(frame.line, way(frame), said, key=key)
             if self._all or self._chosen == key:
                 log.write(f"{self._clock(frame.at)} {key} {said}")
 
@@ -160,16 +161,3 @@ class Wire(Screen[None]):
 
     def action_raw(self) -> None:
         self._raw = not self._raw
-
-
-def _way(frame: FrameView) -> str:
-    return "device>" if frame.out else ">device"
-
-
-def frame_text(frame: FrameView, *, raw: bool = False) -> str:
-    """A frame in a line: protocol, name, fields; its bytes where it is none, or ``raw``."""
-    fields = " ".join(f"{name}={value}" for name, value in frame.fields.items())
-    parts = [frame.protocol, frame.name if frame.ok else f"BAD {frame.name}", fields]
-    if raw or not frame.ok:
-        parts.append(f"[{frame.raw}]")
-    return " ".join(part for part in parts if part)

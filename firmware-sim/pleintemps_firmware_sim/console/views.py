@@ -17,7 +17,6 @@ class SpaceView(Struct, frozen=True, kw_only=True):
     """``level`` in dB at the meter, None without one; ``light`` its warning light, None without one."""
 
     name: str
-    says: str
     people: int
     level: float | None
     light: bool | None
@@ -27,7 +26,6 @@ class DoorView(Struct, frozen=True, kw_only=True):
     """``key`` is the last key that its keypad sent, empty before the first."""
 
     name: str
-    says: str
     open: bool
     released: bool
     key: str
@@ -91,6 +89,8 @@ class Picture(Struct, frozen=True, kw_only=True, tag="picture"):
     zone: str
     mode: Mode
     goals: dict[Goal, list[str]]
+    names: dict[str, str]
+    """What people call doors and spaces, by goal and name."""
     acts: list[ActView]
 
 
@@ -131,7 +131,11 @@ def picture(plan: Plan, mode: Mode, possible: frozenset[str]) -> Picture:
         if row.fault is None or row.fault.value in possible
     ]
     goals: dict[Goal, list[str]] = {goal: names(plan, goal) for goal in _GOALS}
-    return Picture(site=plan.site, says=plan.name, zone=plan.zone, mode=mode, goals=goals, acts=acts)
+    called = {f"door {door.door}": door.name for door in plan.doors}
+    called |= {f"space {room.space}": room.name for room in plan.rooms}
+    return Picture(
+        site=plan.site, says=plan.name, zone=plan.zone, mode=mode, goals=goals, names=called, acts=acts
+    )
 
 
 class Seen:

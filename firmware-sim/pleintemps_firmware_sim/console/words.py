@@ -3,9 +3,6 @@
 from .acts import Goal
 from .views import AgentView, DeviceView, DoorView, Seen, SpaceView
 
-FACTS = {"fault": "!", "alarm": "!", "code": "#", "act": ">", "agent": "@"}
-"""A mark before facts that a tester looks for."""
-
 
 def space(one: SpaceView) -> str:
     """People, level, light."""
