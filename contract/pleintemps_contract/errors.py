@@ -7,6 +7,7 @@
     ├── EnvelopeError (ValueError)     a gateway message that nobody we trust has signed for this topic
     ├── KeyFileError (ValueError)      a key folder that is missing, damaged or open to others
     ├── ConfigError (ValueError)       a configuration file that cannot be used; names the key
+    ├── RecordingError (ValueError)    a recording of an agent that cannot be read; names the line
     ├── CoreError (LookupError)        a core of the group pleintemps.cores that is not installed
     └── ClockError (OSError)           the simulated clock does not answer
 
@@ -50,6 +51,10 @@ class KeyFileError(ContractError, ValueError):
 
 class ConfigError(ContractError, ValueError):
     """A configuration file that cannot be used; the message names file and key."""
+
+
+class RecordingError(ContractError, ValueError):
+    """What is no recording of an agent; the message names the line."""
 
 
 class CoreError(ContractError, LookupError):

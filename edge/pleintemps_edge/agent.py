@@ -30,12 +30,12 @@ from pleintemps_contract.world import SystemWorld, World
 
 from . import __version__
 from .access.desk import Desk
-from .clock import Clock, ntp_synchronised
+from .clock import Clock
 from .config import Setup
 from .devices import Devices
 from .door import CodeAccepted, FireInput
 from .drivers import registry
-from .drivers.building import BuildingBroker, BuildingLine
+from .drivers.building import BuildingLine
 from .errors import StateError
 from .journal.claim import claim
 from .journal.events import EventJournal, Stamp
@@ -46,10 +46,12 @@ from .keeper import Keeper, interlock
 from .link.birth import certificate_until, refuse_if_too_large
 from .link.inbox import Inbox
 from .link.office import Office
-from .link.session import Broker, Link
+from .link.session import Link
 from .metering import Metering
 from .opening_hours import OpeningHours
 from .panel import PanelKeeper
+from .record.parts import Parts
+from .rims import own
 from .routing import Readers, Router
 from .rtc import LinuxRtc, Rtc
 from .rtc import kept as verified_at
@@ -68,12 +70,19 @@ _LOG: Final = logging.getLogger("agent")
 class Agent:
     """Everything of one agent; made inside the event loop, from a setup that was checked."""
 
-    def __init__(self, setup: Setup, world: World, line_world: World, rims: AgentRims | None = None) -> None:
+    def __init__(
+        self,
+        setup: Setup,
+        world: World,
+        line_world: World,
+        rims: AgentRims | None = None,
+        tap: Callable[[AgentRims], AgentRims] | None = None,
+    ) -> None:
         """Opens the state folder and takes the pins; raises StateError or ConfigError.
 
         ``world`` is the clock of doors and records, ``line_world`` that of wires and of the network. Without
         ``rims`` pins, ports, broker and kernel are those of this machine; with them nothing here has a
-        thread, and nobody can ask for the status.
+        thread, and nobody can ask for the status. ``tap`` may put something between agent and rims.
         """
         config, keys = setup.config, setup.keys
         self._config = config
@@ -86,9 +95,11 @@ class Agent:
             raise StateError(f"{setup.state}: {error.strerror or error}") from error
         self._alone = claim(setup.state)
         self._state = setup.state
-        self._rims = rims
+        self._hosted = rims is not None
+        rims = own(setup) if rims is None else rims
+        self._rims = rims = rims if tap is None else tap(rims)
         self._inline: list[InlineWriter] = []
-        writer: MakeWriter = Writer if rims is None else self._inline_writer
+        writer: MakeWriter = self._inline_writer if self._hosted else Writer
         self._events = EventJournal.open(setup.state, world, self._stamp, writer)
         self._clock = self._open_clock(setup)
         budget = config.samples.budget_mib * 2**20
@@ -100,8 +111,8 @@ class Agent:
             world=world,
             base=setup.base,
             line=line_world,
-            pin_factory=None if rims is None else rims.pins,
-            wires=None if rims is None else rims.wires,
+            pin_factory=rims.pins,
+            wires=rims.wires,
             building=self._building,
             state=setup.state,
         )
@@ -178,9 +189,7 @@ class Agent:
             {panel.device: self._panels[panel.panel] for panel in config.panels},
         )
         self._own_keys = setup.key_folder if config.mqtt.tls else None
-        own = Broker(config.mqtt.host, config.mqtt.port, self._own_keys)
-        broker = own if rims is None else rims.broker
-        self._link = Link(broker, config.site, config.agent, self.boot, line_world, self._clock)
+        self._link = Link(rims.broker, config.site, config.agent, self.boot, line_world, self._clock)
         self._office = Office(
             inbox=inbox,
             boot=self.boot,
@@ -200,7 +209,7 @@ class Agent:
             journal.on_change = self._link.rebirth
         self._events.on_replaced = lambda: self._link.begin_anew(self._events.position)
         self._samples.on_replaced = self._samples_replaced
-        self._notifier = Notifier(line_world) if rims else Notifier.from_environment(line_world)
+        self._notifier = Notifier(line_world) if self._hosted else Notifier.from_environment(line_world)
         refuse_if_too_large(self._birth(self.boot))
 
     # --- running ------------------------------------------------------------------------------------
@@ -239,7 +248,7 @@ class Agent:
             raise
 
     async def _run(self) -> None:
-        status = contextlib.nullcontext() if self._rims else telling(self._state, self._status)
+        status = contextlib.nullcontext() if self._hosted else telling(self._state, self._status)
         async with status, asyncio.TaskGroup() as group:
             for keeper in self._doors.values():
                 group.create_task(keeper.run())
@@ -283,13 +292,10 @@ class Agent:
         _LOG.info(line("agent-stopped", site=self._config.site, agent=self._config.agent))
 
     def _open_building(self, setup: Setup) -> BuildingLine | None:
-        building = setup.config.building
-        if building is None:
+        if setup.config.building is None:
             return None
         name = f"pleintemps-{setup.config.site}-{setup.config.agent}"
-        own = BuildingBroker(building.host, building.port, building.user, setup.building_password)
-        broker = own if self._rims is None else self._rims.building
-        return BuildingLine(broker, name, self._line_world)
+        return BuildingLine(self._rims.building, name, self._line_world)
 
     def _open_clock(self, setup: Setup) -> Clock:
         kept = self._events.state(_FLOOR)
@@ -298,8 +304,7 @@ class Agent:
         if path := setup.config.clock.rtc:
             verified = verified_at(self._events.state(_RTC))
             rtc = Rtc(LinuxRtc(setup.base / path), verified, floor, self._world.monotonic())
-        ntp = ntp_synchronised if self._rims is None else self._rims.disciplined
-        return Clock(self._world, floor, ntp, rtc)
+        return Clock(self._world, floor, self._rims.disciplined, rtc)
 
     def _inline_writer(self, name: str, trouble: Callable[[str], None]) -> InlineWriter:
         self._inline.append(InlineWriter(name, trouble))
@@ -310,6 +315,20 @@ class Agent:
         """Records and batches without a receipt."""
         return sum(
             journal.position.next - journal.position.first for journal in (self._events, self._samples)
+        )
+
+    @property
+    def parts(self) -> Parts:
+        """What a recording looks at besides the rims."""
+        return Parts(
+            boot=self.boot,
+            events=self._events,
+            samples=self._samples,
+            desk=self._desk,
+            clock=self._clock,
+            metering=self._metering,
+            series=self._devices.series,
+            router=self._router,
         )
 
     # --- small services -----------------------------------------------------------------------------

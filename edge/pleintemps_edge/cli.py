@@ -1,5 +1,5 @@
-"""``pleintemps-edge``: run the agent, check its configuration, ask how it is, give an OSDP reader its key,
-measure a recording, calibrate a microphone.
+"""``pleintemps-edge``: run the agent, record what it touches, check its configuration, ask how it is, give an
+OSDP reader its key, measure a sound recording, calibrate a microphone.
 """
 
 import argparse
@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, summary in (
         ("run", "run the agent until SIGTERM or Ctrl-C"),
+        ("record", "run the agent and record what its devices and the network say, without secrets"),
         ("check", "say ok, or one line for each thing to mend in the configuration"),
         ("status", "how the running agent is; exit status 1 if something is ill, 3 if it is not running"),
         (
@@ -54,6 +55,8 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--config", type=Path, required=True, metavar="FILE", help="the agent's edge.toml"
         )
+        if name == "record":
+            _add_recording(command)
         if name == "status":
             command.add_argument("--json", action="store_true", help="one JSON object")
         if name == "calibrate":
@@ -77,6 +80,28 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--device", required=True, metavar="NAME", help="the reader's name in there")
     _add_meter(commands)
     return parser
+
+
+def _add_recording(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="the recording, which must not exist yet"
+    )
+    command.add_argument("--for", type=_seconds, dest="seconds", metavar="S", help="end after so long")
+    command.add_argument(
+        "--max-mib",
+        type=int,
+        choices=range(1, 65_537),
+        default=1_024,
+        metavar="N",
+        help="stop recording, not the agent, when the file is so large (1024)",
+    )
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds <= 31_536_000:
+        raise ValueError
+    return seconds
 
 
 def _add_meter(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -133,6 +158,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger("mqtt").setLevel(logging.ERROR)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            if options.command == "record":
+                return runner.run(_record(setup, options))
             runner.run(_run(setup))
     except (EdgeError, ContractError) as error:
         print(f"pleintemps-edge: {error}", file=sys.stderr)
@@ -215,11 +242,25 @@ def _calibrate(setup: Setup, device: str, level: float, seconds: int) -> int:
 
 
 async def _run(setup: Setup) -> None:
+    await serve(setup, _until_told())
+
+
+async def _record(setup: Setup, options: argparse.Namespace) -> int:
+    from .record.recording import record
+
+    lost = await record(setup, _until_told(), options.out, limit_mib=options.max_mib, for_s=options.seconds)
+    if lost:
+        print(f"pleintemps-edge: {options.out}: {lost} lines are missing", file=sys.stderr)
+    return RUN_ERROR if lost else 0
+
+
+def _until_told() -> asyncio.Event:
+    """Set by SIGTERM and Ctrl-C."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await serve(setup, stop)
+    return stop
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

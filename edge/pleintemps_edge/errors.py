@@ -6,6 +6,7 @@
     ├── LockError (OSError)               a lock or a warning light does not obey; its keeper says so
     ├── CalibrationError (ValueError)     what a microphone hears is no tone to calibrate it with
     ├── RecordingError (OSError)          a sound recording cannot be read or is damaged
+    ├── RecordError (OSError)             the file for a recording of the agent cannot be made
     └── NotRunningError (ConnectionError) no agent answers who asks for its status
 
 All of them say that the outside did wrong; what we did wrong stays a plain Python error.
@@ -38,6 +39,10 @@ class CalibrationError(EdgeError, ValueError):
 
 class RecordingError(EdgeError, OSError):
     """A sound recording cannot be read or is damaged; the message says why in a few words."""
+
+
+class RecordError(EdgeError, OSError):
+    """The file for a recording of the agent cannot be made; the message names it."""
 
 
 class NotRunningError(EdgeError, ConnectionError):

@@ -97,6 +97,8 @@ class Router:
         self._recorded: dict[str, bool] = {}
         self.dialogues: dict[str, Dialogue] = {}
         self.attempts: set[asyncio.Task[Any]] = set()
+        self.witness: Callable[[Observation], None] | None = None
+        """Told of every observation before it is followed."""
         self._routes: dict[type[Observation], Callable[[Any], None]] = {
             base.Sampled: metering.take,
             base.ContactChanged: self._contact_changed,
@@ -121,6 +123,8 @@ class Router:
 
     def observe(self, seen: Observation) -> None:
         """Take one observation of a driver."""
+        if self.witness is not None:
+            self.witness(seen)
         route = self._routes.get(type(seen))
         if route is not None:
             route(seen)

@@ -91,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
 def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     demo = commands.add_parser("demo", help="start the demo building, with everything it needs")
     demo.add_argument("--port", type=_port, default=8080, help="of the caretaker's page (8080)")
+    demo.add_argument("--panel-port", type=_port, metavar="N", help="of the tester's page (else none)")
     demo.add_argument("--data", type=Path, metavar="DIR", help="keep data and logs here (else: temporary)")
     demo.add_argument("--seed", type=int, default=1, help="of the people's whims (1)")
     demo.add_argument("--for", type=_positive, dest="seconds", metavar="SECONDS", help="end by itself")
@@ -102,7 +103,13 @@ def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 def _demo(options: argparse.Namespace) -> int:
     from .demo import DemoOptions, run_demo
 
-    wanted = DemoOptions(port=options.port, data=options.data, seed=options.seed, speed=options.speed)
+    wanted = DemoOptions(
+        port=options.port,
+        data=options.data,
+        seed=options.seed,
+        speed=options.speed,
+        panel_port=options.panel_port,
+    )
     return asyncio.run(run_demo(wanted, seconds=options.seconds, as_json=options.json))
 
 

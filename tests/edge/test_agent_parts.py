@@ -222,7 +222,7 @@ class OldClock(SystemWorld):
 
 
 def test_measurements_bear_the_time_that_is_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pleintemps_edge.agent.ntp_synchronised", lambda: False)
+    monkeypatch.setattr("pleintemps_edge.rims.ntp_synchronised", lambda: False)
     gateway_now = 1_790_000_000_000
 
     async def story() -> None:

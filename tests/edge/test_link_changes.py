@@ -303,7 +303,7 @@ def test_a_table_of_grants_is_built_beside_the_loop(
 def test_commands_work_without_any_clock(
     tmp_path: Path, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pleintemps_edge.agent.ntp_synchronised", lambda: False)
+    monkeypatch.setattr("pleintemps_edge.rims.ntp_synchronised", lambda: False)
 
     async def story() -> None:
         config = write_setup(tmp_path, mosquitto.port)

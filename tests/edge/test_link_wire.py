@@ -340,7 +340,7 @@ def test_untrusted_time_is_asked_for_and_the_signed_answer_is_believed(
     tmp_path: Path, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pleintemps_edge.link.session.ASK_TIME_MS", 100)
-    monkeypatch.setattr("pleintemps_edge.agent.ntp_synchronised", lambda: False)
+    monkeypatch.setattr("pleintemps_edge.rims.ntp_synchronised", lambda: False)
 
     async def story() -> None:
         config = write_setup(tmp_path, mosquitto.port)

@@ -15,6 +15,7 @@ from pleintemps_contract.gateway_messages import GrantsManifest
 from pleintemps_contract.keyfiles import AgentKeys
 from pleintemps_contract.logs import line
 from pleintemps_contract.offline import QUARTER_MS, KeySeal
+from pleintemps_contract.recording import Worth
 from pleintemps_contract.tokens import open_token
 from pleintemps_contract.world import World
 from pleintemps_edge.door import CodeAccepted
@@ -101,6 +102,8 @@ class Desk:
         self._changed = asyncio.Event()
         self._hasher = ThreadPoolExecutor(max_workers=1, thread_name_prefix="argon2")
         self._table = GrantTable()
+        self.witness: Callable[[str, list[Worth]], None] | None = None
+        """Told of each code or card (:func:`card_text`) that was checked, with what it is worth."""
 
     # --- what is in force -----------------------------------------------------------------------------
 
@@ -175,6 +178,8 @@ class Desk:
             return self._refuse_crowd(door, reader)
         checked = await self._check(reader or door, card_text(card), None)
         now = self._trusted_now()
+        if self.witness is not None:
+            self.witness(card_text(card), self._table.behind(checked.lookups, CARDS))
         verdict = self._table.judge(door, checked.lookups, now, self._used.at(door), CARDS)
         return self._conclude(door, reader, verdict)
 
@@ -194,6 +199,8 @@ class Desk:
         offline = self._table.has_offline(door, len(code))
         checked = await self._check(reader, code, self._trusted_now() if offline else None)
         now = self._trusted_now()
+        if self.witness is not None:
+            self.witness(code, self._table.behind(checked.lookups))
         verdict = self._table.judge(door, checked.lookups, now, self._used.at(door))
         if verdict.refusal is None or not offline:
             return verdict

@@ -22,6 +22,7 @@ from pleintemps_contract.gateway_messages import (
     Window,
 )
 from pleintemps_contract.offline import KeySeal, check_plan
+from pleintemps_contract.recording import Worth
 
 from .offline import OfflineSpace
 from .verdicts import Verdict
@@ -139,10 +140,32 @@ class GrantTable:
         best, why = next((each for each in judged if each[1] is RefusalReason.NOT_YET), judged[0])
         return Verdict(best.id, why)
 
+    def behind(self, lookups: Mapping[str, str], kinds: Collection[CredentialKind] = TYPED) -> list[Worth]:
+        """What the credential with these ``lookups`` is worth, without what it is found by."""
+        return [
+            Worth(
+                id=right.id,
+                kind=right.kind,
+                doors=list(right.doors),
+                windows=list(
+                    merged(chain(right.times, *(self._schedules[name] for name in right.schedules)))
+                ),
+                once=right.once,
+                duress=right.duress,
+                extended=right.extended,
+            )
+            for key in lookups.items()
+            for right in self._rights.get(key, ())
+            if right.kind in kinds
+        ]
+
     def _refusal_at(self, right: _Right, now: int | None) -> RefusalReason | None:
         if now is None:
             return None if right.kind is CredentialKind.STAFF_CARD else RefusalReason.NO_TRUSTED_TIME
-        return refusal_at(chain(right.times, *(self._schedules[name] for name in right.schedules)), now)
+        return refusal_at(self._times(right), now)
+
+    def _times(self, right: _Right) -> Iterable[Span]:
+        return chain(right.times, *(self._schedules[name] for name in right.schedules))
 
 
 def _accept(valid: list[_Right]) -> Verdict:

@@ -51,8 +51,9 @@ def open_output(device: str, pin: int, active: Level, on: bool, factory: Factory
         if factory is None:
             Device.ensure_pin_factory()
             factory = Device.pin_factory
-        if LGPIOFactory is not None and isinstance(factory, LGPIOFactory):
-            factory.pin_class = SteadyPin
+        real = getattr(factory, "real", factory)  # while it is recorded it is wrapped
+        if LGPIOFactory is not None and isinstance(real, LGPIOFactory):
+            real.pin_class = SteadyPin
         return DigitalOutputDevice(pin, active_high=active == "high", initial_value=on, pin_factory=factory)
     except _PIN_ERRORS as error:
         raise ConfigError(f"device {device}: pin {pin}: {error}") from error

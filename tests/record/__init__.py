@@ -1,0 +1,1 @@
+"""Recording a real agent, and playing the recording to another."""
