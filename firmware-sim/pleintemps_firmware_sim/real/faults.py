@@ -90,6 +90,7 @@ class RealFaults:
     # --- the net -------------------------------------------------------------------------------------
 
     async def _lose_broker(self, _fault: Fault) -> None:
+        self._site.installation.broker_wanted.clear()
         broker = self._site.installation.broker
         broker.kill()
         await broker.wait()
@@ -97,6 +98,7 @@ class RealFaults:
     async def _broker_back(self) -> None:
         installation = self._site.installation
         await installation.broker.start()
+        installation.broker_wanted.set()
         await until(
             lambda: answers(installation.mqtt_port),
             self._host,

@@ -97,14 +97,17 @@ class Stores:
             row["seq"]: msgspec.json.decode(row["body"], type=Event)
             for row in self._rows("SELECT seq, body FROM events WHERE journal = ?", journal)
         }
-        lost = self._rows("SELECT lost FROM journals WHERE journal = ? AND stream = 'events'", journal)
+        counts = self._rows(
+            "SELECT lost, duplicates FROM journals WHERE journal = ? AND stream = 'events'", journal
+        )
         differing = [seq for seq, event in stored.items() if witnessed.get((journal, seq), event) != event]
         return {
             Books.MADE: sum(int(row["seq"]) for row in made),
             Books.HELD: self.held(agent),
             Books.STORED: len(stored),
-            Books.LOST: sum(int(row["lost"]) for row in lost),
+            Books.LOST: sum(int(row["lost"]) for row in counts),
             Books.DIFFERING: len(differing),
+            Books.DUPLICATES: sum(int(row["duplicates"]) for row in counts),
         }
 
     def _rows(self, query: str, *values: Scalar) -> list[Row]:

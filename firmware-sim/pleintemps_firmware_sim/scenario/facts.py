@@ -58,7 +58,8 @@ class Books(StrEnum):
     """Figures of one agent's journal of events beside the gateway's store, at the end of a run.
 
     ``made`` records were ever committed, ``held`` have no receipt yet, ``stored`` are rows of the gateway,
-    ``lost`` were counted as lost, ``differing`` are rows that are not what the agent wrote.
+    ``lost`` were counted as lost, ``differing`` are rows that are not what the agent wrote, ``duplicates``
+    came again and were not stored again.
     """
 
     MADE = "made"
@@ -66,6 +67,7 @@ class Books(StrEnum):
     STORED = "stored"
     LOST = "lost"
     DIFFERING = "differing"
+    DUPLICATES = "duplicates"
 
 
 class Fact(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -119,7 +121,8 @@ Mode = Literal["real", "virtual"]
 
 class Verdict(Struct, frozen=True, kw_only=True):
     """What came of one expectation. ``text`` is how the scenario's file says it, ``line`` where; ``why`` is
-    one sentence about what was seen instead, empty if it was met.
+    one sentence about what was seen instead, empty if it was met. ``skipped``: it could not apply, and
+    ``why`` says for what reason; it counts as met.
     """
 
     name: str
@@ -127,11 +130,13 @@ class Verdict(Struct, frozen=True, kw_only=True):
     line: int
     met: bool
     why: str = ""
+    skipped: bool = False
 
 
 class RunResult(Struct, frozen=True, kw_only=True):
     """One run. ``begin`` and ``end`` in Unix ms of its clock; ``digest`` over all rows of journals and store,
-    empty where processes are real; ``rate`` in simulated seconds per second.
+    empty where processes are real; ``rate`` in simulated seconds per second. ``again`` is the command that
+    repeats it, where that is not ``run``.
     """
 
     scenario: str
@@ -143,6 +148,7 @@ class RunResult(Struct, frozen=True, kw_only=True):
     verdicts: list[Verdict]
     digest: str
     rate: float
+    again: str = ""
 
     @property
     def passed(self) -> bool:

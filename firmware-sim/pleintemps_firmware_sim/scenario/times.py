@@ -16,7 +16,8 @@ _SPAN: Final = rf"(?:{_PART})+"
 _CLOCK: Final = r"(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?"
 _DAY: Final = r"mon|tue|wed|thu|fri|sat|sun"
 _STAMP: Final = rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]{_CLOCK}"
-_MARK: Final = r"[a-z][a-z0-9-]{0,39}(?:\.[a-z]{1,10})?"
+# the shortest name that leaves a duration: choir-5min is choir, less 5 min
+_MARK: Final = r"[a-z][a-z0-9-]{0,39}?(?:\.[a-z]{1,10})?"
 _BASE: Final = rf"{_STAMP}|(?:(?:{_DAY}) )?{_CLOCK}|{_MARK}"
 
 Span = Annotated[
