@@ -6,6 +6,9 @@ BIN := .venv/bin
 PYTHON ?= python3
 export PYTHON
 
+# compiled once: else each program that a test starts compiles itself, and pytest rewrites every test each time
+unexport PYTHONDONTWRITEBYTECODE
+
 CODE := contract edge gateway firmware-sim dashboards hardware tests scripts
 
 help: ## Say what there is
@@ -26,8 +29,8 @@ test-system: install
 test: test-system ## Every test but the long ones; TEST_ARGS="tests/edge -k door" to choose
 	@$(BIN)/python -m pytest -m "not soak and not bench" -n 3 --dist loadgroup $(TEST_ARGS)
 
-soak: test-system ## The tests that take minutes each
-	@$(BIN)/python -m pytest -m soak $(TEST_ARGS)
+soak: test-system ## The tests that take minutes each, and the dear laws with many examples
+	@PLEINTEMPS_LAWS=many $(BIN)/python -m pytest -m "soak or law" $(TEST_ARGS)
 
 bench: install ## Measure; one JSON line each
 	@scripts/system-packages.sh mosquitto strace

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
 from pleintemps_gateway.bookings.service import cancel, move
 from pleintemps_gateway.store.engine import write_transaction
 from pleintemps_gateway.store.schema import bookings, grants, reigns
+from tests.support.laws import examples
 
 from .house import HOUR, NOW, House, build
 from .light_agent import LightAgent
@@ -82,7 +83,8 @@ class Town:
             return int(conn.execute(select(reigns.c.epoch)).scalar_one())
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.law
+@examples(some=6, many=100)
 @given(before=STEPS, since=STEPS)
 def test_doors_end_with_what_the_restored_store_says(
     house: House, tmp_path: Path, before: list[str], since: list[str]

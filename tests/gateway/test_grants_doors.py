@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from msgspec.structs import replace
 from sqlalchemy import insert, select, update
@@ -31,6 +31,7 @@ from pleintemps_gateway.keys import load_gateway_keys
 from pleintemps_gateway.signing import load_signing
 from pleintemps_gateway.store.engine import open_engine, write_transaction
 from pleintemps_gateway.store.schema import credentials, rights
+from tests.support.laws import examples
 
 from .house import HOUR, NOW, House, build
 from .light_agent import Town
@@ -354,16 +355,12 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     yield house
 
 
+@pytest.mark.law
 def test_every_code_opens_its_doors_in_its_windows_and_nothing_else(template: House) -> None:
     machine = type("LifeHere", (Life,), {"template": template})
     run_state_machine_as_test(
         machine,
-        settings=settings(
-            max_examples=30,
-            stateful_step_count=14,
-            deadline=None,
-            suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-        ),
+        settings=settings(examples(some=12, many=300), stateful_step_count=14),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Row, select
 
@@ -22,6 +22,7 @@ from pleintemps_gateway.privacy.finding import Wanted
 from pleintemps_gateway.privacy.wiping import wipe
 from pleintemps_gateway.store.engine import write_transaction
 from pleintemps_gateway.store.schema import bookings
+from tests.support.laws import examples
 
 from .house import NOW, House, build
 from .test_sources import hook
@@ -126,9 +127,8 @@ STORIES = [
 ]
 
 
-@settings(
-    max_examples=len(STORIES), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@pytest.mark.law
+@examples(some=40, many=2 * len(STORIES))
 @given(order=st.sampled_from(STORIES), again=st.booleans())
 def test_in_every_order_the_booking_ends_as_the_platform_has_it(
     house: House, order: tuple[str, ...], again: bool

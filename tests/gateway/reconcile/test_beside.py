@@ -106,7 +106,7 @@ def test_long_cancelled_is_cancelled_before_its_start_after_any_restart(house: H
 
 
 def test_a_release_taken_back_keeps_a_trace_of_what_was_told(house: House) -> None:
-    book(house, START - 40 * MINUTE, START + HOUR)
+    book(house, START - 8 * MINUTE, START + HOUR)
     evening = evening_of(house)
     evening.until(-2)
     change(house, end=START - 2 * MINUTE, planned_end=START + HOUR)  # given back: nobody had come

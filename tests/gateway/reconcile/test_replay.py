@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pleintemps_gateway.bookings.site_calendar import SiteCalendar
@@ -22,6 +22,7 @@ from pleintemps_gateway.reconcile.replay import (
 )
 from pleintemps_gateway.reconcile.usage import Margins
 from tests.gateway.rules.building import METER, MINUTE, NOON, PIR, SECOND, SITE, booking
+from tests.support.laws import examples
 
 MARGINS = Margins(15 * MINUTE, 15 * MINUTE, 15 * MINUTE, 15 * MINUTE, 5 * MINUTE)
 NOISE = NoiseRule(5 * MINUTE, 0.5, lambda _at: 75.0)
@@ -195,7 +196,8 @@ def test_an_ill_sensor_does_not_say_that_nobody_is_there() -> None:
     assert (record.state, record.unknown_ms) == (UsageState.ENDED, 60 * MINUTE)
 
 
-@settings(max_examples=10, deadline=None)
+@pytest.mark.law
+@examples(some=6, many=200)
 @given(
     start=st.integers(-30, 70),
     length=st.integers(1, 70),

@@ -25,7 +25,7 @@ from tests.gateway.player import birth
 from tests.gateway.test_ingest_site import PIR, Site
 
 MINUTE = 60_000
-START = NOW + HOUR
+START = NOW + 10 * MINUTE
 ONE = "1" * 32
 EXTRA = "[sites.rules]\nlead_s = 300\ntail_s = 300\n"
 

@@ -1,6 +1,7 @@
 """The engine as a whole: repeatable, restartable, quiet when nothing happens."""
 
 import random
+from functools import cache
 from itertools import pairwise
 
 import pytest
@@ -101,11 +102,18 @@ def test_the_same_inputs_give_the_same_outputs(seed: int) -> None:
     assert a_day_of_life(Day(INFOS), seed, 60) == a_day_of_life(Day(INFOS), seed, 60)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@cache
+def straight_life(seed: int) -> list[Output]:
+    return a_day_of_life(Day(INFOS, tick_ms=2 * SECOND), seed, 180)
+
+
+@pytest.mark.parametrize(
+    "seed", [*range(3), *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(3, 20))]
+)
 @pytest.mark.parametrize("restart_at", [37, 95])
 def test_a_restart_repeats_and_loses_no_alert_usage_or_state(seed: int, restart_at: int) -> None:
-    straight = a_day_of_life(Day(INFOS, tick_ms=2 * SECOND), seed, 240)
-    broken = a_day_of_life(Day(INFOS, tick_ms=2 * SECOND), seed, 240, restart_at)
+    straight = straight_life(seed)
+    broken = a_day_of_life(Day(INFOS, tick_ms=2 * SECOND), seed, 180, restart_at)
 
     def story(outputs: list[Output]) -> list[object]:
         found: list[object] = []

@@ -11,6 +11,7 @@ from pleintemps_contract.units import Quantity
 from pleintemps_gateway.engine import OccupancyChanged, SpaceNow
 from pleintemps_gateway.occupancy import parameters
 from pleintemps_gateway.occupancy.room import Estimate, RoomFilter
+from tests.support.laws import examples
 
 from .building import HOUR, METER, MINUTE, NOON, PIR, RADAR, REED, SECOND, Day, series
 
@@ -232,7 +233,8 @@ def test_order_inside_a_batch_does_not_matter(samples: list[Sample], chance: obj
     assert found.estimate(end) == other.estimate(end)
 
 
-@settings(deadline=None)
+@pytest.mark.law
+@examples(some=25, many=500)
 @given(SAMPLES, st.lists(st.integers(0, 29), min_size=40, max_size=40))
 def test_samples_that_come_late_give_the_state_of_in_order_replay(
     samples: list[Sample], delays: list[int]

@@ -61,7 +61,8 @@ def estimates(rows: list[Reading], delay_ms: int = 0) -> list[Occupancy]:
     for row, following in zip(rows, [*rows[1:], None], strict=True):
         end = row.at + 30 * SECOND if following is None else following.at - 1
         arrives = row.at + delay_ms
-        moments = [arrives, *range(arrives + 5 * SECOND, min(end, arrives + 1000 * SECOND), 5 * SECOND), end]
+        between = range(arrives + 10 * SECOND, min(end, arrives + 1000 * SECOND), 10 * SECOND)
+        moments = [arrives, *between, end]
         for now in moments:
             if now == arrives:
                 level = 60 + 20 * log10(row.volts / 0.1)
