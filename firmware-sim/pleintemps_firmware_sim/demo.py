@@ -13,6 +13,7 @@ import msgspec
 from pleintemps_contract.world import SystemWorld, World
 
 from .clock import ClockServer
+from .console import panel
 from .console.model import Model
 from .control import offered
 from .errors import GatewayError
@@ -48,6 +49,8 @@ class DemoOptions:
     data: Path | None = None
     seed: int = 1
     speed: float = 1.0
+    panel_port: int | None = None
+    """Of the testers' page; None for none."""
 
 
 def _silent(_text: str) -> None:
@@ -211,6 +214,10 @@ class DemoBuilding:
         model = Model(self.stage, self.town.building, self.rules)
         path = self.installation.sockets / "control"
         await self._stack.enter_async_context(offered(model, path, self.data, self.host))
+        if self.options.panel_port is not None:
+            listener = panel.listen(panel.HERE, self.options.panel_port)
+            serving = asyncio.create_task(panel.serve(self.data, listener, None))
+            self._stack.push_async_callback(_cancel, serving)
 
 
 async def _cancel(task: asyncio.Task[Any]) -> None:
@@ -229,6 +236,8 @@ def _introduce(demo: DemoBuilding, say: Say) -> None:
     devices = ", ".join(demo.town.building.serial)
     say("")
     say(word("page", url=demo.url))
+    if demo.options.panel_port is not None:
+        say(word("panel", url=f"http://{panel.HERE}:{demo.options.panel_port}/"))
     say(word("login", name=CARETAKER, password=demo.installation.password))
     say(word("code", code=demo.visit_code, doors=doors))
     say(word("data", data=demo.data))
@@ -239,6 +248,7 @@ def _introduce(demo: DemoBuilding, say: Say) -> None:
     say(f"    {program} press --data {demo.data} gate {demo.visit_code}#")
     say(f"    {program} push --data {demo.data} gate")
     say(word("orders", devices=devices))
+    say(f"    {program} console --data {demo.data}")
     say(word("stop"))
 
 
@@ -285,6 +295,9 @@ async def _keep_alive(demo: DemoBuilding, child: Child, say: Say) -> None:
     while True:
         started = demo.host.monotonic()
         status = await child.wait()
+        if child is demo.installation.broker and not demo.installation.broker_wanted.is_set():
+            await demo.installation.broker_wanted.wait()
+            continue
         if demo.host.monotonic() - started < _SHORT_LIFE_MS:
             raise child.failure(f"ended with status {status}")
         say(f"{child.name} ended with status {status}; starting it again")

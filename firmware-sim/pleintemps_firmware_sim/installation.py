@@ -52,6 +52,9 @@ class Installation:
         self._say = say
         self._watchers: list[asyncio.Task[None]] = []
         self.broker = make_broker(self.mqtt_port, data / "broker", self.logs / "broker.log")
+        self.broker_wanted = asyncio.Event()
+        """Clear while somebody has the broker down on purpose: nobody starts it again then."""
+        self.broker_wanted.set()
         self.gateway = Child(
             "gateway",
             [command("pleintemps-gateway"), "run", "--config", str(self.gateway_config)],

@@ -14,6 +14,10 @@ WORDS: Final[dict[str, dict[Language, str]]] = {
         "fr": "Page du gardien      {url}",
         "en": "Caretaker's page     {url}",
     },
+    "panel": {
+        "fr": "Page du testeur      {url}",
+        "en": "Tester's page        {url}",
+    },
     "login": {
         "fr": "Identifiant          {name}   mot de passe  {password}",
         "en": "Log in as            {name}   password      {password}",

@@ -175,8 +175,10 @@ class Hands:
     async def _fault(self, row: ActRow, kind: FaultKind, target: str, values: dict[str, Value]) -> str:
         async with self._breaking:
             active = (kind.value, target) in self._active
+            if row.mends and not active and kind is not FaultKind.PROP:
+                return f"{target}: there is no {kind.value}"
             if row.mends:
-                # also what a scenario broke; mending what is whole harms nothing
+                # also what a scenario broke; its wedges are no faults
                 await self._mend(self._faults.pop((kind, target), Fault(kind, target)), active)
                 return f"{target}: no {kind.value}"
             if active:

@@ -86,6 +86,7 @@ def test_a_plug_pulled_twice_is_one_fault(tmp_path: Path) -> None:
         await house.order("plug", "hall-radar")
         assert link.is_symlink()
         assert not house.model.faults()
+        assert await house.order("broker-up", "building") == "building: there is no broker-loss"
 
     play(tmp_path, scene)
 
