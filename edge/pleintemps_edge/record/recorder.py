@@ -47,8 +47,8 @@ class Recorder:
         self._sink = sink
         self._world = world
         self._wall = wall
-        self._began = world.monotonic()
-        self._begin = wall()
+        self._began: int | None = None
+        self._began_us = 0
         self._veil = Veil(world.random_bytes(32))
         self._loop = asyncio.get_running_loop()
         self._parts: Parts | None = None
@@ -92,8 +92,10 @@ class Recorder:
         )
 
     def begin(self, parts: Parts) -> None:
-        """The agent is made."""
+        """The agent is made and starts: this is where the recording begins."""
         self._parts = parts
+        self._began = self._world.monotonic()
+        self._began_us = 0 if self._factory is None else self._factory.now_us()
         self._sent_events = parts.events.position.next - 1
         self._sent_samples = parts.samples.position.next - 1
         parts.desk.witness = self._shown
@@ -106,7 +108,7 @@ class Recorder:
                 site=config.site,
                 agent=config.agent,
                 boot=self._veil.identifier(parts.boot),
-                begin=self._begin,
+                begin=self._wall(),
                 config=config_of(config),
             )
         )
@@ -131,8 +133,8 @@ class Recorder:
         await self._sink.flush()
 
     def now(self) -> int:
-        """Milliseconds since the recording began."""
-        return self._world.monotonic() - self._began
+        """Milliseconds since the recording began; 0 before it has."""
+        return 0 if self._began is None else self._world.monotonic() - self._began
 
     def put(self, entry: Entry) -> None:
         """Take one line."""
@@ -153,7 +155,7 @@ class Recorder:
         self._look_at_rights(parts)
         if self._factory is not None:
             for tap in self._taps:
-                tap.settle(self._factory.now_us())
+                tap.settle(self._factory.now_us() - self._began_us)
         # what the line has not carried yet
         while (events := await parts.events.batch(self._sent_events)) is not None:
             self.events(events)
@@ -201,15 +203,15 @@ class Recorder:
 
     def _take_pin(self, seen: Seen, at: int) -> None:
         keypad = self._keypads.get(seen.pin)
+        us = None if seen.us is None else seen.us - self._began_us
         if keypad is None:
-            self.put(recording.Edge(t=at, pin=seen.pin, level=_level(seen.level), us=seen.us, out=seen.out))
-        elif seen.us is not None and not seen.level:
+            self.put(recording.Edge(t=at, pin=seen.pin, level=_level(seen.level), us=us, out=seen.out))
+        elif us is not None and not seen.level:
             tap, bit = keypad
-            tap.take(Edge(seen.us, bit, at + self._began))
+            tap.take(Edge(us, bit, at))
 
     def _pulse(self, pins: tuple[int, int], edge: Edge) -> None:
-        at = max(0, edge.seen - self._began)
-        self.put(recording.Edge(t=at, pin=pins[edge.bit], level=0, us=edge.at_us))
+        self.put(recording.Edge(t=edge.seen, pin=pins[edge.bit], level=0, us=edge.at_us))
 
     def port(self, name: str, state: PortState) -> None:
         """Of a serial port."""
