@@ -1,0 +1,60 @@
+"""The scenarios that come along: what each expects comes true, and each fault is caught by what it says."""
+
+import asyncio
+
+import pytest
+
+from pleintemps_firmware_sim.scenario.facts import RunResult
+from pleintemps_firmware_sim.scenario.faults import FaultKind
+from pleintemps_firmware_sim.scenario.loading import load, names
+from pleintemps_firmware_sim.scenario.running import RunOptions, run
+from pleintemps_firmware_sim.virtual.loop import VirtualLoop
+from pleintemps_firmware_sim.virtual.play import play
+
+QUICK = ("demo", "code-guessing")
+"""Played by every run of the tests, the others by the long ones."""
+LONG = [name for name in names() if name not in QUICK]
+CAUGHT = [
+    (name, fault.name, fault.caught_by)
+    for name in names()
+    for fault in load(name).file.faults
+    if fault.caught_by
+]
+
+
+def played(name: str, inert: frozenset[str] = frozenset()) -> RunResult:
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(run(load(name), play, RunOptions(mode="virtual", inert=inert)))
+
+
+def assert_met(result: RunResult) -> None:
+    assert [(each.name, each.why) for each in result.verdicts if not each.met] == []
+    assert result.verdicts
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_what_a_scenario_expects_comes_true(name: str) -> None:
+    assert_met(played(name))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", LONG)
+def test_what_a_long_scenario_expects_comes_true(name: str) -> None:
+    assert_met(played(name))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(("name", "fault", "caught_by"), CAUGHT)
+def test_without_its_fault_an_expectation_is_not_met(name: str, fault: str, caught_by: str) -> None:
+    result = played(name, frozenset({fault}))
+    (verdict,) = (each for each in result.verdicts if each.name == caught_by)
+    assert not verdict.met
+
+
+def test_every_fault_of_the_catalogue_is_in_a_scenario_and_caught() -> None:
+    assert len(names()) >= 25
+    assert {fault.fault for _, fault in FAULTS if fault.caught_by is not None} == set(FaultKind)
+
+
+def test_a_fault_that_is_caught_has_a_name_of_its_own() -> None:
+    assert all(fault for _, fault, _ in CAUGHT)
