@@ -14,9 +14,10 @@ from typing import Any
 from pleintemps_contract import __version__, logs
 from pleintemps_contract.errors import ContractError
 
+from .conform.cli import add_conform
 from .console.cli import add_console, add_orders
 from .device_cli import add_device
-from .errors import ControlError, DatasetError, ScenarioError, SimulatorError
+from .errors import ConformError, ControlError, DatasetError, ScenarioError, SimulatorError
 from .fleet.cli import add_fleet
 from .processes import end_on_signals
 from .replaying.cli import add as add_recording
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ScenarioError as error:
         print(error, file=sys.stderr)  # FILE:LINE:COLUMN first, as editors want it
         return USAGE
-    except (ControlError, DatasetError) as error:
+    except (ConformError, ControlError, DatasetError) as error:
         return _fail(error, USAGE)
     except (SimulatorError, ContractError, OSError) as error:
         return _fail(error, FAILED)
@@ -85,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_replay(commands)
     add_fleet(commands)
     add_scenarios(commands)
+    add_conform(commands)
     return parser
 
 

@@ -9,10 +9,12 @@
     ├── ChildError (RuntimeError)    a program that was started did not come up or ended by itself
     ├── GatewayError (RuntimeError)  the gateway's API refused or did not answer
     ├── BrokerError (ConnectionError)  a broker that refuses a fleet, or does not speak MQTT
+    ├── UnmetError (AssertionError)  a requirement of the conformance suite that an agent does not meet
+    ├── ConformError (ValueError)    a configuration that no agent runs on; names file and key
     ├── ControlError (ValueError)    a tester's order that names no such door, key or device
     └── ScenarioError (ValueError)   a scenario's file that is wrong; names file, line and column
 
-The last two and DatasetError say that what the tester gave is wrong, the others that the outside did wrong.
+The last three and DatasetError say that what the tester gave is wrong, the others that the outside did wrong.
 """
 
 
@@ -54,6 +56,14 @@ class BrokerError(SimulatorError, ConnectionError):
 
 class ControlError(SimulatorError, ValueError):
     """An order to the running demo that cannot be carried out."""
+
+
+class UnmetError(SimulatorError, AssertionError):
+    """What was wanted of an agent did not come true; the message says what was seen instead."""
+
+
+class ConformError(SimulatorError, ValueError):
+    """An agent's configuration that cannot be put on the bench."""
 
 
 class ScenarioError(SimulatorError, ValueError):

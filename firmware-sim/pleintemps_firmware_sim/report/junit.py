@@ -13,6 +13,8 @@ _FORBIDDEN: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0
 
 def repeat_with(result: RunResult) -> str:
     """The command line that plays this run again."""
+    if result.again:
+        return result.again
     virtual = " --virtual-time" if result.mode == "virtual" else ""
     return f"pleintemps-sim run {result.scenario} --seed {result.seed}{virtual}"
 
@@ -30,7 +32,7 @@ def junit(results: Iterable[RunResult]) -> bytes:
             tests=str(len(result.verdicts)),
             failures=str(failed),
             errors="0",
-            skipped="0",
+            skipped=str(sum(verdict.skipped for verdict in result.verdicts)),
             time=seconds,
         )
         properties = Xml.SubElement(suite, "properties")
@@ -50,7 +52,9 @@ def junit(results: Iterable[RunResult]) -> bytes:
                 line=str(verdict.line),
                 time="0",
             )
-            if not verdict.met:
+            if verdict.skipped:
+                Xml.SubElement(case, "skipped", message=_text(verdict.why))
+            elif not verdict.met:
                 failure = Xml.SubElement(case, "failure", type="expectation", message=_text(verdict.why))
                 failure.text = _text(f"{verdict.text}\n{verdict.why}\nagain: {repeat_with(result)}")
     return bytes(Xml.tostring(root, encoding="utf-8", xml_declaration=True)) + b"\n"

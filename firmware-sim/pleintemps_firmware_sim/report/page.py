@@ -84,13 +84,19 @@ class _Words:
 
 def _verdicts(verdicts: Sequence[Verdict]) -> str:
     rows = [
-        f'<tr><td class="{"met" if each.met else "failed"}">{"met" if each.met else "NOT met"}</td>'
+        f'<tr><td class="{"met" if each.met else "failed"}">{_word(each)}</td>'
         f"<td>{escape(each.name)}</td><td><code>{escape(each.text)}</code></td>"
         f"<td>{each.line}</td><td>{escape(each.why)}</td></tr>"
         for each in verdicts
     ]
     head = "<tr><th></th><th>name</th><th>expected</th><th>line</th><th>seen</th></tr>"
     return f"<table>{head}{''.join(rows)}</table>"
+
+
+def _word(verdict: Verdict) -> str:
+    if verdict.skipped:
+        return "not applicable"
+    return "met" if verdict.met else "NOT met"
 
 
 def _svg(rows: Sequence[Lane], words: _Words) -> str:

@@ -1,0 +1,114 @@
+"""The suite on good configurations, on unsafe ones and on agents that are wrong."""
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree as Xml
+
+import pytest
+
+from pleintemps_firmware_sim import cli
+from pleintemps_firmware_sim.conform.requirement import Result
+from pleintemps_firmware_sim.conform.setup import Setup
+from pleintemps_firmware_sim.conform.table import requirements
+from pleintemps_firmware_sim.errors import ConformError
+from pleintemps_firmware_sim.scenario.configs import edge_toml
+from pleintemps_firmware_sim.scenario.plan import SAINT_AUBIN
+
+from .agents import EXAMPLE, Forgetful, changed, outcomes
+
+
+def test_the_shipped_example_conforms_and_nothing_is_left_out() -> None:
+    found = outcomes(Setup.read(EXAMPLE))
+    assert not [each for rows in found.values() for each in rows if each.result is Result.FAIL]
+    assert list(found) == sorted(found, key=[each.id for each in requirements()].index)
+    assert set(found) == {each.id for each in requirements()}
+    for rows in found.values():
+        assert all(each.why for each in rows if each.result is Result.NOT_APPLICABLE)
+
+
+@pytest.mark.parametrize("agent", SAINT_AUBIN.agents)
+def test_the_demo_s_agents_conform(agent: str, tmp_path: Path) -> None:
+    path = tmp_path / "edge.toml"
+    text = edge_toml(
+        SAINT_AUBIN, agent, mqtt_url="mqtt://127.0.0.1:1883", ports=tmp_path / "ports", clock_socket=None
+    )
+    path.write_text(text)
+    found = outcomes(Setup.read(path))
+    assert not [each for rows in found.values() for each in rows if each.result is Result.FAIL]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "requirement"),
+    [
+        ("open_s = 30", "open_s = 3000\nextended_open_s = 3600", "SAFE-01"),
+        ("release_s = 5", "release_s = 1", "SAFE-02"),
+        ('url = "mqtt://127.0.0.1:1883"', 'url = "mqtt://broker.example"', "SEC-01"),
+        ("pin = 17", "pin = 17\nwarm_up_s = 5", "SAFE-06"),
+        ('space = "hall"\npin = 17', 'space = "hall"\npin = 17\nmax_silence_s = 3600', "SAFE-05"),
+    ],
+)
+def test_what_is_unsafe_fails_by_name(old: str, new: str, requirement: str, tmp_path: Path) -> None:
+    (rows,) = outcomes(changed(tmp_path, (old, new)), requirement).values()
+    assert [each.result for each in rows].count(Result.FAIL) == 1
+
+
+def test_a_magnet_that_could_lock_in_fails_by_name_and_is_not_played(tmp_path: Path) -> None:
+    magnet = changed(tmp_path, ('wiring = "energise-to-unlock"', 'wiring = "energise-to-lock"'))
+    found = outcomes(magnet, "SAFE-03", "DOOR-01")
+    assert found["SAFE-03"][0].result is Result.FAIL
+    assert found["DOOR-01"][0].result is Result.NOT_APPLICABLE
+    assert "refuses" in found["DOOR-01"][0].why
+
+
+def test_a_contact_whose_cut_wire_reads_as_shut_fails(tmp_path: Path) -> None:
+    found = outcomes(changed(tmp_path, ('open_when = "high"', 'open_when = "low"')), "DOOR-12")
+    assert found["DOOR-12"][0].result is Result.FAIL
+
+
+def test_an_agent_that_forgets_fails_where_it_must_remember() -> None:
+    found = outcomes(Setup.read(EXAMPLE), "CODE-01", "CODE-03", make=Forgetful)
+    assert found["CODE-01"][0].result is Result.PASS
+    assert found["CODE-03"][0].result is Result.FAIL
+
+
+def test_the_command_tells_and_reports(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    junit, html = tmp_path / "report.xml", tmp_path / "report.html"
+    words = ["conform", "--config", str(EXAMPLE), "--only", "SAFE", "CODE-01", "--json"]
+    assert cli.main([*words, "--junit", str(junit), "--html", str(html)]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["passed"], told["failed"], told["not_applicable"]) == (6, 0, 2)
+    suite = Xml.parse(junit).getroot()[0]
+    assert suite.get("failures") == "0"
+    assert len(suite.findall("testcase/skipped")) == int(suite.get("skipped", "0")) == 2
+    assert "not applicable" in html.read_text()
+
+
+def test_a_failure_is_exit_status_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    setup = changed(tmp_path, ("open_s = 30", "open_s = 3000\nextended_open_s = 3600"))
+    assert cli.main(["conform", "--config", str(setup.path), "--only", "SAFE-01"]) == 1
+    assert "FAIL SAFE-01" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("site = ", "not TOML"),
+        ('agent = "a"', "site"),
+        ('site = "s"\nagent = "a"\nkeys = "k"\nstate = "s"\ncolour = "red"', "colour"),
+        ('site = "s"\nagent = "a"\nkeys = "k"\nstate = "s"\n[[devices]]\ndevice = "x"\ndriver = "pir"', "x"),
+    ],
+)
+def test_a_wrong_file_is_exit_status_2_and_one_line(
+    text: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "edge.toml"
+    path.write_text(text)
+    assert cli.main(["conform", "--config", str(path), "--only", "CODE-01"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
+    assert str(path) in line
+
+
+def test_an_unknown_requirement_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConformError, match="no requirement ZZZ-9"):
+        outcomes(Setup.read(EXAMPLE), "ZZZ-9")
