@@ -12,14 +12,14 @@ from pleintemps_firmware_sim.scenario.plan import Rules
 from pleintemps_firmware_sim.scenario.rooms import Occupant
 from pleintemps_firmware_sim.scenario.stage import Stage
 
-from .acts import ActRow, Order, Value, check
+from .acts import ActRow, Order, Value, check, names
 
 _RELEASE_MS: Final = 1_500
 _WHO: Final = "visitor"
 _BEYOND_CM: Final = 1_000
 """A loudspeaker is nobody: no radar sees so far."""
-_RAISES: Final = {FaultKind.DROPOUT: "device-fault"}
-"""Alerts that a fault has to raise wherever it hits a serial device."""
+_MISSED: Final = "device-fault"
+"""The alert that a serial device raises by its silence; what hangs on a pin cannot be missed at once."""
 
 Done = Coroutine[Any, Any, str]
 Act = Callable[[str, dict[str, Value]], Done]
@@ -196,8 +196,8 @@ class Hands:
             self._faults[fault.kind, fault.target] = fault
         else:
             self._told(fault, "ends")
-        if (alert := _RAISES.get(fault.kind)) is not None:
-            self._tell(f"makes a {fault.kind.value}", fault.target, raises=alert)
+        if fault.kind is FaultKind.DROPOUT and fault.target in names(self._stage.plan, "serial"):
+            self._tell("unplugs", fault.target, raises=_MISSED)
 
     async def _mend(self, fault: Fault, active: bool) -> None:
         if fault.kind is FaultKind.PROP:

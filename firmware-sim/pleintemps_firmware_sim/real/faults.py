@@ -35,7 +35,7 @@ class RealFaults:
         self._begins: dict[FaultKind, Act] = {
             FaultKind.BROKER_LOSS: self._lose_broker,
             FaultKind.POWER_CUT: self._cut_power,
-            FaultKind.DROPOUT: self._unplug,
+            FaultKind.DROPOUT: self._drop_out,
             FaultKind.GARBAGE: self._garble,
             FaultKind.STUCK: self._stick,
             FaultKind.NOISE: self._pulses,
@@ -68,10 +68,9 @@ class RealFaults:
             case FaultKind.POWER_CUT:
                 await self._site.installation.power(fault.target)
             case FaultKind.DROPOUT:
-                self._line(fault).link.plug()
+                self._come_back(fault)
             case FaultKind.STUCK:
-                agent, pin, _ = self._pin(fault.target)
-                self._site.building.boards[agent].stick(pin, None)
+                self._stick_at(fault, None)
             case FaultKind.JAM:
                 self._site.building.door(fault.target).jam(False)
             case FaultKind.NETWORK_LOSS:
@@ -144,8 +143,31 @@ class RealFaults:
             raise ControlError(f"{fault.kind} of {fault.target} needs --virtual-time: it hangs on a pin")
         return self._site.building.device(f"{space}-{part}")
 
-    async def _unplug(self, fault: Fault) -> None:
-        self._line(fault).link.unplug()
+    async def _drop_out(self, fault: Fault) -> None:
+        part, where = self._site.plan.devices()[fault.target]
+        match part:
+            case "keypad":
+                self._site.building.door(where).deaf = True
+            case "pir":
+                self._stick_at(fault, 0)
+            case "reed" | "handle":
+                self._stick_at(fault, 1)  # the wire is off: the resistor pulls it up
+            case _:
+                self._line(fault).link.unplug()
+
+    def _come_back(self, fault: Fault) -> None:
+        part, where = self._site.plan.devices()[fault.target]
+        match part:
+            case "keypad":
+                self._site.building.door(where).deaf = False
+            case "pir" | "reed" | "handle":
+                self._stick_at(fault, None)
+            case _:
+                self._line(fault).link.plug()
+
+    def _stick_at(self, fault: Fault, level: int | None) -> None:
+        agent, pin, _ = self._pin(fault.target)
+        self._site.building.boards[agent].stick(pin, level)
 
     async def _garble(self, fault: Fault) -> None:
         line, share = self._line(fault), fault.number("share")
@@ -174,8 +196,7 @@ class RealFaults:
         raise ControlError(f"{device} hangs on no pin; in real time only pins get stuck")
 
     async def _stick(self, fault: Fault) -> None:
-        agent, pin, _ = self._pin(fault.target)
-        self._site.building.boards[agent].stick(pin, 1 if fault.number("value") else 0)
+        self._stick_at(fault, 1 if fault.number("value") else 0)
 
     async def _pulses(self, fault: Fault) -> None:
         agent, pin, _ = self._pin(fault.target)

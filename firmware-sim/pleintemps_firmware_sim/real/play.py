@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
+from pleintemps_firmware_sim.console.model import Model
+from pleintemps_firmware_sim.control import offered
 from pleintemps_firmware_sim.processes import free_port
 from pleintemps_firmware_sim.scenario.facts import Timeline
 from pleintemps_firmware_sim.scenario.stage import Stage, Wanted
@@ -25,7 +27,9 @@ class RealPlay:
         timeline = Timeline()
         async with RealSite(wanted, self._data, free_port(), timeline, self._say) as site:
             stage = RealStage(site, timeline)
+            model = Model(stage, site.building, wanted.rules)
             try:
-                return await act(stage)
+                async with offered(model, site.installation.sockets / "control", site.data, site.host):
+                    return await act(stage)
             finally:
                 await stage.stop()

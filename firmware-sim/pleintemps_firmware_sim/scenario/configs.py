@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .plan import DoorPlan, Plan, RoomPlan, Rules
 
-Value = str | int | float | bool | Sequence[str]
+Value = str | int | float | bool | Sequence[str] | Sequence[int]
 
 
 def _value(value: Value) -> str:
@@ -161,6 +161,7 @@ def _door_devices(door: DoorPlan, *, fire: bool) -> list[str]:
                 "d0": door.d0,
                 "d1": door.d1,
                 "bits": door.bits,
+                **({"cards": [26, 34]} if door.cards else {}),
             },
         ),
         table(

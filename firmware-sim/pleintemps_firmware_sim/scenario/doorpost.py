@@ -6,7 +6,7 @@ from typing import Final, Protocol
 
 from pleintemps_contract.world import World
 from pleintemps_firmware_sim.devices.door import DoorMechanics, Push, reed_edges
-from pleintemps_firmware_sim.devices.wiegand import KEYS, key_edges
+from pleintemps_firmware_sim.devices.wiegand import KEYS, CardBits, Edge, card_edges, key_edges
 from pleintemps_firmware_sim.errors import ControlError
 from pleintemps_firmware_sim.pins.board import tick_now
 
@@ -82,10 +82,20 @@ class DoorPost:
         for place, key in enumerate(keys):
             if place:
                 await self._world.sleep_until(self._world.monotonic() + _KEY_MS)
-            await self._pulse(key)
+            await self._pulse(key_edges(key, self.plan.bits))
 
-    async def _pulse(self, key: str) -> None:
-        edges = key_edges(key, self.plan.bits)
+    async def show_card(self, number: str) -> None:
+        """Hold a card before the reader, by all its data bits as a decimal number: of 26 bits if they are
+        enough, else of 34. Raises ControlError where no reader takes cards, and for what no card can say.
+        """
+        if not self.plan.cards:
+            raise ControlError(f"no reader of door {self.plan.door!r} takes cards")
+        if not (number.isascii() and number.isdigit()) or int(number) >= 1 << 32:
+            raise ControlError(f"{number!r} is no number of a card: 0 to {(1 << 32) - 1}")
+        bits: CardBits = 26 if int(number) < 1 << 24 else 34
+        await self._pulse(card_edges(bits, int(number) >> 16, int(number) & 0xFFFF))
+
+    async def _pulse(self, edges: list[Edge]) -> None:
         pins = {"d0": self.plan.d0, "d1": self.plan.d1}
         start = tick_now()
         # sent when the last pulse is over: no edge arrives before it has happened

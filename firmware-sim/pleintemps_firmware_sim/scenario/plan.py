@@ -29,6 +29,8 @@ class DoorPlan:
     open_s: int = 20
     radio: bool = False
     """Its lock is a motor lock behind Zigbee2MQTT; ``lock_pin`` and ``lock`` mean nothing then."""
+    cards: bool = False
+    """Its reader takes cards of 26 and 34 bits, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,18 @@ SAINT_AUBIN = Plan(
         DoorPlan("classroom", "Salle de classe", "entrance", "yard", "classroom", 23, 24, 25, 16, 20),
         DoorPlan("hall", "Salle des fêtes", "hall", "yard", "hall", 23, 24, 27, 22, 19),
         DoorPlan(
-            "office", "Bureau des associations", "hall", "yard", "office", 5, 6, 12, 13, 20, lock="maglock"
+            "office",
+            "Bureau des associations",
+            "hall",
+            "yard",
+            "office",
+            5,
+            6,
+            12,
+            13,
+            20,
+            lock="maglock",
+            cards=True,
         ),
     ),
     rooms=(

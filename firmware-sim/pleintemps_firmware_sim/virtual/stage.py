@@ -13,7 +13,6 @@ from pleintemps_contract.topics import Channel, Topic
 from pleintemps_contract.wire import decode_agent
 from pleintemps_contract.world import World
 from pleintemps_firmware_sim.devices.door import Push
-from pleintemps_firmware_sim.errors import ControlError
 from pleintemps_firmware_sim.real.observing import Stores
 from pleintemps_firmware_sim.scenario.calendar import Event as Booking
 from pleintemps_firmware_sim.scenario.codes import Mailbox
@@ -61,7 +60,7 @@ class VirtualStage:
         await self._house.door(door).press(keys)
 
     async def show_card(self, door: str, number: str) -> None:
-        raise ControlError(f"no reader of door {door!r} takes cards")
+        await self._house.door(door).show_card(number)
 
     async def released(self, door: str, within_ms: int) -> bool:
         return await self._house.door(door).released(within_ms)

@@ -91,6 +91,38 @@ def test_a_plug_pulled_twice_is_one_fault(tmp_path: Path) -> None:
     play(tmp_path, scene)
 
 
+def test_a_card_is_shown_where_a_reader_takes_cards(tmp_path: Path) -> None:
+    async def scene(house: House) -> None:
+        for number, said in (("74565", ("1", "9029")), (str((40_000 << 16) + 5), ("40000", "5"))):
+            assert await house.order("card", "office", number=number) == "the lock holds"
+            frame = [one for one in house.model.frames if one.protocol == "wiegand"][-1]
+            assert (frame.name, frame.fields["facility"], frame.fields["number"]) == ("card", *said)
+        for door, number in (("gate", "5"), ("office", "-5"), ("office", str(1 << 32))):
+            with pytest.raises(ControlError, match="card"):
+                await house.order("card", door, number=number)
+
+    play(tmp_path, scene)
+
+
+def test_what_hangs_on_pins_falls_silent_too(tmp_path: Path) -> None:
+    async def scene(house: House) -> None:
+        board, reed = house.building.boards["hall"], house.building.door("hall").plan.reed_pin
+        await house.order("unplug", "hall-reed")
+        assert board.level(reed) == 1
+        await house.order("plug", "hall-reed")
+        assert board.level(reed) == 0
+        await house.order("unplug", "hall-keypad")
+        await house.order("press", "hall", keys="5")
+        assert {door.name: door.key for door in house.model.doors()}["hall"] == ""
+        await house.order("plug", "hall-keypad")
+        await house.order("press", "hall", keys="5")
+        assert {door.name: door.key for door in house.model.doors()}["hall"] == "5"
+        with pytest.raises(ControlError, match="virtual"):
+            await house.order("unplug", "hall-lock")
+
+    play(tmp_path, scene)
+
+
 def test_faults_begin_and_end_as_the_stage_does_them(tmp_path: Path) -> None:
     async def scene(house: House) -> None:
         door = house.building.door("hall")
