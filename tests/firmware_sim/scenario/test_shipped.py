@@ -14,12 +14,8 @@ from pleintemps_firmware_sim.virtual.play import play
 QUICK = ("demo", "code-guessing")
 """Played by every run of the tests, the others by the long ones."""
 LONG = [name for name in names() if name not in QUICK]
-CAUGHT = [
-    (name, fault.name, fault.caught_by)
-    for name in names()
-    for fault in load(name).file.faults
-    if fault.caught_by
-]
+FAULTS = [(name, fault) for name in names() for fault in load(name).file.faults]
+CAUGHT = [(name, fault.name, fault.caught_by) for name, fault in FAULTS if fault.caught_by is not None]
 
 
 def played(name: str, inert: frozenset[str] = frozenset()) -> RunResult:
