@@ -77,16 +77,34 @@ scale = 0.1
 quantity = "level"
 poll_s = 1.0
 
+[[devices]]
+device = "scanner"
+driver = "token_reader"
+port = "ports/scanner"
+
 [[doors]]
 door = "hall"
 from = "street"
 to = "hall"
 lock = "strike"
 contact = "contact"
-readers = ["pad"]
+readers = ["pad", "scanner"]
 open_s = 10
 pre_alarm_s = 2
 """
+
+
+class Silent:
+    """A reader of texts, which says nothing by itself."""
+
+    def receive(self, data: bytes, now: int) -> None:
+        return
+
+    def transmit(self, now: int) -> bytes:
+        return b""
+
+    def due(self) -> int | None:
+        return None
 
 
 class Place:
@@ -106,6 +124,7 @@ class Place:
         self.lines = {
             "radar": MemoryDevice(self.radar, self.world, sparse=True),
             "meter": MemoryDevice(self.meter, self.world, sparse=False),
+            "scanner": MemoryDevice(Silent(), self.world, sparse=False),
         }
         self.office = Office("school", "hall", self.broker, self.world, 1)
         self.office.make_keys(folder / "keys")
@@ -116,6 +135,12 @@ class Place:
             pins=self.board.power_up(),
             disciplined=lambda: True,
         )
+
+    def scan(self, text: bytes) -> None:
+        """The reader of texts has read one."""
+        port = self.lines["scanner"].port
+        assert port is not None
+        port.take(text)
 
     async def passes(self, seconds: float) -> None:
         await self.world.sleep_until(self.world.monotonic() + round(seconds * 1000))

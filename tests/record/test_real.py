@@ -85,7 +85,11 @@ def test_a_real_agent_recorded_and_replayed_tells_the_same(tmp_path: Path, free_
     kinds = {type(each.event).__name__ for line in lines if isinstance(line, Events) for each in line.records}
     assert {"AccessRefused", "DoorPhysicalChanged"} <= kinds
     assert sum(isinstance(line, Edge) and line.pin in (17, 18) for line in lines) == 4 * 5
-    assert {line.port for line in lines if isinstance(line, Port)} == {"ports/radar", "ports/meter"}
+    assert {line.port for line in lines if isinstance(line, Port)} == {
+        "ports/radar",
+        "ports/meter",
+        "ports/scanner",
+    }
     played = run(play(recording))
     report = compare(played.recorded, played.replayed)
     assert report.events.differences == []
