@@ -52,5 +52,5 @@ def test_acts_are_lines_without_any_code(tmp_path: Path) -> None:
         "typed a valid code",
         "typed a wrong code",
         "sings too loud",
-        "booking used",
+        "booking over",
     ]
