@@ -46,8 +46,8 @@ async def day(place: Place) -> None:
     office.order(order)
     office.order(
         Ordered(
-            t=0, id="34" * 16, door="hall", action=DoorAction.LOCK, issued=now, expires=now + 9_000, counter=2,
-            epoch=1, own=False,
+            t=0, id="34" * 16, door="hall", action=DoorAction.LOCK, issued=now, expires=now + 9_000,
+            counter=2, epoch=1, own=False,
         )
     )  # fmt: skip
     for why in ("no-envelope", "bad-header", "unknown-key", "bad-signature", "undecodable"):
@@ -66,9 +66,8 @@ async def day(place: Place) -> None:
             epoch=1,
         )
     )
-    office.timings(
-        Timings(t=0, epoch=1, revision=9, doors={"hall": DoorTimings(open_ms=7_000, pre_alarm_ms=1_000)})
-    )
+    timings = DoorTimings(open_ms=7_000, pre_alarm_ms=1_000)
+    office.timings(Timings(t=0, epoch=1, revision=9, doors={"hall": timings}))
     await place.passes(1)
     place.board.drive(6, 1)
     await place.passes(9)

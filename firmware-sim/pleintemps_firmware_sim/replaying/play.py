@@ -16,6 +16,7 @@ from typing import Any, Final
 from pleintemps_contract import cores
 from pleintemps_contract.recording import (
     Building,
+    Card,
     Clock,
     Edge,
     Events,
@@ -36,6 +37,7 @@ from pleintemps_firmware_sim.virtual.pins import MemoryBoard
 from pleintemps_firmware_sim.virtual.site import Hosted
 from pleintemps_firmware_sim.virtual.worlds import VirtualWorld, chance_of
 
+from .keypads import Pulse, frames
 from .office import Office
 from .ports import ReplayPort, ReplayWires, by_port
 from .reading import Recording
@@ -87,9 +89,10 @@ class _Play:
         header = recording.header
         self._recording = recording
         self._entries = recording.entries
-        table, left_out = replayable(config)
-        recorded, not_recorded = replayable(header.config)
-        self._left_out = sorted({*left_out, *not_recorded})
+        cards = {entry.device for entry in self._entries if isinstance(entry, Card)}
+        table, left_out, self._stand_ins = replayable(config, cards)
+        recorded = replayable(header.config)
+        self._left_out = sorted({*left_out, *recorded.left_out})
         self._file = folder / "edge.toml"
         self._file.write_text(written(table), encoding="utf-8")
         self._world = VirtualWorld(header.begin - LEAD_MS, 1, "replay")
@@ -102,7 +105,9 @@ class _Play:
         self._way = Way(chance_of(1, "way"))
         self._building = MemoryBroker(self._world)
         self._building_way = Way(chance_of(1, "building"))
-        asked = {str(device.get("port")) for device in recorded["devices"] if device.get("driver") in _ASKED}
+        asked = {
+            str(device.get("port")) for device in recorded.config["devices"] if device.get("driver") in _ASKED
+        }
         self._ports = {
             name: ReplayPort(entries, answers=name in asked, text=self._office.text)
             for name, entries in by_port(self._entries).items()
@@ -232,6 +237,7 @@ class _Play:
 
     def _steps(self) -> list[Step]:
         steps: list[Step] = [step for port in self._ports.values() for step in port.steps]
+        steps += [(at, self._pulses(pulses)) for at, pulses in frames(self._entries, self._stand_ins)]
         shown: dict[str, Right] = {}
         opened = False
         first_clock = True
@@ -274,6 +280,11 @@ class _Play:
             self._board.drive(entry.pin, entry.level, tick)
 
         return act
+
+    def _pulses(self, pulses: list[Pulse]) -> Callable[[], None]:
+        return lambda: self._board.drive_edges(
+            (pulse.pin, pulse.level, (self._began * 1_000 + pulse.us) * 1_000) for pulse in pulses
+        )
 
     def _level(self, entry: Edge) -> Callable[[], None]:
         return lambda: self._board.drive(entry.pin, entry.level)

@@ -1,31 +1,61 @@
 """An agent's configuration for a replay: the same devices and doors, other keys, and no clock chip."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Container, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from pleintemps_firmware_sim.errors import DatasetError
 
-UNPLAYED: Final = frozenset({"i2s_microphone", "osdp"})
-"""Sound is never recorded; what an encrypted line carries cannot be played to another key."""
+_SILENT: Final = "i2s_microphone"
+"""Sound is never recorded."""
+_ENCRYPTED: Final = "osdp"
+"""Its bytes mean nothing to another key: its keys and cards come over two spare pins instead."""
+_PINS: Final = range(2, 28)
 
 
-def replayable(table: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """The configuration to play to, and the devices that cannot be played. Raises DatasetError."""
+class Replayable(NamedTuple):
+    """A configuration to play to. ``left_out`` are the devices that are not played as such; where a keypad with
+    two wires is in the place of one, ``stand_ins`` names the pins.
+    """
+
+    config: dict[str, Any]
+    left_out: list[str]
+    stand_ins: dict[str, tuple[int, int]]
+
+
+def replayable(table: Mapping[str, Any], cards: Container[str] = ()) -> Replayable:
+    """The configuration for a replay; ``cards`` are the readers that read cards. Raises DatasetError."""
     config = dict(table)
+    config.pop("board", None)
     devices = [dict(each) for each in _tables(config, "devices")]
-    left_out = [str(each.get("device")) for each in devices if each.get("driver") in UNPLAYED]
-    config["devices"] = [each for each in devices if str(each.get("device")) not in left_out]
+    taken = {value for each in devices for value in each.values() if isinstance(value, int)}
+    spare = [pin for pin in _PINS if pin not in taken]
+    kept: list[dict[str, Any]] = []
+    left_out: list[str] = []
+    stand_ins: dict[str, tuple[int, int]] = {}
+    for each in devices:
+        name = str(each.get("device"))
+        if each.get("driver") not in (_SILENT, _ENCRYPTED):
+            kept.append(each)
+            continue
+        left_out.append(name)
+        if each.get("driver") == _ENCRYPTED and len(spare) >= 2:
+            d0, d1 = stand_ins[name] = (spare.pop(), spare.pop())
+            kept.append({"device": name, "driver": "wiegand", "d0": d0, "d1": d1})
+            if name in cards:
+                kept[-1]["cards"] = [26, 34]
+    config["devices"] = kept
+    gone = set(left_out) - stand_ins.keys()
     doors = [dict(each) for each in _tables(config, "doors")]
     for door in doors:
         readers = door.get("readers")
         if isinstance(readers, list):
-            door["readers"] = [name for name in readers if name not in left_out]
+            door["readers"] = [name for name in readers if name not in gone]
     config["doors"] = doors
     config |= {"keys": "keys", "state": "state", "mqtt": {"url": "mqtt://127.0.0.1:1883"}}
     config["clock"] = {"source": "system"}
     if config.get("building") is not None:
         config["building"] = {"url": "mqtt://127.0.0.1:1883"}
-    return config, left_out
+    return Replayable(config, left_out, stand_ins)
 
 
 def _tables(config: Mapping[str, Any], name: str) -> Sequence[Mapping[str, Any]]:
