@@ -228,8 +228,7 @@ class Agent:
         finally:
             stopping.cancel()
             if self._powerless:
-                running.cancel()
-                await asyncio.wait({running})
+                await _end(running)
             else:
                 await self._stop(running)
 
@@ -242,8 +241,7 @@ class Agent:
             self._powerless = True
             for writer in self._inline:
                 writer.abandon()
-            running.cancel()
-            await asyncio.wait({running})
+            await _end(running)
             self._alone.close()
             raise
 
@@ -433,6 +431,13 @@ class Agent:
         if health is None:  # an output says nothing of itself
             return DeviceInfo(device=name, driver=driver, health=Health.OK)
         return DeviceInfo(device=name, driver=driver, health=health.health, detail=health.detail[:200])
+
+
+async def _end(task: "asyncio.Task[None]") -> None:
+    """Cancel until it has ended: what breaks at the same moment may swallow a cancellation."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=STOP_S)
 
 
 async def serve(setup: Setup, stop: asyncio.Event) -> None:

@@ -88,6 +88,13 @@ class Broker:
         )
 
 
+def _give_way() -> None:
+    """Raise CancelledError if this task was cancelled and something else was raised in its place."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 class Link:
     """One agent's line. ``world`` is that of the network: real time, whatever clock the doors have."""
 
@@ -159,6 +166,7 @@ class Link:
                     await asyncio.create_task(self._connect(office, events, samples, birth))
                 except* (aiomqtt.MqttError, OSError) as error:
                     self._lost(error)
+                _give_way()
                 await self._world.sleep_until(self._world.monotonic() + self._next_pause())
 
     async def farewell(self) -> None:
@@ -185,9 +193,7 @@ class Link:
         topic = self._topic(channel)
         await client.publish(str(topic), encode(message), qos=1, retain=topic.row.retained)
         # asyncio.wait_for of Python 3.11, inside the client, may swallow a cancellation that meets the PUBACK
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise asyncio.CancelledError
+        _give_way()
 
     def _lost(self, error: BaseException) -> None:
         self._client = None
