@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import insert, select
 
@@ -16,6 +16,7 @@ from pleintemps_gateway.privacy.finding import Wanted, find
 from pleintemps_gateway.privacy.retention import forget
 from pleintemps_gateway.store.engine import write_transaction
 from pleintemps_gateway.store.schema import audit, calls, contacts, hooked
+from tests.support.laws import examples
 
 from .house import HOUR, House, build
 
@@ -71,7 +72,8 @@ def holding(house: House, word: str) -> set[str]:
     return found
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.law
+@examples(some=15, many=400)
 @given(
     steps=st.lists(
         st.one_of(
