@@ -1,7 +1,8 @@
 """Simulated seconds for each second of the machine, of a school building in virtual time.
 
-Two agents, four doors, three spaces with motion sensor, radar and sound meter and a yard; one hour with people
-in the gym and one without, gateway and store included. Processor time of the process; the limit is 1,000.
+Two agents, four doors, three spaces with motion sensor, radar and sound meter, and a yard; an hour with nobody
+there and one with people in the gym, gateway and store included. Processor time of the process, which other
+programs on the same core lengthen too; the limit is 1,000.
 """
 
 import argparse
@@ -29,7 +30,7 @@ def main() -> None:
     async def timed(stage: Stage) -> float:
         began = time.process_time()
         await stage.world.sleep_until(stage.world.monotonic() + span)
-        return span / 1_000 / (time.process_time() - began)
+        return float(span / 1_000 / (time.process_time() - began))
 
     async def act(stage: Stage) -> dict[str, object]:
         await stage.world.sleep_until(stage.world.monotonic() + 600_000)
