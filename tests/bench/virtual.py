@@ -1,8 +1,8 @@
 """Simulated seconds for each second of the machine, of a school building in virtual time.
 
-Two agents, four doors, three spaces with motion sensor, radar and sound meter, and a yard; an hour with nobody
-there and one with people in the gym, gateway and store included. Processor time of the process, which other
-programs on the same core lengthen too; the limit is 1,000.
+Two agents, four doors, three spaces with motion sensor, radar and sound meter, and a yard; an hour with
+nobody there and one with people in the gym, gateway and store included. Processor time of the process, which
+other programs on the same core lengthen too; the limit is 1,000.
 """
 
 import argparse
