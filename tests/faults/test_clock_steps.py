@@ -12,7 +12,6 @@ from pleintemps_contract.agent_messages import AccessGranted, AccessRefused, Bir
 from pleintemps_contract.gateway_messages import GatewayTime, Receipt, Window
 from pleintemps_contract.topics import Channel
 from pleintemps_contract.world import SystemWorld
-from pleintemps_edge import agent as agent_module
 from pleintemps_edge.status import ask
 from tests.edge.actors import CODE, Gateway, gateway_on, grant, mock_pins, pulse_key, running_agent, until
 from tests.edge.actors import write_setup as write_setup_of
@@ -136,7 +135,7 @@ def test_codes_open_again_after_a_leap(
     tmp_path: Path, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch, leap: int, signed: bool
 ) -> None:
     # the worst case: the kernel believes the wrong time
-    monkeypatch.setattr(agent_module, "ntp_synchronised", lambda: True)
+    monkeypatch.setattr("pleintemps_edge.rims.ntp_synchronised", lambda: True)
     asyncio.run(leap_and_return(tmp_path, mosquitto.port, leap, signed=signed))
 
 

@@ -28,7 +28,7 @@ from tests.support.broker import Mosquitto
 from tests.support.ports import find_free_port
 from tests.support.stores import make_store
 
-from .test_browser import CHROMIUM, check
+from .test_browser import CHROMIUM, LOOKS, check
 from .visitors import HOUR, PASSWORD, Visitors, school
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -90,9 +90,9 @@ def opened(chromium: Any, **more: Any) -> Any:
     return page
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@LOOKS
 def test_every_state_of_the_page_is_accessible(
-    chromium: Any, address: str, people: Visitors, scheme: str
+    chromium: Any, address: str, people: Visitors, scheme: str, widths: tuple[int, ...]
 ) -> None:
     page = opened(chromium, color_scheme=scheme)
     faults: list[str] = []
@@ -112,7 +112,7 @@ def test_every_state_of_the_page_is_accessible(
     for state in states:
         if state:
             people.change(booking, **state)
-        for width in (1440, 390, 320):
+        for width in widths:
             page.set_viewport_size({"width": width, "height": 800})
             page.goto(f"{address}/b/{issued.link}")
             check(page)

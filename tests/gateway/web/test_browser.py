@@ -190,13 +190,25 @@ def test_what_grows_old_says_so_without_a_frame(
     picture(page, "tonight-lost")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_is_accessible_at_every_width(page: Any, address: str, scheme: str) -> None:
+LOOKS = pytest.mark.parametrize(
+    ("scheme", "widths"),
+    [
+        pytest.param("light", (1440, 390, 320), id="light"),
+        pytest.param("dark", (390,), id="dark"),  # only colours differ, which no width changes
+        pytest.param("dark", (1440, 390, 320), id="dark-every", marks=pytest.mark.soak),
+    ],
+)
+
+
+@LOOKS
+def test_every_page_is_accessible_at_every_width(
+    page: Any, address: str, scheme: str, widths: tuple[int, ...]
+) -> None:
     page.emulate_media(color_scheme=scheme)
     enter(page, address)
     assert page.locator(".tile").count() == 8
     assert page.locator("h2").count() == 3
-    for width in (1440, 390, 320):
+    for width in widths:
         page.set_viewport_size({"width": width, "height": 800})
         check(page)
         picture(page, f"tonight-{width}-{scheme}")
@@ -218,21 +230,21 @@ def test_every_page_is_accessible_at_every_width(page: Any, address: str, scheme
         "/nothing",
     )
     for path in pages:
-        for width in (1440, 320):
+        for width in dict.fromkeys((widths[0], widths[-1])):
             page.set_viewport_size({"width": width, "height": 800})
             page.goto(f"{address}{path}")
             page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
             check(page)
-        picture(page, f"{path.split('/')[1]}-320-{scheme}")
+        picture(page, f"{path.split('/')[1]}-{widths[-1]}-{scheme}")
     page.goto(f"{address}/?lang=en")
     playwright.expect(page.locator("h1")).to_have_text("Tonight")
     check(page)
     picture(page, f"tonight-english-{scheme}")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@LOOKS
 def test_the_pages_of_fire_history_and_panel_are_accessible(
-    page: Any, address: str, engine: Engine, scheme: str
+    page: Any, address: str, engine: Engine, scheme: str, widths: tuple[int, ...]
 ) -> None:
     alone.burn(engine)
     alone.set_panel(engine, "alarm")
@@ -244,7 +256,7 @@ def test_the_pages_of_fire_history_and_panel_are_accessible(
     page.emulate_media(color_scheme=scheme)
     enter(page, address)
     for path in ("/", "/doors/ecole/portail", "/doors/ecole/portail/fire", "/panels/ecole/alarm"):
-        for width in (1440, 320):
+        for width in dict.fromkeys((widths[0], widths[-1])):
             page.set_viewport_size({"width": width, "height": 800})
             page.goto(f"{address}{path}")
             check(page)
