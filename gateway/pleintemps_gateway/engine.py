@@ -25,6 +25,7 @@ from pleintemps_contract.agent_messages import (
     SeriesInfo,
 )
 from pleintemps_contract.gateway_messages import Occupancy
+from pleintemps_contract.onvif import DoorPhysicalState
 
 from .alerts.book import AlertBook
 from .alerts.doors import DoorAlerts
@@ -230,6 +231,13 @@ class SiteEngine:
             self._doors.physical(door.door, door.physical, at)
             self._left_open.door(door.door, door.physical)
             self._safety.door(door, agent, at)
+            self._stands(door.door, door.physical, self._now, False)
+
+    def _stands(self, door: str, state: DoorPhysicalState, at: int, moved: bool) -> None:
+        if state in (DoorPhysicalState.OPEN, DoorPhysicalState.CLOSED):
+            for side in self._sides.get(door, ()):
+                if side in self._spaces:
+                    self._spaces[side].runtime.door(door, at, state is DoorPhysicalState.OPEN, moved)
 
     def on_panel(self, agent: str, info: PanelInfo, asked: int | None, at: int) -> None:
         """A panel as it stands now; ``asked`` is when the rule asked for it to be set last."""
@@ -284,9 +292,7 @@ class SiteEngine:
         elif isinstance(event, DoorPhysicalChanged):
             self._doors.physical(event.door, event.state, at)
             self._left_open.door(event.door, event.state)
-            for side in self._sides.get(event.door, ()):
-                if side in self._spaces:
-                    self._spaces[side].runtime.door(at)
+            self._stands(event.door, event.state, at, True)
         elif isinstance(event, AccessRefused):
             self._doors.refused(event.door, agent, event.reason, at, self._now, event.count)
         elif isinstance(event, DeviceHealth):

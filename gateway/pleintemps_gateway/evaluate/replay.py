@@ -48,7 +48,6 @@ def lived(recording: Recording, memory: Memory) -> Told:
     decibels = {
         series: unit(samples) for series, samples in sorted(own.items()) if kind_of(series) == "sound"
     }
-    doors: dict[str, float] = {}
     found: list[bool | None] = []
     fed = 0
     for truth in truths:
@@ -59,9 +58,7 @@ def lived(recording: Recording, memory: Memory) -> Told:
             elif kind_of(sample.series) == "sound":
                 room.level(sample.series, sample.at, decibels[sample.series](sample.value))
             elif kind_of(sample.series) == "door":
-                if doors.get(sample.series, sample.value) != sample.value:
-                    room.door(sample.at)
-                doors[sample.series] = sample.value
+                room.door(sample.at, bool(sample.value), sample.series, moved=False)
         state = room.estimate(truth.at).state
         found.append(None if state is Occupancy.UNKNOWN else state is Occupancy.OCCUPIED)
     return Told(found, memory)

@@ -11,6 +11,7 @@ from pleintemps_contract.units import Quantity
 
 from . import faults
 from . import parameters as p
+from .doors import Doors
 from .memory import Memory
 from .parameters import PerState
 from .segment import FEW, Segment, Sensing
@@ -29,6 +30,7 @@ class Belief:
         "active",
         "at",
         "door_at",
+        "doors",
         "heard_at",
         "learns",
         "loud",
@@ -44,6 +46,7 @@ class Belief:
         self.at = at
         self.memory = memory or Memory()
         self.segment = Segment(self.memory.door)
+        self.doors = Doors(self.memory.door.passed)
         self.learns = True
         self.heard_at = -APART_MS
         self._heard: tuple[int, str] | None = None
@@ -58,7 +61,7 @@ class Belief:
         """A twin that believes the same and learns nothing."""
         twin = Belief(self.at, self.memory)
         twin.learns = False
-        twin.segment = self.segment.copy()
+        twin.segment, twin.doors = self.segment.copy(), self.doors.copy()
         twin.heard_at, twin._heard, twin.loud, twin._run = self.heard_at, self._heard, self.loud, self._run
         twin.vacant, twin.active, twin.still = self.vacant, self.active, self.still
         twin.sensors = {key: sensor.copy() for key, sensor in self.sensors.items()}
@@ -78,8 +81,9 @@ class Belief:
         if not self.held:
             return by_rates
         high = sorted(sensor.key for sensor in self._high())
-        held = self.segment.probability(self.at, high, self._sensing())
-        return max(held, by_rates) if self.segment.lasting(self.at) else held
+        ajar = self.doors.ajar(self.at)
+        held = self.segment.probability(self.at, high, self._sensing(), ajar)
+        return max(held, by_rates) if ajar or self.segment.lasting(self.at) else held
 
     def _settle(self, vacant: float, active: float, still: float) -> None:
         """Normalise and keep every state possible."""
@@ -237,6 +241,7 @@ class Belief:
         if sensor.stuck_at is not None:
             return
         sensor.high_at = at
+        self.doors.seen()
         if self.learns:
             self.memory.sound.hit(at)
         if sensor.quantity is Quantity.MOTION:
@@ -253,33 +258,16 @@ class Belief:
 
     def sound(self, key: str, at: int, milli_db: int) -> None:
         """A meter heard a level at ``at``; of one moment the loudest counts, a stuck meter's never."""
-        if self._same(key, at, milli_db):
+        meter = self.meters.get(key)
+        if meter is None:
+            meter = self.meters[key] = Meter()
+        if meter.same(key, at, milli_db, self.memory.faults, self._moved, self.learns):
             return
         level = step(milli_db / 1000)
         if at == self.heard_at and self._heard is not None:
             self._heard = max(self._heard, (level, key))
         elif at - self.heard_at >= APART_MS:
             self.heard_at, self._heard = at, (level, key)
-
-    def _same(self, key: str, at: int, milli_db: int) -> bool:
-        """Whether the meter is stuck: says the very same while people move, far longer than it ever did."""
-        meter = self.meters.get(key)
-        if meter is None:
-            meter = self.meters[key] = Meter()
-        known = self.memory.faults
-        if meter.value != milli_db:
-            if self.learns and not meter.sure:
-                known.learn(known.high, key, meter.same_s)
-            meter.value, meter.at, meter.same_s, meter.stuck_at, meter.sure = milli_db, at, 0.0, None, False
-        if at - meter.beat_at < APART_MS or not self._moved(at):
-            return meter.stuck_at is not None
-        meter.beat_at = at
-        meter.same_s += APART_MS / 1000
-        odds = known.odds(known.high, key, faults.SAME_LEVEL, meter.same_s, (at - meter.at) / 1000, True)
-        if odds >= 0 and meter.stuck_at is None:
-            meter.stuck_at = at
-        meter.sure = meter.sure or odds >= p.SURE_ODDS
-        return meter.stuck_at is not None
 
     def _moved(self, at: int) -> bool:
         return any(at - sensor.high_at <= NEAR_MS for sensor in self.sensors.values())
@@ -314,11 +302,15 @@ class Belief:
     def _radar(self) -> bool:
         return any(s.quantity is Quantity.RADAR and s.speaks for s in self.sensors.values())
 
-    def door(self, at: int) -> None:
-        """A door of the room was opened or closed at ``at``: something changed, the direction is unknown."""
+    def door(self, key: str, at: int, opened: bool) -> None:
+        """The door ``key`` of the room moved at ``at``: something changed, the direction is unknown."""
+        ajar = self.doors.ajar(at)
         for sensor in self._high():
             self._fired(sensor, at, False)
-        self.segment.edge(at, self.learns)
+            self.doors.seen()
+        if not self.doors.edge(key, at, opened, self.learns):
+            return
+        self.segment.edge(at, self.learns and not ajar)
         if at - self.door_at < p.DOOR_APART_MS:
             return
         self.door_at = at

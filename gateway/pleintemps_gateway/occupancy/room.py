@@ -111,6 +111,7 @@ class RoomFilter:
         """The series is no longer of this room."""
         self._belief.sensors.pop(key, None)
         self._belief.meters.pop(key, None)
+        self._belief.doors.standing.pop(key, None)
         self._names.pop(key, None)
         self._pending = [item for item in self._pending if item.key != key]
 
@@ -132,9 +133,10 @@ class RoomFilter:
         """The device of ``key`` fell ill or recovered at ``at``."""
         self._append(at, _FAULT, key, int(faulty))
 
-    def door(self, at: int) -> None:
-        """A door of the room was opened or closed at ``at``."""
-        self._append(at, _DOOR, "", 0)
+    def door(self, at: int, opened: bool, key: str = "", moved: bool = True) -> None:
+        """The door ``key`` of the room stands open, or closed, at ``at``. Without ``moved`` it may have stood
+        so before: it moved only if it is known to have stood otherwise."""
+        self._append(at, _DOOR, key, opened + 2 * moved)
 
     def _append(self, at: int, order: int, key: str, value: int) -> None:
         self._count += 1
@@ -200,11 +202,14 @@ class RoomFilter:
             self._held_until = max(self._held_until or 0, _held(sensor, item.at))
         if item.order == _SAMPLE and belief.repeats(item.key, item.at, item.value):
             return
+        opened, moved = bool(item.value & 1), item.value > 1
+        if item.order == _DOOR and belief.doors.again(item.key, item.at, opened, moved):
+            return
         belief.advance(item.at)
         if item.order == _SOUND:
             belief.sound(item.key, item.at, item.value)
         elif item.order == _DOOR:
-            belief.door(item.at)
+            belief.door(item.key, item.at, opened)
         elif item.order == _FAULT:
             belief.fault(item.key, bool(item.value))
         else:

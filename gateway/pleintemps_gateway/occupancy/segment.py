@@ -4,11 +4,14 @@ Who came or went moved the door, so belief starts anew there; then each sensor s
 fires, and one quiet gap counts once. Nobody is needed who says when a sensor fired for nothing: when the next
 edge closes the segment, each sensor that fired is judged by the others and by whether signs went on.
 
-What is held fades: an edge may be missed, a door propped open, another way in be there."""
+What is held fades: an edge may be missed, another way in be there. Behind a door that stands open it fades
+sooner, a quiet gap says less, and nothing is learnt (:mod:`.doors`)."""
 
 from collections.abc import Collection, Mapping
 from math import exp, log
 from typing import Any, Final, NamedTuple
+
+from .doors import Passed
 
 QUIET_MS: Final = 300_000
 """The gap after an edge that is evidence, and the shortest segment that teaches."""
@@ -32,6 +35,10 @@ PATIENCES_MS: Final = (45 * 60_000, 2 * 3_600_000, 3 * 3_600_000)
 still there."""
 GAP_KEEPS: Final = 0.99
 """A long gap is forgotten by this much with each sign that comes after a shorter one."""
+AJAR_PATIENCE_MS: Final = 30 * 60_000
+"""The same at most, behind an open door."""
+AJAR_QUIET: Final = 0.5
+"""Part of ``QUIET_LLR`` that a gap behind an open door is worth."""
 BUSY_MS: Final = 2_700_000
 """``MANY`` signs within this time, the last after the first gap: the room is in use."""
 BUSY_LLR: Final = 2.4
@@ -72,6 +79,7 @@ class DoorMemory:
         self.false: dict[str, float] = {}
         self.fires: dict[str, float] = {}
         self.gap_ms: float | None = None
+        self.passed = Passed()
         self.marked = Marked()
         """What marked hours teach beside it."""
 
@@ -113,13 +121,14 @@ class DoorMemory:
                     counts[key] /= 2
 
     def kept(self) -> dict[str, Any]:
-        """Plain data: segments, and per sensor those in which it fired."""
+        """Plain data: segments, per sensor those in which it fired, per door its short stays."""
         return {
             "empty": round(self.empty, 3),
             "used": round(self.used, 3),
             "false": {key: round(count, 3) for key, count in sorted(self.false.items())},
             "fires": {key: round(count, 3) for key, count in sorted(self.fires.items())},
             "gap_s": None if self.gap_ms is None else round(self.gap_ms / 1000),
+            "short": self.passed.kept(),
         }
 
     def take(self, kept: Mapping[str, Any]) -> None:
@@ -127,6 +136,7 @@ class DoorMemory:
         self.empty, self.used = float(kept.get("empty", 0.0)), float(kept.get("used", 0.0))
         self.false = {str(key): float(count) for key, count in kept.get("false", {}).items()}
         self.fires = {str(key): float(count) for key, count in kept.get("fires", {}).items()}
+        self.passed.take(kept.get("short", {}))
         gap_s = kept.get("gap_s")
         self.gap_ms = None if gap_s is None else float(gap_s) * 1000
 
@@ -195,8 +205,13 @@ class Segment:
             and at - self.beats[0] < LASTING_MS
         )
 
-    def probability(self, at: int, high: Collection[str], sensing: Sensing) -> float:
-        """Of somebody being there; only after an edge. ``high``: the sensors that say so at ``at``."""
+    def probability(self, at: int, high: Collection[str], sensing: Sensing, ajar: bool) -> float:
+        """Of somebody being there; only after an edge. ``high``: the sensors that say so at ``at``; ``ajar``:
+        a door stands open."""
+        quiet, patience = QUIET_LLR, self.patience_ms(sensing)
+        if ajar:
+            quiet *= AJAR_QUIET
+            patience = min(patience, AJAR_PATIENCE_MS) if sensing.telling else patience
         began = at if self.at is None else self.at
         share = max(0.0, (at - began - PATIENCE_MS) / (QUIET_MS - PATIENCE_MS))
         held = min(1.0, (at - began) / HELD_MS)
@@ -205,11 +220,11 @@ class Segment:
         if self.busy:
             total += BUSY_LLR
         elif share > 1 and (self.edged or not (self.fired or high)):
-            total -= QUIET_LLR
+            total -= quiet
         elif not (self.fired or high):
-            total -= QUIET_LLR * share
+            total -= quiet * share
         if not high:
-            total = min(total, _MOST * (1 - (at - self.last) / self.patience_ms(sensing)))
+            total = min(total, _MOST * (1 - (at - self.last) / patience))
         return max(1 - _ALWAYS, min(_ALWAYS, _probability(total)))
 
 

@@ -1,11 +1,13 @@
 """What a belief knows of each of its sensors, and how likely each says what in which state."""
 
+from collections.abc import Callable
 from math import exp
 from typing import Final
 
 from pleintemps_contract.units import Quantity
 
 from . import parameters as p
+from .faults import SAME_LEVEL, FaultMemory
 from .parameters import PerState
 from .sound import APART_MS, NEAR_MS
 
@@ -85,6 +87,25 @@ class Meter:
         twin.value, twin.at, twin.beat_at, twin.same_s = self.value, self.at, self.beat_at, self.same_s
         twin.stuck_at, twin.sure = self.stuck_at, self.sure
         return twin
+
+    def same(
+        self, key: str, at: int, milli_db: int, known: FaultMemory, moved: Callable[[int], bool], learns: bool
+    ) -> bool:
+        """Whether it is stuck: says the very same while people move (``moved`` at a time), far longer than it
+        ever did. ``key`` is its own."""
+        if self.value != milli_db:
+            if learns and not self.sure:
+                known.learn(known.high, key, self.same_s)
+            self.value, self.at, self.same_s, self.stuck_at, self.sure = milli_db, at, 0.0, None, False
+        if at - self.beat_at < APART_MS or not moved(at):
+            return self.stuck_at is not None
+        self.beat_at = at
+        self.same_s += APART_MS / 1000
+        odds = known.odds(known.high, key, SAME_LEVEL, self.same_s, (at - self.at) / 1000, True)
+        if odds >= 0 and self.stuck_at is None:
+            self.stuck_at = at
+        self.sure = self.sure or odds >= p.SURE_ODDS
+        return self.stuck_at is not None
 
 
 def _likelihood(rates: PerState) -> PerState:

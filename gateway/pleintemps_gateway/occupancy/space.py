@@ -50,6 +50,7 @@ class SpaceRuntime:
         self.estimate: Estimate | None = None
         self._quantities: dict[str, Quantity] = {}
         self._values: dict[str, int] = {}
+        self._doors: dict[str, bool] = {}
         self._row: SpaceNow | None = None
         self._known: tuple[Occupancy, int] | None = None
 
@@ -100,7 +101,8 @@ class SpaceRuntime:
     def forget(self, key: str) -> None:
         quantity = self._quantities.pop(key, None)
         self._values.pop(key, None)
-        if quantity in EVIDENCE or quantity in SOUND:
+        self._doors.pop(key, None)
+        if quantity in EVIDENCE or quantity in SOUND or quantity is Quantity.CONTACT:
             self.room.forget(key)
         if quantity in watch.QUANTITIES:
             self.noise.forget(key)
@@ -121,18 +123,19 @@ class SpaceRuntime:
         before = self._values.get(key)
         self._values[key] = state
         if quantity is Quantity.CONTACT:
-            if before is not None and before != state:
-                self.door(at)
+            self.door(key, at, bool(state), False)
             return None
         self.room.sample(key, at, state)
         if before != state:
             self.due = 0
         return None
 
-    def door(self, at: int) -> None:
-        """A door of the space was opened or closed."""
-        self.room.door(at)
-        self.due = 0
+    def door(self, key: str, at: int, opened: bool, moved: bool) -> None:
+        """How a door of the space stands, as :meth:`RoomFilter.door`."""
+        self.room.door(at, opened, key, moved)
+        if self._doors.get(key) is not opened:
+            self._doors[key] = opened
+            self.due = 0
 
     def fault(self, key: str, at: int, faulty: bool) -> None:
         """The device of a series fell ill or recovered."""

@@ -14,7 +14,6 @@ from pleintemps_contract.gateway_messages import Occupancy
 from pleintemps_contract.units import Quantity
 from pleintemps_gateway.alerts.book import AlertBook
 from pleintemps_gateway.noise.window import LevelWindow
-from pleintemps_gateway.occupancy.memory import Memory
 from pleintemps_gateway.occupancy.room import EVIDENCE, SOUND, Estimate, RoomFilter
 
 from .ledger import Ledger
@@ -114,10 +113,9 @@ class Replay:
         self._booking = booking
         self._others = [b for b in case.others if not b.cancelled and b.booking != booking.booking]
         self.at = case.begin
-        memory = Memory()  # what the room has taught since must not change what was
-        if case.learnt is not None:
-            memory.take(msgspec.json.decode(case.learnt, type=dict[str, Any]))
-        self._room = RoomFilter(self.at, memory)
+        # what the room has taught since must not change what was
+        kept = None if case.learnt is None else msgspec.json.decode(case.learnt, type=dict[str, Any])
+        self._room = RoomFilter.from_learnt(self.at, kept)
         self._windows: dict[str, LevelWindow] = {}
         self._devices: dict[str, list[str]] = {}
         for key, info in sorted(case.series.items()):
@@ -136,7 +134,6 @@ class Replay:
         if before:
             self._ledger.was_over(booking.space, max(before))
         self._waiting: list[tuple[int, int, str, str, int, float]] = []
-        self._contacts: dict[str, float] = {}
         self._doors: list[DoorTold] = []
         self._changes: list[_Change] = []
         self._row: UsageChanged | None = None
@@ -178,8 +175,8 @@ class Replay:
                     self._room.fault(series, at, bool(value))
             elif kind == 2:
                 self._doors.append(DoorTold(at, key, bool(value)))
-                if at > self._case.begin:  # before, it only says how the door stood
-                    self._room.door(at)
+                begin = self._case.begin  # before, it only says how the door stood
+                self._room.door(max(at, begin), bool(value), key, moved=at > begin)
             else:
                 self._sample(key, at, value)
         del self._waiting[:taken]
@@ -198,9 +195,7 @@ class Replay:
         if quantity in EVIDENCE:
             self._room.sample(key, at, state)
         elif quantity is Quantity.CONTACT:
-            if self._contacts.get(key, value) != value:
-                self._room.door(at)
-            self._contacts[key] = value
+            self._room.door(at, bool(state), key, moved=False)
 
     def _look(self, now: int) -> None:
         estimate = self._room.estimate(now)

@@ -117,7 +117,7 @@ def behind_door(fired: list[str]) -> float:
     for key in ("bath", "bed", "hall"):
         found.series(key, key, Quantity.MOTION, 24 * 3600)
         found.sample(key, NOON, 0)
-    found.door(NOON + MINUTE)
+    found.door(NOON + MINUTE, False)
     for place, key in enumerate(fired):
         at = NOON + 7 * MINUTE + place * 10 * SECOND
         found.sample(key, at, 1)
@@ -138,12 +138,13 @@ def test_a_sleeper_behind_a_closed_door_stays_until_it_moves() -> None:
     for key in ("bath", "bed", "hall"):
         found.series(key, key, Quantity.MOTION, 24 * 3600)
         found.sample(key, NOON, 0)
-    found.door(NOON + MINUTE)
+    found.door(NOON + MINUTE, False)
     for place, key in enumerate(("bath", "bed", "hall")):
         found.sample(key, NOON + (2 + place) * MINUTE, 1)
         found.sample(key, NOON + (2 + place) * MINUTE + SECOND, 0)
     assert found.estimate(NOON + 9 * HOUR).state is Occupancy.OCCUPIED
-    found.door(NOON + 9 * HOUR + MINUTE)
+    found.door(NOON + 9 * HOUR + MINUTE, True)
+    found.door(NOON + 9 * HOUR + MINUTE + 4 * SECOND, False)
     assert found.estimate(NOON + 9 * HOUR + 10 * MINUTE).state is Occupancy.VACANT
 
 
@@ -174,7 +175,7 @@ def test_a_sensor_that_says_a_change_only_counts_in_the_segment_in_which_it_stay
     found.series("pir", "pir", Quantity.MOTION, 24 * 3600)
     found.sample("pir", NOON, 0)
     found.sample("pir", NOON + HOUR, 1)
-    found.door(NOON + HOUR + 24)
+    found.door(NOON + HOUR + 24, False)
     assert found.estimate(NOON + 62 * MINUTE).state is Occupancy.OCCUPIED
     found.sample("pir", NOON + 63 * MINUTE, 0)
     assert found.estimate(NOON + 80 * MINUTE).state is Occupancy.OCCUPIED
@@ -188,7 +189,7 @@ def test_what_still_holds_from_who_left_holds_nobody(hold_s: int) -> None:
         found.sample("pir", NOON + at + 20 * SECOND, 0)
     left = NOON + 20 * MINUTE
     found.sample("pir", left - SECOND, 1)
-    found.door(left)
+    found.door(left, False)
     for second in range(hold_s, 300, 30):
         found.sample("pir", left + second * SECOND, 0)
     assert found.estimate(left + 2 * MINUTE).state is Occupancy.VACANT
@@ -214,7 +215,7 @@ def test_presence_behind_a_door_that_never_moves_fades_and_then_the_door_holds_n
     found = RoomFilter(NOON)
     found.series("pir", "pir", Quantity.MOTION, 1800 if told_each else 24 * 3600)
     found.sample("pir", NOON, 0)
-    found.door(NOON)
+    found.door(NOON, False)
     lone(told_each, 3, 0, found)
     assert found.estimate(NOON + 24 * HOUR).state is Occupancy.VACANT
     found.sample("pir", NOON + 24 * HOUR, 1)
@@ -226,7 +227,7 @@ def test_presence_behind_a_door_that_never_moves_fades_and_then_the_door_holds_n
 def test_presence_is_held_for_two_hours_in_a_new_room_and_no_longer() -> None:
     found = RoomFilter(NOON)
     found.series("pir", "pir", Quantity.MOTION, 900)
-    found.door(NOON)
+    found.door(NOON, False)
     states = []
     for at in range(NOON, NOON + 4 * HOUR, 10 * MINUTE):
         found.sample("pir", at, int(at == NOON + 10 * MINUTE))
