@@ -165,10 +165,10 @@ def worth(identifier: str = GRANT, kind: CredentialKind = CredentialKind.CODE) -
     return Worth(id=identifier, kind=kind, doors=["hall"], windows=windows)
 
 
-async def recorded(folder: Path, act: Callable[[Place], Awaitable[None]]) -> Path:
+async def recorded(folder: Path, act: Callable[[Place], Awaitable[None]], config: str = CONFIG) -> Path:
     """The file of a recording of what happens in ``act``; the agent is up and has its grants by then."""
     place = Place(folder)
-    (folder / "edge.toml").write_text(CONFIG)
+    (folder / "edge.toml").write_text(config)
     card = f"card:w26:{CARD[0]}:{CARD[1]}"
     place.office.learn(
         [

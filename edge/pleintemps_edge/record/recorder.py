@@ -49,6 +49,7 @@ class Recorder:
         self._wall = wall
         self._began: int | None = None
         self._began_us = 0
+        self._ended = False
         self._veil = Veil(world.random_bytes(32))
         self._loop = asyncio.get_running_loop()
         self._parts: Parts | None = None
@@ -130,6 +131,7 @@ class Recorder:
             self._parts.metering.flush()
         await self._look()
         self.put(recording.End(t=self.now()))
+        self._ended = True
         await self._sink.flush()
 
     def now(self) -> int:
@@ -137,8 +139,9 @@ class Recorder:
         return 0 if self._began is None else self._world.monotonic() - self._began
 
     def put(self, entry: Entry) -> None:
-        """Take one line."""
-        self._sink.put(entry)
+        """Take one line; how the agent takes its leave is no part of what was asked for."""
+        if not self._ended:
+            self._sink.put(entry)
 
     @property
     def boot(self) -> str:

@@ -13,8 +13,8 @@ _PINS: Final = range(2, 28)
 
 
 class Replayable(NamedTuple):
-    """A configuration to play to. ``left_out`` are the devices that are not played as such; where a keypad with
-    two wires is in the place of one, ``stand_ins`` names the pins.
+    """A configuration to play to. ``left_out`` are the devices that are not played as such; where a keypad
+    with two wires is in the place of one, ``stand_ins`` names its pins.
     """
 
     config: dict[str, Any]
