@@ -59,7 +59,7 @@ def test_one_that_is_not_met_is_status_1_with_its_line_and_how_to_repeat_it(
     said = capsys.readouterr().out
     assert f"{file}:8: opened: leaf: door: annex, is: open: annex was shut from +0.0 to" in said
     assert "1 of 2 met" in said
-    assert "--seed 5 --virtual-time" in said
+    assert f"again: pleintemps-sim run {file} --seed 5 --virtual-time" in said
 
 
 def test_scenarios_and_their_schema_are_printed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -73,6 +73,9 @@ def _run(options: argparse.Namespace) -> int:
         result = _virtual(scenario, wanted) if options.virtual_time else _real(scenario, wanted, options.data)
     except asyncio.CancelledError:
         return INTERRUPTED
+    virtual = " --virtual-time" if options.virtual_time else ""
+    again = f"pleintemps-sim run {options.scenario} --seed {options.seed}{virtual}"
+    result = msgspec.structs.replace(result, again=again)
     _write(options, scenario, result)
     _say(result, options)
     return 0 if result.passed else NOT_MET
