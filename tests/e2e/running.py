@@ -1,6 +1,7 @@
 """A demo building that runs beside a test, and witnesses of what its agents wrote."""
 
 import asyncio
+import contextlib
 import sqlite3
 import threading
 from collections.abc import Coroutine
@@ -30,18 +31,28 @@ class RunningDemo:
 
     def __enter__(self) -> "RunningDemo":
         self._thread.start()
-        self.call(self.demo.__aenter__(), within_s=90)
+        with contextlib.ExitStack() as unfinished:
+            unfinished.callback(self.__exit__)  # else what has begun goes on beside every later test
+            self.call(self.demo.__aenter__(), within_s=90)
+            unfinished.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.call(self.demo.__aexit__(None, None, None), within_s=30)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-        self._loop.close()
+        try:
+            self.call(self.demo.__aexit__(None, None, None), within_s=30)
+        finally:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(10)
+            self._loop.close()
 
     def call(self, work: Coroutine[Any, Any, T], *, within_s: float) -> T:
-        """The result of a coroutine on the demo's loop."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(within_s)
+        """The result of a coroutine on the demo's loop; what takes longer is cancelled."""
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result(within_s)
+        except TimeoutError:
+            future.cancel()
+            raise
 
     def start_evening(self, number: int = 1) -> "asyncio.Future[None]":
         """Let the people of one evening come; the answer says when they are gone."""
