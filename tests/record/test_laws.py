@@ -203,3 +203,8 @@ def test_a_file_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match="File exists"):
         Sink(tmp_path / "x.rec", 2**20)
     assert (tmp_path / "x.rec").read_bytes() == b"another night"
+
+
+def test_an_agent_that_cannot_start_leaves_no_file(tmp_path: Path) -> None:
+    Sink(tmp_path / "x.rec", 2**20).close()
+    assert list(tmp_path.iterdir()) == []

@@ -76,7 +76,9 @@ class Sink:
                 self._end("as large as it may become")
 
     def close(self) -> None:
-        """Write what waits, and the end of the archive."""
+        """Write what waits, and the end of the archive; a recording that never began leaves no file."""
+        if self._header is None:
+            self.path.unlink(missing_ok=True)
         if not self._ended and self._header is not None:
             self._ended = True
             text = self._header + b"".join(self._waiting)

@@ -45,8 +45,9 @@ from pleintemps_contract.wire import GatewayMessage, decode_agent, encode, seal_
 from pleintemps_contract.world import World
 from pleintemps_firmware_sim.virtual.broker import MemoryBroker
 
-_GRANTS: Final = 64
-"""On one page: with their windows it stays far below what a payload may be."""
+_GRANTS: Final = 16
+"""On one page: with all their doors it stays below what a payload may be."""
+_SCHEDULES: Final = 6
 _WINDOWS: Final = 200
 _NO_BOOT: Final = "0" * 32
 
@@ -121,7 +122,7 @@ class Office:
             found = lookup(self._pepper, hash_code(credential, self._hashes)) if worths else ""
             for worth in worths:
                 names = self._schedules(worth.windows, schedules)
-                if names:
+                if names and worth.doors:
                     grants.append(_grant(worth, found, names))
         openings = [
             FreeOpening(door=door, schedule=name, first_person=first)
@@ -129,8 +130,8 @@ class Office:
             for name in self._schedules(windows, schedules)
         ]
         yield self._page([], [], openings)
-        for place in range(0, len(schedules), 16):
-            yield self._page([], schedules[place : place + 16], [])
+        for place in range(0, len(schedules), _SCHEDULES):
+            yield self._page([], schedules[place : place + _SCHEDULES], [])
         for place in range(0, len(grants), _GRANTS):
             yield self._page(grants[place : place + _GRANTS], [], [])
 
