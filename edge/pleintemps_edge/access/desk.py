@@ -121,6 +121,11 @@ class Desk:
         if changed := self._used.forget_others(table.once):
             self._journal.append([], changed)
 
+    @property
+    def trusted(self) -> TrustedKeys:
+        """The keys that may sign for the gateway now."""
+        return self._trusted()
+
     def build(self, manifest: GrantsManifest, bodies: Iterable[bytes]) -> GrantTable:
         """The table of ``manifest``, see :meth:`GrantTable.build`; may be called in a thread."""
         return GrantTable.build(manifest, bodies, self._seal)

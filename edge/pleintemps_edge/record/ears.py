@@ -19,7 +19,10 @@ Put = Callable[[Entry], None]
 
 
 class Takes(Protocol):
-    """Who takes the agent's batches."""
+    """Who takes the agent's batches. ``keys`` may sign for the gateway now."""
+
+    @property
+    def keys(self) -> TrustedKeys: ...
 
     @property
     def boot(self) -> str: ...
@@ -30,13 +33,12 @@ class Takes(Protocol):
 
 
 class SiteEar:
-    """On the line to the site's broker. ``keys`` are those that may sign."""
+    """On the line to the site's broker."""
 
-    def __init__(self, now: Now, put: Put, takes: Takes, keys: TrustedKeys, veil: Veil) -> None:
+    def __init__(self, now: Now, put: Put, takes: Takes, veil: Veil) -> None:
         self._now = now
         self._put = put
         self._takes = takes
-        self._keys = keys
         self._veil = veil
 
     def line(self, up: bool) -> None:
@@ -48,7 +50,7 @@ class SiteEar:
             message.topic,
             message.payload,
             message.retained,
-            self._keys,
+            self._takes.keys,
             self._takes.boot,
             self._veil,
         )

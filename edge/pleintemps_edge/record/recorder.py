@@ -10,6 +10,7 @@ from typing import Final, Literal
 from pleintemps_contract import recording
 from pleintemps_contract.agent_messages import EventsBatch, Health, SamplesBatch, SeriesInfo
 from pleintemps_contract.cores import AgentRims
+from pleintemps_contract.envelope import TrustedKeys
 from pleintemps_contract.errors import DecodeError, EnvelopeError
 from pleintemps_contract.gateway_messages import CredentialKind
 from pleintemps_contract.recording import Entry, Worth
@@ -82,11 +83,10 @@ class Recorder:
 
     def tap(self, rims: AgentRims) -> AgentRims:
         """``rims`` with ears."""
-        keys = self._setup.keys.trusted
         self._factory = TappedFactory(rims.pins, self._pin)
         return dataclasses.replace(
             rims,
-            broker=TappedBroker(rims.broker, SiteEar(self.now, self.put, self, keys, self._veil)),
+            broker=TappedBroker(rims.broker, SiteEar(self.now, self.put, self, self._veil)),
             building=TappedBroker(rims.building, BuildingEar(self.now, self.put)),
             wires=TappedWires(rims.wires, self._ports, self),
             pins=self._factory,
@@ -142,6 +142,11 @@ class Recorder:
         """Take one line; how the agent takes its leave is no part of what was asked for."""
         if not self._ended:
             self._sink.put(entry)
+
+    @property
+    def keys(self) -> TrustedKeys:
+        """That may sign for the gateway now."""
+        return self._setup.keys.trusted if self._parts is None else self._parts.desk.trusted
 
     @property
     def boot(self) -> str:
@@ -240,7 +245,7 @@ class Recorder:
 
     def _token(self, text: str) -> Token | None:
         try:
-            return open_token(text, self._setup.config.site, self._setup.keys.trusted)
+            return open_token(text, self._setup.config.site, self.keys)
         except (EnvelopeError, DecodeError):
             return None
 
