@@ -64,12 +64,12 @@ class Doors:
         return twin
 
     def again(self, key: str, at: int, opened: bool, moved: bool) -> bool:
-        """Whether the door stands as it was known to; one that nobody knew yet does, unless it ``moved``."""
+        """Whether the door stands as it was known to; one that nobody knew yet does. Not if it ``moved``: then
+        the edge between got lost."""
         before = self.standing.get(key)
         if before is None and not moved:
             self.standing[key] = Standing(opened, at)
-            return True
-        return before is not None and before.open is opened
+        return not moved and (before is None or before.open is opened)
 
     def edge(self, key: str, at: int, opened: bool, learns: bool) -> bool:
         """The door moved; whether that is worth anything."""

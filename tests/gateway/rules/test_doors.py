@@ -131,11 +131,13 @@ def test_positions_told_again_or_in_another_order_change_nothing(
     assert found[0] == found[1]
 
 
-def test_an_edge_that_got_lost_is_none() -> None:
-    """Open, and open again: the closing between is not known, and is not made up."""
-    found, at = used_for_an_hour(True)
-    twin, _ = used_for_an_hour(True)
-    found.door(at, True, "reed")
+def test_an_edge_that_got_lost_is_made_up_for_by_the_next() -> None:
+    """Closed, and closed again by a door that tells changes only: somebody passed."""
+    found, at = used_for_an_hour(False)
+    twin, _ = used_for_an_hour(False)
+    found.door(at, False, "reed")
+    twin.door(at, True, "reed")
+    twin.door(at, False, "reed")
     assert live(found, at, at + HOUR) == live(twin, at, at + HOUR)
 
 
