@@ -250,8 +250,18 @@ class Bench:
         usual = {"nuki": 12.0, "zigbee2mqtt": 12.0, "shelly": 3.0}.get(self.setup.driver(door.lock), 0.0)
         return 1_000 + round(1_000 * float(table.get("confirm_s", usual)))
 
+    def held(self, door: Door) -> None:
+        """UnmetError if whoever pulls gets in."""
+        if self.door(door).released:
+            raise UnmetError("it stood open before anybody came")
+
     async def key_in(self, door: Door, code: str) -> None:
-        """Type a code and ``#`` at its keypad."""
+        """Type a code and ``#`` at its keypad; UnmetError if it is open already."""
+        self.held(door)
+        await self.keypad(door).press(f"{code}#")
+
+    async def key_in_open(self, door: Door, code: str) -> None:
+        """:meth:`key_in` at a door that may be open."""
         await self.keypad(door).press(f"{code}#")
 
     async def enter(self, door: Door) -> None:

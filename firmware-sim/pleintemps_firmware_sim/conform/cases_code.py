@@ -67,6 +67,7 @@ async def window(bench: Bench, subject: Subject) -> None:
 )
 async def secret(bench: Bench, subject: Subject) -> None:
     await bench.enter(subject.at)
+    await bench.shut(subject.at)
     await _refused(bench, subject.at, WRONG, RefusalReason.UNKNOWN)
     files = {path.name: path.read_bytes() for path in (bench.folder / "state").rglob("*") if path.is_file()}
     for code in (CODE.encode(), WRONG.encode()):
@@ -102,6 +103,7 @@ async def once(bench: Bench, subject: Subject) -> None:
 )
 async def babble(bench: Bench, subject: Subject) -> None:
     door, keypad = subject.at, bench.keypad(subject.at)
+    bench.held(door)
     chance = bench.world
     for _ in range(40):
         bits = "".join(str(chance.random_below(2)) for _ in range(1 + chance.random_below(40)))
@@ -131,6 +133,7 @@ def _reader(setup: Setup, door: Door) -> tuple[str, int] | None:
 
 @played("CARD-01", "a card opens the door, a strange one does not", "design: credentials", doors(_with_cards))
 async def card(bench: Bench, subject: Subject) -> None:
+    bench.held(subject.at)
     await _show(bench, subject.at, STRANGE_CARD)
     await bench.never(lambda: bench.door(subject.at).frees, REFUSED_MS, "a strange card opened it")
     await _show(bench, subject.at, CARD)

@@ -64,6 +64,10 @@ class Office:
         self.unreadable: list[str] = []
         self.published: list[bytes] = []
         """Every payload of the agent."""
+        self.sent: list[int] = []
+        """Numbers of records as they came, again and again."""
+        self.differing: list[int] = []
+        """Numbers of records that came with another content than before."""
         self.presence = ""
         self._site, self._agent, self._pepper = site, agent, pepper
         self._broker, self._world = broker, world
@@ -92,7 +96,10 @@ class Office:
             self.presence = heard.state.value
         elif isinstance(heard, EventsBatch):
             for record in heard.records:
-                self.records.setdefault((heard.journal, record.seq), Heard(now, record))
+                self.sent.append(record.seq)
+                known = self.records.setdefault((heard.journal, record.seq), Heard(now, record))
+                if known.record != record:
+                    self.differing.append(record.seq)
             self._receipt(heard.journal, Stream.EVENTS, heard.records[-1].seq)
         elif isinstance(heard, SamplesBatch):
             for series, column in heard.series.items():

@@ -19,6 +19,7 @@ from .wiring import OnBroker, Wired
 
 Table = Mapping[str, Any]
 CLOSER_MS: Final = 2_000
+LOW_PERCENT: Final = 5
 HOLD_MS: Final = 4_000
 WARM_UP_MS: Final = 60_000
 _HANDLE_MS: Final = 500
@@ -95,6 +96,16 @@ class DoorRig:
             self.radio.jammed = jammed
         self.way.jam(jammed, self._world.monotonic())
         self.wired.poke()
+
+    def drain(self) -> None:
+        """Its battery is nearly empty."""
+        now = self._world.monotonic()
+        if isinstance(self.radio, NukiLock):
+            self.radio.drain(now)
+        elif isinstance(self.radio, Zigbee2MqttLock):
+            self.radio.battery(LOW_PERCENT, now)
+        if self.broker is not None:
+            self.broker.poke()
 
     def watch(self) -> None:
         """Notice what lock and leaf have done by now."""

@@ -2,11 +2,48 @@
 
 from typing import Final
 
-from . import cases_code, cases_config, cases_door
+from . import (
+    cases_around,
+    cases_code,
+    cases_config,
+    cases_door,
+    cases_fire,
+    cases_line,
+    cases_power,
+    cases_sensor,
+)
 from .requirement import Requirement, registered
 
-MODULES: Final = (cases_config, cases_door, cases_code)
-ORDER: Final = ("SAFE", "SEC", "DOOR", "CODE", "CARD", "READ")
+MODULES: Final = (
+    cases_config,
+    cases_door,
+    cases_code,
+    cases_fire,
+    cases_line,
+    cases_power,
+    cases_sensor,
+    cases_around,
+)
+ORDER: Final = (
+    "SAFE",
+    "SEC",
+    "DOOR",
+    "CODE",
+    "CARD",
+    "TOKEN",
+    "READ",
+    "FIRE",
+    "LINE",
+    "CMD",
+    "POWER",
+    "TIME",
+    "SER",
+    "SENS",
+    "RADIO",
+    "TAMP",
+    "PANEL",
+    "SIG",
+)
 """Rules about the file come first."""
 
 

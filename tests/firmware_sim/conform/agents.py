@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,3 +59,104 @@ class Forgetful(Wrapped):
         for file in (config.parent / "state").glob("*"):
             file.unlink()
         super().__init__(EDGE(config, world, rims))
+
+
+class _Kept:
+    """A line that keeps what is published to itself."""
+
+    def __init__(self, line: Any, channel: str) -> None:
+        self._line = line
+        self._channel = channel
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._line, name)
+
+    async def __aenter__(self) -> Any:
+        await self._line.__aenter__()
+        return self
+
+    async def __aexit__(self, *ended: Any) -> None:
+        await self._line.__aexit__(*ended)
+
+    async def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool) -> None:
+        if not topic.endswith(self._channel):
+            await self._line.publish(topic, payload, qos=qos, retain=retain)
+
+
+class _KeptBroker:
+    host, port = "memory", 0
+
+    def __init__(self, broker: cores.AgentBroker, channel: str) -> None:
+        self._broker = broker
+        self._channel = channel
+
+    def line(self, identifier: str, will: cores.Will | None, /) -> Any:
+        return _Kept(self._broker.line(identifier, will), self._channel)
+
+
+class Mute(Wrapped):
+    """Sends no record."""
+
+    def __init__(self, config: Path, world: World, rims: cores.AgentRims) -> None:
+        super().__init__(EDGE(config, world, replace(rims, broker=_KeptBroker(rims.broker, "/events"))))
+
+
+class _Pins:
+    """A factory whose outputs stand at one level."""
+
+    def __init__(self, pins: Any, level: int) -> None:
+        say = pins.say
+        pins.say = lambda number, _level, tick: say(number, level, tick)
+
+
+class Open(Wrapped):
+    """Its outputs are always high."""
+
+    def __init__(self, config: Path, world: World, rims: cores.AgentRims) -> None:
+        _Pins(rims.pins, 1)
+        super().__init__(EDGE(config, world, rims))
+
+
+class Shut(Wrapped):
+    """Its outputs are always low."""
+
+    def __init__(self, config: Path, world: World, rims: cores.AgentRims) -> None:
+        _Pins(rims.pins, 0)
+        super().__init__(EDGE(config, world, rims))
+
+
+class _Nothing:
+    """A serial line on which nothing comes and nothing is lost."""
+
+    def write(self, data: bytes) -> None:
+        """To nobody."""
+
+    def in_place(self) -> str:
+        return ""
+
+    def close(self) -> None:
+        """Nothing was open."""
+
+    def open(self, *_where: Any) -> "_Nothing":
+        return self
+
+
+class Deaf(Wrapped):
+    """Reads no serial line."""
+
+    def __init__(self, config: Path, world: World, rims: cores.AgentRims) -> None:
+        super().__init__(EDGE(config, world, replace(rims, wires=_Nothing())))
+
+
+class Ending(Wrapped):
+    """Ends by itself after a second."""
+
+    def __init__(self, config: Path, world: World, rims: cores.AgentRims) -> None:
+        super().__init__(EDGE(config, world, rims))
+        self._world = world
+
+    async def run(self, stop: asyncio.Event) -> None:
+        running = asyncio.ensure_future(super().run(stop))
+        await self._world.sleep_until(self._world.monotonic() + 1_000)
+        stop.set()
+        await running
