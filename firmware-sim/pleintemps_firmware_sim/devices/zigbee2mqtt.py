@@ -21,6 +21,7 @@ UNLOCKED: Final = 2
 CODES: Final = 250
 """Places for codes that the lock has, from 0 on."""
 _USER_STATUS: Final = {0: "available", 1: "enabled", 3: "disabled"}
+LOW_PERCENT: Final = 15
 _WORDS: Final = ("not_fully_locked", "locked", "unlocked")
 
 
@@ -113,7 +114,10 @@ class Zigbee2MqttLock:
 
     def battery(self, percent: int, now: int) -> None:
         """The battery reports, and the whole cache with it."""
-        self._report(now, {"battery": percent})
+        low = percent < LOW_PERCENT
+        # a lock that has never been low says nothing of it
+        told = {"battery_low": low} if low or "battery_low" in self._cache else {}
+        self._report(now, {"battery": percent, **told})
 
     def available(self, online: bool, now: int) -> None:
         """What the bridge has found out about the lock's radio."""
