@@ -64,8 +64,8 @@ class Doors:
         return twin
 
     def again(self, key: str, at: int, opened: bool, moved: bool) -> bool:
-        """Whether the door stands as it was known to; one that nobody knew yet does. Not if it ``moved``: then
-        the edge between got lost."""
+        """Whether the door stands as it was known to; one that nobody knew yet does. Not if it ``moved``:
+        then the edge between got lost."""
         before = self.standing.get(key)
         if before is None and not moved:
             self.standing[key] = Standing(opened, at)
