@@ -39,7 +39,7 @@ def test_a_wrong_command_line_is_exit_2(arguments: list[str]) -> None:
 
 def test_an_order_without_a_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["press", "--data", str(tmp_path), "gate", "1#"]) == 2
-    assert capsys.readouterr().err.startswith(f"pleintemps-sim: no demo runs in {tmp_path}")
+    assert capsys.readouterr().err.startswith(f"pleintemps-sim: nothing runs in {tmp_path}")
 
 
 def test_a_replay_without_data(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -28,24 +28,26 @@ from .views import ActView, Change, FrameView, Picture, Seen
 _AGAIN_MS: Final = 1_000
 _KEPT: Final = 500
 _ORDER: Final[tuple[Goal, ...]] = ("space", "door", "agent", "device", "building")
+_JUMPS: Final = {str(place): goal for place, goal in enumerate(_ORDER, 1)}
+"""Digits lead to the first thing of a kind."""
 
 
 class Console(App[None]):
     """``data`` is the folder of what runs; it may end and come again."""
 
     CSS = """
-    #top { height: 1; background: $primary; color: $text; }
+    #top { height: 1; width: 100%; background: $primary; color: $text; }
     #things { height: 2fr; }
     #facts { height: 1fr; border-top: solid $primary; }
     #said { height: 1; }
     ActMenu, ActForm, Help { align: center middle; }
-    .box { width: 76; max-height: 22; border: round $primary; background: $surface; padding: 0 1; }
+    .box { width: 78; height: auto; max-height: 22; border: round $primary; padding: 0 1;
+        background: $surface; }
     .box Input { border: none; height: 1; background: $panel; }
     Wire #latest { height: 1fr; }
     Wire #frames { height: 1fr; border-top: solid $primary; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "menu", "Act", priority=False),
         Binding("question_mark,f1", "help", "Help", key_display="?"),
         Binding("f2,V", "wire", "Wire", key_display="V"),
         Binding("ctrl+q", "quit", "Quit"),
@@ -59,27 +61,28 @@ class Console(App[None]):
         """By line and direction."""
         self._data = data
         self._host = host
+        # held, not looked up: the last change may come when the screen is gone already
+        self._top = Label("", id="top", markup=False)
+        self._things = DataTable[str](id="things", cursor_type="row")
+        self._facts = RichLog(id="facts", max_lines=_KEPT, wrap=True)
+        self._said = Static("", id="said", markup=False)
 
     def compose(self) -> ComposeResult:
-        yield Label("", id="top", markup=False)
+        yield self._top
         with Vertical():
-            yield DataTable[str](id="things", cursor_type="row")
-            yield RichLog(id="facts", max_lines=_KEPT, wrap=True)
-        yield Static("", id="said", markup=False)
+            yield self._things
+            yield self._facts
+        yield self._said
         yield Footer()
 
     def on_mount(self) -> None:
-        self.query_one("#facts", RichLog).can_focus = False
+        self._facts.can_focus = False
         self._things.focus()
         self.look()
 
-    @property
-    def _things(self) -> "DataTable[str]":
-        return self.screen_stack[0].query_one("#things", DataTable)
-
     def say(self, text: str) -> None:
         """One line above the keys."""
-        self.screen_stack[0].query_one("#said", Static).update(text)
+        self._said.update(text)
 
     # --- what is seen --------------------------------------------------------------------------------
 
@@ -94,11 +97,8 @@ class Console(App[None]):
                     else:
                         self._change(one)
             except ControlError as error:
-                self._top(f"NOT CONNECTED: {error}")
+                self._top.update(f"NOT CONNECTED: {error}")
             await self._host.sleep_until(self._host.monotonic() + _AGAIN_MS)
-
-    def _top(self, text: str) -> None:
-        self.screen_stack[0].query_one("#top", Label).update(text)
 
     def _begin(self, picture: Picture) -> None:
         self.seen = Seen(picture)
@@ -120,14 +120,16 @@ class Console(App[None]):
                     table.add_row(goal, name, words.state(seen, goal, name), key=f"{goal} {name}")
                 else:
                     self._update(f"{goal} {name}", words.state(seen, goal, name))
-        self._top(f"{seen.picture.says}  {seen.clock(change.at)}  {_count(len(seen.faults), 'fault')}")
-        log = self.screen_stack[0].query_one("#facts", RichLog)
+        self._top.update(
+            f"{seen.picture.says}  {seen.clock(change.at)}  {_count(len(seen.faults), 'fault')}  Enter acts"
+        )
         for fact in change.facts:
-            log.write(f"{seen.clock(fact.at)} {fact_line(fact)}")
+            self._facts.write(f"{seen.clock(fact.at)} {fact_line(fact)}")
         for frame in change.frames:
             self.latest[frame.line, frame.out] = frame
-        if isinstance(self.screen, Wire):
-            self.screen.show(change.frames)
+        for screen in self.screen_stack:
+            if isinstance(screen, Wire):
+                screen.show(change.frames)
 
     def _update(self, key: str, state: str) -> None:
         if self._things.get_cell(key, "state") != state:
@@ -148,10 +150,19 @@ class Console(App[None]):
         """The keys of the table of acts, for the chosen thing."""
         if len(self.screen_stack) > 1 or self.seen is None or (chosen := self.chosen) is None:
             return
+        if event.character is not None and event.character in _JUMPS:
+            self._jump(_JUMPS[event.character])
+            event.stop()
+            return
         for act in self.seen.acts_on(*chosen):
             if act.key and act.key == event.character:
                 event.stop()
                 self.begin_act(act, chosen[1])
+
+    def _jump(self, goal: Goal) -> None:
+        if self.seen is not None and self.seen.picture.goals[goal]:
+            name = self.seen.picture.goals[goal][0]
+            self._things.move_cursor(row=self._things.get_row_index(f"{goal} {name}"))
 
     def on_data_table_row_selected(self) -> None:
         self.action_menu()

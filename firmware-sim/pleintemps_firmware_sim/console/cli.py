@@ -30,7 +30,7 @@ def add_console(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     summary = "the console as a page for a tester with a tablet"
     panel = commands.add_parser("panel", help=summary, description=f"{summary}.")
     panel.add_argument("--data", type=Path, metavar="DIR", help=_DATA)
-    panel.add_argument("--port", type=int, default=8090, help="0 to 65535, 0 is a free one (8090)")
+    panel.add_argument("--port", type=_port, default=8090, help="0 to 65535, 0 is a free one (8090)")
     panel.add_argument(
         "--bind",
         metavar="ADDRESS",
@@ -46,6 +46,13 @@ def add_console(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     frames.set_defaults(run=_decode)
 
 
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65_535:
+        raise argparse.ArgumentTypeError("0 to 65535")
+    return port
+
+
 def _console(options: argparse.Namespace) -> int:
     from pleintemps_contract.world import SystemWorld
     from pleintemps_firmware_sim import control
@@ -53,8 +60,13 @@ def _console(options: argparse.Namespace) -> int:
     from .app import Console
 
     data = options.data if options.data is not None else control.find()
-    Console(data, SystemWorld()).run()
-    return 0
+    if not data.is_dir():
+        raise ControlError(f"{data} is no folder")
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise ControlError("the console needs a terminal; `pleintemps-sim panel` is the same as a page")
+    console = Console(data, SystemWorld())
+    console.run()
+    return console.return_code or 0
 
 
 def _panel(options: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar, Final
 
+from rich.text import Text as Plain
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
@@ -87,8 +88,9 @@ class Help(ModalScreen[None]):
 
 
 _KEYS: Final = """\
-Escape goes back. Arrows choose a thing; its state is in words, CAPITALS
-are not as at rest, and !word is a fault that lasts.
+Escape goes back. Arrows choose a thing, 1 to 5 the first space, door, agent,
+device, the broker. Its state is in words: CAPITALS are not as at rest,
+!word is a fault that lasts.
 
 Enter     all that can be done to the chosen thing
 Ctrl+P    command palette: every act at every thing, by typing
@@ -115,43 +117,46 @@ class Wire(Screen[None]):
         self._held = False
         self._all = True
         self._raw = False
+        self._ready = False
+        self._table = DataTable[str | Plain](id="latest", cursor_type="row")
+        self._log_of_frames = RichLog(id="frames", max_lines=_KEPT, wrap=True)
 
     def compose(self) -> ComposeResult:
-        yield DataTable[str](id="latest", cursor_type="row")
-        yield RichLog(id="frames", max_lines=_KEPT, wrap=True)
+        yield self._table
+        yield self._log_of_frames
         yield Footer()
 
     def on_mount(self) -> None:
-        table = self.query_one("#latest", DataTable)
         for title in ("line", "way", "frame"):
-            table.add_column(title, key=title)
-        self.query_one("#frames", RichLog).can_focus = False
-        table.focus()
+            self._table.add_column(title, key=title)
+        self._log_of_frames.can_focus = False
+        self._table.focus()
+        self._ready = True
         self.show(list(self._latest.values()))
 
     def show(self, frames: Iterable[FrameView]) -> None:
         """These have passed."""
-        if self._held:
+        if self._held or not self._ready:
             return
-        table, log = self.query_one("#latest", DataTable), self.query_one("#frames", RichLog)
+        table, log = self._table, self._log_of_frames
         for frame in frames:
-            key, said = f"{frame.line} {way(frame)}", frame_text(frame, raw=self._raw)
+            key, said = f"{frame.line} {way(frame)}", Plain(frame_text(frame, raw=self._raw))
             if key in table.rows:
                 table.update_cell(key, "frame", said, update_width=True)
             else:
                 table.add_row(frame.line, way(frame), said, key=key)
             if self._all or self._chosen == key:
-                log.write(f"{self._clock(frame.at)} {key} {said}")
+                log.write(f"{self._clock(frame.at)} {key} {said.plain}")
 
     @property
     def _chosen(self) -> str:
-        table = self.query_one("#latest", DataTable)
+        table = self._table
         row, _ = table.coordinate_to_cell_key(table.cursor_coordinate)
         return str(row.value)
 
     def on_data_table_row_selected(self) -> None:
         self._all = False
-        self.query_one("#frames", RichLog).clear()
+        self._log_of_frames.clear()
 
     def action_all(self) -> None:
         self._all = True

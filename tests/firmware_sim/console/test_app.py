@@ -117,9 +117,11 @@ def test_help_and_wire_come_and_go_by_keys(tmp_path: Path) -> None:
         await _until(pilot, lambda: isinstance(console.screen, Wire))
         table = console.screen.query_one("#latest", DataTable)
         await _until(pilot, lambda: "hall-radar device>" in table.rows)
-        assert "status=nobody moving_cm=0" in table.get_cell("hall-radar device>", "frame")
-        house.building.device("hall-radar").link.write(b"\x01\x02")
-        await _until(pilot, lambda: "BAD no frame [01 02]" in _log(console))
+        assert "status=nobody moving_cm=0" in str(table.get_cell("hall-radar device>", "frame"))
+        house.building.device("hall-radar").link.write(b"\x01\xa2")
+        await _until(pilot, lambda: "BAD no frame [01 a2]" in _log(console))
+        await pilot.press("x")
+        await _until(pilot, lambda: "[f4 f3 f2 f1" in str(table.get_cell("hall-radar device>", "frame")))
         await pilot.press("escape")
         await _until(pilot, lambda: len(console.screen_stack) == 1)
 
@@ -130,6 +132,21 @@ def _log(console: Console) -> str:
     from textual.widgets import RichLog
 
     return "\n".join(strip.text for strip in console.screen.query_one("#frames", RichLog).lines)
+
+
+def test_digits_lead_to_the_first_of_a_kind(tmp_path: Path) -> None:
+    async def scene(house: House, console: Console, pilot: Pilot[None]) -> None:
+        for digit, chosen in (
+            ("5", "building"),
+            ("2", "gate"),
+            ("4", "yard-pir"),
+            ("3", "entrance"),
+            ("1", "yard"),
+        ):
+            await pilot.press(digit)
+            assert console.chosen is not None and console.chosen[1] == chosen
+
+    _at(tmp_path, scene)
 
 
 def test_the_palette_knows_every_act_at_everything(tmp_path: Path) -> None:
