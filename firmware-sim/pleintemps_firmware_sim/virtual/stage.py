@@ -126,6 +126,10 @@ class VirtualStage:
     async def end_fault(self, fault: Fault) -> None:
         await self._faults.end(fault)
 
+    async def restart_gateway(self) -> None:
+        """The gateway crashes and starts again on its store."""
+        await self._site.restart_gateway()
+
     # --- what came of it -----------------------------------------------------------------------------
 
     async def settle(self, within_ms: int) -> bool:
