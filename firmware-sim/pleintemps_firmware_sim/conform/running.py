@@ -43,20 +43,27 @@ def conform(
     is unsafe in it; CoreError if there is no agent.
     """
     maker: Any = make if make is not None else cores.load("edge")
+    ordered = sorted(chosen, key=lambda each: each.rule is None)
+    refused = _refusal(setup, maker)
+    if refused and not any(_unsafe(setup, each, refused) for each in ordered):
+        raise ConformError(refused)
     outcomes: list[Outcome] = []
-    refused = ""
-    unsafe = False
-    for requirement in sorted(chosen, key=lambda each: each.rule is None):
-        if requirement.rule is None and not refused:
-            refused = _refusal(setup, maker)
-            if refused and not unsafe:
-                raise ConformError(refused)
+    for requirement in ordered:
         subjects = requirement.subjects(setup)
         found = [_outcome(setup, requirement, subject, maker, refused) for subject in subjects]
-        unsafe = unsafe or any(each.result is Result.FAIL for each in found)
         told(requirement, found)
         outcomes += found
     return outcomes
+
+
+def _unsafe(setup: Setup, requirement: Requirement, refused: str) -> bool:
+    """Whether a rule about the file fails; raises ConformError where the file is too wrong to be read so."""
+    if requirement.rule is None:
+        return False
+    try:
+        return any(not each.reason and requirement.rule(setup, each) for each in requirement.subjects(setup))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ConformError(refused) from error
 
 
 def _outcome(

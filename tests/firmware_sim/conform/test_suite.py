@@ -104,6 +104,13 @@ def test_a_wrong_file_is_exit_status_2_and_one_line(
     assert str(path) in line
 
 
+@pytest.mark.parametrize("value", ['"long"', "[]", "{}", "1979-05-27"])
+def test_a_value_of_another_type_is_the_file_s_fault(value: str, tmp_path: Path) -> None:
+    setup = changed(tmp_path, ("pin = 17", f"pin = 17\nwarm_up_s = {value}"))
+    with pytest.raises(ConformError, match="warm_up_s"):
+        outcomes(setup, "SAFE-06")
+
+
 def test_an_unknown_requirement_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConformError, match="no requirement ZZZ-9"):
         outcomes(Setup.read(EXAMPLE), "ZZZ-9")
