@@ -120,7 +120,8 @@ EVERYTHING = Path(__file__).with_name("everything.toml")
 
 
 @pytest.mark.parametrize(
-    "requirement", ["FIRE-02", "DOOR-10", "DOOR-13", "CARD-02", "TOKEN-01", "PANEL-02", "SIG-01", "TAMP-01"]
+    "requirement",
+    ["FIRE-02", "DOOR-10", "DOOR-13", "CARD-02", "TOKEN-01", "PANEL-02", "SIG-01", "TAMP-01", "RADIO-02"],
 )
 def test_every_kind_of_device_has_its_counterpart(requirement: str) -> None:
     (rows,) = outcomes(Setup.read(EVERYTHING), requirement).values()
@@ -154,3 +155,17 @@ def test_what_cannot_be_played_says_why() -> None:
 def test_an_agent_that_is_wrong_fails_by_name(agent: Any, requirement: str) -> None:
     found = outcomes(Setup.read(EXAMPLE), requirement, make=agent)
     assert Result.FAIL in {each.result for each in found[requirement]}
+
+
+@pytest.mark.soak
+def test_every_requirement_is_met_somewhere_with_every_device() -> None:
+    found = outcomes(Setup.read(EVERYTHING))
+    assert not [each for rows in found.values() for each in rows if each.result is Result.FAIL]
+    example = outcomes(Setup.read(EXAMPLE), "SAFE", "SENS")
+    played = {
+        name
+        for rows in (found, example)
+        for name, each in rows.items()
+        if any(one.result is Result.PASS for one in each)
+    }
+    assert {each.id for each in requirements()} - played == {"SEC-02"}
