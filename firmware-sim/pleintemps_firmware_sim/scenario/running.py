@@ -6,10 +6,11 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from pleintemps_contract.world import SystemWorld
+from pleintemps_firmware_sim.errors import ControlError
 
 from .director import Director
 from .facts import Mode, RunResult
-from .faults import FaultKind
+from .faults import FAULTS, FaultKind
 from .judging import judge
 from .loading import Scenario
 from .script import write
@@ -42,6 +43,7 @@ async def run(scenario: Scenario, play: Play, options: RunOptions) -> RunResult:
         begin = host.now()  # a clock of its own, that can leap
 
     async def act(stage: Stage) -> RunResult:
+        _refuse(scenario, stage, options.mode)
         # the calendar knows whole seconds only
         first = -(-stage.world.now() // 1_000) * 1_000
         script = write(scenario, options.seed, first)
@@ -71,6 +73,14 @@ async def run(scenario: Scenario, play: Play, options: RunOptions) -> RunResult:
         plan=scenario.plan, rules=scenario.rules, seed=options.seed, begin=begin, speed=options.speed
     )
     return await play(wanted, act)
+
+
+def _refuse(scenario: Scenario, stage: Stage, mode: Mode) -> None:
+    """Raises ControlError, before anything is played, for faults that nothing on this stage can do."""
+    wanted = {each.fault for each in (*scenario.file.faults, *scenario.file.weather)}
+    missing = sorted(kind for kind in wanted - stage.faults if not FAULTS[kind].people)
+    if missing:
+        raise ControlError(f"{scenario.name} cannot be played in {mode} time: no {', '.join(missing)} there")
 
 
 def run_now(scenario: Scenario, play: Play, options: RunOptions) -> RunResult:

@@ -57,7 +57,7 @@ class VirtualFaults:
 
     async def begin(self, fault: Fault) -> None:
         if fault.kind not in self._acts:
-            raise ControlError(f"{fault.kind} needs real time")
+            raise ControlError(f"{fault.kind} cannot be done in virtual time")
         if (done := self._acts[fault.kind][0](fault)) is not None:
             await done
 

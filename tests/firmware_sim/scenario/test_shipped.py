@@ -1,12 +1,14 @@
 """The scenarios that come along: what each expects comes true, and each fault is caught by what it says."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
+from pleintemps_firmware_sim.errors import ControlError
 from pleintemps_firmware_sim.scenario.facts import RunResult
 from pleintemps_firmware_sim.scenario.faults import FaultKind
-from pleintemps_firmware_sim.scenario.loading import load, names
+from pleintemps_firmware_sim.scenario.loading import load, names, parse
 from pleintemps_firmware_sim.scenario.running import RunOptions, run
 from pleintemps_firmware_sim.virtual.loop import VirtualLoop
 from pleintemps_firmware_sim.virtual.play import play
@@ -15,6 +17,8 @@ QUICK = ("demo", "code-guessing")
 """Played by every run of the tests, the others by the long ones."""
 LONG = [name for name in names() if name not in QUICK]
 FAULTS = [(name, fault) for name in names() for fault in load(name).file.faults]
+PLAYED = set(FaultKind) - {FaultKind.DISK_FULL}
+"""No stage has a disk that fills."""
 CAUGHT = [(name, fault.name, fault.caught_by) for name, fault in FAULTS if fault.caught_by is not None]
 
 
@@ -47,9 +51,27 @@ def test_without_its_fault_an_expectation_is_not_met(name: str, fault: str, caug
     assert not verdict.met
 
 
+FULL = b"""
+scenario: full
+title: A disk is full
+lasts: 10s
+faults:
+  - {fault: disk-full, at: +1s, target: hall}
+expect:
+  - {name: told, that: alert, kind: storage-fault, where: hall}
+"""
+
+
+def test_a_fault_that_the_stage_cannot_do_is_refused_in_one_line() -> None:
+    scenario = parse("full.yaml", FULL, Path("/nowhere"))
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner, pytest.raises(ControlError) as refused:
+        runner.run(run(scenario, play, RunOptions(mode="virtual")))
+    assert str(refused.value) == "full cannot be played in virtual time: no disk-full there"
+
+
 def test_every_fault_of_the_catalogue_is_in_a_scenario_and_caught() -> None:
     assert len(names()) >= 25
-    assert {fault.fault for _, fault in FAULTS if fault.caught_by is not None} == set(FaultKind)
+    assert {fault.fault for _, fault in FAULTS if fault.caught_by is not None} == PLAYED
 
 
 def test_a_fault_that_is_caught_has_a_name_of_its_own() -> None:
