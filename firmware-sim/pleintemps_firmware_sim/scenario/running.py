@@ -77,7 +77,7 @@ async def run(scenario: Scenario, play: Play, options: RunOptions) -> RunResult:
 
 def _refuse(scenario: Scenario, stage: Stage, mode: Mode) -> None:
     """Raises ControlError, before anything is played, for faults that nothing on this stage can do."""
-    wanted = {each.fault for each in (*scenario.file.faults, *scenario.file.weather)}
+    wanted = {each.fault for each in scenario.file.faults} | {each.fault for each in scenario.file.weather}
     missing = sorted(kind for kind in wanted - stage.faults if not FAULTS[kind].people)
     if missing:
         raise ControlError(f"{scenario.name} cannot be played in {mode} time: no {', '.join(missing)} there")
