@@ -2,6 +2,7 @@
 
 pytest_plugins = [
     "tests.support.quick_disk",
+    "tests.support.own_logs",
     "tests.support.skips",
     "tests.support.data",
     "tests.support.ports",

@@ -83,6 +83,7 @@ def test_gateway_killed_in_mid_evening_loses_nothing(demo: RunningDemo) -> None:
         assert report[name] == report["people"][name] > 0, report
 
 
+@pytest.mark.soak  # lines that are cut are in tests/e2e/test_fleet.py
 def test_broker_killed_in_mid_evening_loses_nothing(demo: RunningDemo) -> None:
     seen = witnesses(demo)
     evening = demo.start_evening()

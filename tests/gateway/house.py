@@ -70,14 +70,17 @@ class House(NamedTuple):
         return load_agent_keys(Path(self.config.keys) / "agents" / agent)
 
 
-def build(folder: Path, url: str, *, port: int = 1, extra: str = "", seed: int = 0) -> House:
-    """Write the configuration, make demo keys, migrate the store."""
+def build(
+    folder: Path, url: str, *, port: int = 1, extra: str = "", seed: int = 0, store: bool = True
+) -> House:
+    """Write the configuration, make demo keys and (but for ``store=False``) the store."""
     file = folder / "gateway.toml"
     file.write_text(TOML.format(url=url, port=port, extra=extra), encoding="utf-8")
     config = load(file)
     world = ManualWorld(NOW, seed)
     make_keys(Path(config.keys), {"entrance": "ecole", "upstairs": "ecole"}, "demo", world)
-    make_store(config.database_url)
+    if store:
+        make_store(config.database_url)
     sealing = load_gateway_keys(Path(config.keys)).sealing
     desk = CodeDesk(sealing, world, Outbox(config.delivery, sealing, world))
     return House(file, config, config.sites[0], open_engine(config.database_url), world, desk)

@@ -273,7 +273,7 @@ def test_an_agent_that_was_told_once_is_told_of_the_end(tmp_path: Path, store_ur
     (tmp_path / "a").mkdir()
     first = build(tmp_path / "a", store_url, extra=TIMED)
     Site(first).wait(0)
-    without = build(tmp_path / "a", store_url)
+    without = build(tmp_path / "a", store_url, store=False)
     site = Site(without)
     site.wait(0)
     assert [config.doors for config in told(site)] == [{}]

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,7 @@ def _choose() -> None:
     folder = _MEMORY / f"pleintemps-tests-{os.getuid()}"
     folder.mkdir(mode=0o755, exist_ok=True)  # servers that run as another user have folders in it
     os.environ["TMPDIR"] = str(folder)
+    tempfile.tempdir = None  # pytest has asked before us: ask again
 
 
 _choose()

@@ -138,7 +138,7 @@ def test_readings_beliefs_and_alarms_reach_the_series(
         wanted = {"sound_value", "presence_value", "door_alarm", "occupancy_probability", "alerts_opened"}
         return found if wanted <= set(found) else {}
 
-    found = wait_for(written, within_s=20, what="series")
+    found = wait_for(written, within_s=40, what="series")
     client.disconnect()
     client.loop_stop()
     assert found["sound_value"]["values"] == levels
