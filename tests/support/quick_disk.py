@@ -16,7 +16,7 @@ def _choose() -> None:
         return
     if shutil.disk_usage(_MEMORY).free < _ENOUGH_BYTES:
         return
-    folder = _MEMORY / f"pleintemps-tests-{os.getuid()}"
+    folder = _MEMORY / f"t{os.getuid()}"  # short: the path of a socket has at most 107 bytes
     folder.mkdir(mode=0o755, exist_ok=True)  # servers that run as another user have folders in it
     os.environ["TMPDIR"] = str(folder)
     tempfile.tempdir = None  # pytest has asked before us: ask again
