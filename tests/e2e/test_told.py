@@ -27,7 +27,7 @@ def demo(tmp_path: Path) -> Iterator[RunningDemo]:
         yield running
 
 
-@pytest.mark.soak  # each half has its own tests: tests/gateway/test_key_change.py, tests/edge/test_link_changes.py
+@pytest.mark.soak  # its halves: tests/gateway/test_key_change.py, tests/edge/test_link_changes.py
 def test_agents_follow_a_change_of_key_and_forget_the_old_one(
     demo: RunningDemo, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -129,7 +129,9 @@ def test_the_password_is_used_and_never_logged(
     caplog.set_level(logging.DEBUG)
 
     async def story() -> None:
-        line = BuildingLine(BuildingBroker("127.0.0.1", broker.port, "agent", password), "test", SystemWorld())
+        line = BuildingLine(
+            BuildingBroker("127.0.0.1", broker.port, "agent", password), "test", SystemWorld()
+        )
         async with at_work(line.run()):
             if password == "right-word":
                 await until(lambda: line.online)
