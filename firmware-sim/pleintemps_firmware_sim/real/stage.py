@@ -1,13 +1,12 @@
 """The real-time stage: what a director does reaches ordinary processes by pins, lines and files."""
 
-import asyncio
 from collections.abc import Iterator
 from typing import Final
 
 from pleintemps_contract.onvif import DoorAction
 from pleintemps_contract.world import World
-from pleintemps_firmware_sim.devices.door import Push
 from pleintemps_firmware_sim.scenario.calendar import Event
+from pleintemps_firmware_sim.scenario.door_acts import DoorActs
 from pleintemps_firmware_sim.scenario.doorpost import DoorPost
 from pleintemps_firmware_sim.scenario.facts import Fact, FactKind, Mode, Timeline
 from pleintemps_firmware_sim.scenario.faults import Fault, FaultKind
@@ -24,7 +23,7 @@ _COMING_MS: Final = 2_500
 """From the message with a code to the door; the doors know it by then."""
 
 
-class RealStage:
+class RealStage(DoorActs):
     """A :class:`~pleintemps_firmware_sim.scenario.stage.Stage` over a :class:`RealSite` that is up."""
 
     mode: Mode = "real"
@@ -32,6 +31,7 @@ class RealStage:
     def __init__(self, site: RealSite, timeline: Timeline) -> None:
         self._site = site
         self._house = site.building
+        super().__init__(self._house.door, self._house.fire)
         self._faults = RealFaults(site, site.host, site.wanted.seed)
         self._stores = Stores(site.data, site.plan.agents, lambda agent: agent in self._faults.leapt)
         self._since = site.world.now()
@@ -67,36 +67,6 @@ class RealStage:
         await self._faults.stop()
 
     # --- doors ---------------------------------------------------------------------------------------
-
-    def queue(self, door: str) -> asyncio.Lock:
-        return self._house.door(door).queue
-
-    async def press(self, door: str, keys: str) -> None:
-        await self._house.door(door).press(keys)
-
-    async def show_card(self, door: str, number: str) -> None:
-        await self._house.door(door).show_card(number)
-
-    async def released(self, door: str, within_ms: int) -> bool:
-        return await self._house.door(door).released(within_ms)
-
-    async def shut(self, door: str, within_ms: int) -> bool:
-        return await self._house.door(door).shut(within_ms)
-
-    async def push(self, door: str) -> Push:
-        return self._house.door(door).push()
-
-    async def leave(self, door: str) -> Push:
-        return await self._house.door(door).leave()
-
-    async def force(self, door: str) -> Push:
-        return self._house.door(door).force()
-
-    async def prop(self, door: str, held: bool) -> None:
-        self._house.door(door).hold(held)
-
-    async def fire(self, agent: str, active: bool) -> None:
-        self._house.fire(agent, active)
 
     async def order(self, door: str, action: DoorAction) -> None:
         self._house.door(door)

@@ -1,6 +1,5 @@
 """The virtual stage: what a director does to the building, and what came of it."""
 
-import asyncio
 from collections.abc import Callable
 from typing import Final
 
@@ -12,10 +11,10 @@ from pleintemps_contract.onvif import DoorAction
 from pleintemps_contract.topics import Channel, Topic
 from pleintemps_contract.wire import decode_agent
 from pleintemps_contract.world import World
-from pleintemps_firmware_sim.devices.door import Push
 from pleintemps_firmware_sim.real.observing import Stores
 from pleintemps_firmware_sim.scenario.calendar import Event as Booking
 from pleintemps_firmware_sim.scenario.codes import Mailbox
+from pleintemps_firmware_sim.scenario.door_acts import DoorActs
 from pleintemps_firmware_sim.scenario.facts import FactKind, Mode, Timeline
 from pleintemps_firmware_sim.scenario.faults import Fault, FaultKind
 from pleintemps_firmware_sim.scenario.plan import Plan
@@ -31,7 +30,7 @@ _COMING_MS: Final = 2_500
 _HEARD: Final = frozenset({Channel.AVAILABILITY, Channel.EVENTS})
 
 
-class VirtualStage:
+class VirtualStage(DoorActs):
     """A :class:`~pleintemps_firmware_sim.scenario.stage.Stage`."""
 
     mode: Mode = "virtual"
@@ -39,6 +38,7 @@ class VirtualStage:
     def __init__(self, site: VirtualSite, wanted: Wanted) -> None:
         self._site = site
         self._house = site.building
+        super().__init__(self._house.door, self._house.fire)
         self._mailbox = Mailbox(site.folder / "state" / "outbox")
         self.plan: Plan = wanted.plan
         self.world: World = site.world
@@ -52,36 +52,6 @@ class VirtualStage:
         self._watch()
 
     # --- doors ---------------------------------------------------------------------------------------
-
-    def queue(self, door: str) -> asyncio.Lock:
-        return self._house.door(door).queue
-
-    async def press(self, door: str, keys: str) -> None:
-        await self._house.door(door).press(keys)
-
-    async def show_card(self, door: str, number: str) -> None:
-        await self._house.door(door).show_card(number)
-
-    async def released(self, door: str, within_ms: int) -> bool:
-        return await self._house.door(door).released(within_ms)
-
-    async def shut(self, door: str, within_ms: int) -> bool:
-        return await self._house.door(door).shut(within_ms)
-
-    async def push(self, door: str) -> Push:
-        return self._house.door(door).push()
-
-    async def leave(self, door: str) -> Push:
-        return await self._house.door(door).leave()
-
-    async def force(self, door: str) -> Push:
-        return self._house.door(door).force()
-
-    async def prop(self, door: str, held: bool) -> None:
-        self._house.door(door).hold(held)
-
-    async def fire(self, agent: str, active: bool) -> None:
-        self._house.fire(agent, active)
 
     async def order(self, door: str, action: DoorAction) -> None:
         self._house.door(door)
