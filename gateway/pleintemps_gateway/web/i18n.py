@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from babel import Locale
 from babel.core import parse_locale
+from babel.messages.catalog import Message
 from babel.messages.pofile import read_po
 from markupsafe import Markup, escape
 
@@ -21,16 +22,22 @@ _BABEL: Final = {"fr": "fr_FR", "en": "en_GB"}
 
 
 class Catalogue:
-    """The texts of one language. Values go in by name, ``%(name)s``; a literal percent sign is ``%%``."""
+    """The texts of one language, from every ``.po`` file of its folder.
+
+    Values go in by name, ``%(name)s``; a literal percent sign is ``%%``.
+    """
 
     def __init__(self, language: str, folder: Path = LOCALES) -> None:
         self.language = language
         self.locale = Locale.parse(_BABEL[language])
         self._single: dict[str, str] = {}
         self._plural: dict[str, tuple[str, ...]] = {}
-        with (folder / language / "LC_MESSAGES" / "messages.po").open("rb") as file:
-            catalog = read_po(file, locale=language)
         self._form: Callable[[int], int] = plural_form(language)
+        for path in sorted((folder / language / "LC_MESSAGES").glob("*.po")):
+            with path.open("rb") as file:
+                self._take(read_po(file, locale=language))
+
+    def _take(self, catalog: Iterable[Message]) -> None:
         for message in catalog:
             if isinstance(message.id, str):
                 self._single[message.id] = str(message.string or "")

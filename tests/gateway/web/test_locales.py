@@ -6,7 +6,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from babel.messages.catalog import Catalog, Message
+from babel.messages.catalog import Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.pofile import read_po
@@ -40,9 +40,17 @@ def extracted(room: Path) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def stored(room: Path, language: str) -> Catalog:
-    with (room / "locales" / language / "LC_MESSAGES" / "messages.po").open("rb") as file:
-        return read_po(file, locale=language)
+def files(room: Path, language: str) -> list[Path]:
+    return sorted((room / "locales" / language / "LC_MESSAGES").glob("*.po"))
+
+
+def stored(room: Path, language: str) -> list[Message]:
+    """The messages of all files, without their heads."""
+    found = []
+    for path in files(room, language):
+        with path.open("rb") as file:
+            found += [message for message in read_po(file, locale=language) if message.id]
+    return found
 
 
 def forms_of(text: Message) -> tuple[str, ...]:
@@ -54,8 +62,8 @@ def test_a_catalogue_has_every_message_and_no_other(room: Path, language: str) -
     texts = {
         message.id if isinstance(message.id, str) else message.id[0]: message
         for message in stored(room, language)
-        if message.id
     }
+    assert len(texts) == len(stored(room, language)), "a message stands in two files"
     wanted = extracted(room)
     assert len(wanted) > 40
     assert set(wanted) - set(texts) == set(), "messages without a translation"
@@ -70,24 +78,23 @@ def test_a_catalogue_has_every_message_and_no_other(room: Path, language: str) -
 @pytest.mark.parametrize(("room", "language"), BOTH)
 def test_a_translation_takes_the_values_and_tags_of_its_message(room: Path, language: str) -> None:
     for message in stored(room, language):
-        if message.id:
-            first = message.id if isinstance(message.id, str) else message.id[0]
-            for form in forms_of(message):
-                for pattern in (r"%\(\w+\)s", r"</?\w+>"):
-                    assert sorted(re.findall(pattern, form)) == sorted(re.findall(pattern, first)), first
+        first = message.id if isinstance(message.id, str) else message.id[0]
+        for form in forms_of(message):
+            for pattern in (r"%\(\w+\)s", r"</?\w+>"):
+                assert sorted(re.findall(pattern, form)) == sorted(re.findall(pattern, first)), first
 
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_english_says_what_the_message_says(room: Path) -> None:
     for message in stored(room, "en"):
-        if message.id and "label: " not in str(message.id):
+        if "label: " not in str(message.id):
             assert forms_of(message) == ((message.id,) if isinstance(message.id, str) else tuple(message.id))
 
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_french_keeps_a_no_break_space_before_high_punctuation(room: Path) -> None:
     for message in stored(room, "fr"):
-        for form in forms_of(message) if message.id else ():
+        for form in forms_of(message):
             assert not re.search(r"[^\u00a0][:;?!](?:\s|$)", form), form
 
 
