@@ -1,8 +1,8 @@
 """Brings the texts of SOURCE files into the catalogues NAME.po of ``web`` or ``delivery``.
 
-A text that no catalogue of the room holds yet goes to both languages, in English filled in, in French to be
-written (said on standard output); a text of NAME.po that nothing in the room uses any more is dropped. Sources
-are paths below the room's package, folders too.
+A text that no catalogue of the room holds yet goes to both languages; its French is to be written and is said on
+standard output. A text of NAME.po that nothing in the room uses any more is dropped. Sources are paths below the
+room's package, folders too.
 """
 
 import argparse
@@ -33,17 +33,17 @@ def main() -> int:
         methods, settings = parse_mapping_cfg(file)  # type: ignore[no-untyped-call]
     used: dict[str, str | tuple[str, ...]] = {}
     mine: dict[str, str | tuple[str, ...]] = {}
-    for path, _, message, _, _ in extract_from_dir(room, methods, settings, keywords=KEYWORDS):
+    for source, _, message, _, _ in extract_from_dir(room, methods, settings, keywords=KEYWORDS):
         forms = message if isinstance(message, str) else tuple(message)
         used[key(forms)] = forms
-        if any(Path(path).is_relative_to(source) for source in options.sources):
+        if any(Path(source).is_relative_to(wanted) for wanted in options.sources):
             mine[key(forms)] = forms
     for language in ("fr", "en"):
         folder = locales / language / "LC_MESSAGES"
         others: set[str] = set()
-        for each in sorted(folder.glob("*.po")):
-            if each.stem != options.name:
-                with each.open("rb") as file:
+        for path in sorted(folder.glob("*.po")):
+            if path.stem != options.name:
+                with path.open("rb") as file:
                     others |= {key(message.id) for message in read_po(file) if message.id}
         target = folder / f"{options.name}.po"
         catalog = Catalog(locale=language, project="Plein Temps", header_comment="", fuzzy=False)
@@ -59,9 +59,9 @@ def main() -> int:
                 catalog.add(forms, forms if language == "en" else None)
         with target.open("wb") as file:
             write_po(file, catalog, width=110, no_location=True, sort_output=True)
-        for message in catalog:
-            if message.id and not all(message.string if isinstance(message.id, tuple) else [message.string]):
-                print(f"{language}: {message.id!r}")
+        for each in catalog:
+            if each.id and not all(each.string if isinstance(each.id, tuple) else [each.string]):
+                print(f"{language}: {each.id!r}")
     return 0
 
 
