@@ -1,8 +1,8 @@
 """Brings the texts of SOURCE files into the catalogues NAME.po of ``web`` or ``delivery``.
 
-A text that no catalogue of the room holds yet goes to both languages; its French is to be written and is said on
-standard output. A text of NAME.po that nothing in the room uses any more is dropped. Sources are paths below the
-room's package, folders too.
+A text that no catalogue of the room holds yet goes to both languages; its French is to be written, and is
+said on standard output. A text of NAME.po that nothing in the room uses any more is dropped. Sources are
+paths below the room's package, folders too.
 """
 
 import argparse
@@ -60,7 +60,7 @@ def main() -> int:
         with target.open("wb") as file:
             write_po(file, catalog, width=110, no_location=True, sort_output=True)
         for each in catalog:
-            if each.id and not all(each.string if isinstance(each.id, tuple) else [each.string]):
+            if each.id and not all([each.string] if isinstance(each.string, str) else each.string or [None]):
                 print(f"{language}: {each.id!r}")
     return 0
 
