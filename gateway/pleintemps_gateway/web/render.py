@@ -12,6 +12,7 @@ from markupsafe import Markup
 from pleintemps_gateway.config import GatewayConfig
 from pleintemps_gateway.delivery.reference import spaced
 
+from . import nav
 from .board import Alert, Board
 from .formats import Formats, iso
 from .i18n import LANGUAGES, catalogue, plural_form
@@ -128,6 +129,7 @@ def _environment(language: str) -> Environment:
         used=UsageWords(texts, formats),
         visits=Visits(texts, Words(texts)),
         language=language,
+        nav=nav,
         draw=draw,
         meter=meter,
         form=plural_form(language),

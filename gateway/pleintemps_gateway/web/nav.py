@@ -1,0 +1,85 @@
+"""The pages of a log-in in one table: the bar and the page "More" read it; a room adds one line a page.
+
+Put in only a page that stands. ``tests/gateway/web/test_nav.py`` opens every one.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Place = Literal["tab", "wide", "more"]
+"""Where a page stands besides on "More": always in the bar, in the bar of a wide screen, nowhere else."""
+
+
+def _(message: str) -> str:
+    """Marks a text for its catalogue; the template asks for it in the reader's language."""
+    return message
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """``tab`` is the name that a page gives itself; ``about`` says in one line what it is for.
+
+    ``sign`` is a symbol of ``_signs.html``. Empty ``roles`` mean everybody who is logged in.
+    """
+
+    tab: str
+    address: str
+    sign: str
+    label: str
+    about: str
+    place: Place = "more"
+    roles: frozenset[str] = frozenset()
+
+    def shown_to(self, role: str) -> bool:
+        return not self.roles or role in self.roles
+
+
+PAGES: Final[tuple[Entry, ...]] = (
+    Entry(
+        "tonight",
+        "/",
+        "moon",
+        _("Tonight"),
+        _("What needs somebody now, every space, what comes next"),
+        "tab",
+    ),
+    Entry("alerts", "/alerts", "bell", _("Alerts"), _("Open, taken and over; why each was raised"), "tab"),
+    Entry(
+        "help", "/help", "phone", _("Help by telephone"), _("Somebody stands outside: find the booking, open")
+    ),
+    Entry(
+        "released",
+        "/released",
+        "back",
+        _("Given back"),
+        _("Bookings that nobody came to, to keep or take back"),
+    ),
+    Entry("free", "/free", "cal", _("Free spaces"), _("What can still be booked; this page is public")),
+    Entry("usage", "/usage", "people", _("Use of the rooms"), _("Booked beside what was measured")),
+    Entry(
+        "learnt",
+        "/learnt",
+        "sound",
+        _("What rooms have learnt"),
+        _("Taught from experience: detectors and delays"),
+    ),
+    Entry("health", "/health", "dial", _("Health"), _("Agents, devices, calendars, and what was refused")),
+    Entry(
+        "api",
+        "/api/docs",
+        "more",
+        _("Programming interface"),
+        _("For other programs: addresses, fields, answers"),
+    ),
+)
+MORE: Final = Entry("more", "/more", "more", _("More"), "", "tab")
+
+
+def bar(role: str) -> list[Entry]:
+    """The bar of ``role``: four or five signs on a phone, "More" last."""
+    return [entry for entry in PAGES if entry.place != "more" and entry.shown_to(role)] + [MORE]
+
+
+def pages(role: str) -> list[Entry]:
+    """Every page that ``role`` may see, in the order of the table."""
+    return [entry for entry in PAGES if entry.shown_to(role)]
