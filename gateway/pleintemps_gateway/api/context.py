@@ -14,6 +14,7 @@ from pleintemps_gateway.web.render import Pages
 
 from .hooks_config import Hooks
 from .live import Hub
+from .looking import Looks
 from .pace import Pace
 from .problems import Problem, not_found
 from .tally import Tally
@@ -37,6 +38,7 @@ class Context:
     pace: Pace = field(default_factory=Pace)
     links: LoginThrottle = field(default_factory=LoginThrottle)  # unknown links of one address
     keypads: LoginThrottle = field(default_factory=lambda: LoginThrottle(KEYPAD_WAIT_MS))  # per booking, door
+    looks: Looks = field(default_factory=Looks)
 
     def sites(self, names: tuple[str, ...]) -> list[SiteConfig]:
         """Those of the configuration that the reader may see."""
