@@ -71,11 +71,15 @@ class TextConfig(_Table, frozen=True, kw_only=True):
 
 
 class AboutConfig(_Table, frozen=True, kw_only=True):
-    """What people are told of a site: ``duty`` is the telephone number of who can help, day and night."""
+    """What people are told of a site: ``duty`` is the telephone number of who can help, day and night.
+
+    ``key_safe`` is for caretakers alone: where the key lies for the day when nothing else opens.
+    """
 
     language: Literal["fr", "en"] = "fr"
     address: str = ""
     duty: Annotated[str, Meta(pattern=r"^(\+?[0-9][0-9 .()-]{1,30})?\Z")] = ""
+    key_safe: Annotated[str, Meta(max_length=300)] = ""
     rules: TextConfig = TextConfig()
 
 

@@ -45,10 +45,28 @@ def acknowledge(context: Context, account: Account, site: str, alert: str, comme
 
 
 def command_door(
-    context: Context, account: Account, site: SiteConfig, door: DoorConfig, action: DoorAction
+    context: Context,
+    account: Account,
+    site: SiteConfig,
+    door: DoorConfig,
+    action: DoorAction,
+    reason: str = "",
 ) -> str:
     """Ask for ``action`` at ``door``; the ingest process signs and sends it. Returns the command's id."""
-    return _request(context, account, site, door.agent, door.door, action)
+    return _request(context, site, Wish(door.agent, door.door, action, account.name, reason))
+
+
+def command_site(
+    context: Context, account: Account, site: SiteConfig, action: DoorAction, reason: str
+) -> dict[str, str]:
+    """Ask for ``action`` at every door of ``site`` in one step; the commands' ids by door."""
+    with write_transaction(context.engine, [site.site]) as conn:
+        return {
+            door.door: ask(
+                conn, site.site, Wish(door.agent, door.door, action, account.name, reason), context.world
+            )
+            for door in site.doors
+        }
 
 
 def command_panel(
@@ -56,12 +74,9 @@ def command_panel(
 ) -> str:
     """Ask for ``action`` at a panel, given as (panel, agent). Returns the command's id."""
     name, agent = panel
-    return _request(context, account, site, agent, name, action)
+    return _request(context, site, Wish(agent, name, action, account.name))
 
 
-def _request(
-    context: Context, account: Account, site: SiteConfig, agent: str, door: str, action: DoorAction
-) -> str:
-    wish = Wish(agent, door, action, account.name)
+def _request(context: Context, site: SiteConfig, wish: Wish) -> str:
     with write_transaction(context.engine, [site.site]) as conn:
         return ask(conn, site.site, wish, context.world)

@@ -14,12 +14,13 @@ COMMAND_LIFE_MS: Final = 30_000
 
 
 class Wish(NamedTuple):
-    """``action`` at ``door`` (or a panel) of ``agent``, asked for by ``user``."""
+    """``action`` at ``door`` (or a panel) of ``agent``, asked for by ``user`` for ``reason``, if one is said."""
 
     agent: str
     door: str
     action: DoorAction
     user: str
+    reason: str = ""
 
 
 def ask(conn: Connection, site: str, wish: Wish, world: World) -> str:
@@ -35,9 +36,12 @@ def ask(conn: Connection, site: str, wish: Wish, world: World) -> str:
         "requested": now,
         "expires": now + COMMAND_LIFE_MS,
         "outcome": "requested",
+        "reason": wish.reason or None,
     }
     conn.execute(insert(commands).values(values))
     record_change(conn, site, "commands", values["command"], now)
     fields = {"by": wish.user, "action": wish.action.value, "command": values["command"]}
+    if wish.reason:
+        fields["reason"] = wish.reason
     record(conn, site, world, "door.command", f"door/{wish.door}", fields)
     return str(values["command"])

@@ -5,7 +5,7 @@ Enumerations are the contract's strings. What belongs to a person stands in ``bo
 ``users`` only; events carry grant ids.
 """
 
-from sqlalchemy import BigInteger, Column, Index, LargeBinary, PrimaryKeyConstraint, String, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, PrimaryKeyConstraint, String, Table, Text
 
 from .schema_agents import (
     agents,
@@ -20,12 +20,14 @@ from .schema_agents import (
     series,
     spaces,
 )
+from .schema_alerts import alert_acts, notices, push_subscriptions
 from .schema_base import Ms, metadata, site_column
 from .schema_bookings import bookings, calls, contacts, deliveries, feeds, groups, hooked, rights, usage
 from .schema_codes import credentials, grants, salts, space_secrets
 
 __all__ = [
     "agents",
+    "alert_acts",
     "alerts",
     "audit",
     "audit_heads",
@@ -48,8 +50,10 @@ __all__ = [
     "journals",
     "metadata",
     "minutes",
+    "notices",
     "occupancy",
     "panels",
+    "push_subscriptions",
     "refusals",
     "reigns",
     "rights",
@@ -156,6 +160,7 @@ commands = Table(
     Column("answered", Ms),
     Column("outcome", String(20), nullable=False),  # requested, sent, done, refused, no-answer
     Column("refusal", String(40)),
+    Column("reason", String(200)),  # of who asked, in their own words
     PrimaryKeyConstraint("site", "command"),
     Index("commands_by_outcome", "site", "outcome"),
 )
@@ -173,13 +178,18 @@ alerts = Table(
     Column("door", String(40)),
     Column("agent", String(40)),
     Column("booking", String(32)),
-    Column("state", String(12), nullable=False),  # open, acknowledged, resolved
+    Column("state", String(12), nullable=False),  # open, acknowledged, paused, resolved
     Column("opened", Ms, nullable=False),
     Column("acknowledged", Ms),
     Column("acknowledged_by", String(80)),
     Column("comment", String(500)),
     Column("resolved", Ms),
     Column("facts", Text, nullable=False),  # JSON: figures for the sentence that each language makes
+    Column("version", Integer, nullable=False, server_default="0"),  # acts of people that changed it
+    Column("paused_until", Ms),
+    Column("assigned", String(80)),  # to whom a person has given it
+    Column("asked", Text),  # JSON list of persons, in order; NULL: nobody yet
+    Column("due", Ms),  # when the gateway itself does something about it
     PrimaryKeyConstraint("site", "alert"),
     Index("alerts_by_state", "site", "state"),
     Index("alerts_by_subject", "site", "subject"),
