@@ -5,8 +5,19 @@ Enumerations are the contract's strings. What belongs to a person stands in ``bo
 ``users`` only; events carry grant ids.
 """
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, PrimaryKeyConstraint, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+)
 
+from .schema_accounts import account_links, setup_steps
 from .schema_agents import (
     agents,
     devices,
@@ -26,6 +37,7 @@ from .schema_bookings import bookings, calls, contacts, deliveries, feeds, group
 from .schema_codes import credentials, grants, salts, space_secrets
 
 __all__ = [
+    "account_links",
     "agents",
     "alert_acts",
     "alerts",
@@ -61,6 +73,7 @@ __all__ = [
     "sample_batches",
     "series",
     "sessions",
+    "setup_steps",
     "space_secrets",
     "spaces",
     "usage",
@@ -214,9 +227,18 @@ users = Table(
     metadata,
     site_column(),
     Column("name", String(80), nullable=False),
-    Column("password", String(200), nullable=False),  # argon2id, encoded
+    Column("password", String(200), nullable=False),  # argon2id, encoded; empty: none yet
     Column("role", String(12), nullable=False),  # caretaker, manager, tester, viewer
     Column("created", Ms, nullable=False),
+    Column("disabled", Ms),  # since when they may not log in
+    Column("seen", Ms),
+    Column("changed", Ms),  # the password
+    Column("mail", String(254)),
+    Column("language", String(2)),
+    Column("theme", String(5)),  # light, dark; the machine's own where it is empty
+    Column("issuer", String(200)),  # of OpenID Connect, with its subject: such people have no password here
+    Column("subject", String(255)),
+    Column("sites", Text),  # JSON list, of a user of ``*``: these sites only
     PrimaryKeyConstraint("site", "name"),
 )
 
@@ -229,5 +251,9 @@ sessions = Table(
     Column("csrf", String(64), nullable=False),
     Column("created", Ms, nullable=False),
     Column("expires", Ms, nullable=False),
+    Column("seen", Ms),
+    Column("idle_at", Ms),  # it ends here unless it is used
+    Column("device", String(80)),  # browser and system, in words
+    Column("via", String(8)),  # password, link, oidc, api
     PrimaryKeyConstraint("site", "token_hash"),
 )
