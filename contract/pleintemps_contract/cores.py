@@ -8,6 +8,7 @@ A core runs on one event loop alone: it starts no thread, so the loop's clock is
 """
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -133,7 +134,8 @@ class GatewayBroker(Protocol):
 @dataclass(frozen=True, slots=True)
 class AgentRims:
     """What an agent touches. ``building`` is the building's own broker; ``pins`` a gpiozero pin factory;
-    ``disciplined`` what NTP says of the agent's clock.
+    ``disciplined`` what NTP says of the agent's clock; ``connect`` opens its SQLite files for writing, with
+    the arguments of :func:`sqlite3.connect`.
     """
 
     broker: AgentBroker
@@ -141,6 +143,7 @@ class AgentRims:
     wires: Wires
     pins: Any
     disciplined: Callable[[], bool]
+    connect: Callable[..., sqlite3.Connection] = sqlite3.connect
 
 
 class AgentCore(Protocol):

@@ -100,10 +100,12 @@ class Agent:
         self._rims = rims = rims if tap is None else tap(rims)
         self._inline: list[InlineWriter] = []
         writer: MakeWriter = self._inline_writer if self._hosted else Writer
-        self._events = EventJournal.open(setup.state, world, self._stamp, writer)
+        self._events = EventJournal.open(setup.state, world, self._stamp, writer, rims.connect)
         self._clock = self._open_clock(setup)
         budget = config.samples.budget_mib * 2**20
-        self._samples = SampleJournal.open(setup.state, world, budget, self._samples_dropped, writer)
+        self._samples = SampleJournal.open(
+            setup.state, world, budget, self._samples_dropped, writer, rims.connect
+        )
         self._dropped = 0
         self._powerless = False
         self._building = self._open_building(setup)

@@ -19,6 +19,7 @@ from pleintemps_edge.errors import StateError
 
 from .files import (
     FAULTS,
+    Connect,
     close_quietly,
     is_blamed,
     is_damage,
@@ -66,8 +67,15 @@ class EventFile:
     May be used by one thread at a time.
     """
 
-    def __init__(self, folder: Path, world: World, readable: Callable[[bytes], bool]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        world: World,
+        readable: Callable[[bytes], bool],
+        connect: Connect = sqlite3.connect,
+    ) -> None:
         self.path = folder / "events.db"
+        self._connect = connect
         self._world = world
         self._readable = readable
 
@@ -88,7 +96,7 @@ class EventFile:
         Unless ``patient`` a disk that takes other files shows that this one is at fault.
         """
         try:
-            return self._load(open_database(self.path, "FULL", SCHEMA))
+            return self._load(open_database(self.path, "FULL", SCHEMA, self._connect))
         except StateError as error:
             if is_damage(error) or (not patient and is_blamed(error, self.path.parent)):
                 return self.rescue(str(error))
@@ -100,7 +108,7 @@ class EventFile:
         aside = set_aside(self.path, self._world.now())
         connection = None
         try:
-            connection = open_database(self.path, "FULL", SCHEMA)
+            connection = open_database(self.path, "FULL", SCHEMA, self._connect)
             connection.execute("BEGIN IMMEDIATE")
             self._carry_over(aside, connection)
             connection.execute("COMMIT")

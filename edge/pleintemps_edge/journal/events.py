@@ -34,7 +34,7 @@ from pleintemps_contract.world import World
 from pleintemps_edge.errors import StateError
 
 from .eventfile import EventFile, Loaded, limits, move_home, put_pages, put_state
-from .files import FAULTS, close_quietly, is_blamed, is_damage
+from .files import FAULTS, Connect, close_quietly, is_blamed, is_damage
 from .writer import MakeWriter, Moved, Opened, Writer
 
 MAX_RECORDS: Final = 64
@@ -103,10 +103,15 @@ class EventJournal:
 
     @classmethod
     def open(
-        cls, folder: Path, world: World, stamp: MakeStamp, writer: MakeWriter = Writer
+        cls,
+        folder: Path,
+        world: World,
+        stamp: MakeStamp,
+        writer: MakeWriter = Writer,
+        connect: Connect = sqlite3.connect,
     ) -> "EventJournal":
         """Open or make ``events.db``; a disk or a file that fails is told by :attr:`storage`."""
-        file = EventFile(folder, world, _is_readable)
+        file = EventFile(folder, world, _is_readable, connect)
         return cls(file, file.open_anyhow(), stamp, writer)
 
     def _take(self, loaded: Loaded) -> None:

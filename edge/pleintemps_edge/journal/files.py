@@ -4,7 +4,7 @@ import contextlib
 import logging
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -12,6 +12,8 @@ from pleintemps_contract.logs import line
 from pleintemps_edge.errors import StateError
 
 Synchronous = Literal["FULL", "NORMAL"]
+Connect = Callable[..., sqlite3.Connection]
+"""Opens a file as :func:`sqlite3.connect` does."""
 
 KEPT_ASIDE: Final = 3
 """Damaged files that are kept for somebody to look at; older ones go."""
@@ -39,7 +41,9 @@ _DISK: Final = {
 _LOG: Final = logging.getLogger("journal")
 
 
-def open_database(path: Path, synchronous: Synchronous, schema: str) -> sqlite3.Connection:
+def open_database(
+    path: Path, synchronous: Synchronous, schema: str, connect: Connect = sqlite3.connect
+) -> sqlite3.Connection:
     """Open or make a database in WAL mode and see it take a commit; raises StateError that names the file.
 
     What an earlier life left in the WAL is written out once more: after a failed sync nobody knows what of
@@ -47,7 +51,7 @@ def open_database(path: Path, synchronous: Synchronous, schema: str) -> sqlite3.
     """
     connection = None
     try:
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=1.0)
+        connection = connect(path, isolation_level=None, check_same_thread=False, timeout=1.0)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.executescript(schema + _MARK)

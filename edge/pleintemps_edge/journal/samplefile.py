@@ -13,6 +13,7 @@ from pleintemps_edge.errors import StateError
 
 from .files import (
     FAULTS,
+    Connect,
     close_quietly,
     is_blamed,
     is_damage,
@@ -48,8 +49,9 @@ class Loaded(NamedTuple):
 class SampleFile:
     """``samples.db`` in ``folder``; may be used by one thread at a time."""
 
-    def __init__(self, folder: Path, world: World) -> None:
+    def __init__(self, folder: Path, world: World, connect: Connect = sqlite3.connect) -> None:
         self.path = folder / "samples.db"
+        self._connect = connect
         self._world = world
 
     def open_anyhow(self) -> Loaded:
@@ -69,7 +71,7 @@ class SampleFile:
         Unless ``patient`` a disk that takes other files shows that this one is at fault.
         """
         try:
-            return self._load(open_database(self.path, "NORMAL", SCHEMA), "NORMAL")
+            return self._load(open_database(self.path, "NORMAL", SCHEMA, self._connect), "NORMAL")
         except StateError as error:
             if is_damage(error) or (not patient and is_blamed(error, self.path.parent)):
                 return self.replace(str(error))
@@ -80,7 +82,7 @@ class SampleFile:
         _LOG.error(line("samples-set-aside", error=reason))
         aside = set_aside(self.path, self._world.now())
         try:
-            loaded = self._load(open_database(self.path, "NORMAL", SCHEMA), "NORMAL")
+            loaded = self._load(open_database(self.path, "NORMAL", SCHEMA, self._connect), "NORMAL")
         except StateError:
             put_back(aside, self.path)
             raise

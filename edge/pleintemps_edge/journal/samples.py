@@ -31,7 +31,7 @@ from pleintemps_contract.agent_messages import (
 from pleintemps_contract.logs import line
 from pleintemps_contract.world import World
 
-from .files import is_blamed, is_damage
+from .files import Connect, is_blamed, is_damage
 from .samplefile import RESERVE, Loaded, SampleFile, set_reserved
 from .writer import MakeWriter, Moved, Opened, Writer
 
@@ -95,9 +95,10 @@ class SampleJournal:
         budget: int,
         dropped: Callable[[int], None],
         writer: MakeWriter = Writer,
+        connect: Connect = sqlite3.connect,
     ) -> "SampleJournal":
         """Open or make ``samples.db``; a disk or a file that fails is told by :attr:`storage`."""
-        file = SampleFile(folder, world)
+        file = SampleFile(folder, world, connect)
         return cls(file, file.open_anyhow(), budget, dropped, writer)
 
     def _take(self, loaded: Loaded) -> None:

@@ -43,6 +43,7 @@ class VirtualFaults:
             FaultKind.REORDER: (self._shuffle, self._in_order),
             FaultKind.CLOCK_STEP: (self._leap, _nothing),
             FaultKind.POWER_CUT: (self._cut, self._power),
+            FaultKind.DISK_FULL: (self._fill, self._clear),
             FaultKind.BROKER_LOSS: (self._lose_broker, self._broker_back),
             FaultKind.NETWORK_LOSS: (self._pull, self._put_back),
             FaultKind.HALF_OPEN: (self._half_open, self._revive),
@@ -278,6 +279,12 @@ class VirtualFaults:
 
     def _power(self, fault: Fault) -> None:
         self._site.start_agent(fault.target)
+
+    def _fill(self, fault: Fault) -> None:
+        self._site.disks[fault.target].full = True
+
+    def _clear(self, fault: Fault) -> None:
+        self._site.disks[fault.target].full = False
 
     def _jam(self, fault: Fault) -> None:
         if fault.target in self._site.locks:

@@ -16,6 +16,7 @@ from pleintemps_firmware_sim.scenario.stage import Wanted
 
 from .broker import Access, GatewayAccess, MemoryBroker
 from .building import VirtualBuilding
+from .disk import Disk
 from .paths import Path as Way
 from .radio import RadioLock
 from .serial import MemoryWires
@@ -62,6 +63,7 @@ class VirtualSite:
         self.plan: Plan = wanted.plan
         self.broker = MemoryBroker(world)
         self.paths = {agent: Way(chance_of(wanted.seed, f"way/{agent}")) for agent in self.plan.agents}
+        self.disks = {agent: Disk() for agent in self.plan.agents}
         self.worlds: dict[str, VirtualWorld] = {}
         self.agents: dict[str, Hosted] = {}
         self.calendar = Calendar(folder / "bookings.ics")
@@ -128,6 +130,7 @@ class VirtualSite:
             wires=MemoryWires(self.building.serial),
             pins=self.building.boards[agent].power_up(),
             disciplined=lambda: True,
+            connect=self.disks[agent].connect,
         )
         self.agents[agent] = Hosted(self._edge(self.folder / f"{agent}.toml", world, rims))
 
