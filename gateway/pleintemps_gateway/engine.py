@@ -388,6 +388,10 @@ class SiteEngine:
         if known is not None and known.door is not None:
             self._doors.acknowledged(known.door, at)
 
+    def on_given_back(self, alert: str, state: AlertState) -> None:
+        """Nobody has it: a pause has begun or ended, or it was passed on; the store has it so already."""
+        self._alerts.opened_again(alert, state)
+
     def on_blanked(self, alert: str, names: Collection[str]) -> None:
         """The store has forgotten the facts ``names`` of an alert: they were somebody's."""
         self._alerts.blank(alert, names)

@@ -329,7 +329,13 @@ def test_what_is_held_is_handed_out_without_codes(house: House, capsys: pytest.C
     held = fill(house)
     shown = export_of(house, capsys, MAIL.lower())
     tables = shown["sites"]["ecole"]
-    assert set(tables) == (PEOPLE | {"grants"}) - {"commands", "marks", "usage", "usage_corrections"}
+    assert set(tables) == (PEOPLE | {"grants"}) - {
+        "alert_acts",
+        "commands",
+        "marks",
+        "usage",
+        "usage_corrections",
+    }
     assert {row["booking"] for row in tables["bookings"]} == {held.rest, held.feed}
     assert [row["name"] for row in tables["contacts"]] == [NAME, NAME]
     assert [row["body"]["grant"] for row in tables["events"]] == [held.grant]

@@ -103,6 +103,14 @@ class AlertBook:
                 alert, state=AlertState.ACKNOWLEDGED, acknowledged=at, acknowledged_by=by, comment=comment
             )
 
+    def opened_again(self, alert_id: str, state: AlertState) -> None:
+        """Note that the store has it in ``state``: nobody has taken it."""
+        alert = self.by_id(alert_id)
+        if alert is not None and alert.state is not state:
+            self._by_subject[alert.subject] = replace(
+                alert, state=state, acknowledged=None, acknowledged_by=None
+            )
+
     def blank(self, alert_id: str, names: Collection[str]) -> None:
         """Forget the facts ``names``, which the store has forgotten; an unknown alert is no error."""
         alert = self.by_id(alert_id)

@@ -80,6 +80,7 @@ RANKS: Final[Mapping[AlertKind, Rank]] = {
 class AlertState(StrEnum):
     OPEN = "open"
     ACKNOWLEDGED = "acknowledged"
+    PAUSED = "paused"
     RESOLVED = "resolved"
 
 

@@ -9,12 +9,14 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import insert, select, update
 
 from pleintemps_contract.onvif import DoorAction
+from pleintemps_gateway.alerts.life import ActKind
 from pleintemps_gateway.alerts.records import RANKS, AlertKind
 from pleintemps_gateway.audit.log import record
 from pleintemps_gateway.bookings.releasing import PEOPLE
 from pleintemps_gateway.config import DoorConfig
 from pleintemps_gateway.delivery.calendar import calendar_of
 from pleintemps_gateway.ingest.asking import COMMAND_LIFE_MS
+from pleintemps_gateway.store.acts import note_one
 from pleintemps_gateway.store.changes import record_change
 from pleintemps_gateway.store.engine import write_transaction
 from pleintemps_gateway.store.schema import alerts, bookings, commands
@@ -246,6 +248,7 @@ def _call(context: Context, visit: Visit) -> None:
             )
         )
         record_change(conn, site, "alerts", alert, now)
+        note_one(conn, site, alert, now, ActKind.OPENED)
         record(conn, site, context.world, "help.called", f"booking/{visit.booking}", {"by": "link"})
 
 

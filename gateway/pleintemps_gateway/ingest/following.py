@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from sqlalchemy import Connection, select
 
-from pleintemps_gateway.alerts.records import AlertKind
+from pleintemps_gateway.alerts.records import AlertKind, AlertState
 from pleintemps_gateway.engine import SiteEngine
 from pleintemps_gateway.store.changes import changes_since, last_change
 from pleintemps_gateway.store.learnt import youngest
@@ -83,6 +83,8 @@ def _alerts(conn: Connection, site: str, engine: SiteEngine, found: set[str], no
     for row in conn.execute(select(alerts).where(told, alerts.c.state == "acknowledged")):
         at, by = row.acknowledged or now, row.acknowledged_by or ""
         engine.on_acknowledged(row.alert, at, by, row.comment)
+    for row in conn.execute(select(alerts).where(told, alerts.c.state.in_(("open", "paused")))):
+        engine.on_given_back(row.alert, AlertState(row.state))
     erased = told & (alerts.c.state != "resolved") & alerts.c.facts.contains(':""')
     for row in conn.execute(select(alerts).where(erased)):
         facts = msgspec.json.decode(row.facts, type=dict[str, Any])

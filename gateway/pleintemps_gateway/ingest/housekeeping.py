@@ -21,6 +21,7 @@ from pleintemps_gateway.noise.days import KEPT_DAYS
 from pleintemps_gateway.privacy.retention import STEP, forget
 from pleintemps_gateway.store.changes import prune_changes
 from pleintemps_gateway.store.schema import (
+    alert_acts,
     alerts,
     bookings,
     commands,
@@ -137,7 +138,12 @@ def _blank_alerts(conn: Connection, site: str, before: int) -> None:
         table.site == site, table.state == "resolved", table.resolved < before, words
     )
     blank = update(alerts).where(table.site == site, table.alert.in_(old.limit(STEP)))
-    conn.execute(blank.values(facts="{}", acknowledged_by=None, comment=None, booking=None))
+    conn.execute(blank.values(facts="{}", acknowledged_by=None, comment=None, booking=None, assigned=None))
+    acts = alert_acts.c
+    told = or_(acts.by.is_not(None), acts.person.is_not(None), acts.comment.is_not(None))
+    some = select(acts.alert, acts.seq).where(acts.site == site, acts.at < before, told).limit(STEP)
+    mine = (acts.site == site) & tuple_(acts.alert, acts.seq).in_(some)
+    conn.execute(update(alert_acts).where(mine).values(by=None, person=None, comment=None))
 
 
 def _blank_bookings(conn: Connection, site: str, start: int, before: int) -> int:

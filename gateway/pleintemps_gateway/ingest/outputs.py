@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection, insert, update
 
+from pleintemps_gateway.alerts.life import ActKind
 from pleintemps_gateway.engine import (
     AlertOpened,
     AlertResolved,
@@ -21,6 +22,7 @@ from pleintemps_gateway.engine import (
     WarningEnded,
     WarningWanted,
 )
+from pleintemps_gateway.store.acts import note_one
 from pleintemps_gateway.store.learnt import keep
 from pleintemps_gateway.store.schema import alerts, occupancy, spaces, usage
 from pleintemps_gateway.store.schema_rooms import noise_days
@@ -83,9 +85,12 @@ def _alert(conn: Connection, site: str, output: AlertOpened | AlertUpdated | Ale
     facts = msgspec.json.encode(alert.facts).decode()
     if isinstance(output, AlertOpened):
         conn.execute(insert(alerts).values(site=site, **(msgspec.to_builtins(alert) | {"facts": facts})))
+        note_one(conn, site, alert.alert, alert.opened, ActKind.OPENED)
         return
     values: dict[str, Any] = {"facts": facts}
     if isinstance(output, AlertResolved):
         values |= {"state": alert.state.value, "resolved": alert.resolved}
+        values |= {"paused_until": None, "due": None}  # it asks for nobody any more
+        note_one(conn, site, alert.alert, alert.resolved or alert.opened, ActKind.RESOLVED)
     mine = (alerts.c.site == site) & (alerts.c.alert == alert.alert)
     conn.execute(update(alerts).where(mine).values(**values))

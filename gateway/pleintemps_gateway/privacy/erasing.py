@@ -18,6 +18,7 @@ from pleintemps_gateway.audit.log import erase_named, record
 from pleintemps_gateway.config import SiteConfig
 from pleintemps_gateway.store.changes import record_change
 from pleintemps_gateway.store.schema import (
+    alert_acts,
     alerts,
     bookings,
     calls,
@@ -132,6 +133,8 @@ def _alerts(conn: Connection, site: str, booked: list[Row[Any]], now: int) -> in
         kept = {name: "" if value in titles else value for name, value in facts.items()}
         text = msgspec.json.encode(kept).decode()
         conn.execute(update(alerts).where(mine).values(facts=text, comment=None))
+        acts = (alert_acts.c.site == site) & (alert_acts.c.alert == row.alert)
+        conn.execute(update(alert_acts).where(acts).values(comment=None))
         record_change(conn, site, "alerts", row.alert, now)
     return len(rows)
 

@@ -11,6 +11,7 @@ from pleintemps_gateway.store.schema_rooms import usage_corrections
 
 from .finding import (
     Found,
+    act_rows,
     alert_rows,
     booking_rows,
     command_rows,
@@ -60,6 +61,7 @@ def export(conn: Connection, site: str, found: Found) -> dict[str, Rows]:
         "calls": _select(conn, calls, calls.c.site == site, calls.c.booking, found.bookings),
         "deliveries": _deliveries(conn, site, found),
         "alerts": _shown(alert_rows(conn, site, booked)),
+        "alert_acts": _shown(act_rows(conn, site, booked)),
         "commands": _shown(command_rows(conn, site, found)),
         "marks": _shown(mark_rows(conn, site, found.words)),
         "hooked": _shown(hooked_rows(conn, site, booked, found.words)),

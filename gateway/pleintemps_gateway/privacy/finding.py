@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, Table, and_, func, or_, select
 
 from pleintemps_gateway.store.reading import EVERY_SITE
 from pleintemps_gateway.store.schema import (
+    alert_acts,
     alerts,
     bookings,
     commands,
@@ -142,6 +143,16 @@ def alert_rows(conn: Connection, site: str, booked: Iterable[Row[Any]]) -> list[
             if row.booking == booking.booking or (booking.title and booking.title in said):
                 found[row.alert] = row
     return list(found.values())
+
+
+def act_rows(conn: Connection, site: str, booked: Iterable[Row[Any]]) -> list[Row[Any]]:
+    """What was done about those alerts."""
+    names = [row.alert for row in alert_rows(conn, site, booked)]
+    rows: list[Row[Any]] = []
+    for start in range(0, len(names), 500):
+        mine = (alert_acts.c.site == site) & alert_acts.c.alert.in_(names[start : start + 500])
+        rows += conn.execute(select(alert_acts).where(mine).order_by(alert_acts.c.at, alert_acts.c.seq))
+    return rows
 
 
 def command_rows(conn: Connection, site: str, found: Found) -> list[Row[Any]]:

@@ -11,7 +11,16 @@ from sqlalchemy import Connection, delete, or_, select, update
 
 from pleintemps_gateway.audit.log import EVERY_SITE
 from pleintemps_gateway.audit.log import erase as erase_entries
-from pleintemps_gateway.store.schema import bookings, calls, credentials, deliveries, hooked, rights, sessions
+from pleintemps_gateway.store.schema import (
+    bookings,
+    calls,
+    credentials,
+    deliveries,
+    hooked,
+    notices,
+    rights,
+    sessions,
+)
 from pleintemps_gateway.store.schema_rooms import learnt, marks
 
 from .usages import forget as forget_usage
@@ -31,6 +40,7 @@ def forget(conn: Connection, site: str, before: int, now: int, feeds: Collection
     _rights(conn, site, before)
     _credentials(conn, site, before)
     _marks(conn, site, before)
+    _notices(conn, site, before)
     forget_usage(conn, site, before, STEP)
     for each in (site, EVERY_SITE):
         erase_entries(conn, each, before=before, limit=STEP)
@@ -43,6 +53,13 @@ def _marks(conn: Connection, site: str, before: int) -> None:
     conn.execute(update(marks).where(marks.c.site == site, marks.c.mark.in_(old)).values(by=""))
     mine = (learnt.c.site == site) & (learnt.c.at < before) & (learnt.c.reset_by != "")
     conn.execute(update(learnt).where(mine).values(reset_by=""))
+
+
+def _notices(conn: Connection, site: str, before: int) -> None:
+    """Who was told what, and over which channel."""
+    old = select(notices.c.notice).where(notices.c.site == site, notices.c.created < before)
+    some = old.order_by(notices.c.created).limit(STEP)
+    conn.execute(delete(notices).where(notices.c.site == site, notices.c.notice.in_(some)))
 
 
 def _deliveries(conn: Connection, site: str, before: int) -> None:

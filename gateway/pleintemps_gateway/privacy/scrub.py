@@ -11,6 +11,7 @@ from pleintemps_contract.logs import line
 from pleintemps_gateway.store.schema import metadata
 
 TABLES: Final = (
+    "alert_acts",
     "alerts",
     "audit",
     "bookings",
