@@ -20,7 +20,9 @@ from .access.weeks import ClockTime, WeekRule
 from .bookings.calendar_config import CalendarConfig, DayType, QuietConfig
 from .bookings.sources.base import SourceConfig
 from .bookings.sources.registry import read_config
+from .connections import settings as others
 from .noise.settings import NoiseConfig
+from .oidc.config import OidcConfig
 
 STREET: Final = "street"
 """Where every way begins; not a space."""
@@ -54,13 +56,17 @@ class WebConfig(_Table, frozen=True, kw_only=True):
     """``public_url`` is how people reach the pages, for the links in messages; no link without it.
 
     ``trusted_proxies``: addresses and networks whose ``X-Forwarded-For`` and ``-Proto`` are believed.
+    A log-in lasts ``session_h``, and ends before where it is not used for ``idle_h``. ``oidc``: people may
+    log in where they do for everything else.
     """
 
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65_535)] = 8080
     session_h: Annotated[float, Meta(gt=0, le=720)] = 12
+    idle_h: Annotated[float, Meta(gt=0, le=720)] = 2
     public_url: Annotated[str, Meta(pattern=r"^(https?://[^\s?#]+[^\s?#/])?\Z")] = ""
     trusted_proxies: Annotated[tuple[str, ...], Meta(max_length=32)] = ("127.0.0.1", "::1")
+    oidc: OidcConfig | None = None
 
 
 class TextConfig(_Table, frozen=True, kw_only=True):
@@ -262,7 +268,7 @@ class SeriesConfig(_Table, frozen=True, kw_only=True):
 class GatewayConfig(_Table, frozen=True, kw_only=True):
     """Paths are relative to the file. ``database_url`` is SQLAlchemy's; SQLite in ``state`` if absent.
 
-    Without ``[series]`` nothing leaves for a series database.
+    Without ``[series]``, ``[home_assistant]`` or ``[metrics]`` nothing is told to any of these.
     """
 
     state: str = "state"
@@ -273,6 +279,9 @@ class GatewayConfig(_Table, frozen=True, kw_only=True):
     clock: ClockConfig = ClockConfig()
     delivery: DeliveryConfig = DeliveryConfig()
     series: SeriesConfig | None = None
+    home_assistant: others.HomeAssistantConfig | None = None
+    metrics: others.MetricsConfig | None = None
+    webhooks: others.WebhooksConfig = others.WebhooksConfig()
     sites: Annotated[list[SiteConfig], Meta(min_length=1)]
 
     def site(self, name: str) -> SiteConfig:
@@ -291,11 +300,17 @@ def load(path: Path) -> GatewayConfig:
     _check_proxies(path, config.web)
     for site in config.sites:
         _check_site(path, site)
+    try:
+        names = {site.site for site in config.sites}
+        others.check(config.home_assistant, config.metrics, config.webhooks, names)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
     base = path.absolute().parent
     state = base / config.state
     clock = config.clock
     series = config.series
     delivery = config.delivery
+    metrics = config.metrics
     if delivery.kind == "apprise" and not delivery.urls_file:
         raise ConfigError(f"{path}: delivery.urls_file is missing: it holds the addresses of mail and SMS")
     return replace(
@@ -310,6 +325,9 @@ def load(path: Path) -> GatewayConfig:
         series=replace(series, token_file=str(base / series.token_file))
         if series and series.token_file
         else series,
+        metrics=replace(metrics, token_file=str(base / metrics.token_file))
+        if metrics and metrics.token_file
+        else metrics,
         sites=[_with_paths(site, base) for site in config.sites],
     )
 

@@ -131,6 +131,7 @@ def upgrade() -> None:
         sa.Column("end", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("site", "booking"),
     )
+    op.create_index("hours_booked_by_end", "hours_booked", ["site", "space", "end"], unique=False)
     op.create_table(
         "presence_found",
         sa.Column("site", sa.String(length=40), nullable=False),
@@ -140,3 +141,54 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=10), nullable=False),
         sa.PrimaryKeyConstraint("site", "space", "start"),
     )
+    # what other people's tools are given
+    op.create_table(
+        "calendar_links",
+        sa.Column("site", sa.String(length=40), nullable=False),
+        sa.Column("link", sa.String(length=32), nullable=False),
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("space", sa.String(length=40), nullable=True),
+        sa.Column("titles", sa.Boolean(), nullable=False),
+        sa.Column("label", sa.String(length=80), nullable=False),
+        sa.Column("made", sa.BigInteger(), nullable=False),
+        sa.Column("made_by", sa.String(length=80), nullable=False),
+        sa.Column("ended", sa.BigInteger(), nullable=True),
+        sa.Column("read", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("site", "link"),
+    )
+    op.create_index("calendar_links_by_token", "calendar_links", ["token_hash"], unique=True)
+    op.create_table(
+        "webhooks",
+        sa.Column("site", sa.String(length=40), nullable=False),
+        sa.Column("hook", sa.String(length=32), nullable=False),
+        sa.Column("label", sa.String(length=80), nullable=False),
+        sa.Column("url", sa.String(length=500), nullable=False),
+        sa.Column("events", sa.Text(), nullable=False),
+        sa.Column("secret", sa.LargeBinary(), nullable=False),
+        sa.Column("old_secret", sa.LargeBinary(), nullable=True),
+        sa.Column("old_until", sa.BigInteger(), nullable=True),
+        sa.Column("made", sa.BigInteger(), nullable=False),
+        sa.Column("made_by", sa.String(length=80), nullable=False),
+        sa.Column("state", sa.String(length=8), nullable=False),
+        sa.Column("cursor", sa.BigInteger(), nullable=False),
+        sa.Column("told", sa.BigInteger(), nullable=True),
+        sa.Column("failing", sa.BigInteger(), nullable=True),
+        sa.Column("error", sa.String(length=200), nullable=True),
+        sa.PrimaryKeyConstraint("site", "hook"),
+    )
+    op.create_table(
+        "posts",
+        sa.Column("site", sa.String(length=40), nullable=False),
+        sa.Column("hook", sa.String(length=32), nullable=False),
+        sa.Column("event", sa.String(length=8), nullable=False),
+        sa.Column("subject", sa.String(length=120), nullable=False),
+        sa.Column("post", sa.String(length=32), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("body", sa.Text(), nullable=True),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("due", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("site", "hook", "event", "subject"),
+    )
+    op.create_index("posts_by_due", "posts", ["site", "due"], unique=False)
+    op.create_index("posts_by_time", "posts", ["site", "at"], unique=False)
