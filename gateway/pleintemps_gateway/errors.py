@@ -13,7 +13,10 @@
     │   ├── MarkError (ValueError)            an hour that cannot be marked; ``reason`` as above
     │   ├── SeriesDownError (OSError)         the series database takes nothing now
     │   ├── LinesRefusedError (ValueError)    the series database will never take these lines
+    │   ├── WebhookError (ValueError)         a webhook that cannot be taken; ``reason`` is one of a few words
+    │   ├── PostError (OSError)               a webhook's server that did not take what it was told
     │   ├── UndeliveredError (OSError)        a message that no channel has accepted
+    │   │   └── GoneError                     a browser that has ended its subscription
     │   └── UnsealedError (ValueError)        a sealed message that cannot be opened
     └── StoreError (RuntimeError)             our own store cannot be used or has failed
         ├── StoreBusyError (TimeoutError)     the writer's queue stayed full
@@ -58,7 +61,8 @@ class CalendarError(OutsideError, ValueError):
 class BookingError(OutsideError, ValueError):
     """A booking that cannot be taken: ``reason`` is ``unknown-space``, ``bad-times``, ``unknown-booking``,
     ``bad-people``, ``cancelled``, ``erased``, ``key-used``, ``card-used``, ``nothing-missing``,
-    ``not-begun``, ``over`` or ``taken``."""
+    ``not-begun``, ``over``, ``taken`` or
+    ``no-offline-code``."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -98,6 +102,26 @@ class LinesRefusedError(OutsideError, ValueError):
     """The series database has read these lines and will never take them as they are."""
 
 
+class WebhookError(OutsideError, ValueError):
+    """A webhook that cannot be taken: ``reason`` is ``address``, ``not-https``, ``private``, ``events`` or
+    ``too-many``."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class PostError(OutsideError, OSError):
+    """A webhook's server did not take what it was told; ``gone`` if it wants to be told no more.
+
+    The text is for caretakers: it does not hold the address.
+    """
+
+    def __init__(self, message: str, *, gone: bool = False) -> None:
+        super().__init__(message)
+        self.gone = gone
+
+
 class UndeliveredError(OutsideError, OSError):
     """A message that a channel did not accept; ``final`` if trying again is of no use.
 
@@ -107,6 +131,10 @@ class UndeliveredError(OutsideError, OSError):
     def __init__(self, message: str, *, final: bool = False) -> None:
         super().__init__(message)
         self.final = final
+
+
+class GoneError(UndeliveredError):
+    """A browser that has ended its subscription: it is to be forgotten."""
 
 
 class UnsealedError(OutsideError, ValueError):

@@ -37,6 +37,7 @@ class Vault:
         self._space_key = _derive(sealing, "space secret")
         self._keep_key = _derive(sealing, "booking kept")
         self._erased_key = _derive(sealing, "erasure")
+        self._hook_key = _derive(sealing, "webhook secret")
         self._world = world
 
     def seal_hash(self, site: str, grant: str, code_hash: bytes) -> bytes:
@@ -55,6 +56,13 @@ class Vault:
     def open_space_secret(self, site: str, space: str, sealed: bytes) -> bytes:
         """Raises cryptography's InvalidTag for another key, site or space."""
         return _decrypt(self._space_key, sealed, f"{site}/{space}")
+
+    def seal_hook(self, site: str, hook: str, secret: bytes) -> bytes:
+        return _encrypt(self._hook_key, secret, f"{site}/{hook}", self._world)
+
+    def open_hook(self, site: str, hook: str, sealed: bytes) -> bytes:
+        """Raises cryptography's InvalidTag for another key, site or webhook."""
+        return _decrypt(self._hook_key, sealed, f"{site}/{hook}")
 
     def uniqueness(self, site: str, code: str) -> str:
         """Equal for equal codes of a site; says nothing without the sealing key."""
