@@ -8,7 +8,15 @@ from sqlalchemy import Connection, Row, select
 
 from pleintemps_contract.envelope import Signer
 from pleintemps_contract.gateway_messages import CredentialKind
-from pleintemps_contract.offline import INDEXES, QUARTER_MS, DayCodes, OfflineWindow, code_id, daily_key
+from pleintemps_contract.offline import (
+    INDEXES,
+    QUARTER_MS,
+    DayCodes,
+    OfflineWindow,
+    code_id,
+    covering,
+    daily_key,
+)
 from pleintemps_contract.world import World
 from pleintemps_gateway.audit.log import record
 from pleintemps_gateway.bookings.way import doors_on_way
@@ -203,7 +211,34 @@ class CodeDesk:
             return None
         secret = space_secrets_of(conn, site.site, [row.space], self.vault)[row.space]
         codes = DayCodes(daily_key(secret, missing[0].day), planned.digits)
-        return self._compute_offline(conn, site, row, missing[0], codes)
+        issued = self._compute_offline(conn, site, row, missing[0], codes)
+        if issued is not None:
+            start, end = missing[0].start * QUARTER_MS, missing[0].end * QUARTER_MS
+            self._tell(conn, site, "offline-code", row, issued, opens=start, closes=end)
+        return issued
+
+    def offline_to_read(
+        self, conn: Connection, site: SiteConfig, booking: str, now: int
+    ) -> tuple[Issued, OfflineWindow]:
+        """An offline code that counts at ``now``, with its quarter hours: read out, and told to nobody here.
+
+        In the booking's times it is good for them, else for 15 min. Raises BookingError for a booking that is
+        unknown or cancelled, for a space that has no offline codes, and once all codes of now are given out.
+        """
+        row = booking_row(conn, site.site, booking)
+        if row is None or row.status != "confirmed":
+            raise BookingError("cancelled", "this booking is unknown or cancelled")
+        planned = plan_of(site).spaces.get(row.space)
+        if planned is None:
+            raise BookingError("no-offline-code", "this space has no offline codes")
+        secret = space_secrets_of(conn, site.site, [row.space], self.vault)[row.space]
+        own = [part for part in pieces(times_of(site, row)) if _is_in(now, part)]
+        for part in (*own, covering(now, now + ONE_TIME_MS)):
+            codes = DayCodes(daily_key(secret, part.day), planned.digits)
+            issued = self._compute_offline(conn, site, row, part, codes)
+            if issued is not None:
+                return issued, part
+        raise BookingError("no-offline-code", "all offline codes of this hour are given out")
 
     def _compute_offline(
         self, conn: Connection, site: SiteConfig, row: Row[Any], part: OfflineWindow, codes: DayCodes
@@ -218,9 +253,7 @@ class CodeDesk:
             facts = {"booking": row.booking, "purpose": OFFLINE, "start": start, "end": end, "index": index}
             facts["digits"] = len(code)
             kind = CredentialKind.CODE.value
-            issued = self._issuer.keep(conn, site, kind, grant, code, b"", facts, row.page_key)
-            self._tell(conn, site, "offline-code", row, issued, opens=start, closes=end)
-            return issued
+            return self._issuer.keep(conn, site, kind, grant, code, b"", facts, row.page_key)
         return None
 
     # --- rights ---------------------------------------------------------------------------------------
@@ -286,3 +319,7 @@ class CodeDesk:
 
 def _is_offline(credential: Row[Any]) -> bool:
     return bool(credential.purpose == OFFLINE)
+
+
+def _is_in(now: int, part: OfflineWindow) -> bool:
+    return part.start * QUARTER_MS <= now < part.end * QUARTER_MS

@@ -14,7 +14,7 @@ COMMAND_LIFE_MS: Final = 30_000
 
 
 class Wish(NamedTuple):
-    """``action`` at ``door`` (or a panel) of ``agent``, asked for by ``user`` for ``reason``, if one is said."""
+    """``action`` at ``door`` (or a panel) of ``agent``, asked for by ``user``, who may say a ``reason``."""
 
     agent: str
     door: str

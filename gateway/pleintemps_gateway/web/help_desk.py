@@ -4,40 +4,53 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
+from pleintemps_gateway.access.offline_plan import plan_of
 from pleintemps_gateway.access.on_door import codes_on_doors
 from pleintemps_gateway.access.placing import times_of
 from pleintemps_gateway.config import GatewayConfig, SiteConfig
 from pleintemps_gateway.delivery.outbox import contact_of
-from pleintemps_gateway.delivery.reference import LENGTH, normalized, reference_of
-from pleintemps_gateway.store import reading
-from pleintemps_gateway.store.schema import agents, bookings, events
+from pleintemps_gateway.delivery.reference import reference_of
+from pleintemps_gateway.store.schema import agents, bookings
 
+from .attempts import Attempt, load_attempts
 from .board import Door
-from .stories import Entry, entries, grants_of
+from .help_advice import About, Finding, Seen, of_booking, of_door, offline_from
 from .tonight import load_doors
-
-ATTEMPTS_MS = 3_600_000
-MOST_ATTEMPTS = 5
-MOST_FOUND = 20
 
 
 @dataclass(frozen=True, slots=True)
 class CallDoor:
-    """A door on the way: whether it knows the code, how its agent is, what was tried there."""
+    """A door on the way: whether it knows the code, how its agent is, what was tried there, what to say.
+
+    ``offline_at``: from then on (Unix ms) it takes an offline code; None while it hears the gateway.
+    """
 
     door: Door
     held: bool
     reason: str
     online: bool
     trusted: bool
-    attempts: tuple[Entry, ...]
+    last_seen: int | None
+    attempts: tuple[Attempt, ...]
+    finding: Finding
+    offline_at: int | None
+
+    @property
+    def pending(self) -> bool:
+        """Whether a command to it is under way."""
+        return self.door.asked is not None and self.door.asked.pending
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One booking for who has its people on the telephone. Times are Unix ms, ``closes`` 0 without any."""
+    """One booking for who has its people on the telephone. Times are Unix ms, ``closes`` 0 without any.
+
+    ``offline_digits`` is the length of its offline code, 0 where the plan allows none; ``key_safe`` and
+    ``duty`` are the site's.
+    """
 
     site: str
+    site_name: str
     zone: str
     booking: str
     reference: str
@@ -53,31 +66,20 @@ class Call:
     closes: int
     who: str
     phone: str
+    about: About
     doors: tuple[CallDoor, ...]
+    offline_digits: int
+    key_safe: str
+    duty: str
 
+    @property
+    def pending(self) -> bool:
+        return any(each.pending for each in self.doors)
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    site: str
-    zone: str
-    booking: str
-    title: str
-    start: int
-
-
-def find_bookings(
-    conn: Connection, config: GatewayConfig, sites: tuple[str, ...], number: str, now: int
-) -> list[Found]:
-    """Bookings of ``sites`` with this number, the nearest to ``now`` first; several may share one."""
-    wanted = normalized(number)
-    if not wanted:
-        return []
-    zones = {site.site: site.zone for site in config.sites}
-    begins = bookings.c.booking.between(wanted, wanted + "g")
-    rows = conn.execute(select(bookings).where(bookings.c.site.in_(sites), begins)).all()
-    mine = [row for row in rows if row.booking[:LENGTH] == wanted]
-    mine.sort(key=lambda row: abs(row.start - now))
-    return [Found(row.site, zones[row.site], row.booking, row.title, row.start) for row in mine[:MOST_FOUND]]
+    @property
+    def offline_at(self) -> int | None:
+        """From when on an offline code opens every silent door on the way; None if no door is silent."""
+        return max((each.offline_at for each in self.doors if each.offline_at is not None), default=None)
 
 
 def load_call(
@@ -89,26 +91,13 @@ def load_call(
     if row is None:
         return None
     windows = times_of(site, row)
+    opens, closes = (windows[0].start, windows[-1].end) if windows else (0, 0)
     names = {space.space: space.name for space in site.spaces}
-    views = load_doors(conn, config, (site.site,), now)
-    holders = {each.agent: each for each in conn.execute(select(agents).where(agents.c.site == site.site))}
-    of_door = {door.door: door.agent for door in site.doors}
-    doors = []
-    for report in codes_on_doors(conn, site, [booking], now).get(booking, []):
-        holder = holders.get(of_door[report.door])
-        doors.append(
-            CallDoor(
-                door=views[site.site, report.door],
-                held=report.held,
-                reason=report.reason,
-                online=holder is not None and holder.presence == "online",
-                trusted=holder is not None and bool(holder.clock_trusted),
-                attempts=_attempts(conn, site.site, report.door, now),
-            )
-        )
     contact = contact_of(conn, site.site, booking)
+    planned = plan_of(site).spaces.get(row.space)
     return Call(
         site=site.site,
+        site_name=site.name,
         zone=site.zone,
         booking=booking,
         reference=reference_of(booking),
@@ -120,18 +109,43 @@ def load_call(
         allowed_for=row.override_reason or "",
         start=row.start,
         end=row.end,
-        opens=windows[0].start if windows else 0,
-        closes=windows[-1].end if windows else 0,
+        opens=opens,
+        closes=closes,
         who=contact.name if contact else "",
         phone=contact.phone if contact else "",
-        doors=tuple(doors),
+        about=of_booking(row.status, row.withheld or "", opens, closes, now),
+        doors=tuple(_doors(conn, config, site, booking, now)),
+        offline_digits=planned.digits if planned else 0,
+        key_safe=site.about.key_safe,
+        duty=site.about.duty,
     )
 
 
-def _attempts(conn: Connection, site: str, door: str, now: int) -> tuple[Entry, ...]:
-    tried = events.c.type.in_(("access-refused", "access-granted"))
-    here = (events.c.site == site) & (events.c.door == door) & (events.c.at > now - ATTEMPTS_MS)
-    query = select(events).where(here, tried).order_by(events.c.at.desc()).limit(MOST_ATTEMPTS)
-    rows = list(conn.execute(query).all())
-    grants, _ = grants_of(rows)
-    return tuple(entries(rows, reading.grant_titles(conn, site, grants), {}))
+def _doors(
+    conn: Connection, config: GatewayConfig, site: SiteConfig, booking: str, now: int
+) -> list[CallDoor]:
+    views = load_doors(conn, config, (site.site,), now)
+    holders = {each.agent: each for each in conn.execute(select(agents).where(agents.c.site == site.site))}
+    of_agent = {door.door: door.agent for door in site.doors}
+    found = []
+    for report in codes_on_doors(conn, site, [booking], now).get(booking, []):
+        holder = holders.get(of_agent[report.door])
+        online = holder is not None and holder.presence == "online"
+        trusted = holder is not None and bool(holder.clock_trusted)
+        last_seen = None if holder is None else holder.last_seen
+        tried = load_attempts(conn, site.site, report.door, now)
+        view = views[site.site, report.door]
+        found.append(
+            CallDoor(
+                door=view,
+                held=report.held,
+                reason=report.reason,
+                online=online,
+                trusted=trusted,
+                last_seen=last_seen,
+                attempts=tried,
+                finding=of_door(Seen(view, report.held, online, trusted, tried)),
+                offline_at=offline_from(last_seen, online=online, now=now),
+            )
+        )
+    return found

@@ -45,7 +45,13 @@ PAGES: Final[tuple[Entry, ...]] = (
     ),
     Entry("alerts", "/alerts", "bell", _("Alerts"), _("Open, taken and over; why each was raised"), "tab"),
     Entry(
-        "help", "/help", "phone", _("Help by telephone"), _("Somebody stands outside: find the booking, open")
+        "help",
+        "/help",
+        "phone",
+        _("Phone help"),
+        _("Somebody stands outside: find the booking, open"),
+        "tab",
+        frozenset({"caretaker", "manager"}),
     ),
     Entry(
         "released",

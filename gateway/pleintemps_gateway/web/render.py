@@ -15,6 +15,7 @@ from pleintemps_gateway.delivery.reference import spaced
 from . import nav
 from .board import Alert, Board
 from .formats import Formats, iso
+from .help_words import HelpWords
 from .i18n import LANGUAGES, catalogue, plural_form
 from .qr import qr_svg
 from .sentences import Sentences
@@ -128,6 +129,7 @@ def _environment(language: str) -> Environment:
         learnt=TaughtWords(texts, formats),
         used=UsageWords(texts, formats),
         visits=Visits(texts, Words(texts)),
+        desk=HelpWords(texts, formats, Visits(texts, Words(texts))),
         language=language,
         nav=nav,
         draw=draw,
