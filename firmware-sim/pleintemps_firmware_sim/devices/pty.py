@@ -20,6 +20,7 @@ from .serial_core import SerialCore
 from .uart import misread
 
 _CHUNK: Final = 4096
+_COUNT: Final = struct.Struct("=i")
 # linux/termbits.h, struct termios2: four words of flags, the line discipline, 19 characters, both speeds. It
 # knows every speed, also those that the older struct has no number for (256000).
 _TERMIOS2: Final = struct.Struct("=4I20B2I")
@@ -77,6 +78,13 @@ class SerialLink:
         os.close(self._master)
         os.close(self._slave)
         self._master = self._slave = None
+
+    @property
+    def waiting(self) -> int:
+        """Bytes of the device that nobody has read."""
+        if self._slave is None:
+            return 0
+        return int(_COUNT.unpack(fcntl.ioctl(self._slave, termios.FIONREAD, bytes(_COUNT.size)))[0])
 
     @property
     def speed(self) -> int | None:
@@ -137,6 +145,13 @@ class SerialDevice:
         self._world = world
         self._speed = speed
         self._wake = asyncio.Event()
+        self.garble: Callable[[bytes], bytes] | None = None
+        """What the line makes of the core's bytes."""
+        self.piece = 0
+        """They arrive so many at a time, ``gap_ms`` of the machine's time apart; 0 is all at once."""
+        self.gap_ms = 0
+        self._headless = 0
+        self._later: list[asyncio.TimerHandle] = []
         self.link = SerialLink(link, self._received)
 
     async def run(self) -> None:
@@ -146,10 +161,38 @@ class SerialDevice:
             while True:
                 self._wake.clear()
                 if data := self._core.transmit(self._world.monotonic()):
-                    self.send(data)
+                    self._report(data)
                 await until_due(self._world, self._core.due(), self._wake)
         finally:
+            self._drop_pieces()
             self.link.unplug()
+
+    def begin_within_a_frame(self) -> None:
+        """What is first read after the next plugging in is the end of a frame."""
+        self._headless = 2
+
+    def _report(self, data: bytes) -> None:
+        """Put the core's bytes on the line, as its faults will have it."""
+        if self._headless:
+            # opening throws away what waits there: it is read once nothing waits twice running
+            if not self.link.waiting:
+                self._headless -= 1
+            data = data[len(data) // 2 :]
+        if self.garble is not None:
+            data = self.garble(data)
+        if not self.piece:
+            self.send(data)
+            return
+        loop = asyncio.get_running_loop()
+        for place in range(0, len(data), self.piece):
+            after_s = self.gap_ms * (place // self.piece) / 1_000
+            self._later.append(loop.call_later(after_s, self.send, data[place : place + self.piece]))
+        self._later = [each for each in self._later if each.when() >= loop.time()]
+
+    def _drop_pieces(self) -> None:
+        for each in self._later:
+            each.cancel()
+        self._later.clear()
 
     def plug(self) -> None:
         """Put the plug in; raises LinkError if something else stands at the link's path."""

@@ -1,26 +1,38 @@
-"""The network between one agent and the broker: it can be pulled, go dead without a word, and be slow."""
+"""The network between one agent and the broker: it can be pulled, go dead without a word, be slow, and bring
+messages twice or in another order.
+"""
 
 import asyncio
 import contextlib
 from typing import Final
 
 from pleintemps_contract.world import World
+from pleintemps_firmware_sim.scenario.script import Chance
+
+from .packets import Packets, is_message
 
 _CHUNK: Final = 65_536
 
 
 class Cable:
-    """Listens on a loopback port and carries bytes to the broker's. ``world`` is the true clock."""
+    """Listens on a loopback port and carries MQTT to the broker's. ``world`` is the true clock.
 
-    def __init__(self, port: int, broker_port: int, world: World) -> None:
+    Everything is ``late_ms`` late. Messages (MQTT's PUBLISH, both ways) come ``twice``, or are held back by a
+    time of chance within ``shuffle_ms``, so that younger ones overtake them.
+    """
+
+    def __init__(self, port: int, broker_port: int, world: World, chance: Chance) -> None:
         self.port = port
+        self.late_ms = 0
+        self.twice = False
+        self.shuffle_ms = 0
         self._broker_port = broker_port
         self._world = world
+        self._chance = chance
         self._server: asyncio.Server | None = None
         self._calls: set[asyncio.Task[None]] = set()
         self._pulled = False
         self._dead = False
-        self._late_ms = 0
 
     async def start(self) -> None:
         """Plug it in."""
@@ -44,10 +56,6 @@ class Cable:
         self._dead = dead
         if not dead:
             self._hang_up()
-
-    def slow(self, late_ms: int) -> None:
-        """Everything arrives so late, in order."""
-        self._late_ms = late_ms
 
     def _hang_up(self) -> None:
         for call in self._calls:
@@ -80,22 +88,36 @@ class Cable:
             self._calls.discard(call)
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        packets = Packets()
         queue: asyncio.Queue[tuple[int, bytes]] = asyncio.Queue()
+        held: set[asyncio.Task[None]] = set()
         sending = asyncio.create_task(self._send(queue, writer))
         try:
             with contextlib.suppress(ConnectionError):
                 while data := await reader.read(_CHUNK):
-                    queue.put_nowait((self._world.monotonic() + self._late_ms, data))
+                    for packet in packets.take(data):
+                        for _ in range(2 if self.twice and is_message(packet) else 1):
+                            due = self._world.monotonic() + self.late_ms
+                            if self.shuffle_ms and is_message(packet):
+                                due += self._chance.between(0, self.shuffle_ms)
+                                task = asyncio.create_task(self._arrive(due, packet, writer))
+                                held.add(task)
+                                task.add_done_callback(held.discard)
+                            else:
+                                queue.put_nowait((due, packet))
         finally:
-            sending.cancel()
-            await asyncio.gather(sending, return_exceptions=True)
+            for task in (sending, *held):
+                task.cancel()
+            await asyncio.gather(sending, *held, return_exceptions=True)
 
     async def _send(self, queue: "asyncio.Queue[tuple[int, bytes]]", writer: asyncio.StreamWriter) -> None:
         while True:
-            due, data = await queue.get()
-            await self._world.sleep_until(due)
-            if self._dead:
-                continue
-            writer.write(data)
-            with contextlib.suppress(ConnectionError):
-                await writer.drain()
+            await self._arrive(*await queue.get(), writer)
+
+    async def _arrive(self, due: int, packet: bytes, writer: asyncio.StreamWriter) -> None:
+        await self._world.sleep_until(due)
+        if self._dead:
+            return
+        writer.write(packet)
+        with contextlib.suppress(ConnectionError):
+            await writer.drain()

@@ -18,10 +18,14 @@ from pleintemps_firmware_sim.scenario.calendar import Calendar
 from pleintemps_firmware_sim.scenario.codes import Mailbox
 from pleintemps_firmware_sim.scenario.configs import edge_toml, gateway_toml
 from pleintemps_firmware_sim.scenario.facts import Timeline
+from pleintemps_firmware_sim.scenario.faults import FaultKind
 from pleintemps_firmware_sim.scenario.plan import Plan
+from pleintemps_firmware_sim.scenario.script import Chance
 from pleintemps_firmware_sim.scenario.stage import Wanted
 
 from .cable import Cable
+from .disk import SmallDisk, mounted
+from .radio import RadioLock
 from .witness import Witness
 
 Say = Callable[[str], None]
@@ -45,6 +49,9 @@ class RealSite:
         self.clock: ClockServer | None = None
         self.clocks: dict[str, ClockServer] = {}
         self.cables: dict[str, Cable] = {}
+        self.disks: dict[str, SmallDisk] = {}
+        self.locks: dict[str, RadioLock] = {}
+        """Those that hang on no pin, by their doors."""
         self.data: Path
         self.installation: Installation
         self.building: Building
@@ -74,6 +81,9 @@ class RealSite:
 
     async def _start(self) -> None:
         self._folder()
+        if FaultKind.DISK_FULL in self.wanted.faults:
+            folders = [self.data / "state" / agent for agent in self.plan.agents]
+            self.disks = await mounted(folders, self.host, self._stack)
         self.installation = Installation(self.data, self.host, web_port=self._web_port, say=self._say)
         self._stack.push_async_callback(self.installation.stop)
         sockets = await self._clocks()
@@ -98,8 +108,10 @@ class RealSite:
         self.witness = Witness(self.installation.mqtt_port, self.plan.site, self.world, self._timeline)
         await self.witness.start()
         self._stack.push_async_callback(self.witness.stop)
+        await self._radio()
         for agent in self.plan.agents:
-            cable = Cable(free_port(), self.installation.mqtt_port, self.world)
+            chance = Chance(self.wanted.seed, "cable", agent)
+            cable = Cable(free_port(), self.installation.mqtt_port, self.world, chance)
             await cable.start()
             self._stack.push_async_callback(cable.stop)
             self.cables[agent] = cable
@@ -114,6 +126,16 @@ class RealSite:
                 ),
             )
         await self.installation.agents_up()
+
+    async def _radio(self) -> None:
+        """The building's locks behind radio, on its broker."""
+        for name, post in self.building.doors.items():
+            if not post.plan.radio:
+                continue
+            lock = self.locks[name] = RadioLock(post, self.installation.mqtt_port, self.world)
+            running = asyncio.create_task(lock.device.run())
+            self._stack.push_async_callback(_end, running)
+            await lock.device.online.wait()
 
     def _folder(self) -> None:
         if self._given is None:
@@ -144,3 +166,8 @@ class RealSite:
         self.clocks = servers
         self.world = await asyncio.to_thread(SimulatedWorld, Path(sockets["gateway"]))
         return dict.fromkeys(self.plan.agents, sockets["gateway"]) | sockets
+
+
+async def _end(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

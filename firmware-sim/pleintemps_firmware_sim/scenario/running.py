@@ -70,15 +70,24 @@ async def run(scenario: Scenario, play: Play, options: RunOptions) -> RunResult:
         )
 
     wanted = Wanted(
-        plan=scenario.plan, rules=scenario.rules, seed=options.seed, begin=begin, speed=options.speed
+        plan=scenario.plan,
+        rules=scenario.rules,
+        seed=options.seed,
+        begin=begin,
+        speed=options.speed,
+        faults=_faults(scenario),
     )
     return await play(wanted, act)
 
 
+def _faults(scenario: Scenario) -> frozenset[FaultKind]:
+    file = scenario.file
+    return frozenset({each.fault for each in file.faults} | {each.fault for each in file.weather})
+
+
 def _refuse(scenario: Scenario, stage: Stage, mode: Mode) -> None:
     """Raises ControlError, before anything is played, for faults that nothing on this stage can do."""
-    wanted = {each.fault for each in scenario.file.faults} | {each.fault for each in scenario.file.weather}
-    missing = sorted(kind for kind in wanted - stage.faults if not FAULTS[kind].people)
+    missing = sorted(kind for kind in _faults(scenario) - stage.faults if not FAULTS[kind].people)
     if missing:
         raise ControlError(f"{scenario.name} cannot be played in {mode} time: no {', '.join(missing)} there")
 

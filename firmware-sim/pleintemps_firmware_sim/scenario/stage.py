@@ -35,6 +35,8 @@ class Wanted:
     seed: int
     begin: int | None = None
     speed: float = 1.0
+    faults: frozenset[FaultKind] = frozenset()
+    """Those that will come, for what has to be made ready before anything runs."""
 
 
 class Stage(Protocol):

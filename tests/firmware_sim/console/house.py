@@ -17,6 +17,7 @@ from pleintemps_firmware_sim.scenario.building import Building
 from pleintemps_firmware_sim.scenario.facts import Timeline
 from pleintemps_firmware_sim.scenario.ledger import Ledger
 from pleintemps_firmware_sim.scenario.plan import SAINT_AUBIN, Plan, Rules
+from pleintemps_firmware_sim.scenario.script import Chance
 from pleintemps_firmware_sim.scenario.stage import Wanted
 
 
@@ -43,7 +44,7 @@ async def standing(folder: Path, plan: Plan = SAINT_AUBIN) -> AsyncIterator[Hous
     site.data = folder
     async with Building(plan, world, sockets=folder / "s", ports=folder / "p") as building:
         site.building = building
-        site.cables = {agent: Cable(0, 0, world) for agent in plan.agents}
+        site.cables = {agent: Cable(0, 0, world, Chance(1, "cable", agent)) for agent in plan.agents}
         stage = RealStage(site, timeline)
         model = Model(stage, building, Rules())
         async with offered(model, folder / "s" / "control", folder, world):
