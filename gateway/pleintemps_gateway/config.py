@@ -23,6 +23,7 @@ from .bookings.sources.registry import read_config
 from .connections import settings as others
 from .noise.settings import NoiseConfig
 from .oidc.config import OidcConfig
+from .report.settings import ReportConfig
 
 STREET: Final = "street"
 """Where every way begins; not a space."""
@@ -269,15 +270,18 @@ class GatewayConfig(_Table, frozen=True, kw_only=True):
     """Paths are relative to the file. ``database_url`` is SQLAlchemy's; SQLite in ``state`` if absent.
 
     Without ``[series]``, ``[home_assistant]`` or ``[metrics]`` nothing is told to any of these.
+    ``duty_file``: who is told of alerts, and their rota (``notify.duty``).
     """
 
     state: str = "state"
     keys: str = "keys"
     database_url: str = ""
+    duty_file: str = ""
     mqtt: MqttConfig = MqttConfig()
     web: WebConfig = WebConfig()
     clock: ClockConfig = ClockConfig()
     delivery: DeliveryConfig = DeliveryConfig()
+    report: ReportConfig = ReportConfig()
     series: SeriesConfig | None = None
     home_assistant: others.HomeAssistantConfig | None = None
     metrics: others.MetricsConfig | None = None
@@ -317,6 +321,7 @@ def load(path: Path) -> GatewayConfig:
         config,
         state=str(state),
         keys=str(base / config.keys),
+        duty_file=str(base / config.duty_file) if config.duty_file else "",
         database_url=_database_url(config.database_url, base) or f"sqlite:///{state / 'gateway.db'}",
         clock=replace(clock, socket=str(base / clock.socket)) if clock.socket else clock,
         delivery=replace(delivery, urls_file=str(base / delivery.urls_file))

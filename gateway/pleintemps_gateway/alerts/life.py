@@ -3,7 +3,7 @@
     state          an act of a person                                     time, or its rule
     open           take -> acknowledged; pause -> paused;                 asks the next of the rota each
                    give -> open, theirs; escalate -> open, the next asked  ``wait_ms`` until somebody takes it
-    acknowledged   as above, but take            once: a reminder after ``remind_ms``
+    acknowledged   as above, but no take                                  once: a reminder after ``remind_ms``
     paused         as above; resume -> open                               at its hour -> open, asked anew
     resolved       comment only
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -24,7 +24,6 @@ from .channels import Parcel
 from .letters import Letter, Writer
 
 if TYPE_CHECKING:
-    from apprise import Apprise, AppriseAttachment
     from apprise.logger import NotifyLogEntry
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -73,6 +72,49 @@ def _keep_to_itself() -> None:
     logger.propagate = False
 
 
+File = tuple[str, str | bytes, str]
+"""Name, content, MIME type."""
+
+
+def through_apprise(
+    url: str, title: str, body: str, *, kind: str = "text", files: Sequence[File] = ()
+) -> None:
+    """Send once to ``url``; ``kind`` is ``text`` or ``html``. Raises UndeliveredError that shows no address.
+
+    Blocks until the service has answered; call in a thread.
+    """
+    from apprise import Apprise, AppriseAttachment
+    from apprise.attachment.memory import AttachMemory
+
+    _keep_to_itself()
+    notifier = Apprise()
+    if not notifier.add(url):
+        raise UndeliveredError("the address cannot be used", final=True)
+    said: list[str] = []
+
+    def hear(entry: "NotifyLogEntry", *_: Any) -> None:
+        said.append(str(entry.message))
+
+    attachments = AppriseAttachment() if files else None
+    for name, content, mime in files:
+        memory: Any = AttachMemory
+        if attachments is not None:
+            attachments.add(memory(content=content, name=name, mimetype=mime))
+    result = notifier.notify(
+        body=body,
+        title=title,
+        body_format=kind,
+        attach=attachments,
+        timeout=TIMEOUT_S,
+        log_callback=hear,
+        log_level=logging.DEBUG,
+    )
+    if not result:
+        reply = next((found for text in said for found in _REPLY.findall(text)), "")
+        what = f"the server said {reply}" if reply else "no connection, or the service refused it"
+        raise UndeliveredError(what, final=reply.startswith("5") and reply != "503")
+
+
 class AppriseChannel:
     """``name`` is ``mail`` or ``sms``, ``url`` the address of Apprise with the place of the person's own."""
 
@@ -100,57 +142,23 @@ class AppriseChannel:
         await loop.run_in_executor(_threads, self._send, parcel, letter)
 
     def _send(self, parcel: Parcel, letter: Letter) -> None:
-        from apprise import Apprise
-
-        _keep_to_itself()
         contact = parcel.message.contact
         own = "" if contact is None else (contact.mail if self._name == "mail" else contact.phone)
         if not _USABLE[self._name].fullmatch(own):
             raise UndeliveredError("the address cannot be used", final=True)
         url = self._url.replace(_WANTED[self._name], quote(own, safe=""))
-        notifier = Apprise()
-        if not notifier.add(url):
-            raise UndeliveredError("the address cannot be used", final=True)
-        said: list[str] = []
-
-        def hear(entry: "NotifyLogEntry", *_: Any) -> None:
-            said.append(str(entry.message))
-
-        if not self._notify(notifier, parcel, letter, hear):
-            reply = next((found for text in said for found in _REPLY.findall(text)), "")
-            what = f"the server said {reply}" if reply else "no connection, or the service refused it"
-            raise UndeliveredError(what, final=reply.startswith("5") and reply != "503")
-
-    def _notify(self, notifier: "Apprise", parcel: Parcel, letter: Letter, hear: Callable[..., None]) -> bool:
         if self._name == "sms":
-            body, title, kind, attachment = letter.sms, "", "text", None
-        else:
-            colon = "\u00a0: " if letter.language == "fr" else ": "
-            page = self._environment.get_template("mail.html")
-            body, title, kind = page.render(letter=letter, colon=colon), letter.subject, "html"
-            attachment = self._attachment(parcel, letter)
-        result = notifier.notify(
-            body=body,
-            title=title,
-            body_format=kind,
-            attach=attachment,
-            timeout=TIMEOUT_S,
-            log_callback=hear,
-            log_level=logging.DEBUG,
-        )
-        return bool(result)
+            through_apprise(url, "", letter.sms)
+            return
+        colon = "\u00a0: " if letter.language == "fr" else ": "
+        page = self._environment.get_template("mail.html").render(letter=letter, colon=colon)
+        through_apprise(url, letter.subject, page, kind="html", files=self._files(parcel, letter))
 
-    def _attachment(self, parcel: Parcel, letter: Letter) -> "AppriseAttachment | None":
-        from apprise import AppriseAttachment
-        from apprise.attachment.memory import AttachMemory
-
+    def _files(self, parcel: Parcel, letter: Letter) -> list[File]:
         message = parcel.message
         if not message.booking or not message.end or parcel.template in WITHOUT_CALENDAR:
-            return None
+            return []
         gone = parcel.template in ("cancelled", "released")
         site = self._sites[message.site]
         content = calendar_of(site, message, letter.language, self._world.now(), cancelled=gone)
-        attachments = AppriseAttachment()
-        memory: Any = AttachMemory
-        attachments.add(memory(content=content, name="booking.ics", mimetype="text/calendar"))
-        return attachments
+        return [("booking.ics", content, "text/calendar")]

@@ -1,0 +1,1 @@
+"""Telling caretakers: who is on duty, what they are sent and how, what became of it."""

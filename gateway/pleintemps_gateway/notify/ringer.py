@@ -1,0 +1,97 @@
+"""What time does: a pause ends, nobody has taken an alert, a reminder or the morning report is due."""
+
+from collections.abc import Sequence
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, Engine, bindparam, exists, or_, select
+
+from pleintemps_contract.world import World
+from pleintemps_gateway.alerts.life import ActKind, Step, pass_time
+from pleintemps_gateway.config import GatewayConfig, SiteConfig
+from pleintemps_gateway.report.night import is_due, last_night
+from pleintemps_gateway.store.acts import life_of, note, put_life
+from pleintemps_gateway.store.glance import Glance
+from pleintemps_gateway.store.schema import alerts, notices
+from pleintemps_gateway.store.writer import Writer
+
+from .duty import DutyBook
+from .outbox import put, queue_acts
+
+LOOK_MS: Final = 1_000
+_UNRESOLVED: Final = ("open", "acknowledged", "paused")
+_MOST: Final = 200
+"""Alerts of one transaction: a thousand at once are told within seconds and hold no door's command up."""
+_DUE: Final = alerts.c.due <= bindparam("now")
+_NEW: Final = (alerts.c.state == "open") & alerts.c.due.is_(None) & alerts.c.asked.is_(None)
+_MINE: Final = alerts.c.site.in_(bindparam("sites", expanding=True)) & alerts.c.state.in_(_UNRESOLVED)
+
+
+class Ringer:
+    """Keeps the lives of the alerts of ``sites`` going; rows are the truth, so nothing is kept here."""
+
+    def __init__(
+        self, engine: Engine, writer: Writer, sites: Sequence[SiteConfig], book: DutyBook, world: World
+    ) -> None:
+        self._engine = engine
+        self._writer = writer
+        self._sites = {site.site: site for site in sites}
+        self._book = book
+        self._world = world
+        self._glance = Glance(writer, world, alerts.name)
+
+    def is_due(self) -> bool:
+        """Whether an alert waits for something to be done now."""
+        self._book.refresh()
+        if not self._glance.is_due():
+            return False
+        asked = [name for name in self._sites if self._book.rota(name) is not None]
+        wanted = or_(_DUE, _NEW & alerts.c.site.in_(asked)) if asked else _DUE
+        with self._engine.connect() as conn:
+            query = select(exists().where(_MINE, wanted))
+            return bool(conn.scalar(query, {"sites": list(self._sites), "now": self._world.now()}))
+
+    def look(self, conn: Connection) -> None:
+        """Do what is due. One transaction of the writer."""
+        now = self._world.now()
+        query = select(alerts).where(_MINE, or_(_DUE, _NEW)).order_by(alerts.c.opened, alerts.c.alert)
+        for row in conn.execute(query.limit(_MOST), {"sites": list(self._sites), "now": now}).all():
+            site, life = self._sites[row.site], life_of(row)
+            duty = self._book.duty(site, row.rank, now)
+            step = pass_time(life, duty, now)
+            if any(done.kind is ActKind.BACK for done in step.done):  # it asks anew in the same moment
+                again = pass_time(step.life, duty, now)
+                step = Step(life=again.life, done=(*step.done, *again.done))
+            if step.life == life:
+                continue
+            put_life(conn, row.site, row.alert, step.life, now)
+            note(conn, row.site, row.alert, now, step.done)
+            queue_acts(conn, site, row, step.done, self._book, self._world)
+
+
+class MorningPost:
+    """Queues the report of the night once for everybody who wants it, when the night has ended."""
+
+    def __init__(self, config: GatewayConfig, book: DutyBook, world: World) -> None:
+        self._config = config
+        self._site = config.sites[0]
+        self._zone = ZoneInfo(self._site.zone)
+        self._book = book
+        self._world = world
+        self._done = ""
+
+    def is_due(self) -> bool:
+        """Whether a night has ended of which nothing was queued yet."""
+        now = self._world.now()
+        night = last_night(self._config.report, self._zone, now)
+        return is_due(night, now) and night.day.isoformat() != self._done
+
+    def look(self, conn: Connection) -> None:
+        """One transaction of the writer; what is queued already is not queued again."""
+        day = last_night(self._config.report, self._zone, self._world.now()).day.isoformat()
+        mine = (notices.c.site == self._site.site) & (notices.c.kind == "report") & (notices.c.day == day)
+        have = set(conn.scalars(select(notices.c.person).where(mine)))
+        for person in self._book.people:
+            if person.report and person.person not in have:
+                put(conn, self._site.site, "report", person.person, "mail", self._world, day=day)
+        self._done = day
