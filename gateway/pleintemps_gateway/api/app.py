@@ -15,22 +15,30 @@ from pleintemps_contract.world import World
 from pleintemps_gateway import __doc__ as description
 from pleintemps_gateway.access.service import CodeDesk
 from pleintemps_gateway.config import GatewayConfig
+from pleintemps_gateway.notify.duty import DutyBook
 from pleintemps_gateway.web.board import Board
+from pleintemps_gateway.web.picture import load_board
 from pleintemps_gateway.web.render import STATIC, Pages
-from pleintemps_gateway.web.tonight import load_board
 
 from . import (
+    agents_page,
+    alerts_page,
     booking_page,
+    calendar_feeds,
+    connections_page,
     docs,
+    door_list_page,
     doors,
     free,
     help_desk,
     hooks,
     learnt_page,
+    login_page,
     more_page,
     pages,
     releases,
     rest,
+    rest_alerts,
     rest_bookings,
     rest_groups,
     rest_learnt,
@@ -82,7 +90,7 @@ def create_app(config: GatewayConfig, world: World, engine: Engine, desk: CodeDe
         lifespan=lifespan,
     )
     app.state.context = Context(
-        config, world, engine, renderer, LoginThrottle(), hub, desk, Hooks(config), tally
+        config, world, engine, renderer, LoginThrottle(), hub, desk, Hooks(config), tally, DutyBook(config)
     )
     for router in (
         rest.router,
@@ -96,11 +104,18 @@ def create_app(config: GatewayConfig, world: World, engine: Engine, desk: CodeDe
         releases.router,
         stream.router,
         docs.router,
+        login_page.router,
+        agents_page.router,
         pages.router,
+        alerts_page.router,
+        rest_alerts.router,
+        door_list_page.router,
         doors.router,
         learnt_page.router,
         more_page.router,
         usage_page.router,
+        calendar_feeds.router,
+        connections_page.router,
         booking_page.router,
         help_desk.router,
     ):

@@ -1,34 +1,40 @@
-"""Log-in, sessions, and what a request may do. A token is 256 random bits; only its hash is stored."""
+"""Who asks, and what a request may do. Every page and call names the right that it needs by one of
+
+    account: Annotated[Account, Depends(Reads(Right.LOOK))]      shows something
+    account: Annotated[Account, Depends(Posts(Right.DOORS))]     a form: the page's token is checked
+    account: Annotated[Account, Depends(Calls(Right.BOOK))]      REST: the token in a header, or a bearer
+
+or by the names at the end of this file. The rights stand in :mod:`.rights`.
+"""
 
 import hashlib
 import hmac
+import json
 from dataclasses import dataclass
 from ipaddress import IPv4Address, ip_address, ip_network
 from typing import Annotated, Final
 
-from fastapi import Depends, Request
-from sqlalchemy import delete, insert
+from fastapi import Depends, Form, Request
 
-from pleintemps_gateway.audit.log import record
-from pleintemps_gateway.store import reading, schema
-from pleintemps_gateway.store.engine import write_transaction
+from pleintemps_gateway.store import reading
 
+from .activity import touch
 from .context import Context, context_of
-from .passwords import MAX_LENGTH, verify_password
 from .problems import Problem
+from .rights import MANAGER, Right, may
 
 SESSION_COOKIE: Final = "pleintemps_session"
 # Proves that a form came from our own page: before log-in in a cookie of its own, afterwards in the session.
 FORM_COOKIE: Final = "pleintemps_form"
 CSRF_HEADER: Final = "X-CSRF-Token"
-_ACTING_ROLES: Final = frozenset({"caretaker", "manager", "tester"})
-MANAGER: Final = "manager"
-_HOUR_MS: Final = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who asks. ``sites`` is what they may see; ``bearer`` tells a program from a browser."""
+    """Who asks. ``sites`` is what they may see; ``bearer`` tells a program from a browser.
+
+    ``home`` is the site of their row in the store, ``*`` for who looks after several.
+    """
 
     name: str
     role: str
@@ -36,21 +42,31 @@ class Account:
     csrf: str
     token_hash: str
     bearer: bool
+    home: str = reading.EVERY_SITE
+    theme: str = ""
+    everywhere: bool = False
+
+    def may(self, right: Right | str) -> bool:
+        """Whether the role has ``right``; templates give its word."""
+        return may(self.role, Right(right))
 
     @property
     def may_act(self) -> bool:
         """Viewers look and touch nothing."""
-        return self.role in _ACTING_ROLES
-
-
-@dataclass(frozen=True, slots=True)
-class NewSession:
-    token: str
-    expires: int
+        return self.may(Right.ALERTS)
 
 
 def hash_token(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def is_https(request: Request) -> bool:
+    return request.url.scheme == "https"
+
+
+def cookie_name(request: Request, name: str) -> str:
+    """Over https a browser takes such a cookie from this very host only, and sends it to no other."""
+    return f"__Host-{name}" if is_https(request) else name
 
 
 def address_of(request: Request) -> str:
@@ -67,67 +83,37 @@ def address_of(request: Request) -> str:
     return str(ip_network((int(address), 64), strict=False))
 
 
-def log_in(context: Context, name: str, password: str, address: str) -> NewSession:
-    """A new session; raises Problem 429 while failures wait, 401 for a wrong name or password alike."""
-    wait = context.throttle.begin(name, address, context.world.monotonic())
-    if wait:
-        seconds = -(-wait // 1000)
-        raise Problem(
-            429, f"Too many failed log-ins; wait {seconds} s.", headers={"Retry-After": str(seconds)}
-        )
-    with context.engine.connect() as conn:
-        users = reading.users(conn, name) if len(password) <= MAX_LENGTH else []
-    user = next((row for row in users if verify_password(row.password, password)), None)
-    if not users:
-        verify_password(None, password[:MAX_LENGTH])
-    if user is None:
-        raise Problem(401, "Wrong name or password.", code="wrong-login")
-    context.throttle.succeeded(name, address)
-    now = context.world.now()
-    session = NewSession(
-        token=context.world.random_bytes(32).hex(),
-        expires=now + int(context.config.web.session_h * _HOUR_MS),
-    )
-    with write_transaction(context.engine, [user.site]) as conn:
-        conn.execute(delete(schema.sessions).where(schema.sessions.c.expires <= now))
-        conn.execute(
-            insert(schema.sessions).values(
-                site=user.site,
-                token_hash=hash_token(session.token),
-                name=user.name,
-                csrf=context.world.random_bytes(32).hex(),
-                created=now,
-                expires=session.expires,
-            )
-        )
-        subject = f"session/{hash_token(session.token)[:16]}"
-        record(conn, user.site, context.world, "user.logged-in", subject, {"name": user.name})
-    return session
-
-
-def log_out(context: Context, account: Account) -> None:
-    """End the session and every live stream that hangs on it."""
-    with write_transaction(context.engine, account.sites) as conn:
-        conn.execute(delete(schema.sessions).where(schema.sessions.c.token_hash == account.token_hash))
-    context.hub.end_session(account.token_hash)
-
-
 def find_account(request: Request) -> Account | None:
-    """Who asks, by the ``Authorization: Bearer`` header or the session cookie; None for nobody."""
+    """Who asks, by the ``Authorization: Bearer`` header or the session cookie; None for nobody.
+
+    A session that is used is kept from ending for want of use.
+    """
     context = context_of(request)
     header = request.headers.get("authorization", "")
     bearer = header[:7].lower() == "bearer "
-    token = header[7:].strip() if bearer else request.cookies.get(SESSION_COOKIE, "")
+    token = header[7:].strip() if bearer else request.cookies.get(cookie_name(request, SESSION_COOKIE), "")
     if not token:
         return None
-    token_hash = hash_token(token)
+    token_hash, now = hash_token(token), context.world.now()
     with context.engine.connect() as conn:
-        row = reading.session(conn, token_hash, context.world.now())
+        row = reading.session(conn, token_hash, now)
     if row is None:
         return None
+    touch(context, row, now)
     known = tuple(site.site for site in context.config.sites)
-    sites = known if row.site == reading.EVERY_SITE else tuple(site for site in known if site == row.site)
-    return Account(row.name, row.role, sites, row.csrf, token_hash, bearer)
+    sites = sites_of(row.site, row.user_sites, known)
+    everywhere = row.site == reading.EVERY_SITE and row.user_sites is None
+    return Account(
+        row.name, row.role, sites, row.csrf, token_hash, bearer, row.site, row.theme or "", everywhere
+    )
+
+
+def sites_of(home: str, listed: str | None, known: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of the configuration that a user sees: ``home`` and ``listed`` are as the store has them."""
+    if home != reading.EVERY_SITE:
+        return tuple(site for site in known if site == home)
+    wanted = known if listed is None else json.loads(listed)
+    return tuple(site for site in known if site in wanted)
 
 
 def require_reader(account: Annotated[Account | None, Depends(find_account)]) -> Account:
@@ -137,27 +123,20 @@ def require_reader(account: Annotated[Account | None, Depends(find_account)]) ->
     return account
 
 
-def require_actor(request: Request, account: Annotated[Account, Depends(require_reader)]) -> Account:
-    """FastAPI dependency of API calls that change something; raises Problem 403.
-
-    A browser's cookie travels by itself, so the page's token must come with it; a bearer token needs none.
-    """
-    if not account.bearer:
-        check_csrf(account.csrf, request.headers.get(CSRF_HEADER, ""))
-    return check_role(account)
-
-
-def require_manager(actor: Annotated[Account, Depends(require_actor)]) -> Account:
-    """FastAPI dependency of calls that change bookings and groups; raises Problem 403."""
-    if actor.role != MANAGER:
+def check_right(account: Account, right: Right) -> Account:
+    """Raises Problem 403."""
+    if account.may(right):
+        return account
+    if not account.may_act:
+        raise Problem(403, "This account may look only.", code="read-only")
+    if may(MANAGER, right) and not may("caretaker", right):
         raise Problem(403, "This is for managers.", code="managers-only")
-    return actor
+    raise Problem(403, "This account may not do that.", code="not-allowed")
 
 
 def check_role(account: Account) -> Account:
-    if not account.may_act:
-        raise Problem(403, "This account may look only.", code="read-only")
-    return account
+    """For what a page decides by itself; otherwise a page names its right."""
+    return check_right(account, Right.ALERTS)
 
 
 def check_csrf(expected: str, given: str) -> None:
@@ -166,8 +145,49 @@ def check_csrf(expected: str, given: str) -> None:
         raise Problem(403, "The token is missing or old: load the page anew.", where="csrf", code="csrf")
 
 
-Reader = Annotated[Account, Depends(require_reader)]
-Actor = Annotated[Account, Depends(require_actor)]
-Manager = Annotated[Account, Depends(require_manager)]
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """FastAPI dependency of what shows something; raises Problem 401 or 403."""
+
+    right: Right
+
+    def __call__(self, account: Annotated[Account, Depends(require_reader)]) -> Account:
+        return check_right(account, self.right)
+
+
+@dataclass(frozen=True, slots=True)
+class Posts:
+    """FastAPI dependency of a form of our pages, with its hidden field ``csrf``; as :class:`Reads`."""
+
+    right: Right
+
+    def __call__(
+        self,
+        account: Annotated[Account, Depends(require_reader)],
+        csrf: Annotated[str, Form(max_length=128)] = "",
+    ) -> Account:
+        check_csrf(account.csrf, csrf)
+        return check_right(account, self.right)
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """FastAPI dependency of API calls that change something; as :class:`Reads`.
+
+    A browser's cookie travels by itself, so the page's token must come with it; a bearer token needs none.
+    """
+
+    right: Right
+
+    def __call__(self, request: Request, account: Annotated[Account, Depends(require_reader)]) -> Account:
+        if not account.bearer:
+            check_csrf(account.csrf, request.headers.get(CSRF_HEADER, ""))
+        return check_right(account, self.right)
+
+
+Reader = Annotated[Account, Depends(Reads(Right.LOOK))]
+Actor = Annotated[Account, Depends(Calls(Right.ALERTS))]
+Helper = Annotated[Account, Depends(Calls(Right.HELP))]
+Manager = Annotated[Account, Depends(Calls(Right.BOOK))]
 Visitor = Annotated[Account | None, Depends(find_account)]
 InContext = Annotated[Context, Depends(context_of)]

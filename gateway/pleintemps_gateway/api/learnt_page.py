@@ -4,22 +4,24 @@ from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from pleintemps_gateway.errors import MarkError
 from pleintemps_gateway.learnt import marking
 from pleintemps_gateway.web.taught import load_taught
 
-from .auth import MANAGER, Account, InContext, Reader, check_csrf, check_role
+from .auth import Account, InContext, Posts, Reader
 from .context import Context
-from .pages import Csrf, show
+from .pages import show
 from .problems import Problem
 from .rest_learnt import space_of
+from .rights import Right
 from .schemas import IdText, SlugText
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 Day = Annotated[str, Form(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+Teacher = Annotated[Account, Depends(Posts(Right.TEACH))]
 Clock = Annotated[str, Form(pattern=r"^\d{2}:\d{2}$")]
 
 
@@ -51,10 +53,10 @@ def _page(
         sites=sites,
         taught=taught,
         days=days,
-        manages=account.role == MANAGER,
+        manages=account.may(Right.BOOK),
         fault=fault,
         at_fault=space,
-        tab="health",
+        tab="learnt",
     )
 
 
@@ -62,18 +64,15 @@ def _page(
 def mark_form(
     request: Request,
     context: InContext,
-    account: Reader,
+    account: Teacher,
     site: SlugText,
     space: SlugText,
     day: Day,
     begin: Clock,
     over: Clock,
     state: Annotated[str, Form(pattern="^(empty|used)$")],
-    csrf: Csrf = "",
 ) -> Any:
     """Local times of the site; an end that is not after the beginning is on the next day."""
-    check_csrf(account.csrf, csrf)
-    check_role(account)
     known = space_of(context, account.sites, site, space)
     try:
         start, end = _span(day, begin, over, known.zone)
@@ -101,14 +100,11 @@ def _span(day: str, begin: str, over: str, zone: str) -> tuple[int, int]:
 def unmark_form(
     request: Request,
     context: InContext,
-    account: Reader,
+    account: Teacher,
     site: SlugText,
     space: SlugText,
     mark: IdText,
-    csrf: Csrf = "",
 ) -> Any:
-    check_csrf(account.csrf, csrf)
-    check_role(account)
     known = space_of(context, account.sites, site, space)
     try:
         marking.unmark(context.engine, known, context.world, space, mark, account.name)
@@ -119,11 +115,11 @@ def unmark_form(
 
 @router.post("/learnt/{site}/{space}/reset")
 def reset_form(
-    context: InContext, account: Reader, site: SlugText, space: SlugText, csrf: Csrf = ""
+    context: InContext,
+    account: Annotated[Account, Depends(Posts(Right.BOOK))],
+    site: SlugText,
+    space: SlugText,
 ) -> RedirectResponse:
-    check_csrf(account.csrf, csrf)
-    if account.role != MANAGER:
-        raise Problem(403, "This is for managers.", code="managers-only")
     known = space_of(context, account.sites, site, space)
     marking.reset(context.engine, known, context.world, space, account.name)
     return RedirectResponse(f"/learnt#{site}-{space}", 303)

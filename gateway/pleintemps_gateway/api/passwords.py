@@ -1,4 +1,4 @@
-"""Passwords of caretakers: argon2id (RFC 9106), stored as one encoded string."""
+"""Passwords of people who log in: argon2id (RFC 9106), stored as one encoded string."""
 
 import threading
 from functools import cache
@@ -13,6 +13,7 @@ _HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 _AT_ONCE: Final = threading.BoundedSemaphore(2)
 
 MIN_LENGTH: Final = 8
+"""Whatever way a password comes; who chooses one on a page chooses a longer one (:mod:`.password_rules`)."""
 MAX_LENGTH: Final = 200
 
 
@@ -25,13 +26,20 @@ def hash_password(password: str) -> str:
 
 
 def verify_password(encoded: str | None, password: str) -> bool:
-    """Whether ``password`` made ``encoded``. None takes as long, so that names cannot be guessed by it."""
+    """Whether ``password`` made ``encoded``. None, or nothing for who has no password, takes as long: names
+    cannot be guessed by it.
+    """
     try:
         with _AT_ONCE:
             _HASHER.verify(encoded or _nobodys(), password)
     except (VerificationError, InvalidHashError):
         return False
-    return encoded is not None
+    return bool(encoded)
+
+
+def is_outdated(encoded: str) -> bool:
+    """Whether ``encoded`` was made with other parameters than those of today."""
+    return _HASHER.check_needs_rehash(encoded)
 
 
 @cache

@@ -4,7 +4,7 @@ import hmac
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import Connection, Row, or_, select
 
@@ -17,20 +17,20 @@ from pleintemps_gateway.store.engine import write_transaction
 from pleintemps_gateway.store.schema import bookings
 from pleintemps_gateway.web.booking_page import Keeping, keeping_of
 
-from .auth import Actor, InContext, Reader, check_csrf, check_role
+from .auth import Account, Helper, InContext, Posts, Reader
 from .context import Context
 from .free_schemas import Releases
 from .links import unknown_link
 from .pages import show
 from .problems import Problem, not_found
 from .rest import REFUSALS
+from .rights import Right
 from .schemas import IdText, SlugText
 
 SHOWN_MS: Final = 24 * 3_600_000
 """So long after its time a release is shown."""
 
 router = APIRouter()
-Csrf = Annotated[str, Form(max_length=128)]
 Mark = SlugText
 
 
@@ -87,10 +87,11 @@ def released_page(request: Request, context: InContext, account: Reader) -> HTML
 
 @router.post("/bookings/{site}/{booking}/keep", include_in_schema=False)
 def keep_form(
-    context: InContext, account: Reader, site: SlugText, booking: IdText, csrf: Csrf = ""
+    context: InContext,
+    account: Annotated[Account, Depends(Posts(Right.HELP))],
+    site: SlugText,
+    booking: IdText,
 ) -> RedirectResponse:
-    check_csrf(account.csrf, csrf)
-    check_role(account)
     _keep(context, context.site(account.sites, site), booking, account.name)
     return RedirectResponse("/released", 303)
 
@@ -120,7 +121,7 @@ def list_released(reader: Reader, context: InContext) -> Releases:
     responses={**REFUSALS, 503: REFUSALS[404]},
     summary="Say that a space is wanted: it is not given back, or taken back",
 )
-def keep_booking(actor: Actor, context: InContext, booking: IdText) -> Response:
+def keep_booking(actor: Helper, context: InContext, booking: IdText) -> Response:
     """409 says why not: ``cancelled``, ``not-begun``, ``over``, or ``taken`` by somebody else since."""
     with context.engine.connect() as conn:
         row = reading.booking(conn, actor.sites, booking)

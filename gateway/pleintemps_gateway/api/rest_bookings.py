@@ -18,11 +18,12 @@ from pleintemps_gateway.config import SiteConfig
 from pleintemps_gateway.errors import BookingError, CodesExhaustedError
 from pleintemps_gateway.store import reading
 
-from .auth import Account, Actor, InContext, Manager, Reader
+from .auth import Account, Helper, InContext, Manager, Reader
 from .calls import Done, Key, once
 from .context import Context
 from .problems import Problem, not_found
 from .rest import REFUSALS, Since, Until, times
+from .rights import Right
 from .schemas import (
     BookingBody,
     BookingChange,
@@ -156,7 +157,7 @@ def change_booking(
     responses=_NO_CODES,
     summary="Another code in one step; the old one opens nothing from now on",
 )
-def reissue_code(actor: Actor, context: InContext, booking: Id, key: Key = None) -> BookingMade:
+def reissue_code(actor: Helper, context: InContext, booking: Id, key: Key = None) -> BookingMade:
     """Answers with the code, this once; it is also sent to the booking's contact. Of calendars too."""
     site, desk, _ = _known(context, actor, booking)
     issued: Issued | None = None
@@ -228,7 +229,7 @@ def _body(context: Context, account: Account, booking: str) -> BookingBody:
         if row is None:
             raise not_found("booking")
         body = _bodies(conn, context, [row])[0]
-        contact = reading.contact(conn, row.site, booking) if account.may_act else None
+        contact = reading.contact(conn, row.site, booking) if account.may(Right.HELP) else None
     if contact is not None:
         body.contact = ContactBody.model_construct(**contact._mapping)
     return body

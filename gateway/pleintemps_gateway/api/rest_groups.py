@@ -18,11 +18,12 @@ from pleintemps_gateway.errors import BookingError, RightError
 from pleintemps_gateway.store import reading
 from pleintemps_gateway.store.engine import write_transaction
 
-from .auth import Account, Actor, InContext, Manager, Reader, check_role
+from .auth import Account, Helper, InContext, Manager, Reads
 from .context import Context
 from .group_schemas import GroupName, GroupPapers, NewRight, Override, RightsMade, Series, Weeks
 from .problems import Problem, not_found
 from .rest import REFUSALS
+from .rights import Right
 from .schemas import ErrorBody, IdText, Items, SlugText
 
 _RESPONSES: Final = REFUSALS | {503: {"model": ErrorBody}}
@@ -33,13 +34,8 @@ T = TypeVar("T")
 
 router = APIRouter(prefix="/api/v1", tags=["groups and rights"], responses=_RESPONSES)
 
-
-def require_staff(account: Reader) -> Account:
-    """FastAPI dependency of lists that name people; raises Problem 403 for who may look only."""
-    return check_role(account)
-
-
-Staff = Annotated[Account, Depends(require_staff)]
+Staff = Annotated[Account, Depends(Reads(Right.HELP))]
+"""Lists that name people."""
 
 
 @router.get("/groups", summary="Groups and their papers, by name")
@@ -68,7 +64,7 @@ def put_group(manager: Manager, context: InContext, group: SlugText, body: Group
 
 
 @router.put("/bookings/{booking}/group", status_code=204, summary="Say which group a booking is of")
-def put_booking_group(actor: Actor, context: InContext, booking: IdText, body: GroupName) -> Response:
+def put_booking_group(actor: Helper, context: InContext, booking: IdText, body: GroupName) -> Response:
     def work(conn: Connection, site: SiteConfig, desk: CodeDesk) -> None:
         service.assign_group(conn, site, desk, booking, body.group, actor.name)
 
@@ -88,7 +84,7 @@ def put_override(manager: Manager, context: InContext, booking: IdText, body: Ov
 
 
 @router.delete("/bookings/{booking}/series", summary="Cancel a booking made here with the rest of its series")
-def cancel_series(actor: Actor, context: InContext, booking: IdText) -> Series:
+def cancel_series(actor: Helper, context: InContext, booking: IdText) -> Series:
     def work(conn: Connection, site: SiteConfig, desk: CodeDesk) -> list[str]:
         return series.cancel_series(conn, site, desk, booking, actor.name)
 
@@ -98,7 +94,7 @@ def cancel_series(actor: Actor, context: InContext, booking: IdText) -> Series:
 @router.post(
     "/bookings/{booking}/series", status_code=201, summary="Repeat a booking made here in the weeks after it"
 )
-def repeat_booking(actor: Actor, context: InContext, booking: IdText, body: Weeks) -> Series:
+def repeat_booking(actor: Helper, context: InContext, booking: IdText, body: Weeks) -> Series:
     """Each is a booking of its own, with its own code; what was repeated before is not made again."""
 
     def work(conn: Connection, site: SiteConfig, desk: CodeDesk) -> list[str]:

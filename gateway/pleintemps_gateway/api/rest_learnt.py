@@ -1,9 +1,9 @@
 """REST under ``/api/v1/spaces/{site}/{space}``: what a room has learnt, and hours marked as empty or used."""
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy import Row
 
 from pleintemps_gateway.config import SiteConfig
@@ -13,14 +13,16 @@ from pleintemps_gateway.web.formats import Formats
 from pleintemps_gateway.web.i18n import catalogue
 from pleintemps_gateway.web.taught import TaughtWords, load_taught
 
-from .auth import Actor, InContext, Manager, Reader
+from .auth import Account, Calls, InContext, Manager, Reader
 from .context import Context
 from .language import language_of
 from .learnt_schemas import LearntBody, MarkBody, Marks, NewMark, VersionBody
 from .problems import Problem, not_found
 from .rest import REFUSALS
+from .rights import Right
 from .schemas import IdText, SlugText
 
+Teacher = Annotated[Account, Depends(Calls(Right.TEACH))]
 router = APIRouter(prefix="/api/v1/spaces", responses=REFUSALS)
 
 
@@ -85,7 +87,7 @@ def list_marks(reader: Reader, context: InContext, site: SlugText, space: SlugTe
     tags=["acting"],
     summary="Say that a space was empty, or used, at a time of the last seven days",
 )
-def add_mark(actor: Actor, context: InContext, site: SlugText, space: SlugText, body: NewMark) -> MarkBody:
+def add_mark(actor: Teacher, context: InContext, site: SlugText, space: SlugText, body: NewMark) -> MarkBody:
     """409 says why not: ``bad-times``, ``ahead``, ``too-old``, ``overlaps`` or ``too-many``."""
     known = space_of(context, actor.sites, site, space)
     wish = marking.Wish(space, body.start, body.end, body.state)
@@ -102,7 +104,9 @@ def add_mark(actor: Actor, context: InContext, site: SlugText, space: SlugText, 
     tags=["acting"],
     summary="Take a mark away, and with it what it taught",
 )
-def remove_mark(actor: Actor, context: InContext, site: SlugText, space: SlugText, mark: IdText) -> Response:
+def remove_mark(
+    actor: Teacher, context: InContext, site: SlugText, space: SlugText, mark: IdText
+) -> Response:
     known = space_of(context, actor.sites, site, space)
     try:
         marking.unmark(context.engine, known, context.world, space, mark, actor.name)

@@ -1,5 +1,6 @@
 """``GET /api/v1/live``: server-sent events of the page "Tonight". Keep-alive and headers are FastAPI's."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 from fastapi import APIRouter, Request
@@ -7,6 +8,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from pleintemps_gateway.web.render import View
 
+from .activity import TOUCH_MS, keep_alive
 from .auth import InContext, Reader
 from .language import language_of
 from .rest import REFUSALS
@@ -21,7 +23,11 @@ async def live(request: Request, reader: Reader, context: InContext) -> AsyncIte
     """
     stream = context.hub.join(View(language_of(request), reader.sites, reader.may_act), reader.token_hash)
     try:
+        told = context.world.monotonic()
         async for frame in stream.frames():
+            if context.world.monotonic() - told >= TOUCH_MS:
+                told = context.world.monotonic()
+                await asyncio.to_thread(keep_alive, context, reader.token_hash)
             yield ServerSentEvent(event="frame", raw_data=frame)
         if stream.logged_out:
             yield ServerSentEvent(event="end", raw_data="log-out")

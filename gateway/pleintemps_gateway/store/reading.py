@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select
 
 from . import schema, schema_rooms
 
@@ -263,12 +263,14 @@ def users(conn: Connection, name: str) -> Rows:
 
 
 def session(conn: Connection, token_hash: str, now: int) -> AnyRow | None:
-    """A session that has not expired, with the ``role`` of its user; None when the user is gone."""
+    """A session that is good now, with ``role``, ``user_sites``, ``language`` and ``theme`` of its user; None
+    when it has expired, was idle too long, or its user is gone or disabled.
+    """
     table, user = schema.sessions, schema.users
     query = (
-        select(table, user.c.role)
+        select(table, user.c.role, user.c.sites.label("user_sites"), user.c.language, user.c.theme)
         .join(user, and_(user.c.site == table.c.site, user.c.name == table.c.name))
-        .where(table.c.token_hash == token_hash, table.c.expires > now)
+        .where(table.c.token_hash == token_hash, *_good(now))
     )
     return conn.execute(query).first()
 
@@ -279,9 +281,14 @@ def live_sessions(conn: Connection, token_hashes: Collection[str], now: int) -> 
     query = (
         select(table.c.token_hash)
         .join(user, and_(user.c.site == table.c.site, user.c.name == table.c.name))
-        .where(table.c.token_hash.in_(token_hashes), table.c.expires > now)
+        .where(table.c.token_hash.in_(token_hashes), *_good(now))
     )
     return set(conn.scalars(query))
+
+
+def _good(now: int) -> tuple[ColumnElement[bool], ...]:
+    table, user = schema.sessions.c, schema.users.c
+    return (table.expires > now, or_(table.idle_at.is_(None), table.idle_at > now), user.disabled.is_(None))
 
 
 def summary(conn: Connection, sites: Collection[str]) -> Summary:

@@ -1,0 +1,119 @@
+"""Log-in and log-out."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Form, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from .auth import (
+    FORM_COOKIE,
+    Account,
+    InContext,
+    Posts,
+    Visitor,
+    address_of,
+    check_csrf,
+    cookie_name,
+    is_https,
+)
+from .context import Context
+from .pages import Csrf, here, show
+from .problems import Problem
+from .rights import Right
+from .schemas import NO_NUL
+from .sessions import forget, give_cookie, log_in, log_out, take_cookie
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+
+@router.get("/login")
+def login_page(
+    request: Request, context: InContext, visitor: Visitor, next: Annotated[str, Query(max_length=500)] = "/"
+) -> Any:
+    if visitor is not None:
+        return RedirectResponse(here(next), 303)
+    return login_form(request, context, target=here(next))
+
+
+def login_form(
+    request: Request,
+    context: Context,
+    *,
+    target: str = "/",
+    status: int = 200,
+    fault: str = "",
+    name: str = "",
+    wait: int = 0,
+) -> HTMLResponse:
+    """The form, with what was wrong the last time in one word."""
+    token = form_token(request, context)
+    response = show(
+        request,
+        context,
+        "login.html",
+        None,
+        status,
+        csrf=token,
+        target=target,
+        fault=fault,
+        name=name,
+        wait=wait,
+        oidc=context.config.web.oidc,
+    )
+    give_form_token(request, response, token)
+    return response
+
+
+def form_token(request: Request, context: Context) -> str:
+    """What a form of who is not logged in carries: the browser's, or a new one."""
+    found = request.cookies.get(cookie_name(request, FORM_COOKIE))
+    return found or context.world.random_bytes(32).hex()
+
+
+def give_form_token(request: Request, response: HTMLResponse, token: str) -> None:
+    response.set_cookie(
+        cookie_name(request, FORM_COOKIE), token, httponly=True, samesite="lax", secure=is_https(request)
+    )
+
+
+def check_form_token(request: Request, csrf: str) -> None:
+    """Raises Problem 403 unless the form came from our own page."""
+    check_csrf(request.cookies.get(cookie_name(request, FORM_COOKIE), ""), csrf)
+
+
+@router.post("/login")
+def do_login(
+    request: Request,
+    context: InContext,
+    csrf: Csrf = "",
+    name: Annotated[str, Form(max_length=80, pattern=NO_NUL)] = "",
+    password: Annotated[str, Form(max_length=1000)] = "",
+    next: Annotated[str, Form(max_length=500)] = "/",
+) -> Any:
+    check_form_token(request, csrf)
+    agent = request.headers.get("user-agent", "")
+    try:
+        session = log_in(context, name.strip(), password, address_of(request), agent=agent)
+    except Problem as problem:
+        wait = int(problem.headers.get("Retry-After", 0))
+        fault = "wait" if problem.status == 429 else "wrong"
+        response = login_form(
+            request, context, target=here(next), status=problem.status, fault=fault, name=name, wait=wait
+        )
+        response.headers.update(problem.headers)
+        return response
+    forget(request, context)
+    redirect = RedirectResponse(here(next), 303)
+    give_cookie(request, redirect, session)
+    take_cookie(request, redirect, FORM_COOKIE)
+    return redirect
+
+
+@router.post("/logout")
+def do_logout(
+    request: Request, context: InContext, account: Annotated[Account, Depends(Posts(Right.OWN))]
+) -> Any:
+    log_out(context, account)
+    redirect = RedirectResponse("/login", 303)
+    take_cookie(request, redirect)
+    return redirect

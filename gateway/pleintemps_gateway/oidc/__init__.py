@@ -1,0 +1,1 @@
+"""Log-in by OpenID Connect: code flow with PKCE, state and nonce."""
