@@ -19,6 +19,8 @@ from pleintemps_gateway.access.service import CodeDesk
 from pleintemps_gateway.audit.daily import sign_daily
 from pleintemps_gateway.bookings.sources.base import SourceConfig
 from pleintemps_gateway.config import GatewayConfig
+from pleintemps_gateway.connections.guarded import Networks, Poster
+from pleintemps_gateway.connections.post_office import PostOffice
 from pleintemps_gateway.delivery.courier import Courier
 from pleintemps_gateway.delivery.outbox import Outbox
 from pleintemps_gateway.delivery.setup import channels_of
@@ -101,6 +103,8 @@ class Ingest:
         channels = channels_of(config, world)
         self._courier = Courier(self.engine, self._writer, channels, keys.sealing, names, world)
         self._teller = Teller(config.sites, self.engine, self._writer, world)
+        poster = Poster(Networks(config.webhooks.private_networks))
+        self._posts = PostOffice(names, self.engine, self._writer, self._desk.vault, world, poster)
         self._signing = keys.signing
         self._keepers = {
             site.site: CodeKeeper(site, self._desk, self.engine, self._writer, lambda: self._signing.signer)
@@ -154,7 +158,7 @@ class Ingest:
         await self._do(lambda _conn: None)  # composes the first grants: what is wrong with keys shows here
         self._session.start()
         jobs: list[Awaitable[None]] = [self._ticking(), self._following(), self._settling()]
-        jobs += [self._watching(stop), self._courier.run(), self._teller.run()]
+        jobs += [self._watching(stop), self._courier.run(), self._teller.run(), self._posts.run()]
         jobs += [keeper.run() for keeper in self._keepers.values()]
         for site in self._config.sites:
             jobs += [self._feeding(feed, self._memory.sites[site.site]) for feed in site.sources]

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
+from urllib.parse import quote
 
 from pleintemps_gateway.errors import StoreError
 
@@ -128,9 +129,7 @@ class Outbox:
 
     def counts(self) -> Counts:
         with _ours(self._path), self._lock:
-            counters = dict(self._db.execute("SELECT name, lines FROM counters"))
-            (waiting,) = self._db.execute("SELECT coalesce(sum(lines), 0) FROM batches").fetchone()
-        return Counts(counters["written"], counters["refused"], counters["dropped"], waiting)
+            return _counts(self._db)
 
     def close(self) -> None:
         with _ours(self._path), self._lock:
@@ -150,6 +149,23 @@ class Outbox:
                 self._db.execute("ROLLBACK")
             raise
         self._db.execute("COMMIT")
+
+
+def look(path: Path) -> Counts | None:
+    """The counts of another process's outbox; None if there is none, or it cannot be read now."""
+    if not path.exists():
+        return None
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=1)) as db:
+            return _counts(db)
+    except sqlite3.Error:
+        return None
+
+
+def _counts(db: sqlite3.Connection) -> Counts:
+    counters = dict(db.execute("SELECT name, lines FROM counters"))
+    (waiting,) = db.execute("SELECT coalesce(sum(lines), 0) FROM batches").fetchone()
+    return Counts(counters["written"], counters["refused"], counters["dropped"], waiting)
 
 
 @contextmanager

@@ -71,6 +71,13 @@ PAGES: Final[tuple[Entry, ...]] = (
     ),
     Entry("health", "/health", "dial", _("Health"), _("Agents, devices, calendars, and what was refused")),
     Entry(
+        "connections",
+        "/connections",
+        "next",
+        _("Connections"),
+        _("Calendars, webhooks and other programs that read here"),
+    ),
+    Entry(
         "api",
         "/api/docs",
         "more",

@@ -50,7 +50,13 @@ class Desk:
     def alert(self, state: str = "open", **more: Any) -> None:
         """The alert as it stands from now on."""
         now = self.house.world.now()
-        values = {"site": "ecole", "alert": ALERT, "kind": "noise", "rank": "alert", "subject": "noise/hall"}
+        values: dict[str, Any] = {
+            "site": "ecole",
+            "alert": ALERT,
+            "kind": "noise",
+            "rank": "alert",
+            "subject": "noise/hall",
+        }
         values |= {"space": "hall", "state": state, "opened": NOW, "facts": "{}"} | more
         with write_transaction(self.house.engine, ["ecole"]) as conn:
             mine = (alerts.c.site == "ecole") & (alerts.c.alert == ALERT)
@@ -141,7 +147,12 @@ def test_one_that_is_down_is_asked_once_however_much_waits(lone: Desk) -> None:
     lone.receiver.status = 503
     with write_transaction(lone.house.engine, ["ecole"]) as conn:
         for number in range(5):
-            row = {"site": "ecole", "booking": f"{number}" * 32, "source": "rest", "uid": f"u{number}"}
+            row: dict[str, Any] = {
+                "site": "ecole",
+                "booking": f"{number}" * 32,
+                "source": "rest",
+                "uid": f"u{number}",
+            }
             row |= {"space": "hall", "title": "Chorale", "start": NOW, "end": NOW + HOUR}
             conn.execute(insert(bookings).values(row | {"status": "confirmed", "updated": NOW}))
             record_change(conn, "ecole", "bookings", f"{number}" * 32, NOW)
