@@ -11,6 +11,7 @@ from pleintemps_contract.agent_messages import (
     DoorPhysicalChanged,
     Health,
     SamplesBatch,
+    SeriesInfo,
 )
 from pleintemps_contract.onvif import DoorPhysicalState
 from pleintemps_gateway.bookings.calendars import calendar_of
@@ -57,16 +58,12 @@ def case_of(conn: Connection, config: SiteConfig, row: Row[Any]) -> Case | None:
     )
     others = around & near & (bookings.c.status == "confirmed") & (bookings.c.booking != row.booking)
     found = conn.execute(select(bookings).where(others).order_by(bookings.c.start, bookings.c.booking))
-    in_space = (series.c.site == config.site) & (series.c.space == space.space)
     case = Case(
         booking=msgspec.structs.replace(booking_of(booked), cancelled=False),
         others=[booking_of(other) for other in found],
         margins=margins,
-        noise=_noise(config, space),
-        series={
-            f"{each.agent}/{each.series}": info_of(each)
-            for each in conn.execute(select(series).where(in_space))
-        },
+        noise=noise_of(config, space),
+        series=series_of(conn, config.site, space.space),
         opened_at=_opened(conn, config.site, booking_of(booked), margins.lead, row.opened_at),
         planned_to=booked.planned_end,
         cancelled_at=row.closed_at if cancelled else None,
@@ -74,7 +71,15 @@ def case_of(conn: Connection, config: SiteConfig, row: Row[Any]) -> Case | None:
     return case._replace(learnt=valid_at(conn, config.site, space.space, case.begin))
 
 
-def _noise(config: SiteConfig, space: SpaceConfig) -> NoiseRule:
+def series_of(conn: Connection, site: str, space: str) -> dict[str, SeriesInfo]:
+    """What is measured in a space, by ``agent/series``."""
+    in_space = (series.c.site == site) & (series.c.space == space)
+    found = conn.execute(select(series).where(in_space))
+    return {f"{each.agent}/{each.series}": info_of(each) for each in found}
+
+
+def noise_of(config: SiteConfig, space: SpaceConfig) -> NoiseRule:
+    """The noise rule of a space by the calendar of now."""
     rules = config.rules
     special = {kind: (hours.from_, hours.to) for kind, hours in rules.quiet.items()}
     hours = NoiseHours(calendar_of(config), (rules.quiet_from, rules.quiet_to), special)

@@ -51,7 +51,8 @@ class LateBook:
         self._lead = round(config.rules.lead_s * 1000)
         self._warm = max([WARM_MS, *windows])
         self._sides = {door.door: (door.from_, door.to) for door in config.doors}
-        self._spans: dict[str, tuple[int, int]] = {}
+        self.spans: dict[str, tuple[int, int]] = {}
+        """From when to when something has come late, by space, until it is flushed."""
         self._bookings: set[str] = set()
         self._times: set[tuple[str, int, int]] = set()
         self._beside: set[str] = set()
@@ -61,8 +62,8 @@ class LateBook:
         """Something of ``space`` from ``first`` to ``last`` has come at ``now``."""
         if first >= now - LATE_MS:
             return
-        known = self._spans.get(space, (first, last))
-        self._spans[space] = (min(known[0], first), max(known[1], min(last, now)))
+        known = self.spans.get(space, (first, last))
+        self.spans[space] = (min(known[0], first), max(known[1], min(last, now)))
 
     def happened(self, event: Event, at: int, now: int) -> None:
         """A record of an agent's journal: a door that moved may have let somebody in."""
@@ -106,9 +107,9 @@ class LateBook:
     def _early(self, conn: Connection) -> dict[str, int]:
         """How long before its start the replay of a record begins at the earliest, by the spaces that were
         told."""
-        found = conn.execute(_LONGEST, {"site": self._site, "spaces": sorted(self._spans)})
+        found = conn.execute(_LONGEST, {"site": self._site, "spaces": sorted(self.spans)})
         longest = {str(row.space): round(row.longest * 1000) for row in found}
-        return {space: self._lead + max(self._warm, longest.get(space, 0)) for space in self._spans}
+        return {space: self._lead + max(self._warm, longest.get(space, 0)) for space in self.spans}
 
     def _touch(self, conn: Connection, now: int) -> None:
         """Records over which something late has come."""
@@ -122,18 +123,18 @@ class LateBook:
                 "last": last + early[space],
                 "then": now + REST_MS,
             }
-            for space, (first, last) in self._spans.items()
+            for space, (first, last) in self.spans.items()
         ]
         conn.execute(_TOUCHED, rows)
-        self._open |= dict.fromkeys(self._spans, now + REST_MS)
+        self._open |= dict.fromkeys(self.spans, now + REST_MS)
 
     def flush(self, conn: Connection, now: int) -> None:
         """Say in the store which closed records are to be worked out, so that a restart forgets none."""
-        if not (self._spans or self._bookings or self._times):
+        if not (self.spans or self._bookings or self._times):
             return
         row = usage.c
         closed = (row.site == self._site) & row.closed_at.is_not(None)
-        if self._spans:
+        if self.spans:
             self._touch(conn, now)
         names = sorted(self._bookings)
         for start in range(0, len(names), 500):
@@ -148,7 +149,7 @@ class LateBook:
             found = set(conn.scalars(select(row.booking).where(beside)))
             conn.execute(update(usage).where(beside).values(due=now))
             self._beside |= found
-        self._spans.clear()
+        self.spans.clear()
         self._bookings.clear()
         self._times.clear()
 

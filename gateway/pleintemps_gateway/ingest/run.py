@@ -42,6 +42,8 @@ from pleintemps_gateway.store.writer import Writer
 from .codes import CodeKeeper
 from .feeds import FeedFollower
 from .following import FOLLOWED
+from .hours_keeper import LOOK_MS as HOURS_LOOK_MS
+from .hours_keeper import HourKeeper
 from .housekeeping import Housekeeper
 from .judge import Judge
 from .memory import GatewayMemory, take_over
@@ -157,7 +159,7 @@ class Ingest:
     async def _work(self, stop: asyncio.Event) -> None:
         await self._do(lambda _conn: None)  # composes the first grants: what is wrong with keys shows here
         self._session.start()
-        jobs: list[Awaitable[None]] = [self._ticking(), self._following(), self._settling()]
+        jobs: list[Awaitable[None]] = [self._ticking(), self._following(), self._settling(), self._rolling()]
         jobs += [self._watching(stop), self._courier.run(), self._teller.run(), self._posts.run()]
         jobs += [keeper.run() for keeper in self._keepers.values()]
         for site in self._config.sites:
@@ -263,6 +265,14 @@ class Ingest:
             due = self._world.monotonic() + LOOK_MS
             for settler in settlers:
                 await settler.run()
+            await self._world.sleep_until(due)
+
+    async def _rolling(self) -> None:
+        keepers = [HourKeeper(site, self.engine, self._writer) for site in self._memory.sites.values()]
+        while True:
+            due = self._world.monotonic() + HOURS_LOOK_MS
+            for keeper in keepers:
+                await keeper.run()
             await self._world.sleep_until(due)
 
     def _sign_logs(self, conn: Connection) -> None:

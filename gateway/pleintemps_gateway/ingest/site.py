@@ -34,7 +34,14 @@ from pleintemps_gateway.bookings.calendars import calendar_of
 from pleintemps_gateway.bookings.sources.registry import HORIZON_MS
 from pleintemps_gateway.config import SiteConfig
 from pleintemps_gateway.delivery.outbox import Outbox
-from pleintemps_gateway.engine import Output, SiteEngine, SpaceNow, WarningEnded, WarningWanted
+from pleintemps_gateway.engine import (
+    OccupancyChanged,
+    Output,
+    SiteEngine,
+    SpaceNow,
+    WarningEnded,
+    WarningWanted,
+)
 from pleintemps_gateway.series.tap import SiteTap
 from pleintemps_gateway.series.writer import SeriesSink
 from pleintemps_gateway.signing import Signing
@@ -47,6 +54,7 @@ from .clean import clean
 from .commands import Answered, Asked
 from .doors import DoorBook
 from .following import Followed, follow
+from .hours import HourBook
 from .journals import Accepted, Mark, Refused, advance
 from .late import LateBook
 from .outputs import persist
@@ -105,6 +113,7 @@ class SiteMemory:
         self._signing = signing
         self._tap = SiteTap(config, sink)
         self._outbox = outbox
+        self.hours = HourBook(config)
         self._reset()
 
     def _reset(self) -> None:
@@ -138,7 +147,9 @@ class SiteMemory:
         self.doors.load(conn)
         self.panels.load(conn)
         self.signals.load(conn)
+        self.hours.load(conn)
         snapshot = read_snapshot(conn, self.config, now)
+        self.hours.away(snapshot.spaces, now)
         self.engine.restore(snapshot)
         self.engine.on_key(self._signing.wanted, len(self._signing.announced) > 1)
         for agent, known in self.agents.rows.items():
@@ -161,6 +172,7 @@ class SiteMemory:
         if outputs:
             said = persist(conn, self.site, outputs)
             self._tap.outputs(outputs)
+            self.hours.believed(each for each in outputs if isinstance(each, OccupancyChanged))
             for wanted in said.wanted:
                 self.panels.asked(wanted.panel, wanted.at, self.pending)
                 asked = Asked(wanted.panel, wanted.agent, DoorAction.SET_PANEL.value)
@@ -178,6 +190,9 @@ class SiteMemory:
         for answered in self.speaker.take_answered():
             self._answered(answered, now)
         self.pending.write(conn, self.site, now)
+        for space, (first, last) in self.late.spans.items():
+            self.hours.late(space, first, last)
+        self.hours.flush(conn, now)
         self.late.flush(conn, now)
 
     def judge(self) -> bool:
@@ -240,6 +255,7 @@ class SiteMemory:
         self.followed = found.through
         self._hooked |= found.hooked
         self.late.moved(conn, found.bookings, self.world.now())
+        self.hours.moved(conn, found.bookings, self.world.now())
         return found
 
     # --- messages -------------------------------------------------------------------------------------

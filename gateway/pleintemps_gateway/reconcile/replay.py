@@ -236,6 +236,10 @@ class Replay:
         """The record as it stands, of a booking that is not over."""
         return self._ledger.usage(self._booking.booking)
 
+    def presence(self) -> list[tuple[int, Occupancy]]:
+        """What was believed since when (Unix ms), in order, as far as the replay has gone."""
+        return [(change.since, change.state) for change in self._changes]
+
     def record(self) -> Settled:
         """The record; once :attr:`done`."""
         row, booking, case = self._row, self._booking, self._case

@@ -35,6 +35,7 @@ from .schema_alerts import alert_acts, notices, push_subscriptions
 from .schema_base import Ms, metadata, site_column
 from .schema_bookings import bookings, calls, contacts, deliveries, feeds, groups, hooked, rights, usage
 from .schema_codes import credentials, grants, salts, space_secrets
+from .schema_hours import hours, hours_booked, hours_due, hours_through, presence_found
 
 __all__ = [
     "account_links",
@@ -58,6 +59,10 @@ __all__ = [
     "grants",
     "groups",
     "hooked",
+    "hours",
+    "hours_booked",
+    "hours_due",
+    "hours_through",
     "housekeeping",
     "journals",
     "metadata",
@@ -65,6 +70,7 @@ __all__ = [
     "notices",
     "occupancy",
     "panels",
+    "presence_found",
     "push_subscriptions",
     "refusals",
     "reigns",
