@@ -10,6 +10,8 @@
     │   ├── CalendarError (ValueError)        bytes that are no calendar at all
     │   ├── BookingError (ValueError)         a booking that cannot be taken; ``reason`` is one of a few words
     │   ├── RightError (ValueError)           a right that cannot be given or ended; ``reason`` as above
+    │   ├── AccountError (ValueError)         an account that cannot be made or changed; ``reason`` as above
+    │   ├── LogInError (ValueError)           a provider of log-ins whose answer is not believed; as above
     │   ├── MarkError (ValueError)            an hour that cannot be marked; ``reason`` as above
     │   ├── SeriesDownError (OSError)         the series database takes nothing now
     │   ├── LinesRefusedError (ValueError)    the series database will never take these lines
@@ -72,6 +74,25 @@ class BookingError(OutsideError, ValueError):
 class RightError(OutsideError, ValueError):
     """A recurring right that cannot be given or ended: ``reason`` is ``unknown-space``, ``bad-times``,
     ``card``, ``unknown-right`` or ``ended``."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class AccountError(OutsideError, ValueError):
+    """An account that cannot be made or changed: ``reason`` is ``name``, ``name-taken``, ``sites``, ``role``,
+    ``mail``, ``unknown``, ``last-manager``, ``own``, ``elsewhere``, ``link``, or of a password ``short``,
+    ``long``, ``common``, ``like-name``, ``wrong``."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class LogInError(OutsideError, ValueError):
+    """What a provider of log-ins says is not believed: ``reason`` is ``state``, ``provider``, ``refused``,
+    ``token``, ``name``, ``name-taken``, ``role`` or ``disabled``."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)

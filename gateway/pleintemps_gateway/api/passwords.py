@@ -13,7 +13,7 @@ _HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 _AT_ONCE: Final = threading.BoundedSemaphore(2)
 
 MIN_LENGTH: Final = 8
-"""Whatever way a password comes; who chooses one on a page chooses a longer one (:mod:`.password_rules`)."""
+"""Whatever way a password comes; who chooses one on a page chooses a longer one (``accounts.rules``)."""
 MAX_LENGTH: Final = 200
 
 

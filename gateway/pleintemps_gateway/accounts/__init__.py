@@ -1,0 +1,1 @@
+"""People who log in: accounts, one-time links, the rules of passwords."""
