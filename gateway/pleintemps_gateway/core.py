@@ -1,12 +1,14 @@
 """The gateway's worker as a core that somebody else runs, see :mod:`pleintemps_contract.cores`."""
 
 import asyncio
+import tempfile
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import select
+from sqlalchemy import make_url, select
 
 from pleintemps_contract.cores import GatewayBroker
 from pleintemps_contract.keyfiles import write_secret
@@ -18,6 +20,7 @@ from .ingest.asking import Wish, ask
 from .ingest.run import Ingest
 from .keys import make_keys
 from .signing import CURRENT, pem
+from .store.engine import migrate
 from .store.schema_base import metadata
 
 _CARETAKER = "caretaker"
@@ -77,7 +80,9 @@ class Maker:
 
     @staticmethod
     def prepare(config: Path, world: World) -> None:
-        """Demo keys drawn from ``world``: whoever knows its seed knows them. Raises KeyFileError."""
+        """Demo keys drawn from ``world``: whoever knows its seed knows them; and an empty store, if it is of
+        SQLite and not there. Raises KeyFileError.
+        """
         settings = load(config)
         keys = Path(settings.keys)
         signing = keys / "gateway" / CURRENT
@@ -86,8 +91,23 @@ class Maker:
             write_secret(signing, pem(Ed25519PrivateKey.from_private_bytes(world.random_bytes(32))))
         agents = {door.agent: site.site for site in settings.sites for door in site.doors}
         make_keys(keys, agents, "demo", world)
+        store = make_url(settings.database_url)
+        if store.get_backend_name() == "sqlite" and store.database and not Path(store.database).exists():
+            Path(store.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            Path(store.database).write_bytes(_empty_store())
 
     @staticmethod
     def make(config: Path, world: World, broker: GatewayBroker) -> Core:
         """The gateway of ``config``, which it migrates first."""
         return Core(load(config), world, broker)
+
+
+@lru_cache(maxsize=1)
+def _empty_store() -> bytes:
+    """A SQLite store of the newest schema: one process plays many times, and to migrate takes longer than all
+    else that a gateway does at its start.
+    """
+    with tempfile.TemporaryDirectory(prefix="pleintemps-store-") as folder:
+        made = Path(folder) / "store.db"
+        migrate(f"sqlite:///{made}")
+        return made.read_bytes()

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -32,6 +33,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     run.add_argument("--virtual-time", action="store_true", help="all in one process, time without waiting")
     run.add_argument("--seed", type=_seed, default=1, metavar="N", help="of people, weather and faults (1)")
     run.add_argument("--speed", type=_speed, default=1.0, help="simulated seconds per second, real time (1)")
+    run.add_argument("--lasts", type=_span, metavar="SPAN", help="end after so long, such as 7d or 90min")
     run.add_argument("--json", action="store_true", help="the result as one JSON line on standard output")
     run.add_argument("--facts", action="store_true", help="with --json: all facts too")
     run.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML")
@@ -59,11 +61,26 @@ def _speed(text: str) -> float:
     return speed
 
 
+def _span(text: str) -> str:
+    from .checks import MAX_RUN_MS
+    from .times import Span, span_ms
+
+    try:
+        span: str = msgspec.convert(text, Span)
+    except msgspec.ValidationError:
+        raise argparse.ArgumentTypeError("a duration, such as 90min or 7d") from None
+    if not 1_000 <= span_ms(span) <= MAX_RUN_MS:
+        raise argparse.ArgumentTypeError("from 1 s to 400 days")
+    return span
+
+
 def _run(options: argparse.Namespace) -> int:
     from .loading import load
     from .running import RunOptions
 
     scenario = load(options.scenario)
+    if options.lasts is not None:
+        scenario = scenario.cut(options.lasts)
     wanted = RunOptions(
         mode="virtual" if options.virtual_time else "real", seed=options.seed, speed=options.speed
     )
@@ -74,7 +91,8 @@ def _run(options: argparse.Namespace) -> int:
     except asyncio.CancelledError:
         return INTERRUPTED
     virtual = " --virtual-time" if options.virtual_time else ""
-    again = f"pleintemps-sim run {options.scenario} --seed {options.seed}{virtual}"
+    lasts = f" --lasts {options.lasts}" if options.lasts is not None else ""
+    again = f"pleintemps-sim run {options.scenario} --seed {options.seed}{virtual}{lasts}"
     result = msgspec.structs.replace(result, again=again)
     _write(options, scenario, result)
     _say(result, options)
@@ -145,10 +163,17 @@ def summary(result: "RunResult", *, facts: bool) -> dict[str, Any]:
         "end": result.end,
         "simulated_s": (result.end - result.begin) / 1_000,
         "rate": result.rate,
+        "cpu_s": _cpu_s(),
         "digest": result.digest,
         "verdicts": result.verdicts,
     }
     return found | ({"facts": result.facts} if facts else {})
+
+
+def _cpu_s() -> float:
+    """Seconds of processor that this process has taken since its start."""
+    taken = os.times()
+    return round(taken.user + taken.system, 1)
 
 
 def _list(options: argparse.Namespace) -> int:

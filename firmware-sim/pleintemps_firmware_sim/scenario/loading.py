@@ -54,11 +54,19 @@ class Scenario:
     def name(self) -> str:
         return self.file.scenario
 
+    def cut(self, lasts: str) -> "Scenario":
+        """The same, played for ``lasts``, a duration."""
+        return replace(self, file=msgspec.structs.replace(self.file, lasts=lasts))
+
 
 def load(what: str) -> Scenario:
-    """A shipped scenario by its name, or a file by its path. Raises ScenarioError."""
+    """A shipped scenario by its name or as ``scenarios/NAME.yaml``, or a file by its path. Raises
+    ScenarioError.
+    """
     path = FilePath(what)
-    if path.suffix not in (_SUFFIX, ".yml") and "/" not in what:
+    if path.parent == FilePath("scenarios") and path.stem in names() and not path.exists():
+        what = path.stem
+    if FilePath(what).suffix not in (_SUFFIX, ".yml") and "/" not in what:
         shipped = resources.files(SHIPPED) / f"{what}{_SUFFIX}"
         if not shipped.is_file():
             raise ScenarioError(what, 1, 1, f"no such scenario; there are {', '.join(names())}")
