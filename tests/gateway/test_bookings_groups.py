@@ -48,8 +48,8 @@ from pleintemps_gateway.store.engine import write_transaction
 from pleintemps_gateway.store.schema import audit, bookings, contacts, credentials, deliveries, grants, groups
 from pleintemps_gateway.web.formats import Formats
 from pleintemps_gateway.web.i18n import catalogue
+from pleintemps_gateway.web.picture import load_board
 from pleintemps_gateway.web.sentences import Sentences
-from pleintemps_gateway.web.tonight import load_board
 from pleintemps_gateway.web.words import Words
 
 from .house import HOUR, NOW, House, build

@@ -16,8 +16,8 @@ from pleintemps_gateway import __doc__ as description
 from pleintemps_gateway.access.service import CodeDesk
 from pleintemps_gateway.config import GatewayConfig
 from pleintemps_gateway.notify.duty import DutyBook
-from pleintemps_gateway.web.board import Board
-from pleintemps_gateway.web.picture import load_board
+from pleintemps_gateway.web.drawing import Drawing
+from pleintemps_gateway.web.picture import Picture
 from pleintemps_gateway.web.render import STATIC, Pages
 
 from . import (
@@ -66,12 +66,9 @@ def create_app(config: GatewayConfig, world: World, engine: Engine, desk: CodeDe
     ``desk`` issues the codes of bookings made here; without it such bookings are refused.
     """
 
-    def load(sites: tuple[str, ...], now: int) -> Board:
-        with engine.connect() as conn:
-            return load_board(conn, config, sites, now)
-
     renderer = Pages(config, simulated=world.source == "simulated")
-    hub = Hub(engine, world, renderer, load)
+    drawing = Drawing(renderer, Picture(engine, config), world.new_id()[:8])
+    hub = Hub(engine, world, drawing)
     tally = Tally(engine, world)
 
     @asynccontextmanager

@@ -1,15 +1,16 @@
 """The live page: one follower of the change feed for all viewers of this process.
 
+Viewers pull: each is woken when there is something, and takes what has changed since the frame that it had.
+So a slow viewer costs nothing, gets fewer and larger frames, and nothing waits in memory for it.
+
 It waits on the host's time, not on the World's: a simulated clock at 120 times must not make it spin, and a
 clock that stands still must not silence it.
 """
 
 import asyncio
 import contextlib
-import json
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Collection
 from typing import Final
 
 from sqlalchemy import Engine
@@ -18,93 +19,87 @@ from sqlalchemy.exc import SQLAlchemyError
 from pleintemps_contract.logs import line
 from pleintemps_contract.world import World
 from pleintemps_gateway.store import reading
-from pleintemps_gateway.web.board import Alert, Board
-from pleintemps_gateway.web.render import Fragment, Pages, View
+from pleintemps_gateway.web.drawing import Drawing
+from pleintemps_gateway.web.fragments import View
 
 POLL_S: Final = 0.2
 FRAME_S: Final = 1.0
 # A frame comes at least so often: the page trusts its clock and its connection by it.
 REFRESH_S: Final = 5.0
-_BACKLOG: Final = 16
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class _Shown:
-    """What viewers of one view have: models to compare with, their HTML to give to those who come."""
-
-    models: dict[str, Fragment] = field(default_factory=dict)
-    html: dict[str, str] = field(default_factory=dict)
-    alerts: frozenset[tuple[str, str]] = frozenset()
-
-
 class Stream:
-    """One viewer. Frames wait in a short queue; who is too slow for it gets the whole page again."""
+    """One viewer: it has everything up to frame ``since``, or nothing yet."""
 
-    def __init__(self, view: View, token_hash: str) -> None:
+    def __init__(self, hub: "Hub", view: View, token_hash: str, since: int | None) -> None:
         self.view = view
         self.token_hash = token_hash
-        self.fresh = True
+        self.since = since
         self.logged_out = False
-        self._frames: asyncio.Queue[str | None] = asyncio.Queue(_BACKLOG)
+        self._hub = hub
+        self._wake = asyncio.Event()
+        self._ended = False
 
-    def offer(self, frame: str) -> None:
-        try:
-            self._frames.put_nowait(frame)
-        except asyncio.QueueFull:
-            while not self._frames.empty():
-                self._frames.get_nowait()
-            self.fresh = True
+    def wake(self) -> None:
+        self._wake.set()
 
     def end(self, *, logged_out: bool = True) -> None:
-        """No more frames: what waits is dropped. A page that is not logged out tries to come back."""
-        while not self._frames.empty():
-            self._frames.get_nowait()
+        """No more frames. A page that is not logged out tries to come back."""
         self.logged_out = logged_out
-        self._frames.put_nowait(None)
+        self._ended = True
+        self._wake.set()
 
-    async def frames(self) -> AsyncIterator[str]:
-        while (frame := await self._frames.get()) is not None:
-            yield frame
+    async def frames(self) -> AsyncIterator[tuple[str, str]]:
+        """(name, JSON) of each frame."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            if self._ended:
+                return
+            found = await self._hub.frame(self.view, self.since)
+            if found is not None:
+                self.since, name, text = found
+                yield name, text
 
 
 class Hub:
-    """Follows the store while anybody watches. All methods but the thread's own run on the event loop."""
+    """Follows the store while anybody watches. All but :meth:`end_session` belong to the event loop."""
 
     def __init__(
         self,
         engine: Engine,
         world: World,
-        pages: Pages,
-        load: Callable[[tuple[str, ...], int], Board],
+        drawing: Drawing,
         *,
         frame_s: float = FRAME_S,
         refresh_s: float = REFRESH_S,
     ) -> None:
         self._engine = engine
         self._world = world
-        self._pages = pages
-        self._load = load
+        self.drawing = drawing
         self._frame_s = frame_s
         self._refresh_s = refresh_s
         self._streams: set[Stream] = set()
-        self._shown: dict[View, _Shown] = {}
-        self._marks: dict[str, int] = {}
+        self._at: dict[View, int] = {}
+        """World time at which each view was last brought up to date."""
         self._wake: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
         self.stalled = asyncio.Event()
         """Set while the store cannot be read."""
 
-    def join(self, view: View, token_hash: str) -> Stream:
-        """A new viewer; its first frame is the whole page."""
-        stream = Stream(view, token_hash)
+    def join(self, view: View, token_hash: str, have: str = "") -> Stream:
+        """A new viewer. ``have`` names the frame that its page shows; without it comes everything."""
+        stream = Stream(self, view, token_hash, self.drawing.number(have))
         self._streams.add(stream)
         if self._task is None or self._task.done():
             self._loop = asyncio.get_running_loop()
             self._wake = asyncio.Event()
             self._task = self._loop.create_task(self._follow(self._wake))
+        elif view in self._at:
+            stream.wake()
         elif self._wake is not None:
             self._wake.set()
         return stream
@@ -142,86 +137,51 @@ class Hub:
             stream.end()
             self._streams.discard(stream)
 
+    async def frame(self, view: View, since: int | None) -> tuple[int, str, str] | None:
+        """(number, name, JSON) of what a page lacks; None if the view was never read."""
+        if view not in self._at:
+            return None
+        return await asyncio.to_thread(self.drawing.frame, view, since, self._at[view])
+
     async def _follow(self, wake: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
         framed = refreshed = float("-inf")
-        dirty = False
         while self._streams:
             wake.clear()
-            views = frozenset(stream.view for stream in self._streams)
+            views = {stream.view for stream in self._streams}
+            now = loop.time()
+            due = now - refreshed >= self._refresh_s
+            new = not views <= self._at.keys()
             try:
-                dirty |= await asyncio.to_thread(self._has_changed, views)
-                now = loop.time()
-                due = now - refreshed >= self._refresh_s
-                new = any(stream.fresh for stream in self._streams)
-                if new or due or (dirty and now - framed >= self._frame_s):
-                    tokens = {stream.token_hash for stream in self._streams}
-                    framed, dirty = now, False
-                    refreshed = now if due else refreshed
-                    frames, ended = await asyncio.to_thread(self._make_frames, views, tokens)
-                    self._send(frames)
-                    self._end(ended)
+                if new or due or now - framed >= self._frame_s:
+                    changed = await asyncio.to_thread(self._look, views, always=new or due)
+                    if changed or new or due:
+                        framed = now
+                        refreshed = now if due else refreshed
+                        tokens = {stream.token_hash for stream in self._streams}
+                        self._end(await asyncio.to_thread(self._ended, tokens))
+                        for stream in self._streams:
+                            if stream.view in self._at:
+                                stream.wake()
                 self._say_back()
             except SQLAlchemyError as error:
-                dirty = True
                 self._say_down(error)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(wake.wait(), POLL_S)
-        self._shown.clear()
-        self._marks.clear()
+        self._at.clear()
 
-    def _send(self, frames: Mapping[View, str]) -> None:
-        for stream in self._streams:
-            frame = frames.get(stream.view)
-            if stream.fresh and stream.view in self._shown and frame is not None:
-                stream.fresh = False
-                shown = self._shown[stream.view]
-                stream.offer(json.dumps({**json.loads(frame), "fragments": shown.html, "announce": []}))
-            elif not stream.fresh and frame is not None:
-                stream.offer(frame)
-
-    def _has_changed(self, views: Collection[View]) -> bool:
-        sites = {site for view in views for site in view.sites}
-        with self._engine.connect() as conn:
-            marks = reading.change_marks(conn, sites)
-        changed = marks != self._marks
-        self._marks = marks
+    def _look(self, views: Collection[View], *, always: bool) -> bool:
+        """Bring the picture up to date if anything has changed; whether anything did."""
+        picture, now = self.drawing.picture, self._world.now()
+        if not always and not picture.has_changed({site for view in views for site in view.sites}, now):
+            return False
+        changed = picture.refresh({view.sites for view in views}, now)
+        self._at |= dict.fromkeys(views, now)
         return changed
 
-    def _make_frames(
-        self, views: Collection[View], tokens: Collection[str]
-    ) -> tuple[dict[View, str], Collection[str]]:
-        now = self._world.now()
-        # everything is read first: a frame that is made counts as shown, so none may be lost on the way
-        boards = {sites: self._load(sites, now) for sites in {view.sites for view in views}}
+    def _ended(self, tokens: Collection[str]) -> set[str]:
         with self._engine.connect() as conn:
-            ended = set(tokens) - reading.live_sessions(conn, tokens, now)
-        for view in set(self._shown) - set(views):
-            del self._shown[view]
-        return {view: self._frame(view, boards[view.sites]) for view in views}, ended
-
-    def _frame(self, view: View, board: Board) -> str:
-        """One rendering for all viewers of a view: only what differs from what they have."""
-        first = view not in self._shown
-        shown = self._shown.setdefault(view, _Shown())
-        fragments = self._pages.fragments(board)
-        changed = {
-            name: self._pages.fragment(view, fragment, board.now)
-            for name, fragment in fragments.items()
-            if shown.models.get(name) != fragment
-        }
-        shown.models = fragments
-        shown.html.update(changed)
-        opened = [alert for alert in board.attention.alerts if alert.state == "open"]
-        announce = [] if first else [a for a in opened if _name(a) not in shown.alerts]
-        shown.alerts = frozenset(map(_name, opened))
-        return json.dumps(
-            {
-                "now": board.now,
-                "fragments": changed,
-                "announce": [self._pages.announcement(view, alert, board.now) for alert in announce],
-            }
-        )
+            return set(tokens) - reading.live_sessions(conn, tokens, self._world.now())
 
     def _say_down(self, error: SQLAlchemyError) -> None:
         if not self.stalled.is_set():
@@ -232,7 +192,3 @@ class Hub:
         if self.stalled.is_set():
             self.stalled.clear()
             _log.info(line("live-page-back"))
-
-
-def _name(alert: Alert) -> tuple[str, str]:
-    return alert.site, alert.alert

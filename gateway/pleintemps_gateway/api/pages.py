@@ -6,8 +6,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse
 
-from pleintemps_gateway.web.picture import load_board
-from pleintemps_gateway.web.render import View
+from pleintemps_gateway.web.fragments import View
 
 from .auth import Account, InContext, Reader, is_https
 from .context import Context
@@ -58,10 +57,8 @@ def here(target: str) -> str:
 @router.get("/")
 def tonight(request: Request, context: InContext, account: Reader) -> Any:
     now = context.world.now()
-    with context.engine.connect() as conn:
-        board = load_board(conn, context.config, account.sites, now)
     view = View(language_of(request), account.sites, account.may_act)
-    parts = context.pages.parts(view, board, account.csrf)
+    board, parts, frame = context.hub.drawing.page(view, account.csrf, now)
     return show(
         request,
         context,
@@ -71,5 +68,6 @@ def tonight(request: Request, context: InContext, account: Reader) -> Any:
         zone=board.zone,
         board=board,
         parts=parts,
+        frame=frame,
         tab="tonight",
     )

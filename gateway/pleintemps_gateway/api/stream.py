@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from pleintemps_gateway.web.render import View
+from pleintemps_gateway.web.fragments import View
 
 from .activity import TOUCH_MS, keep_alive
 from .auth import InContext, Reader
@@ -17,19 +18,36 @@ router = APIRouter(prefix="/api/v1", tags=["reading"], responses=REFUSALS)
 
 
 @router.get("/live", response_class=EventSourceResponse, summary="Changes of the live page")
-async def live(request: Request, reader: Reader, context: InContext) -> AsyncIterator[ServerSentEvent]:
-    """Events ``frame`` carry ``{now, fragments: {element id: HTML}, announce: [sentence]}``: first the whole
-    page, then differences, at most one a second. ``end`` closes the stream when the session is over.
+async def live(
+    request: Request, reader: Reader, context: InContext, have: Annotated[str, Query(max_length=40)] = ""
+) -> AsyncIterator[ServerSentEvent]:
+    """Events ``frame`` carry ``{now, frame, since, fragments: {element id: HTML}, measured: {element id: Unix
+    ms}, announce: [sentence]}``: what has changed since the frame named ``have``, or ``Last-Event-ID``, or
+    everything; then differences, at most one a second. ``end`` closes the stream when the session is over.
     """
-    stream = context.hub.join(View(language_of(request), reader.sites, reader.may_act), reader.token_hash)
+    view = View(language_of(request), reader.sites, reader.may_act)
+    stream = context.hub.join(view, reader.token_hash, request.headers.get("last-event-id") or have)
     try:
         told = context.world.monotonic()
-        async for frame in stream.frames():
+        async for name, frame in stream.frames():
             if context.world.monotonic() - told >= TOUCH_MS:
                 told = context.world.monotonic()
                 await asyncio.to_thread(keep_alive, context, reader.token_hash)
-            yield ServerSentEvent(event="frame", raw_data=frame)
+            yield ServerSentEvent(event="frame", raw_data=frame, id=name)
         if stream.logged_out:
             yield ServerSentEvent(event="end", raw_data="log-out")
     finally:
         context.hub.leave(stream)
+
+
+@router.get("/live/since", summary="What changed on the live page since a frame")
+def live_since(
+    request: Request, reader: Reader, context: InContext, have: Annotated[str, Query(max_length=40)] = ""
+) -> Response:
+    """One frame of the stream as JSON, for a page that shares the stream of another and has missed some."""
+    view, now = View(language_of(request), reader.sites, reader.may_act), context.world.now()
+    drawing = context.hub.drawing
+    with drawing.picture.lock:
+        drawing.picture.refresh([view.sites], now)
+        _, _, text = drawing.frame(view, drawing.number(have), now)
+    return Response(text, media_type="application/json")

@@ -3,7 +3,7 @@
 Times are absolute, so two boards differ only where facts do.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from pleintemps_contract.onvif import DoorAlarm, DoorMode, DoorPhysicalState, LockPhysicalState
@@ -122,7 +122,8 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One space. ``probability`` is that of presence; ``measured_at`` the youngest measurement behind it.
+    """One space. ``probability`` is that of presence; ``measured_at`` the youngest measurement behind it;
+    ``day`` the local date, by which moments are worded.
 
     What is told of noise is as the rules said it (``noise.records.NoiseFigures``). ``lit``: whether all
     warning signals are on that should be; None where there is none, or none should be.
@@ -130,6 +131,7 @@ class Tile:
 
     site: str
     zone: str
+    day: str
     space: str
     name: str
     bookable: bool
@@ -142,7 +144,6 @@ class Tile:
     freshness: Freshness
     agent_silent: bool
     level_db: float | None
-    level_at: int | None
     limit_db: float | None
     level_range: int | None
     background_db: float | None
@@ -188,6 +189,31 @@ class Tile:
     def over_limit(self) -> bool:
         return self.level_db is not None and self.limit_db is not None and self.level_db > self.limit_db
 
+    @property
+    def in_use(self) -> bool:
+        """Whether it is of interest to who asks what goes on: used, booked, asking for somebody, unknown."""
+        if self.rank or self.current is not None or self.state == "occupied":
+            return True
+        return self.bookable and self.freshness != "fresh"
+
+    @property
+    def face(self) -> "Tile":
+        """All that is seen of it but the age, in the steps in which it is shown: equal faces look alike."""
+        level, limit = self.level_db, self.limit_db
+        if level is not None:
+            level = round(level)
+            if limit is not None and (level > limit) is not self.over_limit:
+                level = limit + 0.1 if self.over_limit else limit
+        return replace(
+            self,
+            probability=None if self.probability is None else round(self.probability, 2),
+            since=None,
+            measured_at=None if self.measured_at is None else 0,
+            level_db=level,
+            background_db=None if self.background_db is None else round(self.background_db),
+            emergence_db=None if self.emergence_db is None else round(self.emergence_db, 1),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Alert:
@@ -209,6 +235,9 @@ class Alert:
     comment: str
     resolved: int | None
     facts: str
+    version: int = 0
+    paused_until: int | None = None
+    assigned: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,11 +295,14 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class AlertList:
-    """What asks for a person. ``quiet_since`` is when the last alert was resolved, for the empty list."""
+    """What asks for a person. ``quiet_since`` is when the last alert was resolved, for the empty list;
+    ``day`` the local date, by which moments are worded.
+    """
 
     alerts: tuple[Alert, ...]
     zone: str
     quiet_since: int | None
+    day: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,19 @@
 """Templates to HTML, once for each language. A fragment is a part of a page that the live stream replaces."""
 
 import hashlib
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup
 
 from pleintemps_gateway.config import GatewayConfig
 from pleintemps_gateway.delivery.reference import spaced
 
 from . import nav
-from .board import Alert, Board
+from .board import Alert
 from .formats import Formats, iso
+from .fragments import Fragment, View
 from .help_words import HelpWords
 from .i18n import LANGUAGES, catalogue, plural_form
 from .qr import qr_svg
@@ -29,30 +28,6 @@ from .words import Words
 HERE: Final = Path(__file__).parent
 TEMPLATES: Final = HERE / "templates"
 STATIC: Final = HERE / "static"
-# The line of "now" in the skyline moves in steps, so that the picture is not sent at every frame.
-_SKY_STEP_MS: Final = 5 * 60_000
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """All viewers of one view see the same HTML: language, sites, and whether they may act."""
-
-    language: str
-    sites: tuple[str, ...]
-    may_act: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Fragment:
-    """``template`` shows ``item``; equal fragments look alike."""
-
-    template: str
-    item: Any
-
-    @property
-    def key(self) -> str:
-        """Tells a page whether it has this very fragment."""
-        return hashlib.blake2b(repr(self.item).encode(), digest_size=8).hexdigest()
 
 
 class Pages:
@@ -71,34 +46,14 @@ class Pages:
         """A whole page; ``values`` must hold ``now``, ``zone`` and ``account`` (or None)."""
         return self._environments[language].get_template(template).render(**values)
 
-    def fragments(self, board: Board) -> dict[str, Fragment]:
-        """The parts of "Tonight" by the id of their element."""
-        found = {
-            "counts": Fragment("_counts.html", board.counts),
-            "badge": Fragment("_badge.html", board.counts.alert + board.counts.watch),
-            "attention": Fragment("_attention.html", board.attention),
-            "coming": Fragment("_coming.html", board.coming),
-            "sky": Fragment("_sky.html", (board.skyline, board.now - board.now % _SKY_STEP_MS)),
-        }
-        for site in board.sites:
-            found[f"site-{site.site}"] = Fragment(
-                "_site.html", (len(site.tiles), site.alerts, site.watches, site.site, site.panels)
-            )
-            for tile in site.tiles:
-                found[f"tile-{site.site}-{tile.space}"] = Fragment("_tile.html", tile)
-        return found
-
     def fragment(self, view: View, fragment: Fragment, now: int, csrf: str = "") -> str:
         """For the stream without any reader's own token: the page's script puts it into the forms."""
         template = self._environments[view.language].get_template(fragment.template)
         return template.render(item=fragment.item, key=fragment.key, now=now, may_act=view.may_act, csrf=csrf)
 
-    def parts(self, view: View, board: Board, csrf: str) -> dict[str, Markup]:
-        """Every fragment of "Tonight" for the page as it is first loaded."""
-        return {
-            name: Markup(self.fragment(view, fragment, board.now, csrf))
-            for name, fragment in self.fragments(board).items()
-        }
+    def formats(self, language: str) -> Formats:
+        found: Formats = self._environments[language].globals["f"]  # type: ignore[assignment]
+        return found
 
     def announcement(self, view: View, alert: Alert, now: int) -> str:
         sentences: Sentences = self._environments[view.language].globals["say"]  # type: ignore[assignment]

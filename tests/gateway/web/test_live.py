@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from typing import Any
 
 import httpx
@@ -12,10 +13,11 @@ from sqlalchemy.exc import OperationalError
 
 from pleintemps_contract.world import ManualWorld
 from pleintemps_gateway.api.live import FRAME_S, Hub
-from pleintemps_gateway.store import reading, schema
+from pleintemps_gateway.store import live as live_rows
+from pleintemps_gateway.store import schema
 from pleintemps_gateway.store.changes import record_change
 from pleintemps_gateway.store.engine import write_transaction
-from pleintemps_gateway.web.render import View
+from pleintemps_gateway.web.fragments import View
 
 from . import town
 from .clients import Events, browser, csrf_of, log_in, stream
@@ -244,19 +246,83 @@ def test_a_store_that_is_away_stalls_the_stream_and_it_goes_on(app: FastAPI, eng
     asyncio.run(story())
 
 
-def test_a_frame_that_could_not_be_sent_is_not_taken_for_shown(
-    app: FastAPI, monkeypatch: pytest.MonkeyPatch
+def test_a_reading_that_fails_half_way_is_not_taken_for_shown(
+    app: FastAPI, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hub: Hub = app.state.context.hub
+    drawing = app.state.context.hub.drawing
     view = View("en", ("moulin",), may_act=False)
+    drawing.picture.refresh([view.sites], town.NOW)
+    since, _, _ = drawing.frame(view, None, town.NOW)
+    lit(engine, "danse")
 
-    def down(*_: object) -> set[str]:
+    def down(*_: object) -> None:
         raise OperationalError("select", None, OSError("away"))
 
     with monkeypatch.context() as patch:
-        patch.setattr(reading, "live_sessions", down)
+        patch.setattr(live_rows, "occupancy_rows", down)
         with pytest.raises(OperationalError):
-            hub._make_frames([view], ["t"])
-    frames, ended = hub._make_frames([view], ["t"])
-    assert "tile-moulin-theatre" in json.loads(frames[view])["fragments"]
-    assert ended == {"t"}
+            drawing.picture.refresh([view.sites], town.NOW)
+    drawing.picture.refresh([view.sites], town.NOW)
+    _, _, text = drawing.frame(view, since, town.NOW)
+    assert set(json.loads(text)["fragments"]) == {"tile-moulin-danse", "counts"}
+
+
+def test_a_page_that_comes_back_gets_what_it_missed_and_a_strangers_frame_everything(
+    app: FastAPI, engine: Engine
+) -> None:
+    async def story() -> None:
+        async with browser(app) as client:
+            await log_in(client)
+            page = (await client.get("/")).text
+            found = re.search(r'data-frame="([^"]+)"', page)
+            assert found
+            async with stream(app, client, f"/api/v1/live?have={found[1]}") as events:
+                first = await events.frame()
+                assert (first["fragments"], first["since"]) == ({}, found[1])
+            lit(engine, "danse")
+            alarm(engine, "d1" * 16)
+            missed = (await client.get(f"/api/v1/live/since?have={found[1]}")).json()
+            assert {"tile-moulin-danse", "attention"} < set(missed["fragments"]) and missed["announce"]
+            assert "tile-moulin-theatre" not in missed["fragments"]
+            async with stream(app, client, f"/api/v1/live?have={missed['frame']}") as events:
+                assert (await events.frame())["fragments"] == {}
+            for stranger in ("", "0-0", "x", "-", f"{found[1]}9999"):
+                whole = (await client.get(f"/api/v1/live/since?have={stranger}")).json()
+                assert "tile-moulin-theatre" in whole["fragments"] and whole["announce"] == []
+
+    asyncio.run(story())
+
+
+def test_what_only_grows_older_sends_an_age_and_no_html(app: FastAPI, engine: Engine) -> None:
+    async def story() -> None:
+        async with browser(app) as client:
+            await log_in(client)
+            async with stream(app, client) as events:
+                first = await events.frame()
+                with write_transaction(engine, ["moulin"]) as conn:
+                    here = (schema.spaces.c.site == "moulin") & (schema.spaces.c.space == "danse")
+                    values = {"evidence_at": town.NOW, "level_db": 34.3, "probability": 0.0101}
+                    conn.execute(update(schema.spaces).where(here).values(**values))
+                    record_change(conn, "moulin", "spaces", "danse", town.NOW)
+                while (frame := await events.frame())["frame"] == first["frame"]:
+                    pass
+                assert (frame["fragments"], frame["measured"]) == ({}, {"tile-moulin-danse": town.NOW})
+
+    asyncio.run(story())
+
+
+def test_the_page_is_not_drawn_anew_for_the_next_reader(app: FastAPI, engine: Engine) -> None:
+    drawing = app.state.context.hub.drawing
+
+    async def story() -> None:
+        async with browser(app) as one, browser(app) as other:
+            await log_in(one)
+            await log_in(other)
+            await one.get("/")
+            drawn, reads = drawing.drawn, drawing.picture.reads
+            lit(engine, "danse")
+            page = (await other.get("/")).text
+            assert "Occupé" in page and await csrf_of(other) in page
+            assert (drawing.drawn, drawing.picture.reads) == (drawn + 1, reads)
+
+    asyncio.run(story())

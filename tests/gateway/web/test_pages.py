@@ -11,7 +11,7 @@ from pleintemps_contract.world import ManualWorld
 from pleintemps_gateway.api.app import create_app
 from pleintemps_gateway.store import schema
 from pleintemps_gateway.store.engine import write_transaction
-from pleintemps_gateway.web.tonight import load_board
+from pleintemps_gateway.web.picture import load_board
 
 from . import town
 from .clients import browser, csrf_of, log_in
@@ -264,7 +264,8 @@ def test_opening_a_door_asks_first_and_tells_the_result(
             silent = words((await client.get("/doors/ecole/cantine")).text)
             assert "Son agent est muet" in silent
             assert (await client.post("/doors/moulin/studio/open", data={})).status_code == 403
-            sent = await client.post("/doors/moulin/studio/open", data={"csrf": await csrf_of(client)})
+            form = {"csrf": await csrf_of(client), "reason": "a delivery"}
+            sent = await client.post("/doors/moulin/studio/open", data=form)
             assert sent.status_code == 303
             result = sent.headers["location"]
             said = {

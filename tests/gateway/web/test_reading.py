@@ -10,7 +10,7 @@ from pleintemps_gateway.store import reading, schema
 from pleintemps_gateway.store.changes import record_change
 from pleintemps_gateway.store.engine import open_engine, write_transaction
 from pleintemps_gateway.web.board import Board
-from pleintemps_gateway.web.tonight import load_board
+from pleintemps_gateway.web.picture import load_board
 
 from . import town
 
