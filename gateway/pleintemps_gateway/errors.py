@@ -83,7 +83,7 @@ class RightError(OutsideError, ValueError):
 class AccountError(OutsideError, ValueError):
     """An account that cannot be made or changed: ``reason`` is ``name``, ``name-taken``, ``sites``, ``role``,
     ``mail``, ``unknown``, ``last-manager``, ``own``, ``elsewhere``, ``link``, or of a password ``short``,
-    ``long``, ``common``, ``like-name``, ``wrong``."""
+    ``long``, ``common``, ``like-name``, ``wrong``, ``twice``."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)

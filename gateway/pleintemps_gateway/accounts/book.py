@@ -54,7 +54,7 @@ class Person(NamedTuple):
     sessions: int
 
     def within(self, seen: Sequence[str], everywhere: bool) -> bool:
-        """Whether a manager of the sites ``seen`` (``everywhere``: of all, also of those to come) rules it."""
+        """Whether a manager of the sites ``seen`` rules it (``everywhere``: of all, and of those to come)."""
         return everywhere if self.sites is None else set(self.sites) <= set(seen)
 
 
@@ -117,7 +117,7 @@ def add(conn: Connection, world: World, draft: Draft, by: str, password: str = "
             sites=_listed(draft.sites),
         )
     )
-    _written(conn, world, EVERY_SITE, name, "user.added", by, role=draft.role, sites=list(draft.sites))
+    written(conn, world, EVERY_SITE, name, "user.added", by, role=draft.role, sites=list(draft.sites))
     return EVERY_SITE, name
 
 
@@ -155,7 +155,7 @@ def change(
     mine = (users.c.site == person.home) & (users.c.name == person.name)
     conn.execute(update(users).where(mine).values(role=role, sites=wanted))
     _keep_a_manager(conn, person)
-    _written(conn, world, person.home, person.name, "user.changed", by, role=role, sites=list(sites))
+    written(conn, world, person.home, person.name, "user.changed", by, role=role, sites=list(sites))
     return end_sessions(conn, person.home, person.name)
 
 
@@ -165,7 +165,7 @@ def disable(conn: Connection, world: World, person: Person, by: str, *, disabled
     conn.execute(update(users).where(mine).values(disabled=world.now() if disabled else None))
     _keep_a_manager(conn, person)
     action = "user.disabled" if disabled else "user.enabled"
-    _written(conn, world, person.home, person.name, action, by)
+    written(conn, world, person.home, person.name, action, by)
     return end_sessions(conn, person.home, person.name)
 
 
@@ -175,7 +175,7 @@ def remove(conn: Connection, world: World, person: Person, by: str) -> list[str]
     conn.execute(delete(account_links).where(account_links.c.name == person.name))
     conn.execute(delete(users).where(users.c.site == person.home, users.c.name == person.name))
     _keep_a_manager(conn, person)
-    _written(conn, world, person.home, person.name, "user.removed", by)
+    written(conn, world, person.home, person.name, "user.removed", by)
     return ended
 
 
@@ -184,7 +184,7 @@ def set_password(conn: Connection, world: World, home: str, name: str, password:
     mine = (users.c.site == home) & (users.c.name == name)
     conn.execute(update(users).where(mine).values(password=password, changed=world.now()))
     conn.execute(delete(account_links).where(account_links.c.site == home, account_links.c.name == name))
-    _written(conn, world, home, name, "user.password", by)
+    written(conn, world, home, name, "user.password", by)
     return end_sessions(conn, home, name)
 
 
@@ -195,6 +195,12 @@ def set_own(conn: Connection, home: str, name: str, mail: str, language: str, th
     known = {"language": language if language in LANGUAGES else "", "theme": theme if theme in THEMES else ""}
     values = {"mail": mail or None} | {column: value or None for column, value in known.items()}
     conn.execute(update(users).where(mine).values(**values))
+
+
+def end_all(conn: Connection, world: World, person: Person, by: str) -> list[str]:
+    """End every session of an account that is another's; as :func:`change`."""
+    written(conn, world, person.home, person.name, "user.sessions-ended", by)
+    return end_sessions(conn, person.home, person.name)
 
 
 def end_sessions(conn: Connection, home: str, name: str) -> list[str]:
@@ -244,6 +250,7 @@ def _person(row: Row[Any], count: int) -> Person:
     )
 
 
-def _written(conn: Connection, world: World, home: str, name: str, action: str, by: str, **more: Any) -> None:
+def written(conn: Connection, world: World, home: str, name: str, action: str, by: str, **more: Any) -> None:
+    """One entry of the audit log about an account."""
     fields = {"name": name, "by": by} | more
     record(conn, home, world, action, f"account/{key_of(home, name)[:16]}", fields)

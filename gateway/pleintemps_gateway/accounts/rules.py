@@ -15,9 +15,11 @@ from pleintemps_gateway.errors import AccountError
 
 CHOSEN_LENGTH: Final = 12
 MAX_LENGTH: Final = 200
+_BESIDE_NAME: Final = 8
 _LIST: Final = Path(__file__).parent / "common_passwords.txt"
 _RUNS: Final = ("abcdefghijklmnopqrstuvwxyz", "azertyuiopqsdfghjklmwxcvbn", "qwertyuiopasdfghjklzxcvbnm")
 _DIGITS: Final = "01234567890123456789"
+_ENDS: Final = "0123456789!?.,;:*+-_#/=&%"
 _LEET: Final = str.maketrans("013457@$", "oieastas")
 _LONGEST_COMMON: Final = 4
 """A passphrase of more common words than this is none of the common ones."""
@@ -26,20 +28,24 @@ _LONGEST_COMMON: Final = 4
 def check_password(password: str, about: Iterable[str] = ()) -> None:
     """Raises AccountError ``short``, ``long``, ``common`` or ``like-name``.
 
-    ``about`` are words of this person and place: what is left of the password without them must be as long
-    as a password has to be, so a name with a year is refused.
+    ``about`` are words of this person: what is left of the password without them must be long enough, so a
+    name with a year is refused.
     """
     if len(password) < CHOSEN_LENGTH:
         raise AccountError("short", f"a password has {CHOSEN_LENGTH} characters at least")
     if len(password) > MAX_LENGTH:
         raise AccountError("long", f"a password has {MAX_LENGTH} characters at most")
     plain = _plain(password)
-    if _is_common(plain) or _is_common(plain.translate(_LEET)):
+    core = plain.strip(_ENDS)
+    if _is_common(plain) or (core and _is_common(core.translate(_LEET))):
         raise AccountError("common", "this password is among the first that are tried")
+    rest = plain
     for word in about:
         short = "".join(letter for letter in _plain(word) if letter.isalnum())
-        if len(short) >= 3 and short in plain and len(plain.replace(short, "")) < CHOSEN_LENGTH - 4:
-            raise AccountError("like-name", "this password is too near to the name")
+        if len(short) >= 3:
+            rest = rest.replace(short, "")
+    if rest != plain and len(rest) < _BESIDE_NAME:
+        raise AccountError("like-name", "this password is too near to the name")
 
 
 def _plain(text: str) -> str:

@@ -29,7 +29,8 @@ PERSONAL: Final = {
         "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
     ),
 }
-"""Around the page of a booking, whose address is a secret."""
+"""Around pages whose address is a secret."""
+SECRET_PATHS: Final = ("/b/", "/welcome/")
 
 
 class Guard:
@@ -58,7 +59,7 @@ class Guard:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers[name] = value
-                if scope["path"].startswith("/b/"):
+                if scope["path"].startswith(SECRET_PATHS):
                     for name, value in PERSONAL.items():
                         headers[name] = value
                 if "cache-control" not in headers:

@@ -63,7 +63,8 @@ def start(conn: Connection, context: Context, user: Row[Any], *, via: str, agent
     now = context.world.now()
     web = context.config.web
     token, expires = context.world.random_bytes(32).hex(), now + int(web.session_h * HOUR_MS)
-    conn.execute(delete(schema.sessions).where(schema.sessions.c.expires <= now))
+    table = schema.sessions.c
+    conn.execute(delete(schema.sessions).where((table.expires <= now) | (table.idle_at <= now)))
     conn.execute(
         insert(schema.sessions).values(
             site=user.site,

@@ -11,7 +11,12 @@ from pleintemps_gateway.config import GatewayConfig
 from pleintemps_gateway.delivery.reference import spaced
 
 from . import nav
+from .account_words import AccountWords
+from .alert_words import AlertWords
+from .audit_words import AuditWords
 from .board import Alert
+from .door_words import DoorWords
+from .evidence_chart import draw_evidence
 from .formats import Formats, iso
 from .fragments import Fragment, View
 from .help_words import HelpWords
@@ -79,11 +84,16 @@ def _environment(language: str) -> Environment:
         number=texts.number,
         f=formats,
         say=Sentences(texts, formats, Words(texts)),
+        alertsay=AlertWords.of(language),
+        draw_evidence=draw_evidence,
         words=Words(texts),
         story=Stories(texts, Words(texts)),
         learnt=TaughtWords(texts, formats),
         used=UsageWords(texts, formats),
         visits=Visits(texts, Words(texts)),
+        accounts=AccountWords(texts),
+        audits=AuditWords(texts, Words(texts)),
+        doorsay=DoorWords(texts, formats, Words(texts)),
         desk=HelpWords(texts, formats, Visits(texts, Words(texts))),
         language=language,
         nav=nav,

@@ -37,7 +37,7 @@ async def log_in(
 
 async def csrf_of(client: httpx.AsyncClient) -> str:
     """The session's token, from the page."""
-    page = await client.get("/health")
+    page = await client.get("/account")
     found = re.search(r'<meta name="csrf-token" content="([0-9a-f]{64})">', page.text)
     assert found
     return found[1]
