@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable
 from typing import Any, Final, NamedTuple
 
+import msgspec
 from sqlalchemy import Connection, Row, select
 
 from pleintemps_gateway.bookings.way import doors_on_way
@@ -191,3 +192,45 @@ def first_reason(reports: Iterable[DoorReport]) -> str:
     """Why the code is not on its doors: of the first door that lacks it; ``no-door`` if there is none."""
     found = list(reports)
     return next((report.reason for report in found if not report.held), "" if found else "no-door")
+
+
+class CodeAtDoor(NamedTuple):
+    """A credential that ``door`` should know from ``start`` to ``end`` (Unix ms); ``reason`` says why it does
+    not, as of :class:`DoorReport`, and is empty if it does. ``booking`` or ``right`` is whose it is.
+    """
+
+    door: str
+    grant: str
+    kind: str
+    purpose: str
+    booking: str
+    right: str
+    start: int
+    end: int
+    reason: str
+
+
+def codes_at_doors(conn: Connection, site: SiteConfig, now: int) -> list[CodeAtDoor]:
+    """What every door of ``site`` should know now or later, by the hour: what is placed, without tokens and
+    computed codes, which stand in no manifest.
+    """
+    known = _holders(conn, site.site)
+    same = (credentials.c.site == grants.c.site) & (credentials.c.grant == grants.c.grant)
+    columns = (credentials.c.kind, credentials.c.purpose, credentials.c.booking, credentials.c.right)
+    query = (
+        select(grants, *columns)
+        .join(credentials, same)
+        .where(grants.c.site == site.site, grants.c.end > now, credentials.c.rests_until.is_(None))
+        .order_by(grants.c.start, grants.c.grant)
+    )
+    ours = {door.door for door in site.doors}
+    found = []
+    for row in conn.execute(query):
+        reason = _lacks(row, known.get(row.agent))
+        for door in msgspec.json.decode(row.doors, type=list[str]):
+            if door in ours:
+                whose = (row.booking or "", row.right or "")
+                found.append(
+                    CodeAtDoor(door, row.grant, row.kind, row.purpose, *whose, row.start, row.end, reason)
+                )
+    return found

@@ -9,7 +9,9 @@ from sqlalchemy import Engine
 from pleintemps_contract.world import World
 from pleintemps_gateway.access.service import CodeDesk
 from pleintemps_gateway.config import DoorConfig, GatewayConfig, SiteConfig
+from pleintemps_gateway.notify.duty import DutyBook
 from pleintemps_gateway.store import reading
+from pleintemps_gateway.web.audit_list import Prover
 from pleintemps_gateway.web.render import Pages
 
 from .hooks_config import Hooks
@@ -35,7 +37,9 @@ class Context:
     desk: CodeDesk | None
     hooks: Hooks
     tally: Tally
+    duty: DutyBook
     pace: Pace = field(default_factory=Pace)
+    prover: Prover = field(default_factory=Prover)
     links: LoginThrottle = field(default_factory=LoginThrottle)  # unknown links of one address
     keypads: LoginThrottle = field(default_factory=lambda: LoginThrottle(KEYPAD_WAIT_MS))  # per booking, door
     looks: Looks = field(default_factory=Looks)

@@ -47,7 +47,7 @@ def command_door(
     response: Response,
 ) -> Accepted:
     here = context.site(actor.sites, site)
-    command = writes.command_door(context, actor, here, find_door(here, door), body.action)
+    command = writes.command_door(context, actor, here, find_door(here, door), body.action, body.reason)
     status_url = f"/api/v1/commands/{command}"
     response.headers["Location"] = status_url
     return Accepted(command=command, status_url=status_url)

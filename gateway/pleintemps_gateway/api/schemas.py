@@ -37,8 +37,27 @@ class Token(_Body):
     expires: int
 
 
+Comment = Annotated[str, Field(max_length=500, pattern=NO_NUL)]
+Version = Annotated[int | None, Field(ge=0, le=2_147_483_647)]
+
+
 class Acknowledgement(_Body):
-    comment: Annotated[str, Field(max_length=500, pattern=NO_NUL)] = ""
+    """``version``: that of the alert which the actor has seen; after another act it is refused (409)."""
+
+    comment: Comment = ""
+    version: Version = None
+
+
+class AlertPause(Acknowledgement):
+    until: TimeText
+
+
+class AlertGiven(Acknowledgement):
+    person: Annotated[str, Field(min_length=1, max_length=80, pattern=NO_NUL)]
+
+
+class AlertComment(_Body):
+    comment: Annotated[str, Field(min_length=1, max_length=500, pattern=NO_NUL)]
 
 
 PanelCommand = Literal[DoorAction.SET_PANEL, DoorAction.UNSET_PANEL]
@@ -46,9 +65,13 @@ SignalCommand = Literal[DoorAction.SIGNAL_ON, DoorAction.SIGNAL_OFF]
 
 
 class DoorCommand(_Body):
-    """Not those of a panel, which has an address of its own, nor those of a signal: it follows the rules."""
+    """Not those of a panel, which has an address of its own, nor those of a signal: it follows the rules.
+
+    ``reason`` is recorded beside the name and the hour.
+    """
 
     action: DoorAction
+    reason: Annotated[str, Field(max_length=200, pattern=NO_NUL)] = ""
 
     @field_validator("action")
     @classmethod

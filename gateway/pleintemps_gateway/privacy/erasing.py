@@ -143,7 +143,7 @@ def _commands(conn: Connection, site: str, found: Found, now: int) -> int:
     rows = command_rows(conn, site, found)
     for row in rows:
         mine = (commands.c.site == site) & (commands.c.command == row.command)
-        conn.execute(update(commands).where(mine).values(user=""))
+        conn.execute(update(commands).where(mine).values(user="", reason=None))
         record_change(conn, site, "commands", row.command, now)
     return len(rows)
 

@@ -156,12 +156,13 @@ def act_rows(conn: Connection, site: str, booked: Iterable[Row[Any]]) -> list[Ro
 
 
 def command_rows(conn: Connection, site: str, found: Found) -> list[Row[Any]]:
-    """Commands that were asked for in the name of one of these, as from a booking's page."""
-    rows: list[Row[Any]] = []
+    """Commands asked for in the name of one of these, as from a booking's page, or whose reason names one."""
+    rows: dict[str, Row[Any]] = {}
     for name in (*found.bookings, *found.rights, *found.words):
-        mine = (commands.c.site == site) & commands.c.user.contains(name, autoescape=True)
-        rows += conn.execute(select(commands).where(mine)).all()
-    return rows
+        said = commands.c.reason.contains(name, autoescape=True)
+        mine = (commands.c.site == site) & (commands.c.user.contains(name, autoescape=True) | said)
+        rows |= {row.command: row for row in conn.execute(select(commands).where(mine))}
+    return list(rows.values())
 
 
 def mark_rows(conn: Connection, site: str, words: Iterable[str]) -> list[Row[Any]]:

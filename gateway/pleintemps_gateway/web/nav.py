@@ -54,6 +54,9 @@ PAGES: Final[tuple[Entry, ...]] = (
         frozenset({"caretaker", "manager"}),
     ),
     Entry(
+        "doors", "/doors", "lock", _("Doors"), _("Every door: state, mode, codes; lockdown of a site"), "wide"
+    ),
+    Entry(
         "released",
         "/released",
         "back",
@@ -68,6 +71,22 @@ PAGES: Final[tuple[Entry, ...]] = (
         "sound",
         _("What rooms have learnt"),
         _("Taught from experience: detectors and delays"),
+    ),
+    Entry(
+        "audit",
+        "/audit",
+        "key",
+        _("Audit log"),
+        _("Who did what, and who looked; whether the log is whole"),
+        roles=frozenset({"manager"}),
+    ),
+    Entry(
+        "person",
+        "/person",
+        "people",
+        _("Data of a person"),
+        _("What is held about somebody: hand it out, erase it"),
+        roles=frozenset({"manager"}),
     ),
     Entry("health", "/health", "dial", _("Health"), _("Agents, devices, calendars, and what was refused")),
     Entry(

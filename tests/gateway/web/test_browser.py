@@ -152,7 +152,7 @@ def test_a_caretakers_evening(page: Any, address: str, engine: Engine, world: Ev
 
     # a door is opened from here, and the page tells what became of it
     page.locator("#open-moulin-studio").click()
-    expect(page.locator("h1")).to_have_text("Ouvrir la porte")
+    expect(page.locator("h1")).to_have_text("Studio")
     check(page)
     picture(page, "door-desktop")
     page.get_by_role("button", name="Ouvrir la porte", exact=True).click()
