@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 from cryptography.exceptions import InvalidTag
-from sqlalchemy import Connection, Engine, Row, delete, func, select, tuple_, update
+from sqlalchemy import Connection, Engine, Row, bindparam, delete, func, select, tuple_, update
 
 from pleintemps_contract.logs import line
 from pleintemps_contract.world import World
@@ -42,6 +42,13 @@ STEP: Final = 500
 _AT_ONCE: Final = 8
 _MAX_ERROR: Final = 200
 _EVENT_OF: Final = {kind: event for event, kind in KIND_OF.items()}
+
+# made once: to build it takes longer than the store takes to answer it
+_ANY: Final = (
+    select(webhooks.c.hook)
+    .where(webhooks.c.site.in_(bindparam("sites", expanding=True)), webhooks.c.state == "on")
+    .limit(1)
+)
 
 _log = logging.getLogger(__name__)
 
@@ -84,8 +91,7 @@ class PostOffice:
 
     def _any(self) -> bool:
         with self._engine.connect() as conn:
-            mine = webhooks.c.site.in_(self._sites) & (webhooks.c.state == "on")
-            return conn.execute(select(webhooks.c.hook).where(mine).limit(1)).first() is not None
+            return conn.execute(_ANY, {"sites": self._sites}).first() is not None
 
     # --- into the outbox ------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from .duty import DutyBook
 from .outbox import put, queue_acts
 
 LOOK_MS: Final = 1_000
+_CLOCK_MS: Final = 60_000
 _UNRESOLVED: Final = ("open", "acknowledged", "paused")
 _MOST: Final = 200
 """Alerts of one transaction: a thousand at once are told within seconds and hold no door's command up."""
@@ -79,10 +80,14 @@ class MorningPost:
         self._book = book
         self._world = world
         self._done = ""
+        self._looked: int | None = None
 
     def is_due(self) -> bool:
-        """Whether a night has ended of which nothing was queued yet."""
+        """Whether a night has ended of which nothing was queued yet; it looks at the clock once a minute."""
         now = self._world.now()
+        if self._looked is not None and 0 <= now - self._looked < _CLOCK_MS:
+            return False
+        self._looked = now
         night = last_night(self._config.report, self._zone, now)
         return is_due(night, now) and night.day.isoformat() != self._done
 
