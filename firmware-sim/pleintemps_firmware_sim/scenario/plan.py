@@ -220,5 +220,17 @@ ANNEX = Plan(
     doors=(DoorPlan("annex", "Annexe", "annex", STREET, "studio", 5, 6, 12, 13, 19, radio=True),),
     rooms=(RoomPlan("studio", "Studio", "annex", 17, capacity=12, radar=True, meter=True),),
 )
-BUILDINGS: Final[Mapping[str, Plan]] = {"saint-aubin": SAINT_AUBIN, "school": SCHOOL, "annex": ANNEX}
+CLUB_HOUSE = Plan(
+    site="club-house",
+    name="Maison des associations",
+    zone="Europe/Paris",
+    doors=(DoorPlan("hall", "Salle", "hall", STREET, "hall", 23, 24, 27, 22, 19),),
+    rooms=(RoomPlan("hall", "Salle", "hall", 17, capacity=60, radar=True, meter=True, light_pin=16),),
+)
+BUILDINGS: Final[Mapping[str, Plan]] = {
+    "saint-aubin": SAINT_AUBIN,
+    "school": SCHOOL,
+    "annex": ANNEX,
+    "club-house": CLUB_HOUSE,
+}
 """What comes along, by the name that scenarios use."""
