@@ -24,6 +24,7 @@ run: install ## Start the demo building; DEMO_ARGS="--for 60 --json" and the lik
 test-system: install
 	@scripts/system-packages.sh mosquitto chromium postgresql influxdb victoria-metrics libfaketime strace npm
 	@scripts/node-packages.sh
+	@scripts/home-assistant.sh
 
 # loadgroup: `serial` tests of e2e share one worker, the other `serial` ones another; three workers, as both mostly wait
 test: test-system ## Every test but the long ones; TEST_ARGS="tests/edge -k door" to choose

@@ -30,6 +30,7 @@ from pleintemps_gateway.errors import (
     StoreBusyError,
     StoreError,
 )
+from pleintemps_gateway.home_assistant.bridge import SOURCE, Bridge
 from pleintemps_gateway.keys import load_gateway_keys, load_peppers
 from pleintemps_gateway.series.writer import SeriesWriter
 from pleintemps_gateway.signing import fingerprint, load_signing
@@ -107,6 +108,9 @@ class Ingest:
         self._teller = Teller(config.sites, self.engine, self._writer, world)
         poster = Poster(Networks(config.webhooks.private_networks))
         self._posts = PostOffice(names, self.engine, self._writer, self._desk.vault, world, poster)
+        self._bridge: Bridge | None = None
+        if config.home_assistant and broker is None:
+            self._bridge = Bridge(config, self.engine, self._writer, world, self._refuse_bridge)
         self._signing = keys.signing
         self._keepers = {
             site.site: CodeKeeper(site, self._desk, self.engine, self._writer, lambda: self._signing.signer)
@@ -166,6 +170,8 @@ class Ingest:
             jobs += [self._feeding(feed, self._memory.sites[site.site]) for feed in site.sources]
         if self._series:
             jobs.append(self._series.run())
+        if self._bridge:
+            jobs.append(self._bridge.run())
         tasks = [asyncio.ensure_future(job) for job in jobs]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -209,6 +215,9 @@ class Ingest:
             self._writer.submit(lambda _conn: site.refuse(f"messages/{channel}", _NOT_STORED), wait_s=0)
         except StoreBusyError:
             _log.warning(line("refusal-not-counted", channel=channel))
+
+    def _refuse_bridge(self, site: str, reason: str) -> None:
+        self._writer.submit(lambda _conn: self._memory.sites[site].refuse(SOURCE, reason))
 
     def _on_connected(self) -> None:
         try:

@@ -63,7 +63,7 @@ class Session:
         if not url.hostname:
             raise SettingsError("mqtt.url: names no host")
         if url.scheme == "mqtts":
-            client.tls_set_context(_tls(keys))
+            client.tls_set_context(tls_context(keys))
         client.connect_async(url.hostname, port or (8883 if url.scheme == "mqtts" else 1883), KEEPALIVE_S)
         self._client = client
 
@@ -160,7 +160,8 @@ class PahoBroker:
         return Session(self._config, self._keys, list(sites), take, connected)
 
 
-def _tls(keys: Path) -> ssl.SSLContext:
+def tls_context(keys: Path) -> ssl.SSLContext:
+    """For the broker, by the files of ``keys``; raises SettingsError."""
     try:
         context = ssl.create_default_context(cafile=str(keys / "site-ca" / "ca.crt"))
         context.load_cert_chain(keys / "gateway" / "gateway.crt", keys / "gateway" / "gateway.key")
