@@ -5,7 +5,7 @@ Making is pure: (rows, now) in, records out. Whoever keeps the rows up to date i
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -132,7 +132,10 @@ class SiteRows:
         bookings, alerts = self.bookings.get(name, ()), self.alerted.get(name, ())
         current = next((b for b in bookings if b.start <= now < b.end), None)
         following = next((b for b in bookings if b.start > now), None)
-        past = (b for b in bookings if now - COMING_MS < b.end <= now and b.state in ("arrived", "in-use"))
+        past = [b for b in bookings if now - COMING_MS < b.end <= now and b.state in ("arrived", "in-use")]
+        overdue = max(past, key=lambda b: b.end) if past and current is None else None
+        if overdue is not None:
+            overdue = replace(overdue, code_lacks=None)  # what is over needs none
         state = row.state if row else "unknown"
         return Tile(
             site=site.site,
@@ -157,7 +160,7 @@ class SiteRows:
             warned_at=row.warned_at if row else None,
             lit=self.lit.get(name),
             current=current,
-            overdue=max(past, key=lambda b: b.end, default=None) if current is None else None,
+            overdue=overdue,
             following=following,
             soon=following is not None and following.start - now <= SOON_MS,
             doors=tuple(self.door(door, asked) for door in doors),
