@@ -37,6 +37,7 @@ from . import (
     hooks,
     learnt_page,
     login_page,
+    metrics_page,
     more_page,
     pages,
     person_page,
@@ -125,6 +126,7 @@ def create_app(config: GatewayConfig, world: World, engine: Engine, desk: CodeDe
         usage_page.router,
         calendar_feeds.router,
         connections_page.router,
+        metrics_page.router,
         booking_page.router,
         help_desk.router,
     ):

@@ -31,7 +31,9 @@ REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
     status: {"model": ErrorBody} for status in (400, 401, 403, 404, 409, 413, 422, 429)
 }
 _DAY_MS: Final = 86_400_000
-_ALERT_STATES: Final = ("open", "acknowledged", "resolved")
+TOLD: Final = ("storage", "journals", "keys", "config")
+"""Columns of an agent that hold JSON."""
+_ALERT_STATES: Final = ("open", "acknowledged", "paused", "resolved")
 
 router = APIRouter(prefix="/api/v1", tags=["reading"], responses=REFUSALS)
 Since = Annotated[TimeText | None, Query(alias="from", description="Unix ms; a day ago by default")]
@@ -98,7 +100,7 @@ def list_panels(reader: Reader, context: InContext) -> Items:
 def list_alerts(
     reader: Reader,
     context: InContext,
-    state: Annotated[str, Query(pattern="^(open|acknowledged|resolved|any)$")] = "any",
+    state: Annotated[str, Query(pattern="^(open|acknowledged|paused|resolved|any)$")] = "any",
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> Items:
     states = _ALERT_STATES if state == "any" else (state,)
@@ -121,7 +123,7 @@ def list_agents(reader: Reader, context: InContext) -> Items:
     items = []
     for agent in agents:
         own = [dict(d._mapping) for d in devices if (d.site, d.agent) == (agent.site, agent.agent)]
-        told = {name: json.loads(agent._mapping[name] or "null") for name in ("storage", "keys", "config")}
+        told = {name: json.loads(agent._mapping[name] or "null") for name in TOLD}
         items.append({**agent._mapping, **told, "devices": own})
     return Items(items=items)
 

@@ -12,6 +12,7 @@ from pleintemps_gateway.delivery.reference import spaced
 
 from . import nav
 from .account_words import AccountWords
+from .agent_words import AgentWords
 from .alert_words import AlertWords
 from .audit_words import AuditWords
 from .board import Alert
@@ -92,6 +93,7 @@ def _environment(language: str) -> Environment:
         used=UsageWords(texts, formats),
         visits=Visits(texts, Words(texts)),
         accounts=AccountWords(texts),
+        agents_say=AgentWords(texts, formats),
         audits=AuditWords(texts, Words(texts)),
         doorsay=DoorWords(texts, formats, Words(texts)),
         desk=HelpWords(texts, formats, Visits(texts, Words(texts))),

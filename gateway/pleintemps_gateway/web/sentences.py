@@ -57,6 +57,10 @@ class Sentences:
 
     def title(self, alert: Alert) -> str:
         """What it is, in two to four words."""
+        return self.title_of(alert.kind)
+
+    def title_of(self, kind: str) -> str:
+        """As :meth:`title`, of a kind alone."""
         t = self._t
         titles = {
             "noise": t.gettext("Too loud"),
@@ -87,7 +91,7 @@ class Sentences:
             "help": t.gettext("It does not open"),
             "delivery-failed": t.gettext("A message did not arrive"),
         }
-        return titles.get(alert.kind, alert.kind)
+        return titles.get(kind, kind)
 
     def kind(self, alert: Alert) -> str:
         return self._t.gettext("Alert") if alert.rank == "alert" else self._t.gettext("To watch")
@@ -95,6 +99,15 @@ class Sentences:
     def place(self, alert: Alert) -> str:
         """MJC du Moulin, studio; the site alone where the alert is about all of it."""
         return f"{alert.site_name}, {alert.place}" if alert.place else alert.site_name
+
+    @staticmethod
+    def facts(alert: Alert) -> Facts:
+        """The figures of ``alert``; empty where they cannot be read."""
+        try:
+            facts = json.loads(alert.facts)
+        except ValueError:
+            return {}
+        return facts if isinstance(facts, dict) else {}
 
     def fact(self, alert: Alert, now: int) -> Markup:
         """Why, with its figures. Facts that are not there are not told."""

@@ -162,7 +162,7 @@ def test_an_alert_is_taken_by_a_form_with_a_comment(app: FastAPI, world: ManualW
             assert "Prise en charge à 22:54 par camille. « J'y <i>vais</i> »" in words(shown)
             assert "<i>" not in shown and "take-" not in shown and "#a-taken" in shown
             again = await client.post(f"{path}/take", data=fields)
-            assert again.status_code == 409 and "Quelqu'un a été plus rapide" in words(again.text)
+            assert again.status_code == 409 and "Quelqu'un l'a déjà prise" in words(again.text)
 
     asyncio.run(story())
 
@@ -296,11 +296,10 @@ def test_opening_a_door_asks_first_and_tells_the_result(
 
 
 def test_health_shows_what_a_caretaker_can_mend(app: FastAPI) -> None:
-    text = words(get(app, "/health"))
-    assert "biblio-radar : muet" in text or "biblio-radar: muet" in text
-    assert "no report for 90 s" in text
-    assert "pleintemps/v1/moulin/moulin-1/events $.records: array too long 3" in text
-    assert "MJC du Moulin, agenda" in text
+    agents = words(get(app, "/agents"))
+    assert "biblio-radar ld2410 muet no report for 90 s" in agents
+    assert "pleintemps/v1/moulin/moulin-1/events $.records: array too long 3" in words(get(app, "/refused"))
+    assert "MJC du Moulin, agenda" in words(get(app, "/feeds"))
 
 
 def test_a_simulated_clock_says_so_on_every_page(engine: Engine) -> None:
@@ -311,7 +310,7 @@ def test_a_simulated_clock_says_so_on_every_page(engine: Engine) -> None:
     for path in (
         "/",
         "/alerts",
-        "/health",
+        "/agents",
         "/doors/moulin/studio",
         f"/alerts/moulin/{town.NOISE}",
         "/nothing",
@@ -370,7 +369,7 @@ def test_no_page_has_inline_script_style_or_an_address_elsewhere(app: FastAPI) -
         "/alerts",
         f"/alerts/moulin/{town.NOISE}",
         "/doors/moulin/studio",
-        "/health",
+        "/agents",
         "/api/docs",
         "/x",
     )
