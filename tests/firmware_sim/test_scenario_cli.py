@@ -7,8 +7,9 @@ from xml.etree import ElementTree as Xml
 import pytest
 
 from pleintemps_firmware_sim.cli import main
+from pleintemps_firmware_sim.errors import ScenarioError
 from pleintemps_firmware_sim.scenario.file import schema_text
-from pleintemps_firmware_sim.scenario.loading import names
+from pleintemps_firmware_sim.scenario.loading import load, names
 
 EMPTY_HOUSE = """\
 scenario: empty-house
@@ -55,11 +56,26 @@ def test_one_that_is_not_met_is_status_1_with_its_line_and_how_to_repeat_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = write(tmp_path, "opened", "open")
-    assert main(["run", file, "--virtual-time", "--seed", "5"]) == 1
+    assert main(["run", file, "--virtual-time", "--seed", "5", "--lasts", "5s"]) == 1
     said = capsys.readouterr().out
     assert f"{file}:8: opened: leaf: door: annex, is: open: annex was shut from +0.0 to" in said
     assert "1 of 2 met" in said
-    assert f"again: pleintemps-sim run {file} --seed 5 --virtual-time" in said
+    assert f"again: pleintemps-sim run {file} --seed 5 --virtual-time --lasts 5s" in said
+
+
+def test_it_lasts_as_long_as_one_wants(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = write(tmp_path, "shut", "shut")
+    assert main(["run", file, "--virtual-time", "--json", "--lasts", "7s"]) == 0
+    assert json.loads(capsys.readouterr().out)["simulated_s"] == 7
+    for wrong in ("7", "1ms", "500d", "soon"):
+        with pytest.raises(SystemExit):
+            main(["run", file, "--lasts", wrong])
+
+
+def test_a_shipped_scenario_is_found_by_its_name_and_by_its_place() -> None:
+    assert load("scenarios/demo.yaml") == load("demo")
+    with pytest.raises(ScenarioError):
+        load("scenarios/no-such-thing.yaml")
 
 
 def test_scenarios_and_their_schema_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
