@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -10,14 +10,21 @@ from .errors import ConfigError
 
 T = TypeVar("T")
 
+MAX_BYTES: Final = 16 * 2**20
+
 
 def load_toml(path: Path, record: type[T]) -> T:
     """Read ``path`` as ``record`` (structs that forbid unknown fields); raises ConfigError of one line."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    if len(data) > MAX_BYTES:
+        raise ConfigError(f"{path}: more than {MAX_BYTES // 2**20} MiB")
+    try:
+        table = tomllib.loads(data.decode())
+    except (ValueError, RecursionError) as error:  # also a number of more digits than Python reads
         raise ConfigError(f"{path}: not TOML: {error}") from error
     return convert(str(path), table, record)
 

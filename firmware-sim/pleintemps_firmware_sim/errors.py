@@ -9,6 +9,7 @@
     ├── ChildError (RuntimeError)    a program that was started did not come up or ended by itself
     ├── GatewayError (RuntimeError)  the gateway's API refused or did not answer
     ├── BrokerError (ConnectionError)  a broker that refuses a fleet, or does not speak MQTT
+    ├── StageError (RuntimeError)    a scenario with a fault that nothing here can do
     ├── UnmetError (AssertionError)  a requirement of the conformance suite that an agent does not meet
     ├── ConformError (ValueError)    a configuration that no agent runs on; names file and key
     ├── ControlError (ValueError)    a tester's order that names no such door, key or device
@@ -52,6 +53,10 @@ class GatewayError(SimulatorError, RuntimeError):
 
 class BrokerError(SimulatorError, ConnectionError):
     """The broker refuses us, or what answers is none."""
+
+
+class StageError(SimulatorError, RuntimeError):
+    """A scenario that cannot be played on this stage, or not on this machine."""
 
 
 class ControlError(SimulatorError, ValueError):

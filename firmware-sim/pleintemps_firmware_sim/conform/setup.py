@@ -16,6 +16,7 @@ from msgspec import Struct, field
 from pleintemps_contract.identifiers import Slug
 from pleintemps_firmware_sim.errors import ConformError
 
+MAX_BYTES: Final = 2**20
 SOFT: Final = frozenset({"i2s_microphone"})
 """Drivers of programs that no virtual time can stop; their devices are left out at the bench."""
 RADIO: Final = frozenset({"nuki", "zigbee2mqtt", "shelly"})
@@ -88,11 +89,17 @@ class Setup:
     def read(cls, path: Path) -> "Setup":
         """Raises ConformError of one line that names the file."""
         try:
-            return cls(path, tomllib.loads(path.read_text(encoding="utf-8")))
+            with path.open("rb") as file:
+                data = file.read(MAX_BYTES + 1)
         except OSError as error:
             raise ConformError(f"{path}: {error.strerror or error}") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        if len(data) > MAX_BYTES:
+            raise ConformError(f"{path}: more than {MAX_BYTES // 2**20} MiB")
+        try:
+            tables = tomllib.loads(data.decode())
+        except (ValueError, RecursionError) as error:  # also a number of more digits than Python reads
             raise ConformError(f"{path}: not TOML: {error}") from error
+        return cls(path, tables)
 
     @property
     def doors(self) -> list[Door]:

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-from pleintemps_contract.world import World
 from pleintemps_firmware_sim.devices.ld2410 import Scene, Target
 from pleintemps_firmware_sim.devices.pty import SerialDevice
 from pleintemps_firmware_sim.errors import ControlError
@@ -20,10 +19,9 @@ Act = Callable[[Fault], None]
 class DeviceFaults:
     """Begins and mends; raises ControlError for a target that cannot suffer so."""
 
-    def __init__(self, plan: Plan, building: Building, host: World, chance: Chance) -> None:
+    def __init__(self, plan: Plan, building: Building, chance: Chance) -> None:
         self._plan = plan
         self._building = building
-        self._host = host
         self._chance = chance
         self._tasks: dict[tuple[FaultKind, str], asyncio.Task[None]] = {}
         self.acts: dict[FaultKind, tuple[Act, Act]] = {
@@ -126,14 +124,15 @@ class DeviceFaults:
         self.task(fault, run())
 
     def _bounce(self, fault: Fault) -> None:
-        every = round(fault.number("every_ms"))
+        # an agent looks at its contacts by the clock of its doors
+        world, every = self._building.world, round(fault.number("every_ms"))
 
         async def run() -> None:
             rest = self._true(fault)
             while True:
                 for level in (1 - rest, rest):
                     self._put(fault, level)
-                    await self._host.sleep_until(self._host.monotonic() + every)
+                    await world.sleep_until(world.monotonic() + every)
 
         self._pin(fault)
         self.task(fault, run())

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from pleintemps_contract.world import World
-from pleintemps_firmware_sim.errors import ControlError
+from pleintemps_firmware_sim.errors import StageError
 
 SIZE_MIB: Final = 32
 _AGAIN_MS: Final = 100
@@ -24,11 +24,11 @@ class SmallDisk:
         self._host = host
 
     async def mount(self) -> None:
-        """Raises ControlError where nobody lets us."""
+        """Raises StageError where nobody lets us."""
         self.folder.mkdir(parents=True)
         said = await _call("mount", "-t", "tmpfs", "-o", f"size={SIZE_MIB}m,mode=0700", "tmpfs", self.folder)
         if said:
-            raise ControlError(
+            raise StageError(
                 f"disk-full needs a small disk of its own for agent {self.folder.name}, and that cannot be"
                 f" mounted: {said}; without root's rights: unshare --map-root-user --mount pleintemps-sim run"
             )
@@ -77,7 +77,7 @@ async def _call(*command: str | Path) -> str:
 async def mounted(
     folders: Iterable[Path], host: World, stack: contextlib.AsyncExitStack
 ) -> dict[str, SmallDisk]:
-    """A small disk at each folder, by its name, unmounted with ``stack``. Raises ControlError."""
+    """A small disk at each folder, by its name, unmounted with ``stack``. Raises StageError."""
     disks: dict[str, SmallDisk] = {}
     for folder in folders:
         disk = SmallDisk(folder, host)

@@ -23,7 +23,7 @@ class RealFaults:
     def __init__(self, site: RealSite, host: World, seed: int) -> None:
         self._site = site
         self._host = host
-        self._devices = DeviceFaults(site.plan, site.building, host, Chance(seed, "stage"))
+        self._devices = DeviceFaults(site.plan, site.building, Chance(seed, "stage"))
         self.leapt: set[str] = set()
         """Agents whose clock was wrong once."""
         self._acts: dict[FaultKind, tuple[Act, Act]] = {

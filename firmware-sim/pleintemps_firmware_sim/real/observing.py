@@ -61,6 +61,12 @@ class Stores:
                 at = row["resolved"]
                 yield Fact(at=at, kind=FactKind.ALERT, where=where, value="resolved", name=row["kind"])
 
+    def standing(self, before: int) -> Iterator[Fact]:
+        """What every space was at ``before`` (Unix ms)."""
+        query = "SELECT space, state, max(since) AS since FROM occupancy WHERE since < ? GROUP BY space"
+        for row in self._rows(query, before):
+            yield Fact(at=row["since"], kind=FactKind.STATE, where=row["space"], value=row["state"])
+
     def _events(self, since: int) -> Iterator[Fact]:
         for row in self._rows("SELECT * FROM events WHERE received >= ? ORDER BY journal, seq", since):
             at = row["received"] if self._leapt(row["agent"]) else row["at"]

@@ -34,7 +34,7 @@ class RealStage(DoorActs):
         super().__init__(self._house.door, self._house.fire)
         self._faults = RealFaults(site, site.host, site.wanted.seed)
         self._stores = Stores(site.data, site.plan.agents, lambda agent: agent in self._faults.leapt)
-        self._since = site.world.now()
+        self._since = self._first = site.world.now()
         self._fetched: set[str] = set()
         self.plan: Plan = site.plan
         self.world: World = site.world
@@ -132,6 +132,8 @@ class RealStage(DoorActs):
         self._since = self.world.now()
 
     def _observed(self) -> Iterator[Fact]:
+        if self._since == self._first:
+            yield from self._stores.standing(self._first)
         yield from self._stores.facts(self._since)
         yield from self._stores.ends(self.world.now(), self._site.witness.records)
 

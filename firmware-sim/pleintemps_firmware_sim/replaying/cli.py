@@ -69,7 +69,10 @@ def _run(options: argparse.Namespace) -> int:
         raise DatasetError(str(error)) from error
     loop = VirtualLoop if options.speed is None else partial(PacedLoop, options.speed)
     with asyncio.Runner(loop_factory=loop) as runner:
-        played = runner.run(play(recording, config))
+        try:
+            played = runner.run(play(recording, config))
+        except DatasetError as error:
+            raise DatasetError(f"{options.config or options.file}: {error}") from error
     report = compare(played.recorded, played.replayed, tolerance_ms=options.tolerance_ms)
     if options.report is not None:
         options.report.write_text(page(recording, report, played.left_out), encoding="utf-8")

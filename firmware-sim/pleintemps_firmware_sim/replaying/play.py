@@ -79,7 +79,7 @@ async def play(recording: Recording, config: Mapping[str, Any] | None = None) ->
     """
     folder = Path(tempfile.mkdtemp(prefix="pleintemps-replay-", dir=_MEMORY if _MEMORY.is_dir() else None))
     try:
-        return await _Play(recording, config or recording.header.config, folder).run()
+        return await _Play(recording, recording.header.config if config is None else config, folder).run()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -106,7 +106,9 @@ class _Play:
         self._building = MemoryBroker(self._world)
         self._building_way = Way(chance_of(1, "building"))
         asked = {
-            str(device.get("port")) for device in recorded.config["devices"] if device.get("driver") in _ASKED
+            str(device.get("port"))
+            for device in recorded.config["devices"]
+            if str(device.get("driver")) in _ASKED
         }
         self._ports = {
             name: ReplayPort(entries, answers=name in asked, text=self._office.text)
@@ -183,7 +185,8 @@ class _Play:
         try:
             return Hosted(self._make(self._file, self._world, rims))
         except (ValueError, OSError) as error:
-            raise DatasetError(f"an agent refuses this configuration: {error}") from error
+            why = str(error).replace(f"{self._file}: ", "")  # a file of our own, made of the tester's
+            raise DatasetError(f"an agent refuses this configuration: {why}") from error
 
     async def _give_grants(self) -> None:
         """The first life: what is known at the start of the recording."""

@@ -15,6 +15,8 @@ from .plan import STREET, Part, Plan
 MAX_RUN_MS: Final = 400 * 86_400_000
 MAX_FAULTS: Final = 20_000
 MAX_SETTLE_MS: Final = 7 * 86_400_000
+YEARS: Final = (2000, 2099)
+"""Agents and gateways take no other times for true."""
 
 _SENSORS: Final[frozenset[Part]] = frozenset({"pir", "radar", "meter", "reed", "handle"})
 _SERIAL: Final[frozenset[Part]] = frozenset({"radar", "meter"})
@@ -58,6 +60,8 @@ def _stamp(document: Document, path: Path, stamp: str, zone: ZoneInfo) -> None:
         times.local_ms(stamp, zone)
     except (ValueError, OverflowError):
         raise document.error(path, f"{stamp} is in no calendar") from None
+    if not YEARS[0] <= int(stamp[:4]) <= YEARS[1]:
+        raise document.error(path, f"{stamp} is not from {YEARS[0]} to {YEARS[1]}")
 
 
 def _check_names(document: Document, scenario: ScenarioFile) -> None:

@@ -19,6 +19,8 @@ def read_events(folder: Path, name: str) -> tuple[EventRecord, ...]:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise ValueError(f"cannot be read: {error.strerror}") from None
+    except RuntimeError:  # what pathlib makes of links that lead round in a circle
+        raise ValueError("cannot be read: it is a link to itself") from None
     if len(data) > MAX_BYTES:
         raise ValueError(f"more than {MAX_BYTES} bytes")
     try:

@@ -6,7 +6,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from pleintemps_contract.world import SystemWorld
-from pleintemps_firmware_sim.errors import ControlError
+from pleintemps_firmware_sim.errors import StageError
 
 from .director import Director
 from .facts import Mode, RunResult
@@ -86,10 +86,10 @@ def _faults(scenario: Scenario) -> frozenset[FaultKind]:
 
 
 def _refuse(scenario: Scenario, stage: Stage, mode: Mode) -> None:
-    """Raises ControlError, before anything is played, for faults that nothing on this stage can do."""
+    """Raises StageError, before anything is played, for faults that nothing on this stage can do."""
     missing = sorted(kind for kind in _faults(scenario) - stage.faults if not FAULTS[kind].people)
     if missing:
-        raise ControlError(f"{scenario.name} cannot be played in {mode} time: no {', '.join(missing)} there")
+        raise StageError(f"{scenario.name} cannot be played in {mode} time: no {', '.join(missing)} there")
 
 
 def run_now(scenario: Scenario, play: Play, options: RunOptions) -> RunResult:

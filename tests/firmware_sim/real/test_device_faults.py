@@ -25,7 +25,7 @@ def play(folder: Path, scene: Scene, world: World | None = None, plan: Plan = SA
 
     async def run() -> None:
         building = Building(plan, world or SystemWorld(), sockets=folder, ports=folder)
-        faults = DeviceFaults(plan, building, SystemWorld(), Chance(1, "stage"))
+        faults = DeviceFaults(plan, building, Chance(1, "stage"))
         if world is not None:
             building.wire()
             await scene(building, faults)
@@ -163,4 +163,4 @@ def test_who_opens_a_line_that_was_plugged_in_anew_reads_the_end_of_a_frame_firs
 def test_every_fault_of_the_catalogue_is_done_by_devices_stage_or_people() -> None:
     on_devices = {kind for kind, row in FAULTS.items() if row.target in ("sensor", "device", "serial")}
     building = Building(SAINT_AUBIN, ManualWorld(), sockets=Path("/nowhere"), ports=Path("/nowhere"))
-    assert set(DeviceFaults(SAINT_AUBIN, building, ManualWorld(), Chance(1)).acts) == on_devices
+    assert set(DeviceFaults(SAINT_AUBIN, building, Chance(1)).acts) == on_devices
