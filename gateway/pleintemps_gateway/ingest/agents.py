@@ -71,6 +71,7 @@ class AgentBook:
             "clock_trusted": birth.clock_trusted,
             "grants_epoch": birth.grants.epoch if birth.grants else None,
             "grants_revision": birth.grants.revision if birth.grants else None,
+            "journals": msgspec.json.encode(birth.journals).decode(),
             "storage": msgspec.json.encode(birth.storage).decode(),
             "keys": msgspec.json.encode(birth.keys).decode(),
             "certificate_until": birth.certificate_until,

@@ -34,6 +34,7 @@ agents = Table(
     Column("grants_detail", String(200)),
     Column("command_counter", BigInteger, nullable=False, server_default="0"),
     Column("storage", Text),  # JSON list of the birth's StorageInfo
+    Column("journals", Text),  # JSON list of the birth's JournalPosition
     Column("keys", Text),  # JSON list of the key ids that the agent believes
     Column("certificate_until", Ms),
     # remote configuration: what was published last (JSON; NULL: never anything), what the agent said of it

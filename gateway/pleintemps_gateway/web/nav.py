@@ -64,6 +64,7 @@ PAGES: Final[tuple[Entry, ...]] = (
         _("Bookings that nobody came to, to keep or take back"),
     ),
     Entry("free", "/free", "cal", _("Free spaces"), _("What can still be booked; this page is public")),
+    Entry("matrix", "/matrix", "grid", _("Matrix"), _("Booked, really used, free, hour by hour"), "wide"),
     Entry("usage", "/usage", "people", _("Use of the rooms"), _("Booked beside what was measured")),
     Entry(
         "learnt",
@@ -88,7 +89,33 @@ PAGES: Final[tuple[Entry, ...]] = (
         _("What is held about somebody: hand it out, erase it"),
         roles=frozenset({"manager"}),
     ),
-    Entry("health", "/health", "dial", _("Health"), _("Agents, devices, calendars, and what was refused")),
+    Entry(
+        "agents",
+        "/agents",
+        "dial",
+        _("Agents"),
+        _("Versions, clocks, journals, certificates, devices, and what to do"),
+        "wide",
+    ),
+    Entry(
+        "feeds", "/feeds", "cal", _("Calendars and messages"), _("Where bookings come from, what was sent")
+    ),
+    Entry(
+        "refused",
+        "/refused",
+        "off",
+        _("What was refused"),
+        _("Messages and events, counted, with the reason"),
+    ),
+    Entry(
+        "accounts",
+        "/accounts",
+        "people",
+        _("Accounts"),
+        _("Who may log in, with which role, on which sites"),
+        roles=frozenset({"manager"}),
+    ),
+    Entry("account", "/account", "key", _("Your account"), _("Password, log-ins, language, look")),
     Entry(
         "connections",
         "/connections",

@@ -237,7 +237,7 @@ async def test_health_says_what_became_of_the_timings(
         conn.execute(update(schema.agents).where(schema.agents.c.agent == "ecole-1").values(**values))
     async with browser(app) as client:
         await log_in(client)
-        assert said in (await client.get("/health?lang=en")).text
+        assert said in (await client.get("/agents?lang=en")).text
 
 
 # --- every word is known ------------------------------------------------------------------------------------

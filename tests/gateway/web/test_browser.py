@@ -221,7 +221,7 @@ def test_every_page_is_accessible_at_every_width(
         "/alerts",
         f"/alerts/moulin/{town.NOISE}",
         "/doors/ecole/cantine",
-        "/health",
+        "/agents",
         "/free?people=12&service=stage",
         "/released",
         "/usage",

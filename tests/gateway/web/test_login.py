@@ -18,13 +18,13 @@ from .clients import browser, csrf_of, field, log_in
 def test_a_page_asks_for_a_log_in_and_comes_back_to_it(app: FastAPI) -> None:
     async def story() -> None:
         async with browser(app) as client:
-            away = await client.get("/health")
-            assert (away.status_code, away.headers["location"]) == (303, "/login?next=/health")
+            away = await client.get("/agents")
+            assert (away.status_code, away.headers["location"]) == (303, "/login?next=/agents")
             form = await client.get(away.headers["location"])
-            assert field(form.text, "next") == "/health"
+            assert field(form.text, "next") == "/agents"
             back = await log_in(client)
             assert (back.status_code, back.headers["location"]) == (303, "/")
-            assert (await client.get("/health")).status_code == 200
+            assert (await client.get("/agents")).status_code == 200
 
     asyncio.run(story())
 
@@ -152,15 +152,15 @@ def test_a_session_expires_and_a_removed_user_is_out_at_once(
             await log_in(client)
             for _ in range(11):
                 world.move(3_600_000)
-                assert (await client.get("/health")).status_code == 200
+                assert (await client.get("/agents")).status_code == 200
             world.move(3_600_000 - 1)
-            assert (await client.get("/health")).status_code == 200
+            assert (await client.get("/agents")).status_code == 200
             world.move(1)
-            assert (await client.get("/health")).status_code == 303
+            assert (await client.get("/agents")).status_code == 303
             await log_in(client)
             with engine.begin() as conn:
                 conn.execute(schema.users.delete().where(schema.users.c.name == "camille"))
-            assert (await client.get("/health")).status_code == 303
+            assert (await client.get("/agents")).status_code == 303
 
     asyncio.run(story())
 

@@ -77,6 +77,7 @@ def upgrade() -> None:
         op.add_column("sessions", sa.Column(name, sa.BigInteger(), nullable=True))
     op.add_column("sessions", sa.Column("device", sa.String(length=80), nullable=True))
     op.add_column("sessions", sa.Column("via", sa.String(length=8), nullable=True))
+    op.add_column("agents", sa.Column("journals", sa.Text(), nullable=True))
     op.create_table(
         "account_links",
         sa.Column("site", sa.String(length=40), nullable=False),
@@ -103,6 +104,8 @@ def upgrade() -> None:
         sa.Column("week", sa.BigInteger(), nullable=False),
         sa.Column("figures", sa.LargeBinary(), nullable=False),
         sa.Column("counts", sa.LargeBinary(), nullable=False),
+        sa.Column("known", sa.BigInteger(), nullable=False),
+        sa.Column("used", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("site", "space", "week"),
     )
     op.create_table(
