@@ -1,6 +1,7 @@
-"""Grafana dashboards over the series of a gateway, with their provisioning, as package data.
+"""Grafana dashboards over the series of a gateway, and Prometheus' rules over its metrics, as package data.
 
 Below ``grafana/``: ``provisioning/`` as Grafana reads it, ``dashboards/<language>/`` one JSON a dashboard.
+Below ``prometheus/``: ``alerts.yml``, a file of rules.
 """
 
 from pathlib import Path
@@ -11,16 +12,18 @@ from pleintemps_contract import __version__ as __version__
 Language = Literal["fr", "en"]
 LANGUAGES: Final[tuple[Language, ...]] = ("fr", "en")
 FOLDER: Final = Path(__file__).parent / "grafana"
+PROMETHEUS: Final = Path(__file__).parent / "prometheus"
 
 
 def export(folder: Path, language: Language) -> list[Path]:
-    """Write the provisioning and the dashboards of ``language`` below ``folder``; returns the files written.
+    """Write the provisioning, the dashboards of ``language`` and the rules below ``folder``; returns them.
 
     Files of the same names are replaced, others left alone. Raises OSError.
     """
     wanted = {source: source.relative_to(FOLDER) for source in sorted(FOLDER.glob("provisioning/*/*.yaml"))}
     for source in sorted(FOLDER.glob(f"dashboards/{language}/*.json")):
         wanted[source] = Path("dashboards") / source.name
+    wanted |= {source: source.relative_to(FOLDER.parent) for source in sorted(PROMETHEUS.glob("*.yml"))}
     written = []
     for source, relative in wanted.items():
         target = folder / relative

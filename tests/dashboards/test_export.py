@@ -18,6 +18,7 @@ def test_export_writes_the_tree_that_grafana_reads(
     assert files == [
         "dashboards/site.json",
         "dashboards/space.json",
+        "prometheus/alerts.yml",
         "provisioning/dashboards/pleintemps.yaml",
         "provisioning/datasources/pleintemps.yaml",
     ]

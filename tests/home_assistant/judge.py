@@ -11,8 +11,8 @@ from typing import Any
 
 
 def components(asked: list[Any]) -> list[Any]:
-    import voluptuous
-    from homeassistant.components.mqtt import binary_sensor, lock, sensor
+    import voluptuous  # type: ignore[import-not-found]
+    from homeassistant.components.mqtt import binary_sensor, lock, sensor  # type: ignore[import-not-found]
 
     schemas = {"binary_sensor": binary_sensor, "lock": lock, "sensor": sensor}
     found: list[Any] = []
@@ -27,7 +27,7 @@ def components(asked: list[Any]) -> list[Any]:
 
 
 def templates(asked: list[Any]) -> list[str]:
-    from homeassistant.helpers.template import TemplateEnvironment
+    from homeassistant.helpers.template import TemplateEnvironment  # type: ignore[import-not-found]
 
     environment = TemplateEnvironment(None, False, False, None)
     found = []

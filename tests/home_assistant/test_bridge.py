@@ -37,7 +37,7 @@ class HomeAssistant:
         self._client = paho.Client(CallbackAPIVersion.VERSION2)
         self._client.username_pw_set("homeassistant")
         self._client.on_message = lambda _client, _data, message: self._heard.put(
-            (message.topic, message.payload)
+            (message.topic, bytes(message.payload))
         )
         self._client.connect("127.0.0.1", port)
         self._client.subscribe([(f"{PREFIX}/#", 1), (f"{topics.BASE}/#", 1)])
