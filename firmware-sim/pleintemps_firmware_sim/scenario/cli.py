@@ -90,9 +90,11 @@ def _run(options: argparse.Namespace) -> int:
         result = _virtual(scenario, wanted) if options.virtual_time else _real(scenario, wanted, options.data)
     except asyncio.CancelledError:
         return INTERRUPTED
-    virtual = " --virtual-time" if options.virtual_time else ""
+    time = " --virtual-time" if options.virtual_time else ""
+    if not options.virtual_time and options.speed != 1:
+        time = f" --speed {options.speed:g}"
     lasts = f" --lasts {options.lasts}" if options.lasts is not None else ""
-    again = f"pleintemps-sim run {options.scenario} --seed {options.seed}{virtual}{lasts}"
+    again = f"pleintemps-sim run {options.scenario} --seed {options.seed}{time}{lasts}"
     result = msgspec.structs.replace(result, again=again)
     _write(options, scenario, result)
     _say(result, options)

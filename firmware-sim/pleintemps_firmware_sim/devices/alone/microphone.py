@@ -115,9 +115,15 @@ class PcmAlone:
 
 def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--link", type=Path, metavar="PATH", help="named pipe to make; else standard output")
-    parser.add_argument("--rate", type=values.whole(8_000, 192_000), default=48_000, help="(48000)")
-    parser.add_argument("--format", choices=FORMATS, default="S32_LE", help="(S32_LE)")
-    parser.add_argument("--channels", type=values.whole(1, 8), default=1, metavar="N", help="(1)")
+    parser.add_argument(
+        "--rate",
+        type=values.whole(8_000, 192_000),
+        default=48_000,
+        metavar="HZ",
+        help="samples a second (48000)",
+    )
+    parser.add_argument("--format", choices=FORMATS, default="S32_LE", help="of a sample (S32_LE)")
+    parser.add_argument("--channels", type=values.whole(1, 8), default=1, metavar="N", help="1 to 8 (1)")
     parser.add_argument("--channel", type=values.whole(1, 8), default=1, metavar="N", help="that hears (1)")
     parser.add_argument(
         "--full-scale-db", type=_level, default=FULL_SCALE_DB, metavar="DB", help="peak at full scale (123)"

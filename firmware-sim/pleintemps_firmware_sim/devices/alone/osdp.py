@@ -18,7 +18,7 @@ _MOST_BITS = 128
 
 def _options(parser: argparse.ArgumentParser) -> None:
     add_serial(parser)
-    parser.add_argument("--address", type=values.whole(0, 126), default=0, metavar="N", help="(0)")
+    parser.add_argument("--address", type=values.whole(0, 126), default=0, metavar="N", help="0 to 126 (0)")
     parser.add_argument("--baud", type=int, choices=_BAUDS, default=9_600, help="(9600)")
     parser.add_argument(
         "--key", type=values.key, metavar="HEX", help="its secure channel's key; else the default one"
