@@ -32,6 +32,7 @@ from pleintemps_gateway.errors import (
 )
 from pleintemps_gateway.home_assistant.bridge import SOURCE, Bridge
 from pleintemps_gateway.keys import load_gateway_keys, load_peppers
+from pleintemps_gateway.series.standing import Standing
 from pleintemps_gateway.series.writer import SeriesWriter
 from pleintemps_gateway.signing import fingerprint, load_signing
 from pleintemps_gateway.store.changes import is_told_since
@@ -169,7 +170,8 @@ class Ingest:
         for site in self._config.sites:
             jobs += [self._feeding(feed, self._memory.sites[site.site]) for feed in site.sources]
         if self._series:
-            jobs.append(self._series.run())
+            standing = Standing(self._config.sites, self.engine, self._series.sink, self._world)
+            jobs += [self._series.run(), standing.run()]
         if self._bridge:
             jobs.append(self._bridge.run())
         tasks = [asyncio.ensure_future(job) for job in jobs]

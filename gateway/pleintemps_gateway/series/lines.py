@@ -8,6 +8,10 @@
     noise      laeq_db, limit_db      dB(A)        kind: window
     alerts     opened, resolved       1 each       kind: of the alert           sensor: door, agent or device
     door       alarm                  0 normal, 1 forced open, 2 open too long  kind: alarm  sensor: door
+    agent      online, silent_s, backlog, lost, ill, clock, clock_trusted, version, certificate_days
+                                      clock: 0 none, 1 gateway, 2 ntp, 3 rtc, 4 simulated; version: 1.2.3 is
+                                      1002003             kind: state           sensor: agent
+    hours      known_min, used_min, booked_min, both_min   of the hour that begins then   kind: hour
 
 Every line has the same four tags, because InfluxDB 3 fixes the tags of a table at its first line; ``*`` is
 "not of one". Fields are always floats: every version refuses a field that is now integer, now float, and
@@ -20,11 +24,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Final
 
+from pleintemps_contract.agent_messages import ClockSource
 from pleintemps_contract.gateway_messages import Occupancy
 from pleintemps_contract.onvif import DoorAlarm
 from pleintemps_contract.units import OCTAVES, Quantity
 
-from .rows import AlertChange, DoorAlarmState, NoiseWindow, Row, Samples, SpaceState
+from .rows import (
+    AgentNow,
+    AlertChange,
+    DoorAlarmState,
+    NoiseWindow,
+    Row,
+    Samples,
+    SpaceHour,
+    SpaceState,
+)
 
 NONE: Final = "*"
 FAMILY: Final[Mapping[Quantity, str]] = {
@@ -53,6 +67,14 @@ ALARM: Final[Mapping[DoorAlarm, float]] = {
     DoorAlarm.FORCED_OPEN: 1.0,
     DoorAlarm.OPEN_TOO_LONG: 2.0,
 }
+CLOCK: Final[Mapping[ClockSource, float]] = {
+    ClockSource.NONE: 0.0,
+    ClockSource.GATEWAY: 1.0,
+    ClockSource.NTP: 2.0,
+    ClockSource.RTC: 3.0,
+    ClockSource.SIMULATED: 4.0,
+}
+_MINUTE_MS: Final = 60_000
 # A backslash before a delimiter is read differently by different servers, so it is refused, not escaped.
 _UNSAFE: Final = re.compile(r"[\x00-\x1f\x7f\\]")
 _DELIMITER: Final = re.compile(r"([,= ])")
@@ -101,6 +123,31 @@ def _lines(site: str, row: Row) -> Iterator[str]:
         case DoorAlarmState():
             start = head("door", site=site, space=row.space, sensor=row.door, kind="alarm")
             yield from _point(start, row.at, alarm=ALARM[row.alarm])
+        case AgentNow():
+            start = head("agent", site=site, space=NONE, sensor=row.agent, kind="state")
+            yield from _point(
+                start,
+                row.at,
+                online=row.online,
+                silent_s=row.silent_s,
+                backlog=row.backlog,
+                lost=row.lost,
+                ill=row.ill,
+                clock=None if row.clock is None else CLOCK[row.clock],
+                clock_trusted=row.clock_trusted,
+                version=row.version,
+                certificate_days=row.certificate_days,
+            )
+        case SpaceHour():
+            start = head("hours", site=site, space=row.space, sensor=NONE, kind="hour")
+            yield from _point(
+                start,
+                row.at,
+                known_min=row.known_ms / _MINUTE_MS,
+                used_min=row.used_ms / _MINUTE_MS,
+                booked_min=row.booked_ms / _MINUTE_MS,
+                both_min=row.both_ms / _MINUTE_MS,
+            )
 
 
 def _point(start: str, at: int, **fields: float | None) -> Iterator[str]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from pleintemps_contract.agent_messages import ClockSource
 from pleintemps_contract.gateway_messages import Occupancy
 from pleintemps_contract.onvif import DoorAlarm
 from pleintemps_contract.units import Quantity
@@ -59,4 +60,36 @@ class DoorAlarmState(Struct, frozen=True, kw_only=True):
     alarm: DoorAlarm
 
 
-Row = Samples | SpaceState | NoiseWindow | AlertChange | DoorAlarmState
+class AgentNow(Struct, frozen=True, kw_only=True):
+    """An agent as it stands at ``at``; what is not known is absent.
+
+    ``silent_s`` since it was heard of, ``backlog`` records that its last birth told of and that are not
+    stored, ``lost`` those that it no longer had, ``ill`` devices that do not report themselves well,
+    ``version`` 1002003 for 1.2.3, ``certificate_days`` until its certificate ends.
+    """
+
+    agent: str
+    at: int
+    online: bool
+    silent_s: float | None
+    backlog: int | None
+    lost: int
+    ill: int
+    clock: ClockSource | None
+    clock_trusted: bool | None
+    version: float | None
+    certificate_days: float | None
+
+
+class SpaceHour(Struct, frozen=True, kw_only=True):
+    """What an hour of a space from ``at`` on was, in ms: known, used, booked, both used and booked."""
+
+    space: str
+    at: int
+    known_ms: int
+    used_ms: int
+    booked_ms: int
+    both_ms: int
+
+
+Row = Samples | SpaceState | NoiseWindow | AlertChange | DoorAlarmState | AgentNow | SpaceHour

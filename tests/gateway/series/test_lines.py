@@ -4,11 +4,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pleintemps_contract.agent_messages import ClockSource
 from pleintemps_contract.gateway_messages import Occupancy
 from pleintemps_contract.onvif import DoorAlarm
 from pleintemps_contract.units import Quantity
-from pleintemps_gateway.series.lines import ALARM, FAMILY, STATE, escape_tag, head, render
-from pleintemps_gateway.series.rows import AlertChange, DoorAlarmState, NoiseWindow, Row, Samples, SpaceState
+from pleintemps_gateway.series.lines import ALARM, CLOCK, FAMILY, STATE, escape_tag, head, render
+from pleintemps_gateway.series.rows import (
+    AgentNow,
+    AlertChange,
+    DoorAlarmState,
+    NoiseWindow,
+    Row,
+    Samples,
+    SpaceHour,
+    SpaceState,
+)
 from tests.support.series_servers import InfluxDB1
 
 from .parser import parse
@@ -27,6 +37,20 @@ ROWS: list[Row] = [
     AlertChange(kind="noise", at=AT, resolved=False, space="hall"),
     AlertChange(kind="agent-silent", at=AT, resolved=True, about="entrance"),
     DoorAlarmState(door="hall", space="hall", at=AT, alarm=DoorAlarm.FORCED_OPEN),
+    AgentNow(
+        agent="entrance",
+        at=AT,
+        online=True,
+        silent_s=1.5,
+        backlog=None,
+        lost=2,
+        ill=0,
+        clock=ClockSource.NTP,
+        clock_trusted=False,
+        version=1_000.0,
+        certificate_days=None,
+    ),
+    SpaceHour(space="hall", at=AT, known_ms=3_600_000, used_ms=60_000, booked_ms=0, both_ms=0),
 ]
 tag_text = st.text(st.characters(exclude_categories=["C"], exclude_characters="\\"), min_size=1)
 finite = st.floats(allow_nan=False, allow_infinity=False)
@@ -42,6 +66,10 @@ def test_every_kind_of_row_as_it_is_written() -> None:
         "alerts,kind=noise,sensor=*,site=saint-aubin,space=hall opened=1.0 1700000000123",
         "alerts,kind=agent-silent,sensor=entrance,site=saint-aubin,space=* resolved=1.0 1700000000123",
         "door,kind=alarm,sensor=hall,site=saint-aubin,space=hall alarm=1.0 1700000000123",
+        "agent,kind=state,sensor=entrance,site=saint-aubin,space=* "
+        "online=1.0,silent_s=1.5,lost=2.0,ill=0.0,clock=2.0,clock_trusted=0.0,version=1000.0 1700000000123",
+        "hours,kind=hour,sensor=*,site=saint-aubin,space=hall "
+        "known_min=60.0,used_min=1.0,booked_min=0.0,both_min=0.0 1700000000123",
     ]
 
 
@@ -49,6 +77,7 @@ def test_tables_know_every_word_of_the_contract() -> None:
     assert set(FAMILY) == set(Quantity)
     assert set(STATE) == set(Occupancy)
     assert set(ALARM) == set(DoorAlarm)
+    assert set(CLOCK) == set(ClockSource)
 
 
 def test_no_tag_but_the_four_and_no_field_that_shares_a_tags_name() -> None:
