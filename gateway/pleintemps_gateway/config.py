@@ -334,6 +334,7 @@ def load(path: Path) -> GatewayConfig:
         if metrics and metrics.token_file
         else metrics,
         sites=[_with_paths(site, base) for site in config.sites],
+        web=replace(config.web, oidc=config.web.oidc.located(base)) if config.web.oidc else config.web,
     )
 
 

@@ -16,6 +16,7 @@ from pleintemps_gateway import __doc__ as description
 from pleintemps_gateway.access.service import CodeDesk
 from pleintemps_gateway.config import GatewayConfig
 from pleintemps_gateway.notify.duty import DutyBook
+from pleintemps_gateway.oidc.provider import Provider
 from pleintemps_gateway.web.drawing import Drawing
 from pleintemps_gateway.web.picture import Picture
 from pleintemps_gateway.web.render import STATIC, Pages
@@ -37,17 +38,21 @@ from . import (
     hooks,
     learnt_page,
     login_page,
+    matrix_page,
     metrics_page,
     more_page,
+    oidc_page,
     pages,
     person_page,
     releases,
+    report_page,
     rest,
     rest_alerts,
     rest_bookings,
     rest_doors,
     rest_groups,
     rest_learnt,
+    rest_matrix,
     rest_usage,
     rest_write,
     stream,
@@ -59,6 +64,7 @@ from .guard import Guard
 from .hooks_config import Hooks
 from .language import language_of
 from .live import Hub
+from .oidc_page import OidcDesk
 from .problems import Problem
 from .tally import Tally
 from .throttle import LoginThrottle
@@ -96,6 +102,8 @@ def create_app(config: GatewayConfig, world: World, engine: Engine, desk: CodeDe
     app.state.context = Context(
         config, world, engine, renderer, LoginThrottle(), hub, desk, Hooks(config), tally, DutyBook(config)
     )
+    oidc = config.web.oidc
+    app.state.oidc = OidcDesk(oidc, Provider(oidc, world)) if oidc else None
     for router in (
         rest.router,
         rest_write.router,
@@ -104,12 +112,14 @@ def create_app(config: GatewayConfig, world: World, engine: Engine, desk: CodeDe
         rest_groups.router,
         rest_usage.router,
         rest_learnt.router,
+        rest_matrix.router,
         hooks.router,
         free.router,
         releases.router,
         stream.router,
         docs.router,
         login_page.router,
+        oidc_page.router,
         welcome_page.router,
         account_page.router,
         accounts_page.router,
@@ -117,11 +127,13 @@ def create_app(config: GatewayConfig, world: World, engine: Engine, desk: CodeDe
         pages.router,
         alerts_page.router,
         rest_alerts.router,
+        report_page.router,
         door_list_page.router,
         audit_page.router,
         person_page.router,
         doors.router,
         learnt_page.router,
+        matrix_page.router,
         more_page.router,
         usage_page.router,
         calendar_feeds.router,

@@ -59,6 +59,7 @@ def login_form(
         name=name,
         wait=wait,
         oidc=context.config.web.oidc,
+        out=request.query_params.get("out") == "1",
     )
     give_form_token(request, response, token)
     return response
@@ -114,6 +115,6 @@ def do_logout(
     request: Request, context: InContext, account: Annotated[Account, Depends(Posts(Right.OWN))]
 ) -> Any:
     log_out(context, account)
-    redirect = RedirectResponse("/login", 303)
+    redirect = RedirectResponse("/login?out=1" if context.config.web.oidc else "/login", 303)
     take_cookie(request, redirect)
     return redirect

@@ -1,5 +1,6 @@
 """``[web.oidc]``: where people log in who have an account elsewhere."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
@@ -28,3 +29,7 @@ class OidcConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     role_claim: Annotated[str, Meta(min_length=1)] = "roles"
     roles: Annotated[dict[str, Role], Meta(min_length=1)]
     sites: dict[str, list[str]] = {}
+
+    def located(self, base: Path) -> "OidcConfig":
+        """With the secret's file as an absolute path."""
+        return msgspec.structs.replace(self, secret_file=str(base / self.secret_file))

@@ -73,3 +73,19 @@ class AccountWords:
             "twice": t.gettext("The two passwords are not the same."),
         }
         return sentences.get(reason, reason)
+
+    def elsewhere(self, fault: str, label: str) -> str:
+        """Why a log-in at the provider ``label`` led to nothing; ``fault`` is ``oidc-`` and a reason."""
+        t, values = self._t, {"label": label}
+        return {
+            "oidc-state": t.gettext("This log-in was not begun here, or too long ago. Begin anew."),
+            "oidc-provider": t.gettext("%(label)s does not answer. Try again in a minute.", **values),
+            "oidc-refused": t.gettext("%(label)s let nobody in.", **values),
+            "oidc-token": t.gettext("What %(label)s says is not believed. Begin anew.", **values),
+            "oidc-name": t.gettext("%(label)s gives no name that can be used here.", **values),
+            "oidc-name-taken": t.gettext(
+                "There is another account of your name here. A manager must take it out first."
+            ),
+            "oidc-role": t.gettext("Your account at %(label)s gives no role here. Ask a manager.", **values),
+            "oidc-disabled": t.gettext("Your account is disabled here. Ask a manager."),
+        }.get(fault, fault)

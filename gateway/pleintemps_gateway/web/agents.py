@@ -22,7 +22,7 @@ DAY_MS: Final = 86_400_000
 
 @dataclass(frozen=True, slots=True)
 class DeviceView:
-    """``health`` is ``ok``, ``silent`` or ``error``; ``alert`` is where a caretaker takes it, if it is one."""
+    """``health`` is ``ok``, ``silent`` or ``error``; ``alert`` is where a caretaker takes it, if any."""
 
     device: str
     driver: str
