@@ -23,6 +23,7 @@ from pleintemps_gateway.evaluate import cli as evaluate
 from pleintemps_gateway.keychange import cli as keychange
 from pleintemps_gateway.learnt import cli as learnt
 from pleintemps_gateway.privacy import cli as privacy
+from pleintemps_gateway.report import cli as report
 from pleintemps_gateway.usage import cli as usage
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     backup.register(commands)
     usage.register(commands)
     learnt.register(commands)
+    report.register(commands)
     return parser
 
 

@@ -3,6 +3,7 @@
     site-ca/ca.key ca.crt                        the site's own authority for TLS to the broker
     gateway/signing.key                          signs every gateway message; its change: see signing.py
     gateway/sealing.key                          32 raw bytes: seals what the store must not show
+    gateway/vapid.key                            signs what is pushed to browsers (made on first use as well)
     gateway/gateway.key gateway.crt purpose      TLS of the gateway; ``demo`` or ``production``
     broker/broker.key broker.crt ca.crt          TLS of the broker, for its host's name and the loopback
     agents/<agent>/                              see pleintemps_contract.keyfiles
@@ -38,6 +39,7 @@ from pleintemps_contract.keyfiles import (
     write_secret,
 )
 from pleintemps_contract.world import World
+from pleintemps_gateway.notify.push import FILE, vapid_key
 from pleintemps_gateway.signing import CURRENT, Signing, load_signing, pem
 
 SEALING_BYTES: Final = 32
@@ -121,6 +123,9 @@ def make_keys(
     if not sealing.exists():
         write_secret(sealing, world.random_bytes(SEALING_BYTES))
         made.append(f"{sealing}: seals codes in the store")
+    if not (keys / "gateway" / FILE).exists():
+        vapid_key(keys)
+        made.append(f"{keys / 'gateway' / FILE}: signs what is pushed to browsers")
     if not (keys / "gateway" / "gateway.crt").exists():
         _certificate(keys / "gateway", "gateway", authority, world)
         made.append(f"{keys / 'gateway' / 'gateway.crt'}: TLS of the gateway")

@@ -32,6 +32,10 @@ from pleintemps_gateway.errors import (
 )
 from pleintemps_gateway.home_assistant.bridge import SOURCE, Bridge
 from pleintemps_gateway.keys import load_gateway_keys, load_peppers
+from pleintemps_gateway.notify.bell import Bell
+from pleintemps_gateway.notify.duty import DutyBook
+from pleintemps_gateway.notify.ringer import MorningPost, Ringer
+from pleintemps_gateway.report.sending import report_maker
 from pleintemps_gateway.series.standing import Standing
 from pleintemps_gateway.series.writer import SeriesWriter
 from pleintemps_gateway.signing import fingerprint, load_signing
@@ -106,6 +110,11 @@ class Ingest:
         self._writer = make_writer(self.engine, names, memory=self._memory)
         channels = channels_of(config, world)
         self._courier = Courier(self.engine, self._writer, channels, keys.sealing, names, world)
+        duty = DutyBook(config)
+        self._ringer = Ringer(self.engine, self._writer, config.sites, duty, world)
+        self._post = MorningPost(config, duty, world)
+        make_report = report_maker(config, self.engine, world)
+        self._bell = Bell(self.engine, self._writer, config, duty, world, make_report)
         self._teller = Teller(config.sites, self.engine, self._writer, world)
         poster = Poster(Networks(config.webhooks.private_networks))
         self._posts = PostOffice(names, self.engine, self._writer, self._desk.vault, world, poster)
@@ -166,6 +175,7 @@ class Ingest:
         self._session.start()
         jobs: list[Awaitable[None]] = [self._ticking(), self._following(), self._settling(), self._rolling()]
         jobs += [self._watching(stop), self._courier.run(), self._teller.run(), self._posts.run()]
+        jobs += [self._bell.run(), self._ringing()]
         jobs += [keeper.run() for keeper in self._keepers.values()]
         for site in self._config.sites:
             jobs += [self._feeding(feed, self._memory.sites[site.site]) for feed in site.sources]
@@ -268,6 +278,7 @@ class Ingest:
                 for keeper in keepers:
                     await self._do(keeper.run)
                 await self._do(self._sign_logs)
+                await self._do(self._look_at_backups)
             await self._world.sleep_until(now + _TICK_MS)
 
     async def _settling(self) -> None:
@@ -286,9 +297,25 @@ class Ingest:
                 await keeper.run()
             await self._world.sleep_until(due)
 
+    async def _ringing(self) -> None:
+        while True:
+            due = self._world.monotonic() + _TICK_MS
+            if await asyncio.to_thread(self._ringer.is_due):
+                await self._do(self._ringer.look)
+            if self._post.is_due():
+                await self._do(self._post.look)
+            await self._world.sleep_until(due)
+
     def _sign_logs(self, conn: Connection) -> None:
         for site in self._config.sites:
             sign_daily(conn, site.site, self._signing.signer, self._world.now())
+
+    def _look_at_backups(self, _conn: Connection) -> None:
+        """The store is one: its alert stands at the first site."""
+        wanted = self._config.backup
+        if wanted is not None:
+            first = self._memory.sites[self._config.sites[0].site]
+            first.engine.on_backup(last_made(Path(self._config.state)), int(wanted.max_age_h * 3_600_000))
 
     def _follow_keys(self, _conn: Connection) -> None:
         """Take up another step of a change of key; a folder that cannot be read changes nothing."""

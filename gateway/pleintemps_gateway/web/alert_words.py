@@ -23,7 +23,8 @@ class AlertWords:
 
     def __init__(self, texts: Catalogue) -> None:
         self._t = texts
-        self._f: Final = Formats(texts)
+        self.formats: Final = Formats(texts)
+        self._f = self.formats
         self.colon: Final = "\u00a0:" if texts.language == "fr" else ":"
         self.say: Final = Sentences(texts, self._f, Words(texts))
 

@@ -65,7 +65,15 @@ PAGES: Final[tuple[Entry, ...]] = (
     ),
     Entry("free", "/free", "cal", _("Free spaces"), _("What can still be booked; this page is public")),
     Entry("matrix", "/matrix", "grid", _("Matrix"), _("Booked, really used, free, hour by hour"), "wide"),
-    Entry("usage", "/usage", "people", _("Use of the rooms"), _("Booked beside what was measured")),
+    Entry(
+        "report",
+        "/reports",
+        "print",
+        _("Morning report"),
+        _("The night in one page: what happened, what is to be done"),
+        "wide",
+    ),
+    Entry("usage", "/usage", "persons", _("Use of the rooms"), _("Booked beside what was measured")),
     Entry(
         "learnt",
         "/learnt",
@@ -84,7 +92,7 @@ PAGES: Final[tuple[Entry, ...]] = (
     Entry(
         "person",
         "/person",
-        "people",
+        "persons",
         _("Data of a person"),
         _("What is held about somebody: hand it out, erase it"),
         roles=frozenset({"manager"}),
@@ -110,7 +118,7 @@ PAGES: Final[tuple[Entry, ...]] = (
     Entry(
         "accounts",
         "/accounts",
-        "people",
+        "persons",
         _("Accounts"),
         _("Who may log in, with which role, on which sites"),
         roles=frozenset({"manager"}),

@@ -23,6 +23,7 @@ from .fragments import Fragment, View
 from .help_words import HelpWords
 from .i18n import LANGUAGES, catalogue, plural_form
 from .qr import qr_svg
+from .report_words import ReportWords
 from .sentences import Sentences
 from .skyline import draw, meter
 from .stories import Stories
@@ -86,6 +87,7 @@ def _environment(language: str) -> Environment:
         f=formats,
         say=Sentences(texts, formats, Words(texts)),
         alertsay=AlertWords.of(language),
+        report=ReportWords.of(language),
         draw_evidence=draw_evidence,
         words=Words(texts),
         story=Stories(texts, Words(texts)),
