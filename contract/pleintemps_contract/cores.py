@@ -9,7 +9,7 @@ A core runs on one event loop alone: it starts no thread, so the loop's clock is
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -135,7 +135,8 @@ class GatewayBroker(Protocol):
 class AgentRims:
     """What an agent touches. ``building`` is the building's own broker; ``pins`` a gpiozero pin factory;
     ``disciplined`` what NTP says of the agent's clock; ``connect`` opens its SQLite files for writing, with
-    the arguments of :func:`sqlite3.connect`.
+    the arguments of :func:`sqlite3.connect`; ``hear`` gives the samples of a microphone by its device, raw as
+    its configuration says, and None starts the program that is configured.
     """
 
     broker: AgentBroker
@@ -144,6 +145,7 @@ class AgentRims:
     pins: Any
     disciplined: Callable[[], bool]
     connect: Callable[..., sqlite3.Connection] = sqlite3.connect
+    hear: Callable[[str], AsyncGenerator[bytes, None]] | None = None
 
 
 class AgentCore(Protocol):

@@ -117,6 +117,7 @@ class Agent:
             wires=rims.wires,
             building=self._building,
             state=setup.state,
+            hear=rims.hear,
         )
         holding = {door.lock for door in config.doors if Keeper.holds_fire(self._kept(door.door))}
         self._devices = Devices(config.devices, context, holding)

@@ -190,7 +190,9 @@ class I2sMicrophone:
         session = await asyncio.to_thread(_session, self._config, self._offset_db)
         began: float | None = None
         pace = Pace(self._config.rate)
-        async with aclosing(stream(self._config.program, self._context)) as portions:
+        hear = self._context.hear
+        heard = stream(self._config.program, self._context) if hear is None else hear(self.device)
+        async with aclosing(heard) as portions:
             async for data in portions:
                 now = world.now()
                 readings = await asyncio.to_thread(session.feed, data)

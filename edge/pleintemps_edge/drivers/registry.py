@@ -2,7 +2,7 @@
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -54,7 +54,8 @@ class Context:
 
     ``line`` is the machine's own clock, for what happens on wires: pulses and bytes keep real time even
     where ``world`` is a simulated clock that runs faster. ``pin_factory`` None is gpiozero's default, which
-    ``GPIOZERO_PIN_FACTORY`` decides. ``wires`` None are the serial lines of the kernel.
+    ``GPIOZERO_PIN_FACTORY`` decides. ``wires`` None are the serial lines of the kernel. ``hear`` gives the
+    samples of a microphone by its device; None: its program is started.
     """
 
     world: World
@@ -65,6 +66,7 @@ class Context:
     idle: bool = False
     building: Building | None = None
     state: Path | None = None
+    hear: Callable[[str], AsyncGenerator[bytes, None]] | None = None
 
     def port(self, name: str) -> Path:
         """The path of a configured serial port."""

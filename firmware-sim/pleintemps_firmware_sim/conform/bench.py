@@ -4,7 +4,7 @@ import asyncio
 import base64
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -37,6 +37,7 @@ STRANGE_CARD: Final = (77, 7)
 HOUR_MS: Final = 3_600_000
 UP_MS: Final = 30_000
 _LOOK_MS: Final = 40
+_PORTION_MS: Final = 500
 _END_S: Final = 10
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
 
@@ -48,9 +49,11 @@ class Bench:
     is a staff code. What does not come true raises UnmetError.
     """
 
-    def __init__(self, setup: Setup, make: cores.MakeAgent) -> None:
+    def __init__(self, setup: Setup, make: cores.MakeAgent, *, hears: bool = False) -> None:
+        """``hears``: with the agent's microphones, else without."""
         self.setup = setup
         self._make = make
+        self._hears = hears
         self.disciplined = True
         """What NTP says."""
         self.world: VirtualWorld
@@ -90,7 +93,7 @@ class Bench:
         save_agent_keys(self.folder / "keys", identity, [self.office.signer.public])
         write_secret(self.folder / "osdp.key", self.world.random_bytes(16).hex().encode())
         self.config = self.folder / "edge.toml"
-        self.config.write_text(self.setup.at_bench(self.folder), encoding="utf-8")
+        self.config.write_text(self.setup.at_bench(self.folder, microphones=self._hears), encoding="utf-8")
 
     async def _set_up(self) -> None:
         self.house = House(self.setup, self.folder, self.building, self.world)
@@ -145,12 +148,22 @@ class Bench:
             wires=lines,
             pins=board.power_up(),
             disciplined=lambda: self.disciplined,
+            hear=self._hear,
         )
         try:
             return self._make(self.config, world, rims)
         except (ContractError, ValueError, OSError) as error:
             words = str(error).replace(str(self.config), str(self.setup.path))
             raise ConformError(words) from error
+
+    async def _hear(self, device: str) -> AsyncGenerator[bytes, None]:
+        """Half a second of a microphone's samples at a time, for ever."""
+        microphone = self.house.microphones[device]
+        start, portions = self.world.monotonic(), 0
+        while True:
+            portions += 1
+            await self.world.sleep_until(start + portions * _PORTION_MS)
+            yield microphone.read(microphone.rate * _PORTION_MS // 1_000)
 
     async def up(self) -> None:
         """Return when the agent was born, has its grants and has looked at its doors."""

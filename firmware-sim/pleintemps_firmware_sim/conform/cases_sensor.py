@@ -5,6 +5,7 @@ from pleintemps_firmware_sim.devices.ld2410 import Ld2410, Scene
 from pleintemps_firmware_sim.devices.ld2410 import Target as Body
 from pleintemps_firmware_sim.devices.ld2450 import Target as Walker
 from pleintemps_firmware_sim.devices.line_faults import LineFault
+from pleintemps_firmware_sim.devices.microphone import FLOOR_DB, FULL_SCALE_DB
 from pleintemps_firmware_sim.errors import UnmetError
 
 from .bench import Bench
@@ -19,6 +20,7 @@ _TELL_MS = 7_000
 """Levels leave within 5 s, states within 1 s."""
 _QUIET_DB, _LOUD_DB = 41.5, 88.0
 _ERROR_DB = 0.11
+_SOUND_DB = 0.5
 _REPORTS = 200
 """Of a radar in 20 s."""
 
@@ -194,6 +196,44 @@ async def level(bench: Bench, subject: Subject) -> None:
         said = bench.values(subject.name, since)
         if not said or any(abs(value - wanted) > _ERROR_DB for value in said):
             raise UnmetError(f"{wanted:g} dB were told as {said[-1:]}")
+
+
+@played(
+    "SENS-05",
+    "a microphone's level is told to 0.5 dB",
+    "noise 2; IEC 61672-1: class 2 at 1 kHz",
+    devices("i2s_microphone"),
+    hears=True,
+)
+async def heard(bench: Bench, subject: Subject) -> None:
+    microphone, table = bench.house.microphones[subject.name], bench.setup.devices[subject.name]
+    full, floor = table.get("full_scale_db", FULL_SCALE_DB), table.get("noise_floor_db", FLOOR_DB)
+    each_ms = round(1_000 * float(table.get("level_s", 1.0)))
+    for wanted in (max(full - 63.0, floor + 20.0), full - 23.0):
+        microphone.tones = {1_000.0: wanted}
+        await bench.sleep(2 * each_ms + _TELL_MS)
+        since = bench.world.monotonic()
+        await bench.sleep(each_ms + _TELL_MS)
+        said = bench.values(subject.name, since)
+        if not said or any(abs(value - wanted) > _SOUND_DB for value in said):
+            raise UnmetError(f"{wanted:g} dB of 1 kHz were told as {said[-1:]}")
+
+
+@played(
+    "SENS-06",
+    "a microphone whose data line is cut is told of within 15 s, and its return within a minute",
+    "noise 2; design: no stale truth",
+    devices("i2s_microphone"),
+    hears=True,
+)
+async def deaf(bench: Bench, subject: Subject) -> None:
+    await _well(bench, subject.name)
+    bench.house.microphones[subject.name].dead = True
+    await bench.need(
+        lambda: bench.health(subject.name) != "ok", _ILL_MS, "nothing says that it hears nothing"
+    )
+    bench.house.microphones[subject.name].dead = False
+    await _well(bench, subject.name)
 
 
 def _radio(setup: Setup, name: str) -> str:

@@ -9,6 +9,7 @@ from pleintemps_contract.world import World
 from pleintemps_firmware_sim.devices.ld2410 import Ld2410
 from pleintemps_firmware_sim.devices.ld2450 import Ld2450
 from pleintemps_firmware_sim.devices.line_faults import FaultyLine
+from pleintemps_firmware_sim.devices.microphone import FULL_SCALE_DB, Microphone
 from pleintemps_firmware_sim.devices.modbus_sound import ModbusSoundMeter
 from pleintemps_firmware_sim.devices.serial_core import SerialCore
 from pleintemps_firmware_sim.virtual.broker import MemoryBroker
@@ -37,6 +38,7 @@ class House:
         self.panels: dict[str, PanelRig] = {}
         self.radars: dict[str, Ld2410 | Ld2450] = {}
         self.meters: dict[str, ModbusSoundMeter] = {}
+        self.microphones: dict[str, Microphone] = {}
         self.tokens: dict[str, TokenLine] = {}
         self.serial: dict[str, MemoryDevice] = {}
         self.faulty: dict[str, FaultyLine] = {}
@@ -78,6 +80,15 @@ class House:
                     baud=table.get("baud", 4_800), address=table.get("address", 1)
                 )
                 self._line(name, table, meter, sparse=False)
+            case "i2s_microphone":
+                self.microphones[name] = Microphone(
+                    world.random_bytes,
+                    rate=table.get("rate", 48_000),
+                    form=table.get("format", "S32_LE"),
+                    channels=table.get("channels", 1),
+                    channel=table.get("channel", 1) - 1,
+                    full_scale_db=table.get("full_scale_db", FULL_SCALE_DB),
+                )
             case "token_reader":
                 self.tokens[name] = TokenLine()
                 self._line(name, table, self.tokens[name], sparse=False)

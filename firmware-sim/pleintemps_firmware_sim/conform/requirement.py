@@ -46,6 +46,8 @@ class Requirement:
     subjects: Subjects
     check: Check | None = None
     rule: Rule | None = None
+    hears: bool = False
+    """Its agent has its microphones: their samples take more time than anything else at the bench."""
 
 
 class Result(StrEnum):
@@ -66,11 +68,13 @@ class Outcome(Struct, frozen=True, kw_only=True):
 _TABLE: Final[dict[str, Requirement]] = {}
 
 
-def played(name: str, text: str, source: str, subjects: Subjects) -> Callable[[Check], Check]:
+def played(
+    name: str, text: str, source: str, subjects: Subjects, *, hears: bool = False
+) -> Callable[[Check], Check]:
     """Register a check at the bench."""
 
     def register(check: Check) -> Check:
-        _add(Requirement(name, text, source, subjects, check=check))
+        _add(Requirement(name, text, source, subjects, check=check, hears=hears))
         return check
 
     return register

@@ -86,7 +86,7 @@ def _play(setup: Setup, requirement: Requirement, subject: Subject, make: cores.
 
     async def work() -> str:
         try:
-            async with Bench(setup, make) as bench:
+            async with Bench(setup, make, hears=requirement.hears) as bench:
                 assert requirement.check is not None
                 await requirement.check(bench, subject)
         except UnmetError as error:

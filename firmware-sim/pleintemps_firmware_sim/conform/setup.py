@@ -18,7 +18,7 @@ from pleintemps_firmware_sim.errors import ConformError
 
 MAX_BYTES: Final = 2**20
 SOFT: Final = frozenset({"i2s_microphone"})
-"""Drivers of programs that no virtual time can stop; their devices are left out at the bench."""
+"""Drivers whose samples take longer than all else; their devices are at the bench where they are meant."""
 RADIO: Final = frozenset({"nuki", "zigbee2mqtt", "shelly"})
 SERIAL: Final = frozenset({"ld2410", "ld2450", "modbus_sound", "token_reader", "osdp"})
 OWN_TIME: Final = "its reader speaks OSDP, whose library reads the machine's clock: not in virtual time"
@@ -124,7 +124,7 @@ class Setup:
         """A magnet, or anything else that is open without current."""
         return self.devices.get(door.lock, {}).get("wiring") == "energise-to-lock"
 
-    def at_bench(self, folder: Path) -> str:
+    def at_bench(self, folder: Path, *, microphones: bool) -> str:
         """The same configuration on keys, state, brokers and clock of the bench, below ``folder``."""
         tables = dict(self._tables)
         tables |= {
@@ -135,7 +135,7 @@ class Setup:
             "devices": [
                 table | ({"key_file": str(folder / "osdp.key")} if table.get("driver") == "osdp" else {})
                 for table in self.file.devices
-                if table.get("driver") not in SOFT
+                if microphones or table.get("driver") not in SOFT
             ],
         }
         if self.file.building is not None:

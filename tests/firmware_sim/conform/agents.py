@@ -1,7 +1,9 @@
 """Configurations, and agents with a fault of their own."""
 
 import asyncio
-from collections.abc import Iterator
+from array import array
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -99,6 +101,22 @@ class Mute(Wrapped):
 
     def __init__(self, config: Path, world: World, rims: cores.AgentRims) -> None:
         super().__init__(EDGE(config, world, replace(rims, broker=_KeptBroker(rims.broker, "/events"))))
+
+
+class Quiet(Wrapped):
+    """Takes every sound for half as strong as it is, and zeros for the sound before them."""
+
+    def __init__(self, config: Path, world: World, rims: cores.AgentRims) -> None:
+        assert rims.hear is not None
+        self._hear = rims.hear
+        super().__init__(EDGE(config, world, replace(rims, hear=self._halved)))
+
+    async def _halved(self, device: str) -> AsyncGenerator[bytes, None]:
+        before = b""
+        async with aclosing(self._hear(device)) as portions:
+            async for data in portions:
+                before = data if any(data) else before
+                yield array("i", [sample // 2 for sample in array("i", before)]).tobytes()
 
 
 class _Pins:

@@ -15,7 +15,7 @@ from pleintemps_firmware_sim.errors import ConformError
 from pleintemps_firmware_sim.scenario.configs import edge_toml
 from pleintemps_firmware_sim.scenario.plan import SAINT_AUBIN
 
-from .agents import EXAMPLE, Deaf, Ending, Forgetful, Mute, Open, Shut, changed, outcomes
+from .agents import EXAMPLE, Deaf, Ending, Forgetful, Mute, Open, Quiet, Shut, changed, outcomes
 
 
 def test_the_shipped_example_conforms_and_nothing_is_left_out() -> None:
@@ -121,7 +121,19 @@ EVERYTHING = Path(__file__).with_name("everything.toml")
 
 @pytest.mark.parametrize(
     "requirement",
-    ["FIRE-02", "DOOR-10", "DOOR-13", "CARD-02", "TOKEN-01", "PANEL-02", "SIG-01", "TAMP-01", "RADIO-02"],
+    [
+        "FIRE-02",
+        "DOOR-10",
+        "DOOR-13",
+        "CARD-02",
+        "TOKEN-01",
+        "PANEL-02",
+        "SIG-01",
+        "TAMP-01",
+        "RADIO-02",
+        "SENS-05",
+        "SENS-06",
+    ],
 )
 def test_every_kind_of_device_has_its_counterpart(requirement: str) -> None:
     (rows,) = outcomes(Setup.read(EVERYTHING), requirement).values()
@@ -150,10 +162,13 @@ def test_what_cannot_be_played_says_why() -> None:
         (Deaf, "SER-01"),
         (Deaf, "SENS-03"),
         (Ending, "CMD-01"),
+        (Quiet, "SENS-05"),
+        (Quiet, "SENS-06"),
     ],
 )
 def test_an_agent_that_is_wrong_fails_by_name(agent: Any, requirement: str) -> None:
-    found = outcomes(Setup.read(EXAMPLE), requirement, make=agent)
+    setup = Setup.read(EVERYTHING if agent is Quiet else EXAMPLE)
+    found = outcomes(setup, requirement, make=agent)
     assert Result.FAIL in {each.result for each in found[requirement]}
 
 
