@@ -1,5 +1,5 @@
 #!/bin/sh
-# system-packages.sh NAME...: brings mosquitto, chromium, postgresql, influxdb, victoria-metrics or npm when root; otherwise
+# system-packages.sh NAME...: brings mosquitto, chromium, postgresql, influxdb, victoria-metrics, npm or Pango (for PDF) when root; otherwise
 # says in one line what is missing. Never fails: the demo then uses its own broker, and the tests concerned are
 # skipped with the reason.
 set -eu
@@ -14,6 +14,7 @@ have() {
         npm) command -v npm ;;
         libfaketime) ls /usr/lib/*/faketime/libfaketimeMT.so.1 ;;
         strace) command -v strace ;;
+        libpangoft2-1.0-0) ls /usr/lib/*/libpangoft2-1.0.so.0 ;;
         victoria-metrics) command -v victoria-metrics ;;
         *) echo "system-packages: unknown name $1" >&2; exit 2 ;;
     esac >/dev/null 2>&1
