@@ -17,7 +17,7 @@ from .console import panel
 from .console.model import Model
 from .control import offered
 from .errors import GatewayError
-from .installation import CARETAKER, Installation, command
+from .installation import CARETAKER, MANAGER, Installation, command
 from .processes import Child, claim_port, end_on_signals
 from .real.site import RealSite
 from .real.stage import RealStage
@@ -231,7 +231,7 @@ def _as_typed(program: str) -> str:
     return str(path.relative_to(here)) if path.is_relative_to(here) else program
 
 
-def _introduce(demo: DemoBuilding, say: Say) -> None:
+def _introduce(demo: DemoBuilding, manager: str, say: Say) -> None:
     doors = ", ".join(door.door for door in demo.plan.way_to("office"))
     devices = ", ".join(demo.town.building.serial)
     say("")
@@ -239,6 +239,7 @@ def _introduce(demo: DemoBuilding, say: Say) -> None:
     if demo.options.panel_port is not None:
         say(word("panel", url=f"http://{panel.HERE}:{demo.options.panel_port}/"))
     say(word("login", name=CARETAKER, password=demo.installation.password))
+    say(word("login", name=MANAGER, password=manager))
     say(word("code", code=demo.visit_code, doors=doors))
     say(word("data", data=demo.data))
     say("")
@@ -261,7 +262,7 @@ async def run_demo(options: DemoOptions, *, seconds: float | None, as_json: bool
 
     async def act() -> None:
         async with DemoBuilding(options, say) as demo:
-            _introduce(demo, say)
+            _introduce(demo, await demo.installation.add_manager(), say)
             kept = [
                 asyncio.create_task(_keep_alive(demo, child, say))
                 for child in (demo.installation.gateway, demo.installation.broker)

@@ -17,6 +17,7 @@ from .processes import Child, answers, free_port, until
 from .scenario.building import pins_socket
 
 CARETAKER: Final = "gardien"
+MANAGER: Final = "mairie"
 _UP_MS: Final = 30_000
 _RESTART_MS: Final = 500
 _BROKER_MS: Final = 1_000
@@ -108,6 +109,15 @@ class Installation:
             child=self.gateway,
         )
         await until(self._logged_in, self._host, within_ms=_UP_MS, what="log-in", child=self.gateway)
+
+    async def add_manager(self) -> str:
+        """Let :data:`MANAGER` log in, who sees accounts, audit and people's data; returns the password."""
+        password = self._host.random_bytes(9).hex()
+        await self._gateway_command(
+            *("user", "add", MANAGER, "--role", "manager", "--config", str(self.gateway_config)),
+            text=password,
+        )
+        return password
 
     async def start_agent(self, agent: str, edge_toml: str) -> None:
         """Start an agent whose pins are at :func:`pins_socket`; it is started again whenever it ends."""
