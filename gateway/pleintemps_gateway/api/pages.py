@@ -1,9 +1,10 @@
 """The pages of caretakers: HTML first, forms that post."""
 
+import hashlib
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse
 
 from pleintemps_gateway.web.fragments import View
@@ -15,6 +16,8 @@ from .language import LANGUAGE_COOKIE, language_of
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 Csrf = Annotated[str, Form(max_length=128)]
 _YEAR_S: Final = 31_536_000
+MANY: Final = 24
+"""With more spaces the first page can be narrowed down."""
 
 
 def show(
@@ -55,7 +58,14 @@ def here(target: str) -> str:
 
 
 @router.get("/")
-def tonight(request: Request, context: InContext, account: Reader) -> Any:
+def tonight(
+    request: Request,
+    context: InContext,
+    account: Reader,
+    site: Annotated[str, Query(max_length=40)] = "",
+    use: bool = False,
+) -> Any:
+    """All sites, or the tiles of one ``site``; with ``use`` those only where something goes on."""
     now = context.world.now()
     view = View(language_of(request), account.sites, account.may_act)
     board, parts, frame = context.hub.drawing.page(view, account.csrf, now)
@@ -69,5 +79,10 @@ def tonight(request: Request, context: InContext, account: Reader) -> Any:
         board=board,
         parts=parts,
         frame=frame,
+        # tabs of one session and view share a stream under this name
+        channel=hashlib.blake2b(f"{account.token_hash} {view}".encode(), digest_size=8).hexdigest(),
+        many=len(board.tiles) > MANY,
+        chosen=site if site in account.sites else "",
+        only_use=use,
         tab="tonight",
     )

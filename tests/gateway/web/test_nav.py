@@ -22,13 +22,23 @@ def test_every_page_of_the_table_stands_with_its_sign_and_is_on_more(app: FastAP
             more = (await client.get("/more")).text
             for entry in nav.pages("manager"):
                 assert f'href="{entry.address}"' in more
-                page = await client.get(entry.address)
-                assert page.status_code == 200, entry.address
+                page = await client.get(entry.address, follow_redirects=True)
+                assert page.status_code == 200 and page.url.path != "/login", entry.address
                 if entry.place != "more":
+                    found = re.search(r'<nav class="tabs".*?</nav>', page.text, re.DOTALL)
                     marked = f'<a href="{entry.address}" aria-current="page">'
-                    assert page.text.count('aria-current="page"') == page.text.count(marked) == 1
+                    assert found is not None, entry.address
+                    assert found[0].count('aria-current="page"') == found[0].count(marked) == 1
 
     asyncio.run(story())
+
+
+def test_no_element_of_a_page_has_the_name_of_a_sign() -> None:
+    """A label or a script would find the sign, which stands first."""
+    signs = set(re.findall(r'<symbol id="([^"]+)"', (TEMPLATES / "_signs.html").read_text()))
+    for path in sorted(TEMPLATES.glob("*.html")):
+        if path.name != "_signs.html":
+            assert not signs & set(re.findall(r'\bid="([^"]+)"', path.read_text())), path.name
 
 
 def test_a_phone_has_at_most_five_signs_and_more_is_the_last() -> None:

@@ -1,5 +1,6 @@
 // Adds life to "Tonight": frames of the server replace what changed, ages count on, what grows old says so.
 // Without it the page is whole; nothing here is needed to act.
+import { follow } from "./stream.js";
 
 const QUIET_MS = 15_000;        // without a frame for so long the connection counts as lost
 const UNKNOWN_AFTER_MS = 15 * 60_000;
@@ -7,7 +8,7 @@ const MINUTE = 60_000, HOUR = 3_600_000, NBSP = "\u00a0";
 
 const html = document.documentElement;
 const texts = document.getElementById("texts").dataset;
-const clock = document.getElementById("clock");
+const clock = document.getElementById("now");
 const csrf = document.querySelector('meta[name="csrf-token"]')?.content ?? "";
 
 // --- the server's time: between two frames it is computed at the pace seen so far ---------------------
@@ -67,66 +68,124 @@ function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-// --- ages, and tiles that grow old between two frames -------------------------------------------------
+// --- tiles: their figures are kept beside the document, which is touched only where it changes ---------
+const tiles = new Map();   // id -> {element, measured, staleAfter, fresh, state, given}
+const seen = new Set();    // elements with ages that are on the screen now
+const onScreen = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) {
+    if (isIntersecting) { seen.add(target); count(target); } else seen.delete(target);
+  }
+}, { rootMargin: "200px" });
+
+function watch(element) {
+  if (element.classList.contains("tile")) {
+    const { measured, staleAfter, fresh, state } = element.dataset;
+    tiles.set(element.id, { element, measured: measured ? Number(measured) : null, staleAfter: Number(staleAfter), fresh, state, given: null });
+  }
+  onScreen.observe(element);
+}
+
+function unwatch(element) {
+  seen.delete(element);
+  onScreen.unobserve(element);
+}
+
+function count(element) {
+  for (const each of element.querySelectorAll("time[data-age]")) {
+    const { at, zone, age: style } = each.dataset;
+    setText(each, age(Number(at), zone, style));
+  }
+}
+
+function freshness(tile) {
+  if (tile.measured === null || (tile.given?.fresh ?? tile.fresh) === "unknown") return tile.fresh;
+  const old = now() - tile.measured;
+  return old > UNKNOWN_AFTER_MS ? "unknown" : old > tile.staleAfter ? "stale" : "fresh";
+}
+
+// What is too old for what it says changes its look at once; the tile as it was given is kept for when it is fresh again.
 function grow(tile) {
-  if (!tile.dataset.measured || tile.dataset.fresh === "unknown") return;
-  const old = now() - Number(tile.dataset.measured);
-  const fresh = old > UNKNOWN_AFTER_MS ? "unknown" : old > Number(tile.dataset.staleAfter) ? "stale" : "fresh";
-  if (fresh === "fresh" || fresh === tile.dataset.fresh) return;
-  tile.dataset.fresh = fresh;
-  tile.dataset.key = "";  // the next frame must replace what was changed here
-  tile.classList.remove("is-alert", "is-watch", "is-stale");
-  tile.classList.add(`is-${fresh}`);
-  tile.querySelector("use").setAttribute("href", fresh === "stale" ? "#w-stale" : "#w-unk");
-  const state = tile.querySelector(".state");
+  const fresh = freshness(tile);
+  if (fresh === tile.fresh || fresh === "fresh") return;
+  const { element } = tile;
+  tile.given ??= { element: element.cloneNode(true), fresh: tile.fresh };
+  tile.fresh = fresh;
+  element.dataset.fresh = fresh;
+  element.dataset.use = "";
+  element.dataset.key = "";  // the next frame must replace what was changed here
+  element.classList.remove("is-alert", "is-watch", "is-stale");
+  element.classList.add(`is-${fresh}`);
+  element.querySelector("use").setAttribute("href", fresh === "stale" ? "#w-stale" : "#w-unk");
+  const state = element.querySelector(".state");
   const word = document.createElement("b");
   word.textContent = state.dataset[fresh];
   state.replaceChildren(word);
-  const shown = tile.querySelector(".age time");
+  const shown = element.querySelector(".age time");
   if (shown) shown.dataset.age = fresh === "stale" ? "ago" : "since";
-  if (fresh === "unknown") setText(tile.querySelector(".lvl"), tile.querySelector(".lvl").dataset.none);
+  if (fresh === "unknown") setText(element.querySelector(".lvl"), element.querySelector(".lvl").dataset.none);
+}
+
+function measure(id, at) {
+  const tile = tiles.get(id);
+  if (!tile) return;
+  tile.measured = at;
+  if (tile.given && freshness({ ...tile, fresh: tile.given.fresh, given: null }) === tile.given.fresh) {
+    put(tile.element, tile.given.element);  // heard of again before the server had seen it grow old
+  }
+  const { element } = tiles.get(id);
+  element.dataset.measured = at;
+  const shown = element.querySelector(".age time");
+  if (shown) shown.dataset.at = at;
 }
 
 function recount() {
-  const tiles = [...document.querySelectorAll(".tile")];
-  const counts = {
-    occupied: tiles.filter((tile) => tile.dataset.fresh === "fresh" && tile.dataset.state === "occupied").length,
-    stale: tiles.filter((tile) => tile.dataset.fresh === "stale").length,
-    unknown: tiles.filter((tile) => tile.dataset.fresh === "unknown").length,
-  };
-  for (const [name, count] of Object.entries(counts)) {
+  if (!("whole" in texts)) return;  // of one building only: the server counts for all
+  const counts = { occupied: 0, stale: 0, unknown: 0 };
+  for (const { fresh, state } of tiles.values()) {
+    if (fresh !== "fresh") counts[fresh] += 1;
+    else if (state === "occupied") counts.occupied += 1;
+  }
+  for (const [name, number] of Object.entries(counts)) {
     const figure = document.querySelector(`[data-count="${name}"]`);
     if (!figure) continue;
     const word = figure.nextElementSibling;
-    const many = html.lang === "fr" ? count >= 2 : count !== 1;
-    setText(figure, String(count));
+    const many = html.lang === "fr" ? number >= 2 : number !== 1;
+    setText(figure, new Intl.NumberFormat(html.lang === "en" ? "en-GB" : "fr-FR").format(number));
     setText(word, many ? word.dataset.many : word.dataset.one);
   }
 }
 
 function tick() {
   setText(clock, hour(now(), clock.dataset.zone));
-  document.querySelectorAll(".tile").forEach(grow);
-  document.querySelectorAll("time[data-age]").forEach((element) => {
-    const { at, zone, age: style } = element.dataset;
-    setText(element, age(Number(at), zone, style));
-  });
+  for (const tile of tiles.values()) grow(tile);
+  seen.forEach(count);
   recount();
   if (performance.now() - heard > QUIET_MS) lose();
 }
 
 // --- frames -------------------------------------------------------------------------------------------
+function put(old, next) {
+  // whoever stood on a button stands on it again, or at the heading if it is gone
+  const focused = old.contains(document.activeElement) ? document.activeElement.id : null;
+  unwatch(old);
+  old.replaceWith(next);
+  watch(next);
+  if (focused !== null) (document.getElementById(focused) ?? document.getElementById(next.dataset.home ?? "content"))?.focus({ preventScroll: true });
+}
+
 function swap(id, text) {
   const old = document.getElementById(id);
+  if (!old) return;
   const holder = document.createElement("template");
   holder.innerHTML = text;
   const next = holder.content.firstElementChild;
-  if (!old || !next || old.dataset.key === next.dataset.key) return;
+  if (!next || old.dataset.key === next.dataset.key) return;
   next.querySelectorAll('input[name="csrf"]').forEach((field) => { field.value = csrf; });
-  const focused = old.contains(document.activeElement) ? document.activeElement.id : null;
-  old.replaceWith(next);
-  // whoever stood on a button stands on it again, or at the heading if it is gone
-  if (focused !== null) (document.getElementById(focused) ?? document.getElementById(next.dataset.home ?? "content"))?.focus();
+  for (const box of old.querySelectorAll("input[type=checkbox]:checked")) {
+    const same = next.querySelector(`#${CSS.escape(box.id)}`);
+    if (same) same.checked = true;
+  }
+  put(old, next);
 }
 
 function show(frame) {
@@ -134,6 +193,7 @@ function show(frame) {
   heard = performance.now();
   find();
   for (const [id, text] of Object.entries(frame.fragments)) swap(id, text);
+  for (const [id, at] of Object.entries(frame.measured)) measure(id, at);
   const checked = document.getElementById("checked");
   if (checked) checked.dataset.at = frame.now;
   if (frame.announce.length) document.getElementById("announce").textContent = frame.announce.join(" ");
@@ -158,9 +218,6 @@ function lose() {
   lost.hidden = false;
 }
 
-const source = new EventSource(`/api/v1/live?lang=${html.lang}`);
-source.addEventListener("frame", (event) => show(JSON.parse(event.data)));
-source.addEventListener("end", () => { source.close(); location.assign("/login"); });
-source.addEventListener("error", () => { if (source.readyState === EventSource.CLOSED) lose(); });
-
+for (const element of document.querySelectorAll("main .tile, #attention")) watch(element);
+follow({ language: html.lang, channel: texts.channel, have: texts.frame, show, lose, end: () => location.assign("/login") });
 setInterval(tick, 1000);
