@@ -94,6 +94,23 @@ def figures_of(total: int) -> list[list[int]]:
     return [values[start : start + WEEK_HOURS] for start in range(0, len(values), WEEK_HOURS)]
 
 
+def turned(total: int, offset: int) -> int:
+    """Every figure of ``total`` so many hours further round the week."""
+    width, by = 32 * WEEK_HOURS, 32 * (offset % WEEK_HOURS)
+    lane = (1 << width) - 1
+    found = 0
+    for column in range(FIGURES):
+        hours = total >> column * width & lane
+        found |= ((hours << by | hours >> width - by) & lane) << column * width
+    return found
+
+
+def known_used(total: int) -> tuple[int, int]:
+    """The sums of the first two figures."""
+    values = memoryview(total.to_bytes(BODY_BYTES, "little")).cast("I")
+    return sum(values[:WEEK_HOURS]), sum(values[WEEK_HOURS : 2 * WEEK_HOURS])
+
+
 def counts_of(total: int, lanes: int = WEEK_HOURS) -> list[int]:
     """The counts of the first ``lanes`` hours."""
     return list(total.to_bytes(COUNT_BYTES + WEEK_HOURS, "little")[:lanes])

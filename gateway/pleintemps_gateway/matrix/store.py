@@ -20,7 +20,7 @@ from pleintemps_gateway.store.schema import (
 from pleintemps_gateway.store.upsert import Incoming, upsert
 
 from .hours import Found, Told, hours_between, timeline
-from .lanes import EMPTY, HOUR_MS, Hour, Week, hour_of, patched, week_of
+from .lanes import EMPTY, HOUR_MS, Hour, Week, hour_of, known_used, patched, week_of
 
 CONFIRMED: Final = "confirmed"
 _STANDARD: Final = 1_768_478_400_000  # 2026-01-15 12:00 UTC
@@ -117,7 +117,8 @@ def put(conn: Connection, place: Place, found: Mapping[int, Hour]) -> None:
         made = patched(known.get(week, EMPTY), slots)
         if known.get(week) != made:
             key = {"site": place.site, "space": place.space, "week": week}
-            rows.append(key | made._asdict())
+            known_ms, used_ms = known_used(int.from_bytes(made.figures, "little"))
+            rows.append(key | made._asdict() | {"known": known_ms, "used": used_ms})
     upsert(conn, hours, rows)
 
 

@@ -13,6 +13,8 @@ hours = Table(
     Column("week", Ms, nullable=False),  # its first moment
     Column("figures", LargeBinary, nullable=False),
     Column("counts", LargeBinary, nullable=False),
+    Column("known", Ms, nullable=False),  # milliseconds of the whole week
+    Column("used", Ms, nullable=False),
     PrimaryKeyConstraint("site", "space", "week"),
 )
 
