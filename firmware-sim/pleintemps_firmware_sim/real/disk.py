@@ -71,7 +71,8 @@ async def _call(*command: str | Path) -> str:
     except OSError as error:
         return f"{command[0]}: {error.strerror}"
     _, errors = await process.communicate()
-    return " ".join(errors.decode(errors="replace").split()) if process.returncode else ""
+    words = errors.decode(errors="replace").strip() or f"status {process.returncode}"
+    return words.splitlines()[0] if process.returncode else ""
 
 
 async def mounted(
