@@ -15,6 +15,19 @@ FOLDER: Final = Path(__file__).parent / "grafana"
 PROMETHEUS: Final = Path(__file__).parent / "prometheus"
 
 
+def build() -> list[Path]:
+    """Write the package's own dashboards anew; returns the files written. Raises OSError."""
+    from .boards import BOARDS, render
+
+    written = []
+    for language in LANGUAGES:
+        for name in BOARDS:
+            target = FOLDER / "dashboards" / language / f"{name}.json"
+            target.write_text(render(name, language), encoding="utf-8")
+            written.append(target)
+    return written
+
+
 def export(folder: Path, language: Language) -> list[Path]:
     """Write the provisioning, the dashboards of ``language`` and the rules below ``folder``; returns them.
 

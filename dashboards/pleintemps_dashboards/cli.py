@@ -1,11 +1,11 @@
-"""The command: ``python -m pleintemps_dashboards export DIR``."""
+"""The commands ``export DIR`` and ``build`` of ``python -m pleintemps_dashboards``."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import LANGUAGES, __version__, export
+from . import FOLDER, LANGUAGES, __version__, build, export
 
 _VARIABLES = """\
 Set in Grafana's environment:
@@ -19,9 +19,9 @@ Set in Grafana's environment:
 def main(arguments: Sequence[str] | None = None) -> int:
     """0, or 1 when the folder cannot be written; argparse ends a wrong command line with 2."""
     options = _parser().parse_args(arguments)
-    folder: Path = options.folder.absolute()
+    folder: Path = FOLDER if options.command == "build" else options.folder.absolute()
     try:
-        written = export(folder, options.language)
+        written = build() if options.command == "build" else export(folder, options.language)
     except OSError as error:
         print(
             f"pleintemps_dashboards: {error.filename or folder}: {error.strerror or error}", file=sys.stderr
@@ -29,7 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     for path in written:
         print(path)
-    print(_VARIABLES.format(folder=folder))
+    if options.command == "export":
+        print(_VARIABLES.format(folder=folder))
     return 0
 
 
@@ -38,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m pleintemps_dashboards", description="Grafana dashboards over the series of a gateway."
     )
     parser.add_argument("--version", action="version", version=f"pleintemps {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
     writing = commands.add_parser(
         "export",
         help="write Grafana's provisioning and the dashboards into a folder",
@@ -48,5 +49,10 @@ def _parser() -> argparse.ArgumentParser:
     writing.add_argument("folder", metavar="DIR", type=Path, help="where to write; made if it is not there")
     writing.add_argument(
         "--language", choices=LANGUAGES, default="fr", help="language of titles and descriptions (fr)"
+    )
+    commands.add_parser(
+        "build",
+        help="write the package's own dashboards anew from boards.py",
+        description="For who changes boards.py: writes the JSON files of this package anew.",
     )
     return parser

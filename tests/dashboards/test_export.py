@@ -16,8 +16,10 @@ def test_export_writes_the_tree_that_grafana_reads(
     assert main(["export", str(folder)]) == 0
     files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     assert files == [
+        "dashboards/agents.json",
         "dashboards/site.json",
         "dashboards/space.json",
+        "dashboards/territory.json",
         "prometheus/alerts.yml",
         "provisioning/dashboards/pleintemps.yaml",
         "provisioning/datasources/pleintemps.yaml",

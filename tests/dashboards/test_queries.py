@@ -7,13 +7,23 @@ from typing import Any
 
 import pytest
 
+from pleintemps_contract.agent_messages import ClockSource
 from pleintemps_contract.gateway_messages import Occupancy
 from pleintemps_contract.onvif import DoorAlarm
 from pleintemps_contract.units import Quantity
 from pleintemps_contract.world import SystemWorld
 from pleintemps_dashboards import FOLDER
 from pleintemps_gateway.series.lines import render
-from pleintemps_gateway.series.rows import AlertChange, DoorAlarmState, NoiseWindow, Row, Samples, SpaceState
+from pleintemps_gateway.series.rows import (
+    AgentNow,
+    AlertChange,
+    DoorAlarmState,
+    NoiseWindow,
+    Row,
+    Samples,
+    SpaceHour,
+    SpaceState,
+)
 from tests.support.series_servers import InfluxDB1
 
 DATABASE = "dashboards"
@@ -48,6 +58,24 @@ def _rows(start: int, space: str) -> list[Row]:
     rows.append(AlertChange(kind="noise", at=start + 50 * MINUTE, resolved=True, space=space))
     rows.append(DoorAlarmState(door=space, space=space, at=start, alarm=DoorAlarm.NORMAL))
     rows.append(DoorAlarmState(door=space, space=space, at=start + 5 * MINUTE, alarm=DoorAlarm.FORCED_OPEN))
+    hour = {"known_ms": 60 * MINUTE, "used_ms": 30 * MINUTE, "booked_ms": 60 * MINUTE, "both_ms": 15 * MINUTE}
+    rows.append(SpaceHour(space=space, at=start, **hour))
+    for minute in range(60):
+        rows.append(
+            AgentNow(
+                agent=f"{space}-1",
+                at=start + minute * MINUTE,
+                online=minute != 20,
+                silent_s=2.0,
+                backlog=minute,
+                lost=3,
+                ill=1,
+                clock=ClockSource.RTC,
+                clock_trusted=True,
+                version=1_002_003,
+                certificate_days=40.5,
+            )
+        )
     return rows
 
 
@@ -155,7 +183,34 @@ def test_door_alarms_keep_their_own_times(influxdb: InfluxDB1, start: int) -> No
     assert series["values"] == [[start, 0.0], [start + 5 * MINUTE, 1.0]]
 
 
-@pytest.mark.parametrize("name", ["site", "space"])
+def test_the_territory_shows_how_much_of_the_known_time_is_used(influxdb: InfluxDB1, start: int) -> None:
+    (target,) = _panel("territory", "Intensity of use")["targets"]
+    series = {one["tags"]["site"]: one["values"] for one in _ask(influxdb, start, target["query"])}
+    day = start // 86_400_000 * 86_400_000
+    assert series == {SITE: [[day, 0.5]], "elsewhere": [[day, 0.5]]}
+    booked, used, both = _panel("territory", "Booked and used")["targets"]
+    hours = [_ask(influxdb, start, one["query"])[0]["values"][0][1] for one in (booked, used, both)]
+    assert hours == [3, 1.5, 0.75]
+    (target,) = _panel("territory", "Use by space")["targets"]
+    rows = {
+        (one["tags"]["site"], one["tags"]["space"]): one for one in _ask(influxdb, start, target["query"])
+    }
+    assert rows[SITE, SPACE]["columns"] == ["time", "booked", "used", "share"]
+    assert rows[SITE, SPACE]["values"][0][1:] == [1, 0.5, 0.5]
+    assert len(rows) == 3
+
+
+def test_the_agents_show_when_one_was_away_and_what_it_told_last(influxdb: InfluxDB1, start: int) -> None:
+    (target,) = _panel("agents", "Connection")["targets"]
+    series = {one["tags"]["sensor"]: one["values"] for one in _ask(influxdb, start, target["query"])}
+    assert set(series) == {f"{SPACE}-1", "yard-1"}
+    assert [at for at, online in series[f"{SPACE}-1"] if not online] == [start + 20 * MINUTE]
+    (target,) = _panel("agents", "Versions and certificates")["targets"]
+    found = _ask(influxdb, start, target["query"])
+    assert [one["values"][0][1:] for one in found] == [[1_002_003, 40.5, 59, 1]] * 2
+
+
+@pytest.mark.parametrize("name", ["agents", "site", "space", "territory"])
 def test_variables_offer_what_was_written(influxdb: InfluxDB1, start: int, name: str) -> None:
     path = Path(FOLDER) / "dashboards" / "fr" / f"{name}.json"
     variables = json.loads(path.read_text(encoding="utf-8"))["templating"]["list"]
@@ -166,5 +221,5 @@ def test_variables_offer_what_was_written(influxdb: InfluxDB1, start: int, name:
         for variable in variables
         if variable["type"] == "query"
     }
-    assert offered.pop("site") == {SITE, "elsewhere"}
+    assert offered.pop("site", set()) == (set() if name == "territory" else {SITE, "elsewhere"})
     assert offered == ({"space": {SPACE, "yard"}} if name == "space" else {})

@@ -10,10 +10,12 @@ import pytest
 import yaml
 
 from pleintemps_dashboards import FOLDER, LANGUAGES
+from pleintemps_dashboards.boards import BOARDS, render
 
 FILES = sorted(FOLDER.glob("dashboards/*/*.json"))
 DATASOURCE = {"type": "influxdb", "uid": "${datasource}"}
-UNITS = {"dB", "percentunit", "short", "none"}
+UNITS = {"dB", "percentunit", "short", "none", "h", "m", "s"}
+NAMES = ["agents", "site", "space", "territory"]
 COLUMNS = 24
 
 
@@ -27,10 +29,16 @@ def dashboard(request: pytest.FixtureRequest) -> dict[str, Any]:
     return _load(request.param)
 
 
-def test_there_are_two_dashboards_in_every_language() -> None:
+def test_there_are_four_dashboards_in_every_language() -> None:
     assert [(path.parent.name, path.stem) for path in FILES] == [
-        (language, name) for language in sorted(LANGUAGES) for name in ("site", "space")
+        (language, name) for language in sorted(LANGUAGES) for name in NAMES
     ]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_files_are_what_their_source_says(path: Path) -> None:
+    wanted = render(path.stem, path.parent.name)
+    assert path.read_text(encoding="utf-8") == wanted, "run: python -m pleintemps_dashboards build"
 
 
 def test_names_are_unique_for_grafana() -> None:
@@ -112,7 +120,7 @@ def _without_texts(node: Any) -> Any:
     return node
 
 
-@pytest.mark.parametrize("name", ["site", "space"])
+@pytest.mark.parametrize("name", sorted(BOARDS))
 def test_languages_differ_in_their_words_only(name: str) -> None:
     french, english = (_load(FOLDER / "dashboards" / language / f"{name}.json") for language in ("fr", "en"))
     assert _without_texts(french) == _without_texts(english)
