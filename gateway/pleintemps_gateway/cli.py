@@ -195,8 +195,28 @@ def _init(options: argparse.Namespace) -> int:
     for line in made:
         print(line)
     revision = migrate(config.database_url)
+    link = _first_link(config)
     print(f"{len(made)} made, {purpose} keys in {config.keys}, store at revision {revision}")
+    if link:
+        print(f"first account, good once, for a day, while the gateway runs: {link}")
     return 0
+
+
+def _first_link(config: GatewayConfig) -> str:
+    """Where the first manager makes their account; empty once there is one."""
+    from pleintemps_gateway.accounts import book, links
+    from pleintemps_gateway.store.engine import open_engine, write_transaction
+
+    engine = open_engine(config.database_url)
+    try:
+        with write_transaction(engine, ["*"]) as conn:
+            if book.has_manager(conn):
+                return ""
+            text = links.make(conn, SystemWorld(), "*", "", links.FIRST).text
+    finally:
+        engine.dispose()
+    host = f"[{config.web.host}]" if ":" in config.web.host else config.web.host
+    return f"{config.web.public_url or f'http://{host}:{config.web.port}'}/welcome/{text}"
 
 
 def _migrate(options: argparse.Namespace) -> int:

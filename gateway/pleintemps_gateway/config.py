@@ -23,6 +23,7 @@ from .bookings.sources.registry import read_config
 from .connections import settings as others
 from .noise.settings import NoiseConfig
 from .oidc.config import OidcConfig
+from .places_config import MapConfig, PlaceConfig, PlanConfig, check_plans, located
 from .report.settings import ReportConfig
 
 STREET: Final = "street"
@@ -232,6 +233,8 @@ class SiteConfig(_Table, frozen=True, kw_only=True):
     rules: RulesConfig = RulesConfig()
     codes: CodesConfig = CodesConfig()
     privacy: PrivacyConfig = PrivacyConfig()
+    place: PlaceConfig | None = None
+    plans: list[PlanConfig] = []
 
     @property
     def sources(self) -> list[SourceConfig]:
@@ -249,6 +252,12 @@ class DeliveryConfig(_Table, frozen=True, kw_only=True):
     kind: Literal["none", "spool", "apprise"] = "none"
     urls_file: str = ""
     channels: Annotated[tuple[Literal["mail", "sms"], ...], Meta(min_length=1)] = ("mail",)
+
+
+class BackupConfig(_Table, frozen=True, kw_only=True):
+    """Older than ``max_age_h``, or never made, a back-up is an alert."""
+
+    max_age_h: Annotated[float, Meta(ge=1, le=8_760)] = 192
 
 
 class SeriesConfig(_Table, frozen=True, kw_only=True):
@@ -270,7 +279,8 @@ class GatewayConfig(_Table, frozen=True, kw_only=True):
     """Paths are relative to the file. ``database_url`` is SQLAlchemy's; SQLite in ``state`` if absent.
 
     Without ``[series]``, ``[home_assistant]`` or ``[metrics]`` nothing is told to any of these.
-    ``duty_file``: who is told of alerts, and their rota (``notify.duty``).
+    ``backup``: without it nobody is reminded of one. ``duty_file``: who is told of alerts, and their rota
+    (``notify.duty``).
     """
 
     state: str = "state"
@@ -283,9 +293,11 @@ class GatewayConfig(_Table, frozen=True, kw_only=True):
     delivery: DeliveryConfig = DeliveryConfig()
     report: ReportConfig = ReportConfig()
     series: SeriesConfig | None = None
+    backup: BackupConfig | None = None
     home_assistant: others.HomeAssistantConfig | None = None
     metrics: others.MetricsConfig | None = None
     webhooks: others.WebhooksConfig = others.WebhooksConfig()
+    map: MapConfig = MapConfig()
     sites: Annotated[list[SiteConfig], Meta(min_length=1)]
 
     def site(self, name: str) -> SiteConfig:
@@ -333,6 +345,7 @@ def load(path: Path) -> GatewayConfig:
         metrics=replace(metrics, token_file=str(base / metrics.token_file))
         if metrics and metrics.token_file
         else metrics,
+        map=replace(config.map, outline=str(base / config.map.outline)) if config.map.outline else config.map,
         sites=[_with_paths(site, base) for site in config.sites],
         web=replace(config.web, oidc=config.web.oidc.located(base)) if config.web.oidc else config.web,
     )
@@ -355,7 +368,8 @@ def _with_paths(site: SiteConfig, base: Path) -> SiteConfig:
     calendar = site.calendar
     if calendar.school_holidays:
         calendar = replace(calendar, school_holidays=str(base / calendar.school_holidays))
-    return replace(site, feeds=[asdict(feed.located(base)) for feed in site.sources], calendar=calendar)
+    feeds = [asdict(feed.located(base)) for feed in site.sources]
+    return replace(site, feeds=feeds, calendar=calendar, plans=located(site.plans, base))
 
 
 def _check_site(path: Path, site: SiteConfig) -> None:
@@ -406,6 +420,7 @@ def _check_site(path: Path, site: SiteConfig) -> None:
         if signal.space not in places:
             raise ConfigError(f"{where}: signal {signal.signal!r}: no space is called {signal.space!r}")
     _check_free_openings(where, site)
+    check_plans(where, site.plans, places)
     for name in site.rules.release.exempt_spaces if site.rules.release else ():
         if name not in places:
             raise ConfigError(f"{where}: release: no space is called {name!r}")

@@ -256,6 +256,10 @@ class SiteEngine:
         """What an agent's birth, or its stored row, says of its disk, keys and certificate."""
         self._upkeep.told(agent, upkeep, at)
 
+    def on_backup(self, last: int | None, within_ms: int) -> None:
+        """When the last back-up of the store was made, if ever, and how old it may be."""
+        self._upkeep.backup(last, within_ms)
+
     def on_key(self, key: str, changing: bool) -> None:
         """The key id that agents should believe; ``changing`` while another one may sign as well."""
         self._upkeep.wanted(key, changing)

@@ -37,6 +37,7 @@ class AlertKind(StrEnum):
     STORE_RESTORED = "store-restored"
     HELP = "help"
     DELIVERY_FAILED = "delivery-failed"
+    BACKUP_OLD = "backup-old"
 
 
 class Rank(StrEnum):
@@ -74,6 +75,7 @@ RANKS: Final[Mapping[AlertKind, Rank]] = {
     AlertKind.STORE_RESTORED: Rank.ALERT,
     AlertKind.HELP: Rank.ALERT,
     AlertKind.DELIVERY_FAILED: Rank.WATCH,
+    AlertKind.BACKUP_OLD: Rank.WATCH,
 }
 
 

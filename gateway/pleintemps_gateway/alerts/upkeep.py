@@ -32,6 +32,7 @@ class UpkeepAlerts:
         self._wanted = ""
         self._changing = False
         self._lacking: dict[str, int] = {}
+        self._backup: tuple[int | None, int] | None = None
 
     def told(self, agent: str, upkeep: Upkeep, at: int) -> None:
         """An agent's birth, or what is stored of it."""
@@ -49,12 +50,23 @@ class UpkeepAlerts:
         """The key id that every agent should believe; ``changing`` while two are announced."""
         self._wanted, self._changing = key, changing
 
+    def backup(self, last: int | None, within_ms: int) -> None:
+        """When the last back-up was made, if ever, and how old it may be."""
+        self._backup = (last, within_ms)
+
     def journal_replaced(self, agent: str, stream: Stream, reason: str, at: int) -> None:
         """An agent began a new journal because the one before could not be used."""
         facts: dict[str, Fact] = {"stream": stream.value, "reason": reason}
         self._alerts.open(AlertKind.JOURNAL_REPLACED, f"{agent}/{stream.value}@{at}", at, facts, agent=agent)
 
     def tick(self, now: int) -> None:
+        if self._backup is not None:
+            last, within_ms = self._backup
+            if last is None or now - last >= within_ms:
+                self._alerts.open(AlertKind.BACKUP_OLD, "store", now, {"last": last})
+                self._alerts.update(AlertKind.BACKUP_OLD, "store", {"last": last})
+            else:
+                self._alerts.resolve(AlertKind.BACKUP_OLD, "store", now)
         for agent, upkeep in self._told.items():
             self._key(agent, upkeep, now)
             until = upkeep.certificate_until

@@ -13,7 +13,7 @@ import hashlib
 import sqlite3
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from sqlalchemy import Engine
@@ -125,6 +125,45 @@ def remember_folder(state: Path, folder: Path) -> None:
     unfinished = state / f".{FOLDERS}"
     write_secret(unfinished, msgspec.json.encode([*known, name]))
     unfinished.replace(state / FOLDERS)
+
+
+class Seen(NamedTuple):
+    """A folder of back-ups as it is now: whether it is ``there``, how many it has, when the youngest was made
+    (Unix ms), how many bytes all hold, and whether the youngest holds the keys."""
+
+    folder: Path
+    there: bool
+    copies: int
+    made: int | None
+    size: int
+    with_keys: bool
+
+
+def look(folder: Path) -> Seen:
+    """What is in a folder of back-ups; one whose manifest cannot be read counts for nothing."""
+    found: list[tuple[int, Path, Manifest]] = []
+    for copy in copies_in(folder) if folder.is_dir() else ():
+        try:
+            manifest = read_manifest(copy)
+        except SettingsError:
+            continue
+        found.append((manifest.made, copy, manifest))
+    if not found:
+        return Seen(folder, folder.is_dir(), 0, None, 0, False)
+    made, _, manifest = max(found, key=lambda each: each[0])
+    size = sum(path.stat().st_size for _, copy, _ in found for path in copy.rglob("*") if path.is_file())
+    return Seen(
+        folder, True, len(found), made, size, any(name.startswith("keys/") for name in manifest.files)
+    )
+
+
+def last_made(state: Path) -> int | None:
+    """When the youngest back-up in a folder that is there now was made (Unix ms); None if there is none."""
+    try:
+        folders = known_folders(state)
+    except SettingsError:
+        return None
+    return max((seen.made for seen in map(look, folders) if seen.made is not None), default=None)
 
 
 def settle(path: Path) -> None:

@@ -17,6 +17,7 @@ from pleintemps_contract.logs import line
 from pleintemps_contract.world import World
 from pleintemps_gateway.access.service import CodeDesk
 from pleintemps_gateway.audit.daily import sign_daily
+from pleintemps_gateway.backup.copies import last_made
 from pleintemps_gateway.bookings.sources.base import SourceConfig
 from pleintemps_gateway.config import GatewayConfig
 from pleintemps_gateway.connections.guarded import Networks, Poster

@@ -56,6 +56,7 @@ PAGES: Final[tuple[Entry, ...]] = (
     Entry(
         "doors", "/doors", "lock", _("Doors"), _("Every door: state, mode, codes; lockdown of a site"), "wide"
     ),
+    Entry("map", "/map", "pin", _("Map"), _("Sites and floors with their spaces, live"), "wide"),
     Entry(
         "released",
         "/released",

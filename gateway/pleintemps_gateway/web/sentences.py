@@ -51,6 +51,7 @@ class Sentences:
             "key-not-held": self._key,
             "certificate-ends": self._certificate,
             "store-restored": self._restored,
+            "backup-old": self._backup,
             "help": self._help,
             "delivery-failed": self._delivery,
         }
@@ -88,6 +89,7 @@ class Sentences:
             "key-not-held": t.gettext("Gateway's key not held"),
             "certificate-ends": t.gettext("Certificate near its end"),
             "store-restored": t.gettext("Back-up restored"),
+            "backup-old": t.gettext("Back-up too old"),
             "help": t.gettext("It does not open"),
             "delivery-failed": t.gettext("A message did not arrive"),
         }
@@ -276,6 +278,12 @@ class Sentences:
         return self._t.hgettext(
             "It ends <b>%(clock)s</b>; then the agent cannot connect any more.", clock=end
         )
+
+    def _backup(self, alert: Alert, facts: Facts, now: int) -> Markup:
+        if facts["last"] is None:
+            return self._t.hgettext("No back-up was ever made: make one now.")
+        last = self._f.moment(facts["last"], alert.zone, now)
+        return self._t.hgettext("The last one is of <b>%(clock)s</b>: make another one.", clock=last)
 
     def _help(self, alert: Alert, facts: Facts, now: int) -> Markup:
         return self._t.hgettext(
