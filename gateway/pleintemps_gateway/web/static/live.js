@@ -192,6 +192,7 @@ function show(frame) {
   tellTime(frame.now);
   heard = performance.now();
   find();
+  remember();
   for (const [id, text] of Object.entries(frame.fragments)) swap(id, text);
   for (const [id, at] of Object.entries(frame.measured)) measure(id, at);
   const checked = document.getElementById("checked");
@@ -207,6 +208,15 @@ function find() {
   setText(link, texts.live);
   document.getElementById("live").classList.remove("is-lost");
   lost.hidden = true;
+}
+
+// for the page that is shown without a connection: the hour alone
+function remember() {
+  try {
+    localStorage.setItem("pleintemps-heard", String(Date.now()));
+  } catch {
+    // storage is forbidden here
+  }
 }
 
 function lose() {
