@@ -56,6 +56,14 @@ class AlertGiven(Acknowledgement):
     person: Annotated[str, Field(min_length=1, max_length=80, pattern=NO_NUL)]
 
 
+class PushSubscription(_Body):
+    """What a browser's push service wants to be sent to, and the keys that only this browser opens."""
+
+    endpoint: Annotated[str, Field(min_length=10, max_length=1_000, pattern=r"^https://[!-~]+$")]
+    p256dh: Annotated[str, Field(min_length=87, max_length=88, pattern=r"^[A-Za-z0-9_-]+=?$")]
+    auth: Annotated[str, Field(min_length=22, max_length=24, pattern=r"^[A-Za-z0-9_-]+={0,2}$")]
+
+
 class AlertComment(_Body):
     comment: Annotated[str, Field(min_length=1, max_length=500, pattern=NO_NUL)]
 

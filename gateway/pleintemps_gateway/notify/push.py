@@ -37,6 +37,8 @@ def vapid_key(keys: Path) -> ec.EllipticCurvePrivateKey:
             unfinished.unlink(missing_ok=True)
         refuse_if_open(path)
         found = serialization.load_pem_private_key(path.read_bytes(), None)
+    except KeyFileError:
+        raise
     except OSError as error:
         raise KeyFileError(f"{path}: {error.strerror or error}") from error
     except (ValueError, TypeError) as error:

@@ -185,6 +185,30 @@ class AlertWords:
         }
         return texts.get(alert.kind, t.gettext("It ends by itself once its cause is gone."))
 
+    def notice_kind(self, kind: str) -> str:
+        """Why somebody was told."""
+        t = self._t
+        texts = {
+            "alert": t.gettext("Alert"),
+            "given": t.gettext("Given to you"),
+            "back": t.gettext("The pause is over"),
+            "reminder": t.gettext("Still on"),
+            "test": t.gettext("A test"),
+            "report": t.gettext("Morning report"),
+        }
+        return texts.get(kind, kind)
+
+    def notice_error(self, error: str) -> str:
+        """Why it was not sent; what is no known word is told as it came."""
+        t = self._t
+        texts = {
+            "no-channel": t.gettext("no channel reaches this person"),
+            "told-recently": t.gettext("told of the same a short while ago"),
+            "taken": t.gettext("somebody had it by then"),
+            "resolved": t.gettext("it was over by then"),
+        }
+        return texts.get(error, error)
+
     def refusal(self, code: str) -> str:
         """Why an act changed nothing."""
         t = self._t

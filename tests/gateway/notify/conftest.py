@@ -15,7 +15,7 @@ from pleintemps_gateway.notify.bell import Bell, Report
 from pleintemps_gateway.notify.duty import DutyBook
 from pleintemps_gateway.notify.ringer import Ringer
 from pleintemps_gateway.store import schema
-from pleintemps_gateway.store.engine import migrate, open_engine, write_transaction
+from pleintemps_gateway.store.engine import open_engine, write_transaction
 from pleintemps_gateway.store.writer import Writer
 from tests.gateway.web import town
 
@@ -64,8 +64,8 @@ class Desk:
         self.config: GatewayConfig = msgspec.structs.replace(
             base, duty_file=str(self.file), keys=str(folder / "keys")
         )
-        migrate(url)
         self.engine: Engine = open_engine(url)
+        schema.metadata.create_all(self.engine)
         with write_transaction(self.engine, ["moulin"]) as conn:
             for name in ("camille", "marion"):
                 values = {"name": name, "password": "-", "role": "caretaker", "created": 0}
