@@ -18,7 +18,7 @@ from .scenario.building import pins_socket
 
 CARETAKER: Final = "gardien"
 MANAGER: Final = "mairie"
-_UP_MS: Final = 30_000
+_UP_MS: Final = 60_000
 _RESTART_MS: Final = 500
 _BROKER_MS: Final = 1_000
 
