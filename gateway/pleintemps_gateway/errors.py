@@ -8,6 +8,7 @@
     │   ├── FeedError (OSError)               a calendar that cannot be fetched
     │   │   └── UntoldError                   a release that its source cannot be told at all
     │   ├── CalendarError (ValueError)        bytes that are no calendar at all
+    │   ├── OutlineError (ValueError)         a file that is no outline of a town
     │   ├── BookingError (ValueError)         a booking that cannot be taken; ``reason`` is one of a few words
     │   ├── RightError (ValueError)           a right that cannot be given or ended; ``reason`` as above
     │   ├── AccountError (ValueError)         an account that cannot be made or changed; ``reason`` as above
@@ -58,6 +59,10 @@ class UntoldError(FeedError):
 
 class CalendarError(OutsideError, ValueError):
     """Bytes that are no calendar at all."""
+
+
+class OutlineError(OutsideError, ValueError):
+    """A file that is no outline of a town."""
 
 
 class BookingError(OutsideError, ValueError):

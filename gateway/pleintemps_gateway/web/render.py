@@ -22,6 +22,7 @@ from .formats import Formats, iso
 from .fragments import Fragment, View
 from .help_words import HelpWords
 from .i18n import LANGUAGES, catalogue, plural_form
+from .place_words import PlaceWords
 from .qr import qr_svg
 from .report_words import ReportWords
 from .sentences import Sentences
@@ -97,6 +98,7 @@ def _environment(language: str) -> Environment:
         accounts=AccountWords(texts),
         agents_say=AgentWords(texts, formats),
         audits=AuditWords(texts, Words(texts)),
+        places=PlaceWords(texts, formats),
         doorsay=DoorWords(texts, formats, Words(texts)),
         desk=HelpWords(texts, formats, Visits(texts, Words(texts))),
         language=language,
