@@ -72,17 +72,16 @@ async def test_channels_are_tested_and_their_addresses_never_shown(dutiful: Fast
 @pytest.mark.anyio
 async def test_every_send_and_every_failure_is_shown(dutiful: FastAPI, engine: Engine) -> None:
     about = {"site": "moulin", "kind": "alert", "alert": town.NOISE, "due": town.NOW, "created": town.NOW}
+    sends: tuple[dict[str, Any], ...] = (
+        {"person": "camille", "channel": "mail", "state": "sent"},
+        {"person": "marion", "channel": "", "state": "failed", "error": "no-channel"},
+        {"person": "camille", "channel": "mail", "state": "dropped", "error": "told-recently"},
+        {"person": "gone", "channel": "mail", "state": "failed", "error": "the server said 550"},
+    )
     with write_transaction(engine, ["moulin"]) as conn:
-        for number, values in enumerate(
-            (
-                {"person": "camille", "channel": "mail", "state": "sent", "done": town.NOW},
-                {"person": "marion", "channel": "", "state": "failed", "error": "no-channel"},
-                {"person": "camille", "channel": "mail", "state": "dropped", "error": "told-recently"},
-                {"person": "gone", "channel": "mail", "state": "failed", "error": "the server said 550"},
-            )
-        ):
-            row: dict[str, Any] = {"done": town.NOW, "attempts": 0, **about, **values}
-            conn.execute(insert(schema.notices).values(notice=f"{number:032}", **row))
+        for number, values in enumerate(sends):
+            row = {"notice": f"{number:032}", "done": town.NOW, "attempts": 0, **about, **values}
+            conn.execute(insert(schema.notices).values(row))
     async with browser(dutiful) as client:
         await log_in(client)
         page = (await client.get("/notifications")).text

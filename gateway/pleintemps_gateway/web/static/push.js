@@ -18,7 +18,7 @@ async function send(method, address, body) {
 }
 
 async function subscribe() {
-  const registration = await navigator.serviceWorker.register("/worker.js");
+  const registration = await navigator.serviceWorker.register("/sw.js");
   await navigator.serviceWorker.ready;
   const options = { userVisibleOnly: true, applicationServerKey: bytes(box.dataset.push) };
   const made = await registration.pushManager.subscribe(options);

@@ -3,6 +3,8 @@
 // It keeps files of the shell and the page for "no connection", and nothing else: no page of a log-in, no answer
 // of the API. Files are named with their content's hash, so none is ever old; another version is another cache.
 
+importScripts("/static/push-handler.js");  // what a pushed message shows
+
 const CACHE = `pleintemps-shell-${SHELL.version}`;
 
 self.addEventListener("install", (event) => {
