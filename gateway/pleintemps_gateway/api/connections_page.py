@@ -12,10 +12,12 @@ from pleintemps_gateway.connections.guarded import Networks
 from pleintemps_gateway.errors import WebhookError
 from pleintemps_gateway.store.engine import write_transaction
 from pleintemps_gateway.web.connections import load_connections, series_counts, series_host
+from pleintemps_gateway.web.i18n import catalogue
 
 from .auth import Account, InContext, Posts, Reads
 from .context import Context
 from .csv_answer import InCsvForm, csv_answer
+from .language import language_of
 from .pages import show
 from .problems import Problem, not_found
 from .rights import Right
@@ -38,7 +40,7 @@ def _page(
 ) -> HTMLResponse:
     """``said``: ``made`` is an address or secret that is shown this once, ``fault`` why nothing was made."""
     with context.engine.connect() as conn:
-        found = load_connections(conn, context.sites(account.sites))
+        found = load_connections(conn, context.sites(account.sites), catalogue(language_of(request)))
     config = context.config
     values: dict[str, Any] = {"made": None, "fault": "", "at_fault": "", "typed": {}} | said
     values |= {"found": found, "config": config, "events": EVENTS, "runs": account.may(Right.RUN)}
@@ -50,7 +52,7 @@ def _page(
 def connections_table(context: InContext, account: Looker, form: InCsvForm) -> Response:
     """Both tables of the page in one; times are Unix ms."""
     with context.engine.connect() as conn:
-        found = load_connections(conn, context.sites(account.sites))
+        found = load_connections(conn, context.sites(account.sites), catalogue("en"))
     rows: list[tuple[Any, ...]] = []
     for each in found:
         name = each.site.site

@@ -1,8 +1,9 @@
 """What other people's tools are given, as the page shows it."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
@@ -12,14 +13,20 @@ from pleintemps_gateway.config import GatewayConfig, SiteConfig
 from pleintemps_gateway.series.outbox import Counts, look
 from pleintemps_gateway.store.schema_connections import calendar_links, posts, webhooks
 
+from .i18n import Catalogue
+
+_ANSWERS: Final = re.compile(r"the server answers (\d{3})")
+
 
 class HookView(NamedTuple):
-    """``row`` is that of the table; ``host`` is all of its address that is shown."""
+    """``row`` is that of the table; ``host`` is all of its address that is shown, ``fault`` why it takes
+    nothing, in the reader's language."""
 
     row: Row[Any]
     host: str
     events: list[str]
     waiting: int
+    fault: str
 
 
 class SiteConnections(NamedTuple):
@@ -28,7 +35,27 @@ class SiteConnections(NamedTuple):
     hooks: list[HookView]
 
 
-def load_connections(conn: Connection, sites: Sequence[SiteConfig]) -> list[SiteConnections]:
+def fault_words(error: str | None, texts: Catalogue) -> str:
+    """What a PostError said, in words of the page; as it is where nobody foresaw it."""
+    if not error:
+        return ""
+    if found := _ANSWERS.fullmatch(error):
+        return texts.gettext("the server answers %(status)s", status=found[1])
+    for begin, words in (
+        ("no answer", texts.gettext("it does not answer in time")),
+        ("cannot be reached", texts.gettext("it cannot be reached")),
+        ("its name is not known", texts.gettext("its name is not known")),
+        ("its name leads", texts.gettext("its name leads into a private network, which is not allowed")),
+        ("its secret", texts.gettext("its secret cannot be opened: give it a new one")),
+    ):
+        if error.startswith(begin):
+            return words
+    return error
+
+
+def load_connections(
+    conn: Connection, sites: Sequence[SiteConfig], texts: Catalogue
+) -> list[SiteConnections]:
     """Living calendars and all webhooks of each site, the oldest first."""
     found = []
     for site in sites:
@@ -47,6 +74,7 @@ def load_connections(conn: Connection, sites: Sequence[SiteConfig]) -> list[Site
                 urlsplit(row.url).netloc,
                 msgspec.json.decode(row.events, type=list[str]),
                 counts.get(row.hook, 0),
+                fault_words(row.error, texts),
             )
             for row in rows
         ]

@@ -8,6 +8,7 @@ from datetime import datetime
 
 import httpx
 import icalendar
+import pytest
 from fastapi import FastAPI
 from sqlalchemy import Engine, select, update
 
@@ -16,6 +17,8 @@ from pleintemps_gateway.connections import calendars
 from pleintemps_gateway.store.engine import write_transaction
 from pleintemps_gateway.store.schema import audit, bookings
 from pleintemps_gateway.store.schema_connections import calendar_links, webhooks
+from pleintemps_gateway.web.connections import fault_words
+from pleintemps_gateway.web.i18n import catalogue
 from tests.gateway.web import town
 from tests.gateway.web.clients import browser, csrf_of, log_in
 
@@ -167,6 +170,22 @@ def test_what_cannot_be_a_webhook_is_said_and_keeps_what_was_typed(app: FastAPI,
     asyncio.run(story())
     with engine.connect() as conn:
         assert conn.execute(select(webhooks)).all() == []
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (None, ""),
+        ("the server answers 503", "le serveur répond 503"),
+        ("no answer within 15 s", "il ne répond pas à temps"),
+        ("cannot be reached (ConnectError)", "il n’est pas joignable"),
+        ("something else", "something else"),
+    ],
+)
+def test_why_a_webhook_takes_nothing_is_said_in_the_language_of_the_page(
+    error: str | None, said: str
+) -> None:
+    assert fault_words(error, catalogue("fr")) == said
 
 
 def test_others_look_and_change_nothing(app: FastAPI, engine: Engine) -> None:
