@@ -171,3 +171,8 @@ def test_what_was_taken_out_of_a_device_is_told_as_removed() -> None:
     assert without(new, new) is None
     assert without({"cmps": {"x": 3, "y": {"p": 4}}}, new) is None
     assert without({"cmps": []}, new) is None
+
+
+def test_the_manual_gives_the_access_list_that_the_tests_use() -> None:
+    manual = (ROOT / "docs" / "connections.md").read_text(encoding="utf-8")
+    assert "\n".join(["```", *topics.acl(PREFIX, ("<site>",)), "```"]) in manual
