@@ -145,10 +145,10 @@ class ReportWords:
         """What was done, without names: the report goes to many."""
         t, f, alert = self._t, self._f, each.alert
         taken = next((act for act in each.acts if act.act == "take"), None)
-        at = taken.at if taken is not None else alert.acknowledged
+        at = taken.at if taken is not None else (None if each.acts else alert.acknowledged)
         parts = []
         if at is not None:
-            parts.append(t.gettext("Taken at %(clock)s.", clock=f.moment(at, sheet.zone, sheet.night.end)))
+            parts.append(t.gettext("Taken at %(clock)s.", clock=f.clock(at, sheet.zone)))
         elif alert.rank == "alert":
             parts.append(t.gettext("Nobody took it."))
         asked = sum(act.act == "asked" for act in each.acts)
@@ -157,7 +157,7 @@ class ReportWords:
         if alert.resolved is None:
             parts.append(t.gettext("Still on."))
         else:
-            clock = f.moment(alert.resolved, sheet.zone, sheet.night.end)
+            clock = f.clock(alert.resolved, sheet.zone)
             parts.append(t.gettext("Calm again at %(clock)s.", clock=clock))
         return " ".join(parts)
 

@@ -121,7 +121,7 @@ def test_what_was_done_stands_with_each_alert(engine: Engine) -> None:
             town.add(conn, schema.alert_acts, **values)
     html = words(press(engine).html(sheet(engine), "fr"))
     assert "22:38–23:24" in html and "1 alerte, close à 23:24." in html
-    assert "Prise à jeudi 22:54. 2 personnes prévenues. Retour au calme à jeudi 23:24." in html
+    assert "Prise à 22:54. 2 personnes prévenues. Retour au calme à 23:24." in html
     assert "camille" not in html  # the report goes to many: no names of who did what
 
 
