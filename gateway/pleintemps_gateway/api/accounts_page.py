@@ -149,7 +149,7 @@ def _invite(
     here = next((site for site in sites if person.sites is None or site.site in person.sites), sites[0])
     contact = Contact(name=person.name, mail=person.mail, language=person.language)
     message = Message(
-        site=here.site, link=f"welcome/{made.text}", contact=contact, until=made.expires, reason=person.name
+        site=here.site, link=f"welcome/{made.text}", contact=contact, until=made.expires, label=person.name
     )
     context.desk.outbox.queue(conn, here, f"account-{purpose}", message)
     return None, person.mail

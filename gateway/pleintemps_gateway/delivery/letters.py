@@ -54,7 +54,8 @@ class _Draft:
         self._site = site
         self._m = message
         self._space = next((space for space in site.spaces if space.space == message.space), None)
-        self._link = f"{public_url}/b/{message.link}" if public_url and message.link else ""
+        below = message.link if self._of_account else f"b/{message.link}"
+        self._link = f"{public_url}/{below}" if public_url and message.link else ""
         self._writers: Final[dict[str, Callable[[dict[str, Any]], tuple[str, list[str], str]]]] = {
             "code": self._code,
             "moved": self._moved,
@@ -69,6 +70,8 @@ class _Draft:
             "one-time": self._one_time,
             "right": self._right,
             "noise": self._noise,
+            "account-invite": self._invited,
+            "account-reset": self._reset,
         }
 
     def letter(self, template: str) -> Letter:
@@ -135,7 +138,14 @@ class _Draft:
         """Whether the link keeps a booking and opens no door."""
         return self._m.link.startswith("keep/")
 
+    @property
+    def _of_account(self) -> bool:
+        """Whether it is about somebody's account and no booking."""
+        return self._m.link.startswith("welcome/")
+
     def _link_label(self) -> str:
+        if self._of_account:
+            return self._t.gettext("Choose a password; this link is good once")
         if self._keeps:
             return self._t.gettext("Say that you want the room")
         if self._m.right:
@@ -144,6 +154,8 @@ class _Draft:
 
     def _foot(self) -> list[str]:
         t, duty = self._t, self._site.about.duty
+        if self._of_account:
+            return [t.gettext("If you did not expect this, do nothing: the link ends by itself.")]
         lines = [t.gettext("The page of your first message shows it too.")] if self._m.paged else []
         lines.append(t.gettext("You can always leave without a code."))
         if duty:
@@ -285,6 +297,28 @@ class _Draft:
                 t.gettext("If it stays so loud, the caretaker is called. The figures are an indication."),
             ],
             t.gettext("%(place)s: too loud (%(level)d dB, %(limit)d allowed). Please turn it down.", **v),
+        )
+
+    def _invited(self, v: dict[str, Any]) -> tuple[str, list[str], str]:
+        t, name = self._t, self._m.label
+        return (
+            t.gettext("Your account at %(place)s", **v),
+            [
+                t.gettext("An account was made for you, with the name %(name)s.", name=name),
+                t.gettext("The link is good once, until %(until_day)s at %(until)s.", **v),
+            ],
+            t.gettext("An account was made for you, with the name %(name)s.", name=name),
+        )
+
+    def _reset(self, v: dict[str, Any]) -> tuple[str, list[str], str]:
+        t, name = self._t, self._m.label
+        return (
+            t.gettext("Another password for %(place)s", **v),
+            [
+                t.gettext("With this link you choose another password for the account %(name)s.", name=name),
+                t.gettext("The link is good once, until %(until_day)s at %(until)s.", **v),
+            ],
+            t.gettext("With this link you choose another password for the account %(name)s.", name=name),
         )
 
     def _why(self) -> str:

@@ -18,6 +18,8 @@ TEMPLATES: Final = (
     "one-time",
     "right",
     "noise",
+    "account-invite",
+    "account-reset",
 )
 """Each has its texts in French and English."""
 
@@ -37,7 +39,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     ``code`` and ``link`` are empty where they are not told anew. What is left out of ``contact``, ``space``,
     ``doors`` (slugs, from the street on), ``opens`` and ``closes`` is looked up when it is queued. ``reason``
     is the word of a withheld code; ``until`` when a release follows, or a paper, a right or a one-time code
-    ends. ``token``: it is a QR code, on the page; ``paged``: a page that was told before shows it too.
+    ends. ``token``: it is a QR code, on the page; ``paged``: a page that was told before shows it too. Of an
+    account ``label`` is the name, and ``link`` begins with ``welcome/``.
     """
 
     site: str

@@ -253,6 +253,7 @@ FACTS = {
     "until": town.NOW,
     "key": "k",
     "made": town.NOW,
+    "last": town.NOW,
 }
 NEW_KINDS = [
     "duress",
@@ -267,6 +268,7 @@ NEW_KINDS = [
     "key-not-held",
     "certificate-ends",
     "store-restored",
+    "backup-old",
 ]
 
 
