@@ -1,6 +1,6 @@
 """A year of a hundred spaces as the matrix: the server's whole answer, as HTML and as JSON.
 
-``python -m tests.bench.matrix --json``. The store is filled with a year of bookings and presence (and the year
+``python -m tests.bench.matrix --json``. The store is filled with a year of bookings and presence (and a year
 before, for the trend), from which ingest's own code makes the hours. ``ms`` is the median of the whole answer
 for the page: log-in looked up, store read, summed, written as HTML. No answer is kept for the next one."""
 

@@ -65,6 +65,7 @@ PAGES: Final[tuple[Entry, ...]] = (
         _("Bookings that nobody came to, to keep or take back"),
     ),
     Entry("free", "/free", "cal", _("Free spaces"), _("What can still be booked; this page is public")),
+    Entry("spaces", "/spaces", "grid", _("Spaces"), _("Every space: now, and on one axis of time"), "wide"),
     Entry("matrix", "/matrix", "grid", _("Matrix"), _("Booked, really used, free, hour by hour"), "wide"),
     Entry(
         "notifications",
