@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -107,8 +108,13 @@ def _virtual(scenario: "Scenario", wanted: "RunOptions") -> "RunResult":
 
     from .running import run
 
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        return runner.run(run(scenario, play, wanted))
+    # as at Ctrl-C, which the runner sees to: what was made in memory is cleared away
+    before = signal.signal(signal.SIGTERM, lambda _number, _frame: signal.raise_signal(signal.SIGINT))
+    try:
+        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+            return runner.run(run(scenario, play, wanted))
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _real(scenario: "Scenario", wanted: "RunOptions", data: Path | None) -> "RunResult":

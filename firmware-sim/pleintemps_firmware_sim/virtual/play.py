@@ -35,14 +35,17 @@ async def play(wanted: Wanted, act: Callable[[Stage], Awaitable[T]]) -> T:
         site.start_gateway()
         for agent in wanted.plan.agents:
             site.start_agent(agent)
-        await site.up()
-        stage = VirtualStage(site, wanted)
         try:
-            result = await act(stage)
+            await site.up()
+            stage = VirtualStage(site, wanted)
+            try:
+                result = await act(stage)
+            finally:
+                await stage.close()
+            await site.end()
         finally:
-            await stage.close()
-        await site.end()
-        await building.end()
+            await site.cut()
+            await building.end()
         return result
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -46,9 +46,14 @@ class Hosted:
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
 
+    @property
+    def ended(self) -> bool:
+        """In order, or with an error."""
+        return self._task.done()
+
     def check(self) -> None:
         """Raises what the core has ended with."""
-        if self._task.done():
+        if self.ended:
             self._task.result()
             raise ChildError("a core has ended by itself")
 
@@ -173,6 +178,12 @@ class VirtualSite:
         for hosted in self.agents.values():
             await hosted.end()
         await self.gateway.end()
+
+    async def cut(self) -> None:
+        """What still runs stops where it stands."""
+        for hosted in (self.gateway, *self.agents.values()):
+            if not hosted.ended:
+                await hosted.cut()
 
     def digest(self) -> str:
         """SHA-256 over all that was published, and every row of journals and store as they are now."""
