@@ -4,16 +4,18 @@ import json
 from dataclasses import asdict
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 
 from pleintemps_gateway.store import reading
 from pleintemps_gateway.web import upkeep
 from pleintemps_gateway.web.sources import source_health
 from pleintemps_gateway.web.stories import OF_AGENT
 
-from .auth import InContext, Reader
+from .auth import Account, InContext, Reader, Reads
 from .context import find_door
+from .looking import looked
 from .problems import not_found
+from .rights import Right
 from .schemas import (
     ErrorBody,
     FeedBody,
@@ -74,7 +76,7 @@ def list_doors(reader: Reader, context: InContext) -> Items:
 
 @router.get("/doors/{site}/{door}/events", summary="What happened at a door, youngest first")
 def list_door_events(
-    reader: Reader,
+    reader: Annotated[Account, Depends(Reads(Right.RECORDS))],
     context: InContext,
     site: SlugText,
     door: SlugText,
@@ -82,6 +84,7 @@ def list_door_events(
 ) -> Items:
     """Records of the door, and those of its agent that concern all its doors; ``event`` is as it was told."""
     known = find_door(context.site(reader.sites, site), door)
+    looked(context, reader, f"door/{door}", site)
     with context.engine.connect() as conn:
         rows = reading.door_events(conn, site, door, known.agent, OF_AGENT, limit)
     names = ("agent", "journal", "seq", "at", "trusted", "received", "type")
