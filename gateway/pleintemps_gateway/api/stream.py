@@ -21,9 +21,10 @@ router = APIRouter(prefix="/api/v1", tags=["reading"], responses=REFUSALS)
 async def live(
     request: Request, reader: Reader, context: InContext, have: Annotated[str, Query(max_length=40)] = ""
 ) -> AsyncIterator[ServerSentEvent]:
-    """Events ``frame`` carry ``{now, frame, since, fragments: {element id: HTML}, measured: {element id: Unix
-    ms}, announce: [sentence]}``: what has changed since the frame named ``have``, or ``Last-Event-ID``, or
-    everything; then differences, at most one a second. ``end`` closes the stream when the session is over.
+    """Events ``frame`` carry ``{now, frame, since, fragments: {element id: HTML}, figures: {element id: [Unix
+    ms of the youngest measurement, dB, percent]}, announce: [sentence]}``: what has changed since the frame
+    named ``have``, or ``Last-Event-ID``, or everything; then differences, at most one a second. ``end``
+    closes the stream when the session is over.
     """
     view = View(language_of(request), reader.sites, reader.may_act)
     stream = context.hub.join(view, reader.token_hash, request.headers.get("last-event-id") or have)

@@ -4,7 +4,7 @@ Times are absolute, so two boards differ only where facts do.
 """
 
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from pleintemps_contract.onvif import DoorAlarm, DoorMode, DoorPhysicalState, LockPhysicalState
 
@@ -120,6 +120,14 @@ class Panel:
     asked: Asked | None = None
 
 
+class Figures(NamedTuple):
+    """Of a tile: the youngest measurement, dB, how sure the state is in percent."""
+
+    measured_at: int | None
+    level_db: int | None
+    confidence: int
+
+
 @dataclass(frozen=True, slots=True)
 class Tile:
     """One space. ``probability`` is that of presence; ``measured_at`` the youngest measurement behind it;
@@ -197,16 +205,22 @@ class Tile:
         return self.bookable and self.freshness != "fresh"
 
     @property
+    def figures(self) -> Figures:
+        """What may change in every frame, as it is shown: they travel as figures, without any HTML."""
+        level = None if self.level_db is None else round(self.level_db)
+        return Figures(self.measured_at, level, self.confidence)
+
+    @property
     def face(self) -> "Tile":
-        """All that is seen of it but the age, in the steps in which it is shown: equal faces look alike."""
-        level, limit = self.level_db, self.limit_db
+        """All that is seen of it but its :attr:`figures`: equal faces look alike."""
+        sure, level, limit = self.probability, self.level_db, self.limit_db
+        if sure is not None:
+            sure = (1.0 if self.state == "occupied" else 0.0) if self.sure else 0.5
         if level is not None:
-            level = round(level)
-            if limit is not None and (level > limit) is not self.over_limit:
-                level = limit + 0.1 if self.over_limit else limit
+            level = 0.0 if limit is None or not self.over_limit else limit + 1
         return replace(
             self,
-            probability=None if self.probability is None else round(self.probability, 2),
+            probability=sure,
             since=None,
             measured_at=None if self.measured_at is None else 0,
             level_db=level,

@@ -2,18 +2,32 @@
 
 import json
 import re
-from typing import Final
+from typing import Final, NamedTuple
 
 from markupsafe import Markup
 
-from .board import Board
-from .formats import Formats
+from .board import Board, Figures
+from .formats import Formats, iso
 from .fragments import View
 from .picture import Picture
 from .render import Pages
+from .skyline import meter
 
 _AGE: Final = re.compile(r' data-at="(\d+)" data-zone="([^"]+)" data-age="(\w+)">[^<]*<')
-Drawn = tuple[int, str]
+_MEASURED: Final = re.compile(r'( data-measured=")\d+')
+_MEASURED_AGE: Final = re.compile(r'(<p class="age"><time datetime=")[^"]*" data-at="\d+')
+_LEVEL: Final = re.compile(r'(<p class="lvl"[^>]*>\s*<b[^>]*>[^<\d]*)\d+')
+_BAR: Final = re.compile(r'(<rect class="v" width=")[\d.]+')
+_OVER: Final = re.compile(r'(<rect class="o" x="([\d.]+)" width=")[\d.]+')
+_SURE: Final = re.compile(r'(<span class="sure">[^<\d]*)\d+')
+
+
+class Drawn(NamedTuple):
+    """HTML, and the frames whose part and whose figures it shows."""
+
+    changed: int
+    counted: int
+    html: str
 
 
 class Drawing:
@@ -77,7 +91,7 @@ class Drawing:
                 "frame": self.name(),
                 "since": "" if since is None else f"{self._boot}-{since}",
                 "fragments": {name: self._html(view, name, now) for name in found.parts},
-                "measured": found.measured,
+                "figures": found.figures,
                 "announce": [self._pages.announcement(view, alert, now) for alert in announce],
             },
             ensure_ascii=False,
@@ -86,13 +100,32 @@ class Drawing:
 
     def _html(self, view: View, name: str, now: int) -> str:
         """Without any reader's own token: the page's script puts it into the forms."""
-        fragment, number, shared = self.picture.fragment(view.sites, name)
-        key = (view.language, view.may_act, view.sites if shared else (), name)
+        part = self.picture.part(view.sites, name)
+        key = (view.language, view.may_act, view.sites if part.shared else (), name)
         found = self._parts.get(key)
-        if found is None or found[0] != number:
+        if found is None or found.changed != part.changed:
             self.drawn += 1
-            found = self._parts[key] = number, self._pages.fragment(view, fragment, now)
-        return found[1]
+            found = Drawn(part.changed, part.counted, self._pages.fragment(view, part.fragment, now))
+        elif found.counted != part.counted:
+            found = Drawn(part.changed, part.counted, with_figures(found.html, part.fragment.item.figures))
+        self._parts[key] = found
+        return found.html
+
+
+def with_figures(html: str, figures: Figures) -> str:
+    """The HTML of a tile with other figures; ``static/live.js`` does the same in the page."""
+    if figures.measured_at is not None:
+        html = _MEASURED.sub(rf"\g<1>{figures.measured_at}", html)
+        html = _MEASURED_AGE.sub(rf'\g<1>{iso(figures.measured_at)}" data-at="{figures.measured_at}', html)
+    if figures.level_db is not None:
+        place = meter(figures.level_db)
+        html = _LEVEL.sub(rf"\g<1>{figures.level_db}", html)
+        if limit := _OVER.search(html):
+            over = round(max(0.0, place - float(limit[2])), 1)
+            html = _OVER.sub(rf"\g<1>{over}", html)
+            place = min(place, float(limit[2]))
+        html = _BAR.sub(rf"\g<1>{place}", html)
+    return _SURE.sub(rf"\g<1>{figures.confidence}", html)
 
 
 def _aged(html: str, formats: Formats, now: int) -> str:

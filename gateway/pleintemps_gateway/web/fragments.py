@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from .board import Board, Site, Tile
+from .skyline import storeys
 
 # The line of "now" in the skyline moves in steps, so that the picture is not sent at every frame.
 _SKY_STEP_MS: Final = 5 * 60_000
@@ -51,11 +52,12 @@ def of_site(site: Site) -> Fragment:
 
 def of_town(board: Board) -> dict[str, Fragment]:
     """What all sites of a reader share."""
-    sky = (board.skyline, board.now - board.now % _SKY_STEP_MS)
+    step = board.now - board.now % _SKY_STEP_MS
+    sky = Fragment("_sky.html", (board.skyline, step), (storeys(board.skyline), board.skyline.quiet, step))
     return {
         "counts": _plain("_counts.html", board.counts),
         "badge": _plain("_badge.html", board.counts.alert + board.counts.watch),
         "attention": _plain("_attention.html", board.attention),
         "coming": _plain("_coming.html", board.coming),
-        "sky": _plain("_sky.html", sky),
+        "sky": sky,
     }

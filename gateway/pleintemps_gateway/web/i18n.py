@@ -4,7 +4,7 @@ Texts are marked for extraction by the names of the methods: ``gettext``, ``nget
 """
 
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -64,10 +64,14 @@ class Catalogue:
 
     def number(self, value: float, digits: int = 0) -> str:
         """As this language writes it, with a no-break space or a comma between thousands."""
-        from babel.numbers import format_decimal
+        return _decimal(value, digits, self.locale)
 
-        pattern = "#,##0" + ("." + "0" * digits if digits else "")
-        return format_decimal(value, format=pattern, locale=self.locale)
+
+@lru_cache(maxsize=4096)
+def _decimal(value: float, digits: int, locale: Locale) -> str:
+    from babel.numbers import format_decimal
+
+    return format_decimal(value, format="#,##0" + ("." + "0" * digits if digits else ""), locale=locale)
 
 
 def plural_form(language: str) -> Callable[[int], int]:

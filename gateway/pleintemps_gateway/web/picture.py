@@ -19,7 +19,7 @@ from pleintemps_gateway.store import reading
 from pleintemps_gateway.store.changes import changes_since
 
 from . import evening
-from .board import Alert, AlertList, Board, Coming
+from .board import Alert, AlertList, Board, Coming, Figures
 from .evening import Interval
 from .following import ALERTS, KINDS, RELOAD_MS, Dirty, read_changed, read_whole
 from .fragments import Fragment, of_town
@@ -34,11 +34,21 @@ Name = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the page, the frames in which it and its figures changed last, whether all sites share it."""
+
+    fragment: Fragment
+    changed: int
+    counted: int
+    shared: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Difference:
-    """What changed after a frame: parts by name, youngest measurements by the name of a tile, new alerts."""
+    """What changed after a frame: parts by name, figures by the name of a tile, new alerts."""
 
     parts: tuple[str, ...]
-    measured: dict[str, int]
+    figures: dict[str, Figures]
     announce: tuple[Alert, ...]
 
 
@@ -195,31 +205,30 @@ class Picture:
         for site in sites:
             yield from self._sites[site].fragments
 
-    def fragment(self, sites: tuple[str, ...], name: str) -> tuple[Fragment, int, bool]:
-        """A part, the frame in which it changed last, whether it is one of :meth:`shared`."""
+    def part(self, sites: tuple[str, ...], name: str) -> Part:
+        """Raises KeyError for a name that no part of the page has."""
         town = self._towns[sites]
         if name in town.fragments:
-            return town.fragments[name], town.changed[name], True
+            return Part(town.fragments[name], town.changed[name], 0, shared=True)
         for site in (self._sites[each] for each in sites):
             if name in site.fragments:
-                return site.fragments[name], site.changed[name], False
+                return Part(site.fragments[name], site.changed[name], site.counted.get(name, 0), shared=False)
         raise KeyError(name)
 
     def difference(self, sites: tuple[str, ...], since: int) -> Difference:
         """What the page of these ``sites`` lacks that has everything up to frame ``since``."""
         town = self._towns[sites]
         parts = [name for name, at in town.changed.items() if at > since]
-        measured: dict[str, int] = {}
+        figures: dict[str, Figures] = {}
         for each in sites:
             site = self._sites[each]
             new = {name for name, at in site.changed.items() if at > since}
             parts += new
-            for name, at in site.measured.items():
-                youngest = site.fragments[name].item.measured_at
-                if at > since and name not in new and youngest is not None:
-                    measured[name] = youngest
+            for name, at in site.counted.items():
+                if at > since and name not in new:
+                    figures[name] = site.fragments[name].item.figures
         announce = [a for a in town.board.attention.alerts if town.opened.get(_name(a), 0) > since]
-        return Difference(tuple(parts), measured, tuple(announce))
+        return Difference(tuple(parts), figures, tuple(announce))
 
     @property
     def due(self) -> int | None:

@@ -26,7 +26,7 @@ from .place_words import PlaceWords
 from .qr import qr_svg
 from .report_words import ReportWords
 from .sentences import Sentences
-from .skyline import draw, meter
+from .skyline import draw, meter, outline
 from .stories import Stories
 from .taught import TaughtWords
 from .usages import UsageWords
@@ -105,6 +105,7 @@ def _environment(language: str) -> Environment:
         nav=nav,
         draw=draw,
         meter=meter,
+        outline=outline,
         form=plural_form(language),
         iso=iso,
         static=static_url,

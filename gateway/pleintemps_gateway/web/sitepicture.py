@@ -13,7 +13,7 @@ Sums = tuple[tuple[int, int, int], ...]
 
 
 class SitePicture:
-    """``changed`` and ``measured``: by the name of a part, the frame in which it, or its age, changed."""
+    """``changed`` and ``counted``: by the name of a part, the frame in which it, or its figures, changed."""
 
     def __init__(self, rows: SiteRows) -> None:
         self.mark = 0
@@ -21,7 +21,7 @@ class SitePicture:
         """A reading failed half-way: the rows are to be read whole."""
         self.fragments: dict[str, Fragment] = {}
         self.changed: dict[str, int] = {}
-        self.measured: dict[str, int] = {}
+        self.counted: dict[str, int] = {}
         self.tiles: dict[str, Tile] = {}
         self._dues: dict[str, int] = {}
         self._commands_due: int | None = None
@@ -70,8 +70,8 @@ class SitePicture:
             self._dues[space] = tile_due(tile, now)
             name = tile_name(tile)
             changed |= self._put(name, of_tile(tile), frame)
-            if before is None or before.measured_at != tile.measured_at:
-                self.measured[name] = frame
+            if before is None or before.figures != tile.figures:
+                self.counted[name] = frame
                 changed = True
         self._commands_due = min((at for at in self.rows.commands_due(now) if at > now), default=None)
         if dirty.booked:

@@ -1,5 +1,6 @@
 """The skyline of the masthead as figures for SVG: a lit pane is half an hour of one space in use. Pure."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -10,6 +11,8 @@ from .evening import HALF_HOUR_MS, local
 _TOP: Final = 14.0
 _MOST_HIGH: Final = 6.8
 _GAP: Final = 0.3
+MOST_STOREYS: Final = 16
+"""Of a larger town one pane stands for several spaces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,22 +26,37 @@ class Pane:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """``panes`` are used (u), booked and empty (g), to come (f); ``marks`` are hours; ``now`` is an x."""
+    """``panes`` are used (u), booked and empty (g), to come (f); ``marks`` are hours; ``now`` is an x.
+
+    ``unit`` is how many spaces one pane stands for.
+    """
 
     width: int
     height: int
     ground: float
+    unit: int
     panes: tuple[Pane, ...]
     quiet: tuple[tuple[float, float], ...]
     marks: tuple[tuple[float, str], ...]
     now: float | None
 
 
+def storeys(sky: Skyline) -> tuple[int, tuple[str, ...]]:
+    """How many spaces a pane stands for, and the panes of each slot from the ground up."""
+    highest = max((slot.used + slot.missed + slot.coming for slot in sky.slots), default=0)
+    unit = max(1, -(-highest // MOST_STOREYS))
+    return unit, tuple(
+        "u" * -(-slot.used // unit) + "g" * -(-slot.missed // unit) + "f" * -(-slot.coming // unit)
+        for slot in sky.slots
+    )
+
+
 def draw(sky: Skyline, now: int, width: int, height: int, hours: int) -> Drawing:
     """Draw ``sky`` on ``width`` by ``height`` units, an hour's mark every ``hours``."""
     ground = height - 18.0
     step = (width - 8) / len(sky.slots)
-    highest = max((slot.used + slot.missed + slot.coming for slot in sky.slots), default=0)
+    unit, towers = storeys(sky)
+    highest = max(map(len, towers), default=0)
     storey = min(_MOST_HIGH, (ground - _TOP) / max(1, highest))
 
     def x_of(at: int) -> float:
@@ -46,8 +64,7 @@ def draw(sky: Skyline, now: int, width: int, height: int, hours: int) -> Drawing
         return round(4 + (clamped - sky.start) / HALF_HOUR_MS * step, 1)
 
     panes = []
-    for index, slot in enumerate(sky.slots):
-        looks = "u" * slot.used + "g" * slot.missed + "f" * slot.coming
+    for index, looks in enumerate(towers):
         for level, look in enumerate(looks, start=1):
             panes.append(
                 Pane(
@@ -66,11 +83,18 @@ def draw(sky: Skyline, now: int, width: int, height: int, hours: int) -> Drawing
         width=width,
         height=height,
         ground=ground,
+        unit=unit,
         panes=tuple(panes),
         quiet=tuple((x_of(start), round(x_of(end) - x_of(start), 1)) for start, end in sky.quiet),
         marks=marks,
         now=x_of(now) if sky.start <= now < sky.end else None,
     )
+
+
+def outline(panes: Iterable[Pane], look: str) -> str:
+    """The panes of one look as the data of an SVG path."""
+    mine = (pane for pane in panes if pane.look == look)
+    return "".join(f"M{p.x:g} {p.y:g}h{p.width:g}v{p.height:g}h{-p.width:g}z" for p in mine)
 
 
 def meter(level_db: float) -> float:

@@ -1,5 +1,6 @@
 """The evening's window, skyline and quiet hours in local time, over the change of summer time too."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -8,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pleintemps_gateway.noise.quiet import QuietHours
-from pleintemps_gateway.web import evening
-from pleintemps_gateway.web.board import freshness, outcome
-from pleintemps_gateway.web.skyline import draw, meter
+from pleintemps_gateway.web import evening, slots
+from pleintemps_gateway.web.board import Skyline, freshness, outcome
+from pleintemps_gateway.web.skyline import MOST_STOREYS, draw, meter, outline
 
 from . import town
 
@@ -57,30 +58,49 @@ def test_quiet_hours_of_the_night_and_over_the_change_of_summer_time() -> None:
     assert shorter[1] - shorter[0] == 8 * HOUR
 
 
-def test_presence_from_changes_of_belief() -> None:
-    changes = [(10, "vacant"), (20, "occupied"), (30, "unknown"), (40, "occupied")]
-    assert evening.occupied_intervals(changes, 50) == [(20, 30), (40, 50)]
-    assert evening.occupied_intervals([], 50) == []
+def test_presence_from_changes_of_belief_lights_the_half_hours_that_it_touches() -> None:
+    start, half = 0, evening.HALF_HOUR_MS
+    changes = [(0, "vacant"), (half // 2, "occupied"), (2 * half, "unknown"), (4 * half, "occupied")]
+    assert slots.mask(start, 5 * half, changes, ()).used == 0b110011
+    assert slots.mask(start, 4 * half, changes, ()).used == 0b010011
+    assert slots.mask(start, 5 * half, [], ()) == slots.Mask(0, 0)
+    assert slots.mask(start, half, [(-9 * half, "occupied")], ()).used == 0b11, "what was in force before"
+    assert slots.mask(start, half, [(60 * half, "occupied")], [(60 * half, 61 * half)]) == slots.Mask(0, 0)
+
+
+def sky_of(spaces: Mapping[str, tuple[list[tuple[int, str]], list[tuple[int, int]]]]) -> Skyline:
+    start, _ = evening.window(town.NOW, PARIS)
+    masks = [slots.mask(start, town.NOW, changes, booked) for changes, booked in spaces.values()]
+    sums = slots.add_up(masks, slots.slot_of(start, town.NOW))
+    return slots.skyline("Europe/Paris", start, [sums], ())
 
 
 def test_the_skyline_counts_used_missed_and_coming_spaces() -> None:
-    occupied = {"a": [(town.at("20:10"), town.at("20:40"))], "b": [(town.at("22:40"), town.NOW)]}
-    booked = {"c": [(town.at("20:00"), town.at("20:30")), (town.at("23:30"), town.at("00:30", 20))]}
-    sky = evening.skyline(town.NOW, "Europe/Paris", occupied, booked, ())
-    slots = {slot.start: (slot.used, slot.missed, slot.coming) for slot in sky.slots}
-    assert slots[town.at("20:00")] == (1, 1, 0)
-    assert slots[town.at("20:30")] == (1, 0, 0)
-    assert slots[town.at("21:00")] == (0, 0, 0)
-    assert slots[town.at("22:30")] == (1, 0, 0)
-    assert slots[town.at("23:30")] == slots[town.at("00:00", 20)] == (0, 0, 1)
-    assert slots[town.at("00:30", 20)] == (0, 0, 0)
+    sky = sky_of(
+        {
+            "a": ([(town.at("20:10"), "occupied"), (town.at("20:40"), "vacant")], []),
+            "b": ([(town.at("22:40"), "occupied")], []),
+            "c": (
+                [],
+                [(town.at("20:00"), town.at("20:30")), (town.at("23:30"), town.at("00:30", 20))],
+            ),
+        }
+    )
+    found = {slot.start: (slot.used, slot.missed, slot.coming) for slot in sky.slots}
+    assert found[town.at("20:00")] == (1, 1, 0)
+    assert found[town.at("20:30")] == (1, 0, 0)
+    assert found[town.at("21:00")] == (0, 0, 0)
+    assert found[town.at("22:30")] == (1, 0, 0)
+    assert found[town.at("23:30")] == found[town.at("00:00", 20)] == (0, 0, 1)
+    assert found[town.at("00:30", 20)] == (0, 0, 0)
 
 
 @given(st.integers(min_value=0, max_value=200))
 def test_the_drawing_stays_in_its_frame(spaces: int) -> None:
-    occupied = {str(space): [(town.at("18:00"), town.NOW)] for space in range(spaces)}
-    drawn = draw(evening.skyline(town.NOW, "Europe/Paris", occupied, {}, ()), town.NOW, 366, 88, 3)
-    assert len(drawn.panes) == 10 * spaces
+    sky = sky_of({str(space): ([(town.at("18:00"), "occupied")], []) for space in range(max(1, spaces))})
+    drawn = draw(sky, town.NOW, 366, 88, 3)
+    assert len(drawn.panes) == 10 * -(-max(1, spaces) // drawn.unit) <= 10 * MOST_STOREYS
+    assert outline(drawn.panes, "u").count("z") == len(drawn.panes)
     for pane in drawn.panes:
         assert pane.x >= 0 and pane.x + pane.width <= drawn.width
         assert pane.y >= 0 and pane.y + pane.height <= drawn.ground

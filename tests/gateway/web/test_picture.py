@@ -1,7 +1,9 @@
 """The live picture is what a reading of the whole store would show, whatever happens; pages follow it."""
 
+import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,11 @@ from pleintemps_gateway.store import schema, schema_rooms
 from pleintemps_gateway.store.changes import record_change
 from pleintemps_gateway.store.engine import open_engine, write_transaction
 from pleintemps_gateway.web import picture as module
+from pleintemps_gateway.web.board import Figures
+from pleintemps_gateway.web.drawing import with_figures
+from pleintemps_gateway.web.fragments import View, of_tile
 from pleintemps_gateway.web.picture import Picture, load_board
+from pleintemps_gateway.web.render import Pages
 
 from . import town
 
@@ -235,20 +241,20 @@ PASSES = st.one_of(
 
 
 class Page:
-    """What a browser has: the parts it was given, by their keys, and the ages that came by themselves."""
+    """What a browser has: the parts it was given, by their keys, and the figures that came by themselves."""
 
     def __init__(self) -> None:
         self.frame = -1
         self.parts: dict[str, str] = {}
-        self.measured: dict[str, int | None] = {}
+        self.figures: dict[str, Figures | None] = {}
 
     def follow(self, picture: Picture) -> None:
         found = picture.difference(BOTH, self.frame)
         for name in found.parts:
-            fragment, _, _ = picture.fragment(BOTH, name)
+            fragment = picture.part(BOTH, name).fragment
             self.parts[name] = fragment.key
-            self.measured[name] = getattr(fragment.item, "measured_at", None)
-        self.measured |= found.measured
+            self.figures[name] = getattr(fragment.item, "figures", None)
+        self.figures |= found.figures
         self.frame = picture.frame
 
 
@@ -257,10 +263,10 @@ def same(picture: Picture, page: Page, engine: Engine, now: int) -> None:
         assert picture.board(BOTH) == load_board(conn, town.config(), BOTH, now)
     page.follow(picture)
     names = [*picture.shared(BOTH), *picture.names(BOTH)]
-    shown = {name: picture.fragment(BOTH, name)[0] for name in names}
+    shown = {name: picture.part(BOTH, name).fragment for name in names}
     assert page.parts == {name: fragment.key for name, fragment in shown.items()}
     for name, fragment in shown.items():
-        assert page.measured[name] == getattr(fragment.item, "measured_at", None)
+        assert page.figures[name] == getattr(fragment.item, "figures", None)
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -326,3 +332,30 @@ def test_time_alone_changes_what_is_shown_and_nothing_else_does(engine: Engine) 
     assert not picture.has_changed(BOTH, due - 1) and picture.has_changed(BOTH, due)
     assert picture.refresh([BOTH], due)
     assert not picture.refresh([BOTH], due)
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_other_figures_in_drawn_html_are_what_drawing_anew_would_give(engine: Engine, language: str) -> None:
+    pages, view = Pages(town.config(), simulated=False), View(language, BOTH, may_act=True)
+    with engine.connect() as conn:
+        board = load_board(conn, town.config(), BOTH, town.NOW)
+    seen = 0
+    for tile in board.tiles:
+        for level, sure, ago in ((None, 0.03, 5), (1.6, 0.011, 7), (-0.4, 0.05, 0), (12.2, 0.02, 30)):
+            values: dict[str, object] = {}
+            if tile.level_db is not None and level is not None:
+                values["level_db"] = tile.level_db + level
+            if tile.measured_at is not None:
+                values["measured_at"] = tile.measured_at + ago * SECOND
+            if tile.probability is not None and tile.sure:
+                values["probability"] = 1 - sure if tile.state == "occupied" else sure
+            other = replace(tile, **values)  # type: ignore[arg-type]
+            if other.face != tile.face:
+                continue
+            seen += 1
+            drawn = pages.fragment(view, of_tile(tile), town.NOW)
+            anew = pages.fragment(view, of_tile(other), town.NOW)
+            ages = re.compile(r">[^<]*</time>")
+            found = with_figures(drawn, other.figures)
+            assert ages.sub(">", found) == ages.sub(">", anew)
+    assert seen > 20

@@ -125,17 +125,32 @@ function grow(tile) {
   if (fresh === "unknown") setText(element.querySelector(".lvl"), element.querySelector(".lvl").dataset.none);
 }
 
-function measure(id, at) {
+// What may change in every frame comes as figures; web/drawing.py does the same for a page that is loaded.
+function measure(id, [at, level, sure]) {
   const tile = tiles.get(id);
-  if (!tile) return;
+  if (!tile || at === null) return;
   tile.measured = at;
   if (tile.given && freshness({ ...tile, fresh: tile.given.fresh, given: null }) === tile.given.fresh) {
     put(tile.element, tile.given.element);  // heard of again before the server had seen it grow old
   }
   const { element } = tiles.get(id);
+  tiles.get(id).measured = at;
   element.dataset.measured = at;
   const shown = element.querySelector(".age time");
   if (shown) shown.dataset.at = at;
+  figure(element.querySelector(".sure"), sure);
+  const bar = element.querySelector(".meter .v");
+  if (level === null || !bar) return;
+  figure(element.querySelector(".lvl b"), level);
+  const place = Math.max(0, Math.min(100, (level - 30) / 70 * 100));
+  const over = element.querySelector(".meter .o");
+  const limit = over ? Number(over.getAttribute("x")) : 100;
+  bar.setAttribute("width", Math.min(place, limit).toFixed(1));
+  over?.setAttribute("width", Math.max(0, place - limit).toFixed(1));
+}
+
+function figure(element, number) {
+  if (element) setText(element, element.textContent.replace(/\d+/, number));
 }
 
 function recount() {
@@ -194,7 +209,7 @@ function show(frame) {
   find();
   remember();
   for (const [id, text] of Object.entries(frame.fragments)) swap(id, text);
-  for (const [id, at] of Object.entries(frame.measured)) measure(id, at);
+  for (const [id, at] of Object.entries(frame.figures)) measure(id, at);
   const checked = document.getElementById("checked");
   if (checked) checked.dataset.at = frame.now;
   if (frame.announce.length) document.getElementById("announce").textContent = frame.announce.join(" ");
