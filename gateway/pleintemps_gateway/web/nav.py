@@ -44,6 +44,7 @@ PAGES: Final[tuple[Entry, ...]] = (
         "tab",
     ),
     Entry("alerts", "/alerts", "bell", _("Alerts"), _("Open, taken and over; why each was raised"), "tab"),
+    Entry("spaces", "/spaces", "grid", _("Spaces"), _("Every space: now, and on one axis of time"), "tab"),
     Entry(
         "help",
         "/help",
@@ -56,7 +57,24 @@ PAGES: Final[tuple[Entry, ...]] = (
     Entry(
         "doors", "/doors", "lock", _("Doors"), _("Every door: state, mode, codes; lockdown of a site"), "wide"
     ),
+    Entry("matrix", "/matrix", "grid", _("Matrix"), _("Booked, really used, free, hour by hour"), "wide"),
     Entry("map", "/map", "pin", _("Map"), _("Sites and floors with their spaces, live"), "wide"),
+    Entry(
+        "report",
+        "/reports",
+        "print",
+        _("Morning report"),
+        _("The night in one page: what happened, what is to be done"),
+        "wide",
+    ),
+    Entry(
+        "agents",
+        "/agents",
+        "dial",
+        _("Agents"),
+        _("Versions, clocks, journals, certificates, devices, and what to do"),
+        "wide",
+    ),
     Entry(
         "released",
         "/released",
@@ -65,22 +83,12 @@ PAGES: Final[tuple[Entry, ...]] = (
         _("Bookings that nobody came to, to keep or take back"),
     ),
     Entry("free", "/free", "cal", _("Free spaces"), _("What can still be booked; this page is public")),
-    Entry("spaces", "/spaces", "grid", _("Spaces"), _("Every space: now, and on one axis of time"), "wide"),
-    Entry("matrix", "/matrix", "grid", _("Matrix"), _("Booked, really used, free, hour by hour"), "wide"),
     Entry(
         "notifications",
         "/notifications",
         "bell",
         _("Who is told"),
         _("Who is on duty, how each is reached, what was sent"),
-    ),
-    Entry(
-        "report",
-        "/reports",
-        "print",
-        _("Morning report"),
-        _("The night in one page: what happened, what is to be done"),
-        "wide",
     ),
     Entry("usage", "/usage", "persons", _("Use of the rooms"), _("Booked beside what was measured")),
     Entry(
@@ -105,14 +113,6 @@ PAGES: Final[tuple[Entry, ...]] = (
         _("Data of a person"),
         _("What is held about somebody: hand it out, erase it"),
         roles=frozenset({"manager"}),
-    ),
-    Entry(
-        "agents",
-        "/agents",
-        "dial",
-        _("Agents"),
-        _("Versions, clocks, journals, certificates, devices, and what to do"),
-        "wide",
     ),
     Entry(
         "feeds", "/feeds", "cal", _("Calendars and messages"), _("Where bookings come from, what was sent")
