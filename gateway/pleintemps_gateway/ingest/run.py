@@ -181,7 +181,8 @@ class Ingest:
         for site in self._config.sites:
             jobs += [self._feeding(feed, self._memory.sites[site.site]) for feed in site.sources]
         if self._series:
-            standing = Standing(self._config.sites, self.engine, self._series.sink, self._world)
+            sink, fresh = self._series.sink, not any(self._series.counts())
+            standing = Standing(self._config.sites, self.engine, sink, self._world, fresh=fresh)
             jobs += [self._series.run(), standing.run()]
         if self._bridge:
             jobs.append(self._bridge.run())

@@ -1,6 +1,7 @@
 """What stands in the store and changes without an event, told as rows again and again: agents, hours.
 
-Hours are told for two days back each time: one that late data have corrected is written over.
+Hours are told for two days back each time: one that late data have corrected is written over. To a database
+that was never told anything all hours that the store has are told first.
 """
 
 import asyncio
@@ -23,6 +24,7 @@ from .writer import SeriesSink
 
 TELL_MS: Final = 60_000
 BACK_MS: Final = 48 * HOUR_MS
+ALL_MS: Final = 10 * 366 * 24 * HOUR_MS
 _DAY_MS: Final = 86_400_000
 _VERSION: Final = re.compile(r"(\d{1,4})\.(\d{1,3})(?:\.(\d{1,3}))?")
 
@@ -82,12 +84,16 @@ def _backlog(told: str | None, through: dict[tuple[str, str], int]) -> int | Non
     return sum(max(0, each.next - 1 - max(each.first - 1, stored)) for each, stored in held)
 
 
-def hour_rows(conn: Connection, site: SiteConfig, now: int) -> list[SpaceHour]:
-    """The hours of every space that are over and worked out, of the last two days."""
+def hour_rows(
+    conn: Connection, site: SiteConfig, now: int, back_ms: int = BACK_MS, space: str = ""
+) -> list[SpaceHour]:
+    """The hours that are over and worked out, ``back_ms`` back, of one ``space`` or of all."""
     shift = shift_of(site.zone)
-    first = hour_of(now - BACK_MS, shift)
+    first = hour_of(now - back_ms, shift)
     known = throughs(conn, site.site)
     mine = (hours.c.site == site.site) & (hours.c.week >= week_of(first, shift))
+    if space:
+        mine &= hours.c.space == space
     found: list[SpaceHour] = []
     for row in conn.execute(select(hours).where(mine).order_by(hours.c.space, hours.c.week)):
         for slot, hour in enumerate(hours_in(Week(row.figures, row.counts))):
@@ -107,10 +113,19 @@ def hour_rows(conn: Connection, site: SiteConfig, now: int) -> list[SpaceHour]:
 
 
 class Standing:
-    """Tells agents every minute, hours every hour."""
+    """Tells agents every minute, hours every hour. ``fresh``: nothing was ever told to this database."""
 
-    def __init__(self, sites: Iterable[SiteConfig], engine: Engine, sink: SeriesSink, world: World) -> None:
+    def __init__(
+        self,
+        sites: Iterable[SiteConfig],
+        engine: Engine,
+        sink: SeriesSink,
+        world: World,
+        *,
+        fresh: bool = False,
+    ) -> None:
         self._sites = list(sites)
+        self._fresh = fresh
         self._engine = engine
         self._sink = sink
         self._world = world
@@ -118,10 +133,20 @@ class Standing:
 
     async def run(self) -> None:
         """Until cancelled."""
+        if self._fresh:
+            await asyncio.to_thread(self.fill)
         while True:
             due = self._world.monotonic() + TELL_MS
             await asyncio.to_thread(self.tell)
             await self._world.sleep_until(due)
+
+    def fill(self) -> None:
+        """Tell every hour that is stored, one space after another."""
+        now = self._world.now()
+        for site in self._sites:
+            for space in site.spaces:
+                with self._engine.connect() as conn:
+                    self._sink.add(site.site, hour_rows(conn, site, now, ALL_MS, space.space))
 
     def tell(self) -> None:
         """One round. Hours a quarter of an hour after they are over, when they are worked out."""

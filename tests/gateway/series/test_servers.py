@@ -12,7 +12,7 @@ from pleintemps_contract.units import Quantity
 from pleintemps_contract.world import SystemWorld
 from pleintemps_gateway.config import SeriesConfig
 from pleintemps_gateway.errors import LinesRefusedError, SeriesDownError
-from pleintemps_gateway.series.rows import NoiseWindow, Row, Samples
+from pleintemps_gateway.series.rows import NoiseWindow, Row, Samples, SpaceHour
 from pleintemps_gateway.series.sender import Sender
 from pleintemps_gateway.series.writer import SeriesWriter
 from tests.support.series_servers import VictoriaMetrics
@@ -54,6 +54,8 @@ def test_the_server_goes_and_comes_back_and_holds_every_point(
     victoria_metrics.start()
     add(300, 400)
     writer.sink.add("saint-aubin", [NoiseWindow(space="hall", at=AT, laeq_db=70.5, limit_db=65)])
+    hour = {"known_ms": 3_600_000, "used_ms": 1_800_000, "booked_ms": 0, "both_ms": 0}
+    writer.sink.add("saint-aubin", [SpaceHour(space="hall", at=AT, **hour)])
     writer.drain()
     assert writer.counts()[1:] == (0, 0, 0)
     writer.close()
@@ -72,6 +74,13 @@ def test_the_server_goes_and_comes_back_and_holds_every_point(
     assert {one["metric"]["__name__"]: one["values"] for one in noise} == {
         "noise_laeq_db": [70.5],
         "noise_limit_db": [65],
+    }
+    hours = victoria_metrics.export('{__name__=~"hours_.*"}')
+    assert {one["metric"]["__name__"]: one["values"] for one in hours} == {
+        "hours_known_min": [60],
+        "hours_used_min": [30],
+        "hours_booked_min": [0],
+        "hours_both_min": [0],
     }
 
 

@@ -93,3 +93,18 @@ def test_hours_that_are_over_and_worked_out_are_told_corrected_ones_again(
     agent = "agent,kind=state,sensor=moulin-1,site=moulin,space=* online=1.0,silent_s=2.0,backlog=60.0,"
     assert sum(line.startswith(agent) for line in parcel.lines) == 3
     outbox.close()
+
+
+def test_a_database_that_was_never_told_anything_is_told_all_hours(engine: Engine, tmp_path: Path) -> None:
+    used = Hour(known=HOUR_MS, used=HOUR_MS)
+    old = LAST - 1_000 * HOUR_MS
+    put_hours(engine, {old: used, LAST: used})
+    outbox = Outbox(tmp_path / "series.db", 10_000_000)
+    Standing([SITE], engine, SeriesSink(outbox), ManualWorld(now=town.NOW), fresh=True).fill()
+    told = outbox.counts().waiting
+    parcel = outbox.take()
+    assert parcel is not None
+    filled = [line for line in parcel.lines if "used_min=60.0" in line]
+    assert [int(line.rsplit(" ", 1)[1]) for line in filled] == [old, LAST]
+    assert told > 168  # the weeks of both, whole
+    outbox.close()
