@@ -27,7 +27,7 @@ from pleintemps_firmware_sim.scenario.script import write
 from tests.support.laws import examples
 
 SHIPPED = Path(nodes.__file__).parents[1] / "scenarios"
-SOME = examples(some=20, many=2_000)
+SOME = examples(some=20, many=500)
 HEAD = "scenario: x\ntitle: x\nlasts: 1h\n"
 MIB = 2**20
 
