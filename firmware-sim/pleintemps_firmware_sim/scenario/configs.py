@@ -6,6 +6,7 @@ Nothing in them is special to a simulation but the ports, and the clock where it
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from . import drawings
 from .plan import DoorPlan, Plan, RoomPlan, Rules
 
 Value = str | int | float | bool | Sequence[str] | Sequence[int]
@@ -216,7 +217,8 @@ def gateway_toml(
         clock(clock_socket),
         # the people of the simulation fetch their codes from this folder
         table("[delivery]", {"kind": "spool"}),
-        table("[[sites]]", {"site": plan.site, "name": plan.name, "zone": plan.zone}),
+        table("[map]", {"outline": str(drawings.OUTLINE)}),
+        table("[[sites]]", {"site": plan.site, "name": plan.name, "zone": plan.zone, "public": True}),
         table(
             "[sites.rules]",
             {
@@ -243,6 +245,7 @@ def gateway_toml(
                     "name": room.name,
                     "capacity": room.capacity,
                     "bookable": room.bookable,
+                    "public": room.bookable,
                 },
             )
         )
@@ -273,4 +276,5 @@ def gateway_toml(
                 },
             )
         )
+    parts.append(drawings.tables(plan))
     return "\n".join(parts)
