@@ -43,6 +43,7 @@ bench: install ## Measure; one JSON line each
 	@$(BIN)/python -m tests.bench.occupancy --json
 	@$(BIN)/python -m tests.bench.metering --json
 	@$(BIN)/python -m tests.bench.matrix --json
+	@$(BIN)/python -m tests.bench.live --json
 	@$(BIN)/python -m tests.bench.virtual --json
 
 evaluate: install ## Write docs/accuracy.md anew from the recordings below PLEINTEMPS_DATA
