@@ -62,6 +62,7 @@ from . import (
     shell_page,
     space_page,
     stream,
+    tables,
     usage_page,
     welcome_page,
 )
@@ -151,6 +152,7 @@ def create_app(config: GatewayConfig, world: World, engine: Engine, desk: CodeDe
         calendar_feeds.router,
         connections_page.router,
         metrics_page.router,
+        tables.router,
         booking_page.router,
         help_desk.router,
     ):

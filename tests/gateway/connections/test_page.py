@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from sqlalchemy import Engine, select, update
 
 from pleintemps_contract.world import ManualWorld
+from pleintemps_gateway.api.tables import SHEETS
 from pleintemps_gateway.connections import calendars
 from pleintemps_gateway.store.engine import write_transaction
 from pleintemps_gateway.store.schema import audit, bookings
@@ -218,3 +219,25 @@ def test_a_site_has_no_end_of_addresses(engine: Engine, world: ManualWorld) -> N
                 conn, "ecole", vault, world, space=None, titles=False, label=str(number), by="anne"
             )
             assert (made is None) == (number == calendars.MOST)
+
+
+def test_every_table_is_a_file_for_the_readers_own_sites(app: FastAPI) -> None:
+    async def story() -> None:
+        async with browser(app) as client, browser(app) as other:
+            assert (await client.get("/tables/alerts.csv")).headers["location"].startswith("/login")
+            await log_in(client, "regard")
+            await log_in(other, "directrice")
+            for name, wanted in SHEETS.items():
+                whole = list(csv.reader(io.StringIO((await client.get(f"/tables/{name}.csv")).text)))
+                own = list(csv.reader(io.StringIO((await other.get(f"/tables/{name}.csv")).text)))
+                assert whole[0] == own[0] == wanted.columns.split()
+                assert {row[0] for row in own[1:]} <= {"ecole"}
+                assert own[1:] == [row for row in whole[1:] if row[0] == "ecole"]
+            doors = await client.get("/tables/spaces.csv?decimal=comma&bom=true")
+            assert doors.content.startswith("\ufeffsite;space".encode()) and ";0,98;" in doors.text
+            assert (await client.get("/tables/users.csv")).status_code == 404
+            page = await client.get("/connections")
+            linked = set(re.findall(r'href="/tables/([a-z]+)\.csv', page.text))
+            assert linked == SHEETS.keys()
+
+    asyncio.run(story())
