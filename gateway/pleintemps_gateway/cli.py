@@ -260,12 +260,14 @@ def _open(options: argparse.Namespace) -> "tuple[GatewayConfig, Engine, World]":
 
 
 def _user_add(options: argparse.Namespace) -> int:
+    from pleintemps_gateway.accounts.rules import check_password
     from pleintemps_gateway.users import new_password, put_user
 
     config, engine, world = _open(options)
     if options.site != "*":
         config.site(options.site)
     password = new_password(world) if options.generate else sys.stdin.readline().rstrip("\r\n")
+    check_password(password, options.name.split())
     put_user(engine, options.site, options.name, password, options.role, world)
     print(password if options.generate else f"{options.name} may log in as {options.role}")
     return 0

@@ -32,7 +32,6 @@ class Draft(NamedTuple):
     role: str
     sites: tuple[str, ...] = ()
     mail: str = ""
-    language: str = ""
 
 
 class Person(NamedTuple):
@@ -113,7 +112,6 @@ def add(conn: Connection, world: World, draft: Draft, by: str, password: str = "
             created=now,
             changed=now if password else None,
             mail=draft.mail.strip() or None,
-            language=draft.language or None,
             sites=_listed(draft.sites),
         )
     )

@@ -16,6 +16,7 @@ from pleintemps_gateway.errors import AccountError
 CHOSEN_LENGTH: Final = 12
 MAX_LENGTH: Final = 200
 _BESIDE_NAME: Final = 8
+_CORE: Final = 6
 _LIST: Final = Path(__file__).parent / "common_passwords.txt"
 _RUNS: Final = ("abcdefghijklmnopqrstuvwxyz", "azertyuiopqsdfghjklmwxcvbn", "qwertyuiopasdfghjklzxcvbnm")
 _DIGITS: Final = "01234567890123456789"
@@ -37,7 +38,7 @@ def check_password(password: str, about: Iterable[str] = ()) -> None:
         raise AccountError("long", f"a password has {MAX_LENGTH} characters at most")
     plain = _plain(password)
     core = plain.strip(_ENDS)
-    if _is_common(plain) or (core and _is_common(core.translate(_LEET))):
+    if _is_common(plain) or (len(core) >= _CORE and _is_common(core.translate(_LEET))):
         raise AccountError("common", "this password is among the first that are tried")
     rest = plain
     for word in about:
@@ -56,13 +57,13 @@ def _plain(text: str) -> str:
 def _is_common(plain: str) -> bool:
     letters = "".join(letter for letter in plain if letter.isalpha())
     digits = "".join(letter for letter in plain if letter.isdigit())
-    if not letters:
+    if len(letters) < 3:
         return digits in _DIGITS or digits in _DIGITS[::-1] or _is_repeated(digits) or len(set(digits)) < 5
     if _is_repeated(plain) or _is_repeated(letters):
         return True
     if any(letters in run or letters in run[::-1] for run in _RUNS):
         return True
-    return len(letters) < 3 or _is_made_of(letters, _words(), _LONGEST_COMMON)
+    return _is_made_of(letters, _words(), _LONGEST_COMMON)
 
 
 def _is_repeated(text: str) -> bool:

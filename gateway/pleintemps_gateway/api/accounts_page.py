@@ -14,7 +14,6 @@ from pleintemps_gateway.store.engine import write_transaction
 
 from .auth import Account, InContext, Posts, Reads
 from .context import Context
-from .language import language_of
 from .pages import show
 from .problems import not_found
 from .rights import Right
@@ -111,7 +110,7 @@ def add(
     sites: Sites = [],  # noqa: B006 - FastAPI copies it
 ) -> Any:
     """An account without a password, and a link to choose one."""
-    draft = Draft(name, role, mail=mail, language=language_of(request))
+    draft = Draft(name, role, mail=mail)
     try:
         draft = draft._replace(sites=_sites(account, sites))
         with write_transaction(context.engine, ["*"]) as conn:

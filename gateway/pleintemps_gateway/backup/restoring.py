@@ -31,6 +31,7 @@ from pleintemps_gateway.store.changes import record_change
 from pleintemps_gateway.store.engine import first_line, migrate, open_engine, write_transaction
 from pleintemps_gateway.store.reading import EVERY_SITE
 from pleintemps_gateway.store.schema import (
+    account_links,
     agents,
     alerts,
     bookings,
@@ -198,6 +199,7 @@ def compare(before: State, after: State, now: int) -> Site:
 def _clear(conn: Connection) -> None:
     """Take out what was true of the moment of the back-up only."""
     conn.execute(delete(sessions))
+    conn.execute(delete(account_links))
     conn.execute(update(grants).values(epoch=UNPUBLISHED, revision=0))
     conn.execute(update(agents).values(grants_epoch=None, grants_revision=None))
     under_way = commands.c.outcome.in_(("requested", "sent"))

@@ -11,6 +11,8 @@ from sqlalchemy import Engine, select, update
 from pleintemps_contract.world import ManualWorld
 from pleintemps_gateway.accounts import book, links
 from pleintemps_gateway.accounts.rules import check_password
+from pleintemps_gateway.api.activity import keep_alive
+from pleintemps_gateway.api.auth import hash_token
 from pleintemps_gateway.errors import AccountError
 from pleintemps_gateway.store.engine import write_transaction
 from pleintemps_gateway.store.schema import account_links, audit, sessions, users
@@ -229,6 +231,23 @@ def test_a_session_that_is_not_used_ends_and_an_old_cookie_is_given_up_at_log_in
         assert [row.name for row in conn.execute(select(sessions))] == ["marion"]
 
 
+def test_an_open_live_page_is_use(app: FastAPI, engine: Engine, world: ManualWorld) -> None:
+    async def story() -> None:
+        async with browser(app) as client:
+            await log_in(client)
+            token = hash_token(client.cookies["pleintemps_session"])
+            for _ in range(3):
+                world.move(3_600_000)
+                keep_alive(app.state.context, token)
+            world.move(2 * 3_600_000 - 1)
+            assert (await client.get("/account")).status_code == 200
+            world.move(2 * 3_600_000)
+            keep_alive(app.state.context, token)
+            assert (await client.get("/account")).status_code == 303, "what has ended stays so"
+
+    asyncio.run(story())
+
+
 def test_an_old_hash_is_made_anew_at_log_in(app: FastAPI, engine: Engine) -> None:
     from argon2 import PasswordHasher
 
@@ -288,7 +307,8 @@ def test_weak_passwords_are_refused_with_a_reason(password: str, reason: str) ->
 
 
 @pytest.mark.parametrize(
-    "password", [GOOD, "x7Kp-22Qr-mmZ1", "tulipe vélo nuage 7", "門の前で猫が三匹ねている"]
+    "password",
+    [GOOD, "x7Kp-22Qr-mmZ1", "tulipe vélo nuage 7", "門の前で猫が三匹ねている", "90417263a958140367"],
 )
 def test_good_passwords_are_taken(password: str) -> None:
     check_password(password, ["zoe"])
