@@ -38,6 +38,7 @@ HOUR_MS: Final = 3_600_000
 UP_MS: Final = 30_000
 _LOOK_MS: Final = 40
 _PORTION_MS: Final = 500
+_READY_PORTIONS: Final = 2
 _END_S: Final = 10
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
 
@@ -160,10 +161,15 @@ class Bench:
         """Half a second of a microphone's samples at a time, for ever."""
         microphone = self.house.microphones[device]
         start, portions = self.world.monotonic(), 0
+        portion, before = b"", None
         while True:
             portions += 1
             await self.world.sleep_until(start + portions * _PORTION_MS)
-            yield microphone.read(microphone.rate * _PORTION_MS // 1_000)
+            scene = (microphone.dead, dict(microphone.tones))
+            # half a second is whole periods of a tone; in the first one the microphone gets ready
+            if scene != before or portions <= _READY_PORTIONS:
+                portion, before = microphone.read(microphone.rate * _PORTION_MS // 1_000), scene
+            yield portion
 
     async def up(self) -> None:
         """Return when the agent was born, has its grants and has looked at its doors."""
