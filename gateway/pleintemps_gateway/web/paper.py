@@ -11,8 +11,8 @@ _BASE = "http://page/"
 
 def to_pdf(html: str) -> bytes:
     """The bytes of an A4 document. Needs Debian's libpango; takes seconds for long tables."""
-    from weasyprint import HTML  # type: ignore[import-untyped]
-    from weasyprint.urls import URLFetcher  # type: ignore[import-untyped]
+    from weasyprint import HTML
+    from weasyprint.urls import URLFetcher
 
     class Own(URLFetcher):  # type: ignore[misc]
         def fetch(self, url: str, headers: Any = None) -> Any:

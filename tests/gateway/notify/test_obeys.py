@@ -15,7 +15,9 @@ from pleintemps_gateway.store.engine import write_transaction
 from pleintemps_gateway.store.reading import alert as alert_row
 from pleintemps_gateway.store.schema import alerts
 from tests.gateway.house import House, build
-from tests.gateway.test_ingest_alone import DOOR, EXTRA, Site, birth
+from tests.gateway.player import birth
+from tests.gateway.test_ingest_alone import EXTRA
+from tests.gateway.test_ingest_site import DOOR, Site
 
 
 @pytest.fixture
