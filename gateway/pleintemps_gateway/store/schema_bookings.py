@@ -48,6 +48,7 @@ bookings = Table(
     PrimaryKeyConstraint("site", "booking"),
     Index("bookings_by_uid", "site", "source", "uid", unique=True),
     Index("bookings_by_time", "site", "start"),
+    Index("bookings_by_space", "site", "space", "end"),
 )
 
 # Who is told about a booking: of its source, or of the form it was made with. Erased with the booking.

@@ -13,6 +13,8 @@ def upgrade() -> None:
     """Add what the desk keeps."""
     # why a door was asked to do something
     op.add_column("commands", sa.Column("reason", sa.String(length=200), nullable=True))
+    # what a space has tonight, without its history
+    op.create_index("bookings_by_space", "bookings", ["site", "space", "end"], unique=False)
     # what becomes of alerts
     op.add_column("alerts", sa.Column("version", sa.Integer(), server_default="0", nullable=False))
     op.add_column("alerts", sa.Column("paused_until", sa.BigInteger(), nullable=True))
