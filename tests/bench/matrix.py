@@ -118,12 +118,15 @@ def measure(spaces: int, runs: int) -> dict[str, Any]:
             form = {"name": "anne", "password": PASSWORD, "csrf": csrf, "next": "/matrix"}
             client.post("/login", data=form)
 
+            busy: dict[str, list[float]] = {}
+
             def timed(path: str, times: int) -> tuple[list[float], int]:
                 took, size = [], 0
                 for _ in range(times):
-                    begun = time.perf_counter()
+                    begun, worked = time.perf_counter(), time.process_time()
                     answer = client.get(path)
                     took.append(1000 * (time.perf_counter() - begun))
+                    busy.setdefault(path, []).append(1000 * (time.process_time() - worked))
                     if answer.status_code != 200:
                         raise RuntimeError(f"{path}: {answer.status_code} {answer.text[:200]}")
                     size = len(answer.content)
@@ -142,7 +145,9 @@ def measure(spaces: int, runs: int) -> dict[str, Any]:
         "hours": count,
         "fill_s": round(filled, 1),
         "ms": round(statistics.median(html)),
+        "ms_best": round(min(html)),
         "ms_worst": round(max(html)),
+        "cpu_ms": round(statistics.median(busy["/matrix?span=year"])),
         "first_ms": round(first[0]),
         "html_kb": html_bytes // 1000,
         "weeks_12_ms": round(statistics.median(weeks)),
