@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import hmac
 import json
 import threading
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, RedirectResponse
 from joserfc import jwt
-from joserfc.jwk import ECKey, OctKey, RSAKey
+from joserfc.jwk import ECKey, RSAKey
 
 from pleintemps_contract.world import SystemWorld, World
 from tests.support.ports import find_free_port
@@ -59,8 +60,9 @@ class SmallProvider:
         if self.alg == "none":
             return f"{plain({'alg': 'none', 'typ': 'JWT'})}.{plain(claims)}."
         if self.alg == "HS256":  # the public key as a shared secret
-            secret = OctKey.import_key(self.rsa.as_pem(private=False))
-            return jwt.encode({"alg": "HS256", "kid": "rsa-1"}, claims, secret, algorithms=["HS256"])
+            signed = f"{plain({'alg': 'HS256', 'kid': self.rsa.kid, 'typ': 'JWT'})}.{plain(claims)}"
+            mac = hmac.digest(self.rsa.as_pem(private=False), signed.encode(), "sha256")
+            return f"{signed}.{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}"
         if self.alg == "hidden":
             return jwt.encode({"alg": "ES256", "kid": "ec-1"}, claims, self.hidden, algorithms=["ES256"])
         key: Any = self.rsa if self.alg == "RS256" else self.ec
