@@ -105,7 +105,7 @@ def totals_of(many: Sequence[Sums]) -> Totals:
 
 def _a_week(sums: Sums) -> int:
     """How many hours of a week count."""
-    return sum(1 for hours in sums.hours if hours)
+    return WEEK_HOURS - sums.hours.count(0)
 
 
 def _sum(many: Sequence[Sums], name: str) -> int:

@@ -57,6 +57,7 @@ def best_slots(
     ``counts`` as :func:`load_sums` gives them; a space that cannot be among the best is passed over.
     """
     wanted = AWAKE if clock == ALL_HOURS else clock
+    starts = {hour for hour in range(24) if all((hour + n) % 24 in wanted for n in range(length))}
     weeks = _Weeks(site, counts, period, length)
     found: list[Slot] = []
     bounds = {space: weeks.at_most(space, own) for space, own in counts.items()}
@@ -66,9 +67,7 @@ def best_slots(
         own = [
             Slot(site.site, space, start, length, times, free, times - free - taken, 0, None)
             for start, (times, free, taken) in enumerate(zip(*weeks.of(space, counts[space]), strict=True))
-            if free
-            and free >= LEAST_SHARE * (free + taken)
-            and all((start + n) % 24 in wanted for n in range(length))
+            if free and start % 24 in starts and free >= LEAST_SHARE * (free + taken)
         ]
         found = sorted([*found, *_apart(sorted(own, key=_order))], key=_order)
     return _ahead(conn, site, calendar_of(site), found[: 2 * most], now)[:most]
@@ -149,8 +148,9 @@ def _ahead(
     row = bookings.c
     mine = (row.site == site.site) & (row.status == "confirmed") & (row.end > now) & (row.start < end)
     taken: dict[str, list[Span]] = {slot.space: [] for slot in slots}
-    for each in conn.execute(select(row.space, row.start, row.end).where(mine, row.space.in_(list(taken)))):
-        taken[each.space].append(Span(each.start, each.end))
+    for each in conn.execute(select(row.space, row.start, row.end).where(mine)):
+        if each.space in taken:
+            taken[each.space].append(Span(each.start, each.end))
     for space, spans in taken.items():
         spans += [Span(item.start, item.end) for item in calendar.barred(space, now, end)]
     found = []
