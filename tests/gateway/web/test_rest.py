@@ -175,7 +175,8 @@ def test_an_alert_is_taken_once(app: FastAPI, engine: Engine) -> None:
         row = conn.execute(select(schema.alerts).where(schema.alerts.c.alert == town.NOISE)).one()
         assert (row.state, row.acknowledged, row.acknowledged_by) == ("acknowledged", town.NOW, "camille")
         assert row.comment == "on my way"
-        assert changes_after(conn, "moulin", 0) == [(1, "alerts", town.NOISE)]
+        told = [(1, "alerts", town.NOISE), (2, "alert_acts", f"{town.NOISE}/1")]
+        assert changes_after(conn, "moulin", 0) == told
 
 
 def test_a_command_is_a_row_for_ingest_and_can_be_followed(
