@@ -33,6 +33,7 @@ NOTHING = Networks([])
         "::ffff:10.0.0.1",
         "2002:a00:1::",
         "64:ff9b:1::a00:1",
+        "64:ff9b::a00:1",
     ],
 )
 def test_what_is_not_of_the_internet_is_not_reached(text: str) -> None:
