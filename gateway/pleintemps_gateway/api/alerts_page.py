@@ -20,6 +20,7 @@ from .alert_acts import do, people, signals_of
 from .auth import Account, InContext, Posts, Reader
 from .context import Context
 from .language import language_of
+from .looking import looked
 from .pages import here, show
 from .problems import Problem, not_found
 from .rights import Right
@@ -161,6 +162,8 @@ def _page(
         booking = found.booking.booking if found.booking else ""
         if found.alert.kind == AlertKind.HELP and booking and account.may(Right.HELP):
             call = load_call(conn, context.config, config, booking, now)
+    if call is not None:
+        looked(context, account, f"booking/{call.booking}", site)
     duty = context.duty.on_duty(config, now)
     values: dict[str, Any] = {
         "found": found if account.may(Right.HELP) else replace(found, phone=""),
