@@ -22,7 +22,7 @@ RELOAD_MS: Final = 30 * 60_000
 BEFORE_MS: Final = 15 * HOUR_MS
 AHEAD_MS: Final = 16 * HOUR_MS
 ALERTS: Final = 200
-LIVE_ALERTS: Final = ("open", "acknowledged")
+LIVE_ALERTS: Final = ("open", "acknowledged", "paused")
 
 
 @dataclass(slots=True)

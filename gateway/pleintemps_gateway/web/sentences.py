@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from pleintemps_contract.onvif import DoorAction
 
+from .alert_titles import titles
 from .board import Alert, Asked, Door, Panel, Skyline
 from .formats import Formats
 from .i18n import Catalogue
@@ -62,38 +63,7 @@ class Sentences:
 
     def title_of(self, kind: str) -> str:
         """As :meth:`title`, of a kind alone."""
-        t = self._t
-        titles = {
-            "noise": t.gettext("Too loud"),
-            "amplified-habit": t.gettext("Amplified sound often"),
-            "unexpected-presence": t.gettext("Presence without a booking"),
-            "no-show": t.gettext("Nobody came"),
-            "overstay": t.gettext("Still there after the end"),
-            "room-left-open": t.gettext("Room left open"),
-            "door-forced-open": t.gettext("Door forced open"),
-            "door-open-too-long": t.gettext("Door left open"),
-            "agent-silent": t.gettext("Agent silent"),
-            "device-fault": t.gettext("Device at fault"),
-            "code-attempts": t.gettext("Wrong codes at the door"),
-            "bad-messages": t.gettext("Messages refused"),
-            "feed-fault": t.gettext("Calendar not read"),
-            "duress": t.gettext("Code used under threat"),
-            "fire": t.gettext("Door released by fire"),
-            "fire-input": t.gettext("Fire alarm"),
-            "tamper": t.gettext("Device tampered with"),
-            "lock-fault": t.gettext("Lock at fault"),
-            "panel-alarm": t.gettext("Intrusion alarm"),
-            "panel-refused": t.gettext("Intrusion alarm not set"),
-            "storage-fault": t.gettext("Agent's storage at fault"),
-            "journal-replaced": t.gettext("Journal begun anew"),
-            "key-not-held": t.gettext("Gateway's key not held"),
-            "certificate-ends": t.gettext("Certificate near its end"),
-            "store-restored": t.gettext("Back-up restored"),
-            "backup-old": t.gettext("Back-up too old"),
-            "help": t.gettext("It does not open"),
-            "delivery-failed": t.gettext("A message did not arrive"),
-        }
-        return titles.get(kind, kind)
+        return titles(self._t).get(kind, kind)
 
     def kind(self, alert: Alert) -> str:
         return self._t.gettext("Alert") if alert.rank == "alert" else self._t.gettext("To watch")
@@ -133,6 +103,9 @@ class Sentences:
             return t.gettext("Over at %(clock)s.", clock=f.clock(alert.resolved, alert.zone))
         if alert.acknowledged is None:
             return ""
+        if alert.paused_until is not None:
+            until = f.clock(alert.paused_until, alert.zone)
+            return t.gettext("Paused until %(clock)s by %(name)s.", clock=until, name=alert.acknowledged_by)
         clock = f.clock(alert.acknowledged, alert.zone)
         return t.gettext("Taken at %(clock)s by %(name)s.", clock=clock, name=alert.acknowledged_by)
 
