@@ -20,8 +20,10 @@ PART = {"month-in-a-school": "2d"}
 """Of a month so much: the whole is three quarters of an hour and more."""
 QUICK = [name for name in names() if name not in LONG]
 FAULTS = [(name, fault) for name in names() for fault in load(name).file.faults]
+TWICE = ("attack-at-the-gate",)
+"""Each of its faults is caught in a shorter scenario, too."""
 CAUGHT = [
-    pytest.param(name, fault.name, fault.caught_by, marks=[pytest.mark.soak] if name in LONG else [])
+    pytest.param(name, fault.name, fault.caught_by, marks=[pytest.mark.soak] if name in LONG + TWICE else [])
     for name, fault in FAULTS
     if fault.caught_by is not None
 ]
