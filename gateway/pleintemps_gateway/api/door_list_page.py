@@ -84,9 +84,7 @@ def _change(
     find_door(config, door)
     view = _offered(context, site, door, action)
     values: dict[str, Any] = {"site": config, "door": view, "action": action, "fault": status != 200}
-    return show(
-        request, context, "change.html", account, status, zone=config.zone, tab="doors", **values
-    )
+    return show(request, context, "change.html", account, status, zone=config.zone, tab="doors", **values)
 
 
 @router.get("/lockdown/{site}")
