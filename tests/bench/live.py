@@ -38,7 +38,10 @@ EACH: Final = 40
 REFRESH_S: Final = 10
 TURNS: Final = 40
 """One of so many measurements changes the state of its space; one of so many a door."""
-PAINT: Final = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
+PAINT: Final = """() => new Promise((done) => new PerformanceObserver((list) => {
+  const first = list.getEntriesByName("first-contentful-paint")[0];
+  if (first) done(first.startTime);
+}).observe({type: "paint", buffered: true}))"""
 FRAMES: Final = """(seconds) => new Promise((done) => {
   let frames = 0, longest = 0, last = performance.now();
   const from = last;

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse
 
+from pleintemps_gateway.store.live import count_open
 from pleintemps_gateway.web.fragments import View
 
 from .auth import Account, InContext, Reader, is_https
@@ -32,6 +33,9 @@ def show(
     language = language_of(request)
     values.setdefault("now", context.world.now())
     values.setdefault("zone", context.config.sites[0].zone)
+    if account is not None:
+        with context.engine.connect() as conn:
+            values.setdefault("open_alerts", count_open(conn, account.sites))
     html = context.pages.page(
         template, language, account=account, path=request.url.path, **({"tab": ""} | values)
     )
@@ -68,7 +72,9 @@ def tonight(
     """All sites, or the tiles of one ``site``; with ``use`` those only where something goes on."""
     now = context.world.now()
     view = View(language_of(request), account.sites, account.may_act)
-    board, parts, frame = context.hub.drawing.page(view, account.csrf, now)
+    chosen = site if site in account.sites else ""
+    shown = (chosen,) if chosen else account.sites
+    board, parts, frame = context.hub.drawing.page(view, account.csrf, now, shown)
     return show(
         request,
         context,
@@ -82,7 +88,7 @@ def tonight(
         # tabs of one session and view share a stream under this name
         channel=hashlib.blake2b(f"{account.token_hash} {view}".encode(), digest_size=8).hexdigest(),
         many=len(board.tiles) > MANY,
-        chosen=site if site in account.sites else "",
+        chosen=chosen,
         only_use=use,
         tab="tonight",
     )

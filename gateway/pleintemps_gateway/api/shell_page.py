@@ -24,6 +24,7 @@ SHELL: Final = (
     "keys.js",
     "live.js",
     "stream.js",
+    "offline.css",
     "offline.js",
     "icon.svg",
 )

@@ -191,6 +191,12 @@ def spaces_of_grants(conn: Connection, site: str, grants: Collection[str]) -> se
     return spaces_of_bookings(conn, site, names)
 
 
+def count_open(conn: Connection, sites: Collection[str]) -> int:
+    """Alerts that nobody has taken."""
+    query = select(func.count()).where(alerts.c.site.in_(sites), alerts.c.state == "open")
+    return int(conn.scalar(query) or 0)
+
+
 def last_resolved(conn: Connection, sites: Collection[str]) -> dict[str, int]:
     """When the youngest alert of each site that is over was resolved."""
     query = select(alerts.c.site, func.max(alerts.c.resolved).label("at"))

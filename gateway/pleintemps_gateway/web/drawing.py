@@ -43,8 +43,10 @@ class Drawing:
         self.drawn = 0
         """Parts that were drawn so far."""
 
-    def page(self, view: View, csrf: str, now: int) -> tuple[Board, dict[str, Markup], str]:
-        """The board, the HTML of all its parts, and the name of the frame that they are.
+    def page(
+        self, view: View, csrf: str, now: int, shown: tuple[str, ...]
+    ) -> tuple[Board, dict[str, Markup], str]:
+        """The board, the HTML of what all sites share and of the sites ``shown``, the name of their frame.
 
         Raises SQLAlchemyError while the store is away.
         """
@@ -57,7 +59,7 @@ class Drawing:
                 name: Markup(self._pages.fragment(view, fragment, now, csrf))
                 for name, fragment in self.picture.shared(view.sites).items()
             }
-            for name in self.picture.names(view.sites):
+            for name in self.picture.names(shown):
                 parts[name] = Markup(_aged(self._html(view, name, now), formats, now))
             return board, parts, self.name()
 

@@ -20,6 +20,7 @@ def test_every_page_of_the_table_stands_with_its_sign_and_is_on_more(app: FastAP
         async with browser(app) as client:
             await log_in(client, "marion")
             more = (await client.get("/more")).text
+            assert '<span class="n">3<span' in more, "alerts that nobody has, on every page"
             for entry in nav.pages("manager"):
                 assert f'href="{entry.address}"' in more
                 page = await client.get(entry.address, follow_redirects=True)

@@ -10,6 +10,7 @@ from sqlalchemy import Engine, delete, select, update
 from pleintemps_contract.world import ManualWorld
 from pleintemps_gateway.api.app import create_app
 from pleintemps_gateway.store import schema
+from pleintemps_gateway.store.changes import record_change
 from pleintemps_gateway.store.engine import write_transaction
 from pleintemps_gateway.web.picture import load_board
 
@@ -174,8 +175,10 @@ def test_nothing_to_see_says_since_when(app: FastAPI, engine: Engine) -> None:
         conn.execute(update(schema.alerts).values(gone))
     assert "Rien à voir. Aucune alerte depuis 21:40. Dernière vérification il y a 0 s." in words(get(app))
     assert "Nothing to see. No alert since 21:40. Last checked 0 s ago." in words(get(app, "/?lang=en"))
-    with engine.begin() as conn:
+    with write_transaction(engine, ["moulin", "ecole"]) as conn:
         conn.execute(delete(schema.alerts))
+        for site in ("moulin", "ecole"):
+            record_change(conn, site, "alerts", town.NOISE, town.NOW)
     assert "Rien à voir. Aucune alerte jusqu'ici." in words(get(app))
 
 
@@ -285,8 +288,9 @@ def test_opening_a_door_asks_first_and_tells_the_result(
                 assert sentence in words(page)
                 assert sentence in words(part((await client.get("/")).text, "tile-moulin-studio"))
                 assert ('id="again"' in page) == (outcome in ("requested", "sent"))
-            with engine.begin() as conn:
+            with write_transaction(engine, ["moulin"]) as conn:
                 conn.execute(update(schema.commands).values(outcome="sent", answered=None, refusal=None))
+                record_change(conn, "moulin", "commands", "any", town.NOW)
             world.move(60_000)
             assert "la porte n'a pas répondu" in words((await client.get(result)).text)
 
