@@ -37,7 +37,7 @@ def test_init_makes_everything_once(file: Path, capsys: pytest.CaptureFixture[st
     assert load_peppers(keys, "elsewhere") == {}
     before = {path: path.read_bytes() for path in keys.rglob("*") if path.is_file()}
     secrets = [path for path in before if path.suffix == ".key" or path.name == "identity.json"]
-    assert len(secrets) == 2 + 2 + 1 + 3 * 2
+    assert len(secrets) == 2 + 3 + 1 + 3 * 2
     assert all(path.stat().st_mode & 0o077 == 0 for path in secrets)
     assert main(["init", "--config", str(file), "--demo", "--agent", "cellar"]) == 0
     assert {path: path.read_bytes() for path in before} == before
