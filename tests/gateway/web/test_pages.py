@@ -280,17 +280,17 @@ def test_opening_a_door_asks_first_and_tells_the_result(
             for outcome, sentence in said.items():
                 answered = town.at("22:54") if outcome in ("done", "refused") else None
                 refusal = "door-mode" if outcome == "refused" else None
-                with engine.begin() as conn:
+                with write_transaction(engine, ["moulin"]) as conn:
                     conn.execute(
                         update(schema.commands).values(outcome=outcome, answered=answered, refusal=refusal)
                     )
+                    record_change(conn, "moulin", "commands", "any", town.NOW)
                 page = (await client.get(result)).text
                 assert sentence in words(page)
                 assert sentence in words(part((await client.get("/")).text, "tile-moulin-studio"))
                 assert ('id="again"' in page) == (outcome in ("requested", "sent"))
-            with write_transaction(engine, ["moulin"]) as conn:
+            with engine.begin() as conn:
                 conn.execute(update(schema.commands).values(outcome="sent", answered=None, refusal=None))
-                record_change(conn, "moulin", "commands", "any", town.NOW)
             world.move(60_000)
             assert "la porte n'a pas répondu" in words((await client.get(result)).text)
 
