@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, insert, or_, select
 
 from pleintemps_gateway.bookings.availability import Span
 from pleintemps_gateway.store.schema import (
@@ -175,7 +175,10 @@ class Due(NamedTuple):
 
 
 def _both(new: Incoming) -> Mapping[str, ColumnElement[Any]]:
-    return {"replay": or_(hours_due.c.replay, new["replay"]), "due": new["due"]}
+    old = hours_due.c
+    # always another due: who is at work on the old one must not take this one away with it
+    later = case((new["due"] > old.due, new["due"]), else_=old.due + 1)
+    return {"replay": or_(old.replay, new["replay"]), "due": later}
 
 
 def put_due(conn: Connection, place: Place, first: int, last: int, due: int, *, replay: bool) -> None:
