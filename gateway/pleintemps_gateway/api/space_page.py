@@ -91,7 +91,7 @@ def space_page(
     with context.engine.connect() as conn:
         found = load_series(conn, home, room, axis_of(wanted, home.zone, now))
         sensors = load_sensors(conn, home, room, now)
-        open_alerts = load_alerts(conn, home, room)
+        own_alerts = load_alerts(conn, home, room)
     values: dict[str, Any] = {
         "site": home,
         "space": room,
@@ -99,7 +99,7 @@ def space_page(
         "found": found,
         "lines": lines_of(found, home.zone),
         "sensors": sensors,
-        "open_alerts": open_alerts,
+        "own_alerts": own_alerts,
         "ranges": RANGES,
         "draw_space": draw_space,
         "doors": [door for door in home.doors if room.space in (door.from_, door.to)],
