@@ -306,7 +306,10 @@ def test_what_only_grows_older_sends_an_age_and_no_html(app: FastAPI, engine: En
                     record_change(conn, "moulin", "spaces", "danse", town.NOW)
                 while (frame := await events.frame())["frame"] == first["frame"]:
                     pass
-                assert (frame["fragments"], frame["figures"]) == ({}, {"tile-moulin-danse": [town.NOW, 34, 99]})
+                assert (frame["fragments"], frame["figures"]) == (
+                    {},
+                    {"tile-moulin-danse": [town.NOW, 34, 99]},
+                )
 
     asyncio.run(story())
 

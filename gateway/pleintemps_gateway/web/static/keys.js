@@ -93,3 +93,4 @@ for (const button of document.querySelectorAll("[data-keys-help]")) {
   button.hidden = false;
   button.addEventListener("click", help);
 }
+for (const button of document.querySelectorAll("[data-keys-close]")) button.addEventListener("click", () => button.closest("dialog").close());
