@@ -61,7 +61,19 @@ DESK = "notices push_subscriptions"
 MORE = "panels refusals tellings reigns salts sample_batches series sessions space_secrets spaces users"
 TAUGHT = "learnt noise_days signals"
 ACCOUNTS = "account_links setup_steps"
-OF_ROOMS = frozenset([*ACCOUNTS.split(), *ROOMS.split(), *MORE.split(), *DESK.split(), *TAUGHT.split()])
+HOURS = "hours hours_booked hours_due hours_through presence_found"
+CONNECTIONS = "calendar_links posts webhooks"
+OF_ROOMS = frozenset(
+    [
+        *ACCOUNTS.split(),
+        *HOURS.split(),
+        *CONNECTIONS.split(),
+        *ROOMS.split(),
+        *MORE.split(),
+        *DESK.split(),
+        *TAUGHT.split(),
+    ]
+)
 
 
 def test_every_table_is_one_of_people_or_of_rooms() -> None:

@@ -165,7 +165,7 @@ def test_help_reaches_the_caretaker_and_a_code_is_read_out(
     chromium: Any, address: str, people: Visitors
 ) -> None:
     now = people.world.now()
-    booking, issued = people.book(now, now + HOUR)
+    _, issued = people.book(now, now + HOUR)
     people.refused("gate", "not-yet", 1)
     visitor = opened(chromium)
     visitor.goto(f"{address}/b/{issued.link}")
