@@ -22,9 +22,10 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/reports")
-def latest(context: InContext, account: Reader) -> Response:
-    """The youngest night that is over."""
-    return RedirectResponse(f"/reports/{_last(context)}", 303)
+def latest(request: Request, context: InContext, account: Reader) -> Response:
+    """The youngest night that is over, in the language that was asked for."""
+    asked = f"?{request.url.query}" if request.url.query else ""
+    return RedirectResponse(f"/reports/{_last(context)}{asked}", 303)
 
 
 def _last(context: Context) -> date:

@@ -63,7 +63,8 @@ def load_evidence(conn: Connection, site: SiteConfig, row: Row[Any], now: int) -
     end = max(end, row.opened + MINUTE_MS)
     facts = Sentences.facts(alert_view(row, site))
     told = facts.get("window_s")
-    window_ms = round(1000 * (told if isinstance(told, int | float) and told > 0 else space.noise.window_s))
+    window_s = told if isinstance(told, int | float) and told > 0 else space.noise.window_s
+    window_ms = max(MINUTE_MS, round(1000 * window_s))  # levels are kept by the minute
     sensor, minutes = _minutes(conn, site.site, space.space, start - window_ms, end)
     present, unknown = _presence(conn, site.site, space.space, start, end)
     quiet = tuple((max(a, start), min(b, end)) for a, b in _quiet(site, start, end))
@@ -120,7 +121,10 @@ def _minutes(conn: Connection, site: str, space: str, start: int, end: int) -> t
 def sliding(
     minutes: Sequence[tuple[int, int, float]], window_ms: int, start: int
 ) -> tuple[tuple[int, float], ...]:
-    """LAeq over ``window_ms`` up to the end of each minute; decibels are never averaged, energies are."""
+    """LAeq over ``window_ms``, a minute at least, up to the end of each minute.
+
+    Decibels are never averaged, energies are.
+    """
     found, first = [], 0
     for index, (at, _, _) in enumerate(minutes):
         end = at + MINUTE_MS

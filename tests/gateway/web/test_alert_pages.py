@@ -207,6 +207,16 @@ async def test_one_alert_shows_why_and_what_was_done(app: FastAPI, engine: Engin
     assert dict(evidence.window)[town.at("22:33")] == pytest.approx(66.742, abs=0.001)
 
 
+def test_a_window_of_seconds_is_shown_by_the_minute(engine: Engine) -> None:
+    measure(engine)
+    with write_transaction(engine, ["moulin"]) as conn:
+        here = schema.alerts.c.alert == town.NOISE
+        conn.execute(update(schema.alerts).where(here).values(facts=json.dumps({"window_s": 8})))
+    evidence = load(engine)
+    assert evidence.window_ms == 60_000
+    assert dict(evidence.window)[town.at("22:33")] == pytest.approx(74, abs=0.001)
+
+
 @pytest.mark.anyio
 async def test_without_a_rota_nobody_is_left_to_ask(app: FastAPI, engine: Engine) -> None:
     async with browser(app) as client:

@@ -140,6 +140,8 @@ async def test_the_report_is_a_page_and_a_file(dutiful: FastAPI) -> None:
         await log_in(client)
         latest = await client.get("/reports")
         assert latest.headers["location"] == "/reports/2026-11-18"
+        english = await client.get("/reports?lang=en")
+        assert english.headers["location"] == "/reports/2026-11-18?lang=en"
         page = await client.get("/reports/2026-11-19")
         assert page.status_code == 200 and "La nuit n'est pas finie" in page.text
         assert "style=" not in page.text and "<style>" not in page.text
