@@ -369,6 +369,8 @@ def test_untrusted_time_is_asked_for_and_the_signed_answer_is_believed(
                 )
                 await gateway.send(gateway.topic(Channel.RECEIPT), receipt)
                 await until(lambda: agent._clock.read().trusted)
+                # else the pages would call its clock untrusted for ever
+                await until(lambda: gateway.births[-1].clock_trusted)
                 press(agent, CODE + "#")
                 await until(lambda: factory.pin(27).state == 1)
                 await until(lambda: gateway.events(AccessGranted))

@@ -118,6 +118,7 @@ class Link:
         self._client: AgentLine | None = None
         self._pause_ms = FIRST_PAUSE_MS
         self._told: set[str] = set()
+        self._trust_told = False
 
     def wake(self) -> None:
         """There may be something to send."""
@@ -230,8 +231,7 @@ class Link:
         # from here on there is something to take back: an end now takes the last will with it
         self._client = client
         await self._publish(client, Channel.AVAILABILITY, self._availability(Presence.ONLINE))
-        self._birth_changed.clear()
-        await self._publish(client, Channel.BIRTH, fit(birth(self._clock.ask())))
+        await self._say_birth(client, birth)
         self._pause_ms = FIRST_PAUSE_MS
         self._told.clear()
         _LOG.info(line("line-up", broker=self._broker.host, port=self._broker.port))
@@ -250,6 +250,8 @@ class Link:
             message = await client.next_message()
             office.receive(message.topic, message.payload, message.retained)
             self._office_changed.set()
+            if self._clock.read().trusted is not self._trust_told:
+                self.rebirth()  # receipts come all the time: a birth is soon true of the clock again
 
     async def _send_events(self, client: AgentLine, journal: EventJournal) -> None:
         outbox = self.events
@@ -296,8 +298,13 @@ class Link:
         while True:
             await self._world.sleep_until(self._world.monotonic() + REBIRTH_MS)
             await self._birth_changed.wait()
-            self._birth_changed.clear()
-            await self._publish(client, Channel.BIRTH, fit(birth(self._clock.ask())))
+            await self._say_birth(client, birth)
+
+    async def _say_birth(self, client: AgentLine, birth: Callable[[str], Birth]) -> None:
+        self._birth_changed.clear()
+        said = fit(birth(self._clock.ask()))
+        self._trust_told = said.clock_trusted
+        await self._publish(client, Channel.BIRTH, said)
 
     async def _ask_time(self) -> None:
         while True:
