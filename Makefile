@@ -1,6 +1,6 @@
 # Everything a fresh machine needs is set up by the target that needs it. Set-up talks on stderr only.
 .DEFAULT_GOAL := help
-.PHONY: help install lint test soak bench evaluate run lock clean test-system
+.PHONY: help install lint test soak bench evaluate pictures run lock clean test-system
 
 BIN := .venv/bin
 PYTHON ?= python3
@@ -48,6 +48,9 @@ bench: install ## Measure; one JSON line each
 
 evaluate: install ## Write docs/accuracy.md anew from the recordings below PLEINTEMPS_DATA
 	@$(BIN)/python scripts/accuracy.py
+
+pictures: test-system ## Every page by the browser tests, a few into docs/images/; PICTURES_ARGS=--few is quicker
+	@$(BIN)/python scripts/pictures.py $(PICTURES_ARGS)
 
 lint: install ## Style, types and the arrows between packages
 	@$(BIN)/ruff check $(CODE)

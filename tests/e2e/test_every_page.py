@@ -62,12 +62,14 @@ def logged_in(chromium: Any, demo: RunningDemo, name: str, password: str, **cont
 
 
 def addresses(demo: RunningDemo) -> dict[str, str]:
-    """Every page by the name of its picture: those of the table, and one of each kind that they lead to."""
+    """Every page by the name of its picture: those of the table, and one of each kind that they lead to.
+
+    The alert is first: later it is over.
+    """
     ((alert,),) = rows(demo, "SELECT alert FROM alerts WHERE kind = 'noise' LIMIT 1")
     ((booking,),) = rows(demo, "SELECT booking FROM bookings WHERE space = 'office' LIMIT 1")
-    found = {entry.tab: entry.address for entry in PAGES}
+    found = {"alert": f"/alerts/{SITE}/{alert}"} | {entry.tab: entry.address for entry in PAGES}
     return found | {
-        "alert": f"/alerts/{SITE}/{alert}",
         "door": f"/doors/{SITE}/office",
         "space": f"/spaces/{SITE}/hall",
         "lockdown": f"/lockdown/{SITE}",
