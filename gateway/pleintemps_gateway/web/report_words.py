@@ -102,7 +102,9 @@ class ReportWords:
         shown = ", ".join(names[:most])
         if len(names) <= most:
             return shown
-        return self._t.gettext("%(names)s and %(count)s more", names=shown, count=len(names) - most)
+        return self._t.ngettext(
+            "%(names)s and %(num)s more", "%(names)s and %(num)s more", len(names) - most, names=shown
+        )
 
     def figures(self, sheet: "Sheet") -> list[tuple[str, str, str]]:
         """(what, figure, note) of the five key figures."""
