@@ -27,10 +27,6 @@ def assert_met(scenario: Scenario) -> None:
     assert [(each.name, each.why) for each in result.verdicts if not each.met] == []
 
 
-def test_code_guessing_is_noticed_by_real_processes() -> None:
-    assert_met(load("code-guessing").cut("3min20s"))
-
-
 @pytest.mark.soak
 @pytest.mark.parametrize(
     "name",

@@ -20,13 +20,7 @@ PART = {"month-in-a-school": "2d"}
 """Of a month so much: the whole is three quarters of an hour and more."""
 QUICK = [name for name in names() if name not in LONG]
 FAULTS = [(name, fault) for name in names() for fault in load(name).file.faults]
-TWICE = ("attack-at-the-gate",)
-"""Each of its faults is caught in a shorter scenario, too."""
-CAUGHT = [
-    pytest.param(name, fault.name, fault.caught_by, marks=[pytest.mark.soak] if name in LONG + TWICE else [])
-    for name, fault in FAULTS
-    if fault.caught_by is not None
-]
+CAUGHT = [(name, fault.name, fault.caught_by) for name, fault in FAULTS if fault.caught_by is not None]
 
 
 def played(name: str, inert: frozenset[str] = frozenset()) -> RunResult:
@@ -51,6 +45,7 @@ def test_what_a_long_scenario_expects_comes_true(name: str) -> None:
     assert_met(played(name))
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(("name", "fault", "caught_by"), CAUGHT)
 def test_without_its_fault_an_expectation_is_not_met(name: str, fault: str, caught_by: str) -> None:
     result = played(name, frozenset({fault}))

@@ -257,7 +257,7 @@ def test_uci_as_an_owners_file_gives_the_same(
     assert evaluate(capsys, copy, "--format", "csv") == evaluate(capsys, short, "--format", "uci-864")
 
 
-@pytest.mark.parametrize("mode", [["--unsupervised"], []])
+@pytest.mark.parametrize("mode", [["--unsupervised"], pytest.param([], marks=pytest.mark.soak)])
 def test_uci_with_sound_that_earned_its_weight(
     uci: Path, capsys: pytest.CaptureFixture[str], mode: list[str]
 ) -> None:
@@ -288,7 +288,10 @@ def test_uci_in_any_order_of_days(uci: Path, order: tuple[int, ...], least: floa
     assert score(other.truths, believed(other)).f1 >= least
 
 
-@pytest.mark.parametrize(("house", "moments", "least"), [("A", 37_086, 0.984), ("C", 26_487, 0.960)])
+@pytest.mark.parametrize(
+    ("house", "moments", "least"),
+    [("A", 37_086, 0.984), pytest.param("C", 26_487, 0.960, marks=pytest.mark.soak)],
+)
 def test_van_kasteren_is_read_to_the_minute_and_a_watched_door_holds_presence(
     data_dir: Path, capsys: pytest.CaptureFixture[str], house: str, moments: int, least: float
 ) -> None:

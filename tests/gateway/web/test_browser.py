@@ -193,8 +193,8 @@ def test_what_grows_old_says_so_without_a_frame(
 LOOKS = pytest.mark.parametrize(
     ("scheme", "widths"),
     [
-        pytest.param("light", (1440, 390, 320), id="light"),
-        pytest.param("dark", (390,), id="dark"),  # only colours differ, which no width changes
+        pytest.param("light", (320,), id="light"),  # others: the demo's pages, in e2e
+        pytest.param("light", (1440, 390, 320), id="light-every", marks=pytest.mark.soak),
         pytest.param("dark", (1440, 390, 320), id="dark-every", marks=pytest.mark.soak),
     ],
 )

@@ -37,7 +37,7 @@ CHECKS = [
     response_schema_conformance,
 ]
 QUICK = settings(
-    max_examples=5,
+    max_examples=2,
     derandomize=True,
     database=None,
     deadline=timedelta(seconds=10),

@@ -2,6 +2,7 @@
 telephones, and what a screen reader is told of the keypad.
 """
 
+import itertools
 import re
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ __all__ = ["address", "chromium", "empty", "people", "pytestmark"]
 Look = tuple[str, str, int]
 """Language, scheme, width."""
 LOOKS: list[Look] = [("fr", "light", 390), ("en", "dark", 320)]
+TURN = itertools.cycle(LOOKS)
+"""One look a state, by turns: what a state adds is words and buttons, which no theme changes."""
 EVERY_LOOK: list[Look] = [
     (lang, scheme, width) for lang in ("fr", "en") for scheme in ("light", "dark") for width in (390, 320)
 ]
@@ -35,9 +38,12 @@ def page(chromium: Any) -> Any:
     return made
 
 
-def look(page: Any, address: str, name: str, looks: list[Look] = LOOKS) -> None:
-    """Load ``address`` in each look: axe finds nothing, no small target, no sideways scroll; a picture."""
-    for language, scheme, width in looks:
+def look(page: Any, address: str, name: str, looks: list[Look] | None = None) -> None:
+    """Load ``address`` in each look, or in the next of two by turns.
+
+    axe finds nothing, no target is small, nothing scrolls sideways; a picture of each.
+    """
+    for language, scheme, width in looks or [next(TURN)]:
         page.set_viewport_size({"width": width, "height": 800})
         page.emulate_media(color_scheme=scheme)
         page.goto(f"{address}{'&' if '?' in address else '?'}lang={language}")
