@@ -49,8 +49,8 @@ bench: install ## Measure; one JSON line each
 evaluate: install ## Write docs/accuracy.md anew from the recordings below PLEINTEMPS_DATA
 	@$(BIN)/python scripts/accuracy.py
 
-pictures: test-system ## Every page by the browser tests, a few into docs/images/; PICTURES_ARGS=--few is quicker
-	@$(BIN)/python scripts/pictures.py $(PICTURES_ARGS)
+pictures: test-system ## Every page by the browser tests, a few into docs/images/
+	@$(BIN)/python scripts/pictures.py
 
 lint: install ## Style, types and the arrows between packages
 	@$(BIN)/ruff check $(CODE)

@@ -1,10 +1,9 @@
 """Every page of the demo as the browser tests see it, and the few pictures of the guide in docs/images/.
 
 The tests leave whole pages in ``build/screenshots/``; the guide shows the first screen of a telephone.
-``--few`` takes two looks of each page instead of all eight. The exit code is that of the tests.
+The exit code is that of the tests.
 """
 
-import argparse
 import subprocess
 import sys
 from pathlib import Path
@@ -53,12 +52,9 @@ def take() -> list[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--few", action="store_true", help="two looks of each page instead of eight")
-    options = parser.parse_args()
     for made in PICTURES.values():
         (MADE / f"{made}.png").unlink(missing_ok=True)  # an old picture is not taken for a new one
-    tests = [f"{PAGES}[{'few' if options.few else 'every'}]", FIRE]
+    tests = [f"{PAGES}[every]", f"{FIRE}[light]"]
     answer = subprocess.run([sys.executable, "-m", "pytest", "-q", *tests], cwd=ROOT, check=False).returncode
     lacking = take()
     for made in lacking:

@@ -32,7 +32,8 @@ def small_targets(page: Any) -> list[str]:
     """Buttons of less than 44 px."""
     found: list[str] = page.evaluate(
         """[...document.querySelectorAll("button, .btn, .tabs a, .chip")]
-           .filter((each) => each.offsetHeight && each.offsetHeight < 44).map((each) => each.outerHTML)"""
+           .filter((each) => each.checkVisibility() && each.offsetHeight < 44)
+           .map((each) => each.outerHTML)"""
     )
     return found
 

@@ -59,4 +59,4 @@ def play(folder: Path, scene: Callable[[House], Awaitable[None]]) -> None:
         async with standing(folder) as house:
             await scene(house)
 
-    asyncio.run(asyncio.wait_for(run(), 30))
+    asyncio.run(asyncio.wait_for(run(), 90))  # a limit for what hangs, not a measure

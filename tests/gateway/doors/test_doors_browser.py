@@ -18,8 +18,9 @@ from tests.gateway.web.test_booking_browser import (
     playwright,
     pytestmark,
 )
-from tests.gateway.web.test_browser import PICTURES, check
+from tests.gateway.web.test_browser import check
 from tests.gateway.web.visitors import HOUR, PASSWORD, Visitors
+from tests.support.looking import PICTURES
 
 __all__ = ["address", "chromium", "empty", "people", "pytestmark"]
 MOST_MS = 60_000

@@ -10,7 +10,8 @@ from pleintemps_gateway.config import GatewayConfig
 from pleintemps_gateway.store import schema
 from tests.gateway.web import town
 from tests.gateway.web.test_booking_browser import chromium, opened, playwright, pytestmark, serving
-from tests.gateway.web.test_browser import PICTURES, check
+from tests.gateway.web.test_browser import check
+from tests.support.looking import PICTURES
 
 from .test_map import config, engine, world
 

@@ -6,10 +6,11 @@ import pytest
 from sqlalchemy import Engine, select
 
 from pleintemps_gateway.store import schema
+from tests.support.looking import picture
 
 from . import town
 from .test_alert_pages import measure
-from .test_browser import CHROMIUM, address, check, enter, page, picture, playwright, world
+from .test_browser import CHROMIUM, address, check, enter, page, playwright, world
 
 __all__ = ["address", "page", "world"]
 pytestmark = [

@@ -17,6 +17,7 @@ from pleintemps_contract.agent_messages import CommandRefusal, RefusalReason
 from pleintemps_contract.onvif import DoorAction
 from pleintemps_gateway.alerts.records import RANKS, AlertKind
 from pleintemps_gateway.store import schema
+from pleintemps_gateway.store.changes import record_change
 from pleintemps_gateway.store.engine import write_transaction
 from pleintemps_gateway.store.schema_rooms import signals
 from pleintemps_gateway.store.upsert import upsert
@@ -342,7 +343,9 @@ async def test_a_tile_says_whether_the_warning_light_is_on(app: FastAPI, engine:
         for on, said in ((False, "le voyant ne répond pas encore"), (True, "voyant allumé")):
             with write_transaction(engine, ["ecole"]) as conn:
                 upsert(conn, signals, [row | {"on": on, "wanted": True, "at": town.NOW}])
+                record_change(conn, "ecole", "signals", "preau-light", town.NOW)
             assert said in (await client.get("/")).text
         with write_transaction(engine, ["ecole"]) as conn:
             upsert(conn, signals, [row | {"on": True, "wanted": False, "at": town.NOW}])
+            record_change(conn, "ecole", "signals", "preau-light", town.NOW)
         assert "voyant" not in (await client.get("/")).text

@@ -25,6 +25,7 @@ from tests.gateway.house import build
 from tests.gateway.player import birth, playing
 from tests.gateway.test_ingest_wire import running
 from tests.support.broker import Mosquitto
+from tests.support.looking import small_targets
 from tests.support.ports import find_free_port
 from tests.support.stores import make_store
 
@@ -116,11 +117,7 @@ def test_every_state_of_the_page_is_accessible(
             page.set_viewport_size({"width": width, "height": 800})
             page.goto(f"{address}/b/{issued.link}")
             check(page)
-            small = page.evaluate(
-                """[...document.querySelectorAll("button, .btn, .chip")].filter((e) => e.offsetHeight < 44)
-                   .map((e) => e.outerHTML)"""
-            )
-            assert small == [], "a target of less than 44 px"
+            assert small_targets(page) == [], "a target of less than 44 px"
         page.evaluate("document.documentElement.style.fontSize = '200%'")
         wide, room = page.evaluate(
             "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"

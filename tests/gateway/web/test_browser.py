@@ -3,7 +3,6 @@
 import shutil
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from pleintemps_gateway.api.serve import Server
 from pleintemps_gateway.store import schema
 from pleintemps_gateway.store.changes import record_change
 from pleintemps_gateway.store.engine import write_transaction
+from tests.support.looking import faults_of_axe, picture, sideways, small_targets
 from tests.support.ports import find_free_port
 
 from . import test_alone as alone
@@ -23,7 +23,6 @@ from . import town
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium")
-PICTURES = Path(__file__).parents[3] / "build/screenshots"
 pytestmark = [
     pytest.mark.serial,
     pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
@@ -76,20 +75,11 @@ def page() -> Iterator[Any]:
         chromium.close()
 
 
-def picture(page: Any, name: str) -> None:
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
-
-
 def check(page: Any) -> None:
     """No finding of axe, once the page is known to be there: an empty page has none either."""
-    from axe_playwright_python.sync_playwright import Axe
-
     assert page.locator("h1").count() == 1
-    found = Axe().run(page).response["violations"]
-    assert [(fault["id"], [node["html"] for node in fault["nodes"]]) for fault in found] == []
-    wide, room = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
-    assert wide <= room, "the page scrolls sideways"
+    assert faults_of_axe(page) == []
+    assert not sideways(page)
 
 
 def enter(page: Any, address: str) -> None:
@@ -212,11 +202,7 @@ def test_every_page_is_accessible_at_every_width(
         page.set_viewport_size({"width": width, "height": 800})
         check(page)
         picture(page, f"tonight-{width}-{scheme}")
-        small = page.evaluate(
-            """[...document.querySelectorAll("button, .btn, .tabs a")]
-               .filter((e) => e.checkVisibility() && e.offsetHeight < 44).map((e) => e.outerHTML)"""
-        )
-        assert small == [], "a target of less than 44 px"
+        assert small_targets(page) == [], "a target of less than 44 px"
     pages = (
         "/alerts",
         f"/alerts/moulin/{town.NOISE}",

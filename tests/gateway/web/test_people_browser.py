@@ -14,9 +14,10 @@ from pleintemps_gateway.bookings.releasing import keep_link
 from pleintemps_gateway.store.engine import write_transaction
 from tests.gateway import house
 from tests.gateway.test_bookings_rights import EXTRA
+from tests.support.looking import PICTURES, sideways, small_targets
 
 from .test_booking_browser import address, chromium, empty, people, playwright, pytestmark, serving
-from .test_browser import PICTURES, check
+from .test_browser import check
 from .test_rights_page import Town
 from .visitors import HOUR, PASSWORD, Visitors
 
@@ -49,15 +50,8 @@ def look(page: Any, address: str, name: str, looks: list[Look] | None = None) ->
         page.goto(f"{address}{'&' if '?' in address else '?'}lang={language}")
         assert page.locator("html").get_attribute("lang") == language
         check(page)
-        small = page.evaluate(
-            """[...document.querySelectorAll("button, .btn, .chip")].filter((e) => e.offsetHeight < 44)
-               .map((e) => e.outerHTML)"""
-        )
-        assert small == [], f"{name}: a target of less than 44 px"
-        wide, room = page.evaluate(
-            "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
-        )
-        assert wide <= room, f"{name}: scrolls sideways at {width}"
+        assert small_targets(page) == [], f"{name}: a target of less than 44 px"
+        assert not sideways(page), f"{name}: scrolls sideways at {width}"
         PICTURES.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=PICTURES / f"people-{name}-{language}-{scheme}-{width}.png", full_page=True)
 

@@ -6,9 +6,10 @@ import pytest
 from sqlalchemy import Engine, select
 
 from pleintemps_gateway.store.schema import users
+from tests.support.looking import picture
 
 from . import town
-from .test_browser import CHROMIUM, Evening, address, check, page, picture, playwright, world
+from .test_browser import CHROMIUM, Evening, address, check, page, playwright, world
 
 __all__ = ["address", "page", "world"]
 pytestmark = [

@@ -10,6 +10,8 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
+from tests.support.looking import picture
+
 from . import test_browser as browser
 from . import town
 from .test_browser import address, world  # noqa: F401 (fixtures)
@@ -80,7 +82,7 @@ def test_it_is_installable_shares_a_stream_and_helps_without_a_connection(
     expect(second.locator("h1")).to_have_text("Pas de connexion")
     for text in ("Les portes marchent seules", "The doors work alone", "Dernier contact"):
         expect(second.locator("main")).to_contain_text(text)
-    browser.picture(second, "offline")
+    picture(second, "offline")
     second.set_viewport_size({"width": 320, "height": 700})
     browser.check(second)
 
