@@ -26,9 +26,9 @@ test-system: install
 	@scripts/node-packages.sh
 	@scripts/home-assistant.sh
 
-# loadgroup: `serial` tests of e2e share one worker, the other `serial` ones another; three workers, as both mostly wait
+# loadgroup: `serial` tests of e2e share two workers, the other `serial` ones a third; four, as those mostly wait
 test: test-system ## Every test but the long ones; TEST_ARGS="tests/edge -k door" to choose
-	@$(BIN)/python -m pytest -m "not soak and not bench" -n 3 --dist loadgroup $(TEST_ARGS)
+	@$(BIN)/python -m pytest -m "not soak and not bench" -n 4 --dist loadgroup $(TEST_ARGS)
 
 soak: test-system ## The tests that take minutes each, and the dear laws with many examples
 	@PLEINTEMPS_LAWS=many $(BIN)/python -m pytest -m "soak or law" $(TEST_ARGS)
