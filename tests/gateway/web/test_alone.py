@@ -40,7 +40,7 @@ def played(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
 
     @wraps(test)
     def run(*args: P.args, **values: P.kwargs) -> None:
-        asyncio.run(test(*args, **values))
+        asyncio.run(asyncio.wait_for(test(*args, **values), 90))  # for what never comes
 
     return run
 
@@ -70,12 +70,14 @@ def burn(engine: Engine) -> None:
     with write_transaction(engine, ["ecole"]) as conn:
         table = schema.doors
         conn.execute(update(table).where(table.c.door == "portail").values(fire=True, lock="Unlocked"))
+        record_change(conn, "ecole", "doors", "portail", town.NOW)
 
 
 def set_panel(engine: Engine, state: str = "unset") -> None:
     with write_transaction(engine, ["ecole"]) as conn:
         row = {"site": "ecole", "panel": "alarm", "agent": "ecole-1", "ready": True, "at": town.NOW}
         town.add(conn, schema.panels, **row, state=state)
+        record_change(conn, "ecole", "panels", "alarm", town.NOW)
 
 
 def commands(engine: Engine) -> list[tuple[str, str, str]]:
@@ -194,6 +196,7 @@ async def test_the_live_stream_carries_fire_and_panels(app: FastAPI, engine: Eng
             burn(engine)
             with write_transaction(engine, ["ecole"]) as conn:
                 conn.execute(update(schema.panels).values(state="alarm"))
+                record_change(conn, "ecole", "panels", "alarm", town.NOW)
             found: dict[str, str] = {}
             while not {"site-ecole", "tile-ecole-preau"} <= found.keys():
                 found |= (await events.frame())["fragments"]
