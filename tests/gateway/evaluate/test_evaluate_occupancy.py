@@ -273,8 +273,8 @@ def test_uci_with_sound_that_earned_its_weight(
 @pytest.mark.parametrize(
     ("order", "least"),
     [
-        ((1, 2, 3, 4, 5, 6, 0), 0.972),
-        ((3, 6, 5, 2, 0, 4, 1), 0.972),
+        pytest.param((1, 2, 3, 4, 5, 6, 0), 0.972, marks=pytest.mark.soak),
+        pytest.param((3, 6, 5, 2, 0, 4, 1), 0.972, marks=pytest.mark.soak),
         ((2, 3, 1, 4, 5, 0, 6), 0.972),  # three empty days first
         pytest.param((3, 4, 5, 6, 0, 1, 2), 0.972, marks=pytest.mark.soak),
         pytest.param((5, 6, 0, 1, 2, 3, 4), 0.972, marks=pytest.mark.soak),
@@ -288,10 +288,8 @@ def test_uci_in_any_order_of_days(uci: Path, order: tuple[int, ...], least: floa
     assert score(other.truths, believed(other)).f1 >= least
 
 
-@pytest.mark.parametrize(
-    ("house", "moments", "least"),
-    [("A", 37_086, 0.984), pytest.param("C", 26_487, 0.960, marks=pytest.mark.soak)],
-)
+@pytest.mark.soak
+@pytest.mark.parametrize(("house", "moments", "least"), [("A", 37_086, 0.984), ("C", 26_487, 0.960)])
 def test_van_kasteren_is_read_to_the_minute_and_a_watched_door_holds_presence(
     data_dir: Path, capsys: pytest.CaptureFixture[str], house: str, moments: int, least: float
 ) -> None:

@@ -134,7 +134,7 @@ def test_the_page_of_rights(page: Any, tmp_path: Path, sqlite_url: str, every: l
     town.give(1)
     with serving(create_app(built.config, built.world, built.engine, built.desk)) as address:
         look(page, f"{address}/b/{first.link}", "rights", every)
-        look(page, f"{address}/b/{token.link}", "token")
+        look(page, f"{address}/b/{token.link}", "token", [("en", "dark", 320)])
         assert page.get_by_role("img", name=re.compile("QR code for Moulin")).is_visible()
         built.world.move(61 * 24 * HOUR)
         look(page, f"{address}/b/{first.link}", "rights-over")

@@ -9,7 +9,7 @@ def digests(*runs: tuple[int, str]) -> list[str]:
     """One process for each (seed, hash seed), side by side."""
     started = [
         subprocess.Popen(
-            [sys.executable, "-m", "tests.firmware_sim.virtual.hour", str(seed)],
+            [sys.executable, "-m", "tests.firmware_sim.virtual.rehearsal", str(seed)],
             env=os.environ | {"PYTHONHASHSEED": hashes},
             stdout=subprocess.PIPE,
             text=True,
@@ -19,7 +19,7 @@ def digests(*runs: tuple[int, str]) -> list[str]:
     return [process.communicate()[0].strip() for process in started]
 
 
-def test_an_hour_twice_gives_the_same_digest() -> None:
+def test_a_rehearsal_twice_gives_the_same_digest() -> None:
     one, two = digests((7, "1"), (7, "2"))
     assert len(one) == 64
     assert one == two
