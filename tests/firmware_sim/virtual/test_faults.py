@@ -16,7 +16,7 @@ from pleintemps_firmware_sim.virtual.loop import run
 from pleintemps_firmware_sim.virtual.play import play
 from pleintemps_firmware_sim.virtual.stage import VirtualStage
 
-from .hour import MINUTE, passes
+from .rehearsal import MINUTE, passes
 
 UID = "class@test"
 DOORS = ("gate", "classroom")
