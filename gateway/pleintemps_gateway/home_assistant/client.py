@@ -1,11 +1,9 @@
 """The MQTT client of the bridge: paho in a thread of its own, a clean session, a last will."""
 
 import logging
-import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from paho.mqtt import client as paho
 from paho.mqtt.client import ConnectFlags, DisconnectFlags, MQTTMessage
@@ -14,9 +12,8 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from pleintemps_contract.logs import line
+from pleintemps_gateway.broker import aim
 from pleintemps_gateway.config import MqttConfig
-from pleintemps_gateway.errors import SettingsError
-from pleintemps_gateway.ingest.session import KEEPALIVE_S, tls_context
 
 from . import topics
 
@@ -40,21 +37,11 @@ class Client:
         )
         client.will_set(topics.ONLINE, b"offline", qos=1, retain=True)
         client.reconnect_delay_set(min_delay=1, max_delay=30)
-        client.on_socket_open = self._on_socket_open
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
-        url = urlsplit(config.url)
-        try:
-            port = url.port
-        except ValueError as error:
-            raise SettingsError(f"mqtt.url: {error}") from error
-        if not url.hostname:
-            raise SettingsError("mqtt.url: names no host")
-        if url.scheme == "mqtts":
-            client.tls_set_context(tls_context(keys))
-        client.connect_async(url.hostname, port or (8883 if url.scheme == "mqtts" else 1883), KEEPALIVE_S)
+        aim(client, config, keys)
         self._client = client
 
     @property
@@ -76,9 +63,6 @@ class Client:
         """Send if there is a connection; everything is said again at the next one."""
         if self._client.is_connected():
             self._client.publish(topic, payload, qos=1, retain=retained)
-
-    def _on_socket_open(self, _client: paho.Client, _data: Any, connection: Any) -> None:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def _on_connect(
         self, client: paho.Client, _data: Any, _flags: ConnectFlags, code: ReasonCode, _: Properties | None

@@ -5,13 +5,10 @@ again.
 """
 
 import logging
-import socket
-import ssl
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Any
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -21,10 +18,9 @@ from paho.mqtt.reasoncodes import ReasonCode
 from pleintemps_contract.cores import Taken
 from pleintemps_contract.logs import line
 from pleintemps_contract.topics import PREFIX, gateway_reads
+from pleintemps_gateway.broker import aim
 from pleintemps_gateway.config import MqttConfig
-from pleintemps_gateway.errors import SettingsError, StoreError
-
-KEEPALIVE_S: Final = 20
+from pleintemps_gateway.errors import StoreError
 
 _log = logging.getLogger(__name__)
 
@@ -50,21 +46,11 @@ class Session:
         )
         client.max_inflight_messages_set(2000)
         client.reconnect_delay_set(min_delay=1, max_delay=5)
-        client.on_socket_open = self._on_socket_open
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
-        url = urlsplit(config.url)
-        try:
-            port = url.port
-        except ValueError as error:
-            raise SettingsError(f"mqtt.url: {error}") from error
-        if not url.hostname:
-            raise SettingsError("mqtt.url: names no host")
-        if url.scheme == "mqtts":
-            client.tls_set_context(tls_context(keys))
-        client.connect_async(url.hostname, port or (8883 if url.scheme == "mqtts" else 1883), KEEPALIVE_S)
+        aim(client, config, keys)
         self._client = client
 
     def start(self) -> None:
@@ -84,10 +70,6 @@ class Session:
         """Send at QoS 1 if there is a connection: what must outlast a gap is said again at each connect."""
         if self._client.is_connected():
             self._client.publish(topic, payload, qos=1, retain=retained)
-
-    def _on_socket_open(self, _client: Client, _data: Any, connection: Any) -> None:
-        # without it a PUBACK followed by a receipt waits 40 ms for the other side's delayed acknowledgement
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def _on_connect(
         self,
@@ -158,13 +140,3 @@ class PahoBroker:
     def session(self, sites: Sequence[str], take: Taken, connected: Callable[[], None]) -> Session:
         """Raises SettingsError."""
         return Session(self._config, self._keys, list(sites), take, connected)
-
-
-def tls_context(keys: Path) -> ssl.SSLContext:
-    """For the broker, by the files of ``keys``; raises SettingsError."""
-    try:
-        context = ssl.create_default_context(cafile=str(keys / "site-ca" / "ca.crt"))
-        context.load_cert_chain(keys / "gateway" / "gateway.crt", keys / "gateway" / "gateway.key")
-    except (OSError, ssl.SSLError) as error:
-        raise SettingsError(f"{keys}: TLS files cannot be used: {error}") from error
-    return context
