@@ -47,7 +47,7 @@ venv_belongs_here || {
     "$python" -m venv --clear .venv >&2 || fail "could not create .venv"
 }
 say "installing the locked packages (about a minute the first time)"
-.venv/bin/python -m pip install --quiet --require-hashes -r requirements.lock >&2 ||
+.venv/bin/python -m pip install --quiet --use-pep517 --require-hashes -r requirements.lock >&2 ||
     fail "the locked packages could not be installed (see above)"
 .venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable . >&2 ||
     fail "pleintemps could not be installed (see above)"
