@@ -139,7 +139,8 @@ def test_an_alert_is_taken_and_a_door_opened_by_keyboard_alone(demo: RunningDemo
     alert = page.locator(".al").first
     expect(alert).to_be_visible()
     page.keyboard.press("j")
-    page.keyboard.press("p")
+    with page.expect_navigation():
+        page.keyboard.press("p")
     wait_for(
         lambda: rows(demo, f"SELECT 1 FROM alerts WHERE acknowledged_by = '{CARETAKER}'"),
         within_s=30,

@@ -21,7 +21,7 @@ ALL_S: Final = 15.0
 MAX_URL: Final = 500
 _GONE: Final = 410
 _GOOD: Final = range(200, 300)
-_NAT64: Final = IPv6Network("64:ff9b::/96")
+_NAT64: Final = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))  # RFC 6052, RFC 8215
 _Address = IPv4Address | IPv6Address
 
 
@@ -41,7 +41,7 @@ class Networks:
     def may_reach(self, address: _Address) -> bool:
         inner = address.ipv4_mapped if isinstance(address, IPv6Address) else None
         real = inner or address
-        if isinstance(real, IPv6Address) and (real.sixtofour or real.teredo or real in _NAT64):
+        if isinstance(real, IPv6Address) and (real.sixtofour or real.teredo or any(real in each for each in _NAT64)):
             return self.is_own(real)  # an address of IPv4 is hidden in it
         return self.is_own(real) or (real.is_global and not real.is_multicast)
 
