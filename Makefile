@@ -22,7 +22,7 @@ run: install ## Start the demo building; DEMO_ARGS="--for 60 --json" and the lik
 	@exec $(BIN)/pleintemps-sim demo $(DEMO_ARGS)
 
 test-system: install
-	@scripts/system-packages.sh mosquitto chromium postgresql influxdb victoria-metrics libfaketime strace npm libpangoft2-1.0-0
+	@scripts/system-packages.sh mosquitto chromium postgresql influxdb victoria-metrics libfaketime strace npm libpangoft2-1.0-0 graphviz
 	@scripts/node-packages.sh
 	@scripts/home-assistant.sh
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# system-packages.sh NAME...: brings mosquitto, chromium, postgresql, influxdb, victoria-metrics, npm or Pango (for PDF) when root; otherwise
+# system-packages.sh NAME...: brings mosquitto, chromium, postgresql, influxdb, victoria-metrics, npm, Graphviz or Pango (for PDF) when root; otherwise
 # says in one line what is missing. Never fails: the demo then uses its own broker, and the tests concerned are
 # skipped with the reason.
 set -eu
@@ -11,6 +11,7 @@ have() {
         chromium) command -v chromium || command -v chromium-browser ;;
         postgresql) ls /usr/lib/postgresql/*/bin/initdb ;;
         influxdb) PATH="$PATH:/usr/sbin" command -v influxd ;;
+        graphviz) command -v dot ;;
         npm) command -v npm ;;
         libfaketime) ls /usr/lib/*/faketime/libfaketimeMT.so.1 ;;
         strace) command -v strace ;;
