@@ -63,11 +63,13 @@ TAUGHT = "learnt noise_days signals"
 ACCOUNTS = "account_links setup_steps"
 HOURS = "hours hours_booked hours_due hours_through presence_found"
 CONNECTIONS = "calendar_links posts webhooks"
+GATEWAYS = "gateways leases"
 OF_ROOMS = frozenset(
     [
         *ACCOUNTS.split(),
         *HOURS.split(),
         *CONNECTIONS.split(),
+        *GATEWAYS.split(),
         *ROOMS.split(),
         *MORE.split(),
         *DESK.split(),

@@ -36,6 +36,7 @@ from .schema_base import Ms, metadata, site_column
 from .schema_bookings import bookings, calls, contacts, deliveries, feeds, groups, hooked, rights, usage
 from .schema_codes import credentials, grants, salts, space_secrets
 from .schema_hours import hours, hours_booked, hours_due, hours_through, presence_found
+from .schema_leases import gateways, leases
 
 __all__ = [
     "account_links",
@@ -56,6 +57,7 @@ __all__ = [
     "erasures",
     "events",
     "feeds",
+    "gateways",
     "grants",
     "groups",
     "hooked",
@@ -65,6 +67,7 @@ __all__ = [
     "hours_through",
     "housekeeping",
     "journals",
+    "leases",
     "metadata",
     "minutes",
     "notices",

@@ -1,0 +1,87 @@
+"""Leases in a real PostgreSQL: what the rules say, under the store's locks and by its clock."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import Engine, select, update
+
+from pleintemps_gateway.leases import store
+from pleintemps_gateway.leases.rules import LIVES_MS, Term
+from pleintemps_gateway.store.engine import open_engine
+from pleintemps_gateway.store.schema import gateways, leases, reigns
+from tests.support.stores import make_store
+
+SITES = ("ecole", "mairie")
+WALL = 1_795_400_000_000
+
+
+@pytest.fixture
+def engine(postgres_url: str) -> Iterator[Engine]:
+    make_store(postgres_url)
+    engine = open_engine(postgres_url)
+    yield engine
+    engine.dispose()
+
+
+def age(engine: Engine, gateway: str) -> None:
+    """As if it had shown no sign of life for long enough."""
+    with engine.begin() as conn:
+        mine = gateways.c.gateway == gateway
+        conn.execute(update(gateways).where(mine).values(expires=gateways.c.expires - LIVES_MS))
+
+
+def test_a_site_is_taken_once_and_its_token_is_the_epoch(engine: Engine) -> None:
+    for name in ("a", "b"):
+        store.join(engine, name, f"{name}1", SITES)
+    with ThreadPoolExecutor(2) as pool:
+        tokens = list(pool.map(lambda name: store.take(engine, "ecole", name, f"{name}1", WALL), ("a", "b")))
+    assert sorted(map(bool, tokens)) == [False, True]
+    (token,) = (each for each in tokens if each)
+    assert token == WALL // 1000
+    with engine.connect() as conn:
+        assert conn.execute(select(reigns.c.epoch)).scalar_one() == token
+
+
+def test_the_dead_are_replaced_and_their_terms_end(engine: Engine) -> None:
+    for name in ("a", "b"):
+        store.join(engine, name, f"{name}1", SITES)
+    first = store.take(engine, "ecole", "a", "a1", WALL)
+    assert store.take(engine, "ecole", "b", "b1", WALL) is None
+    age(engine, "a")
+    assert store.take(engine, "mairie", "a", "a1", WALL) is None  # the dead take nothing
+    second = store.take(engine, "ecole", "b", "b1", WALL)
+    assert first is not None
+    assert second == first + 1
+    view = store.renew(engine, "a", "a1")
+    assert view is not None
+    assert view.terms == {"ecole": Term("b", "b1", second)}
+    with engine.connect() as conn:
+        rows = conn.execute(select(leases).order_by(leases.c.token)).all()
+    assert [(row.gateway, row.ended is None) for row in rows] == [("a", False), ("b", True)]
+    assert rows[0].ended == rows[1].taken
+
+
+def test_a_process_of_the_same_name_takes_over_at_once(engine: Engine) -> None:
+    store.join(engine, "a", "a1", SITES)
+    first = store.take(engine, "ecole", "a", "a1", WALL)
+    store.join(engine, "a", "a2", SITES)
+    assert store.renew(engine, "a", "a1") is None
+    second = store.take(engine, "ecole", "a", "a2", WALL)
+    assert first is not None
+    assert second == first + 1
+
+
+def test_who_goes_in_order_leaves_its_sites_free(engine: Engine) -> None:
+    for name in ("a", "b"):
+        store.join(engine, name, f"{name}1", SITES)
+    given = store.take(engine, "ecole", "a", "a1", WALL)
+    store.take(engine, "mairie", "a", "a1", WALL)
+    assert given is not None
+    store.release(engine, "ecole", given)
+    assert store.take(engine, "ecole", "b", "b1", WALL) == given + 1
+    store.leave(engine, "a", "a1")
+    view = store.renew(engine, "b", "b1")
+    assert view is not None
+    assert view.gateways.keys() == {"b"}
+    assert view.terms.keys() == {"ecole"}
