@@ -17,6 +17,7 @@ from pleintemps_contract.gateway_messages import DoorTimings
 from pleintemps_contract.identifiers import RESERVED, Slug
 
 from .access.weeks import ClockTime, WeekRule
+from .backup.settings import BackupConfig
 from .bookings.calendar_config import CalendarConfig, DayType, QuietConfig
 from .bookings.sources.base import SourceConfig
 from .bookings.sources.registry import read_config
@@ -254,12 +255,6 @@ class DeliveryConfig(_Table, frozen=True, kw_only=True):
     channels: Annotated[tuple[Literal["mail", "sms"], ...], Meta(min_length=1)] = ("mail",)
 
 
-class BackupConfig(_Table, frozen=True, kw_only=True):
-    """Older than ``max_age_h``, or never made, a back-up is an alert."""
-
-    max_age_h: Annotated[float, Meta(ge=1, le=8_760)] = 192
-
-
 class SeriesConfig(_Table, frozen=True, kw_only=True):
     """Where all series are copied to: a v2 write API (InfluxDB 1.8, 2, 3, VictoriaMetrics).
 
@@ -342,6 +337,7 @@ def load(path: Path) -> GatewayConfig:
         series=replace(series, token_file=str(base / series.token_file))
         if series and series.token_file
         else series,
+        backup=config.backup.located(base) if config.backup else None,
         metrics=replace(metrics, token_file=str(base / metrics.token_file))
         if metrics and metrics.token_file
         else metrics,

@@ -4,7 +4,6 @@ import contextlib
 import json
 import shutil
 import sqlite3
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -75,9 +74,8 @@ def book(house: House, title: str, **more: Any) -> tuple[str, str, str]:
     return made.booking, made.issued.grant, made.issued.code
 
 
-def back_up(house: House, folder: Path, *, with_keys: bool = False) -> Saved:
-    vault, world = house.desk.vault, house.world
-    return save(house.config, house.engine, vault, world, folder, with_keys=with_keys)
+def back_up(house: House, folder: Path) -> Saved:
+    return save(house.config, house.engine, house.desk.vault, house.world, folder)
 
 
 def put_back(house: House, folder: Path, *, force: bool = True) -> Restored:
@@ -346,14 +344,6 @@ def test_a_restore_that_fails_changes_nothing(house: House, tmp_path: Path) -> N
         put_back(house, tmp_path)
     assert rows(house) == before
     assert not list(Path(house.config.state).glob(".restoring*"))
-
-
-def test_keys_go_along_only_when_asked(house: House, tmp_path: Path) -> None:
-    saved = back_up(house, tmp_path, with_keys=True)
-    kept = saved.folder / "keys" / "gateway" / "signing.key"
-    assert kept.read_bytes() == (Path(house.config.keys) / "gateway" / "signing.key").read_bytes()
-    assert not kept.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)
-    assert "keys/gateway/signing.key" in saved.manifest.files
 
 
 def test_the_commands(house: House, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,37 +4,46 @@
     DIR/pleintemps-20261123T081209Z/       one back-up, complete as soon as it has this name
         manifest.json                      what it is, with the checksum of every file
         store.db                           every table, as SQLite
-        keys/                              with --with-keys only
+        keys/                              with --with-keys only, and then sealed
 
-A back-up holds names and addresses as the store did; its folder is for its owner alone.
+Under a passphrase each file but the manifest is encrypted and called ``<name>.sealed``. A back-up without one
+holds names and addresses as the store did; its folder is for its owner alone.
 """
 
 import hashlib
+import hmac
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import msgspec
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, func, select
 
 from pleintemps_contract.errors import ContractError
 from pleintemps_contract.keyfiles import write_secret
 from pleintemps_gateway.errors import SettingsError, StoreError
 from pleintemps_gateway.privacy.scrub import scrub
 from pleintemps_gateway.store.engine import BESIDE, migrate, open_engine
+from pleintemps_gateway.store.schema import metadata
+
+from .sealing import SUFFIX, Seal, Sealed, find_seal, open_file
 
 MANIFEST: Final = "manifest.json"
 STORE: Final = "store.db"
 PREFIX: Final = "pleintemps-"
 FOLDERS: Final = "backups.json"
 FORMAT: Final = 1
+FORMAT_SEALED: Final = 2
+KEYS: Final = "keys"
 _BLOCK: Final = 1 << 20
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """``made`` is Unix ms, ``files`` SHA-256 by name, ``heads`` the audit log's ``SEQ:CHAIN`` by site;
-    ``sealing`` is a mark of the sealing key that the codes in it need.
+    ``sealing`` is a mark of the sealing key that the codes in it need, ``sealed`` how its files are
+    encrypted.
     """
 
     format: int
@@ -47,6 +56,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     rows: dict[str, int]
     heads: dict[str, str]
     files: dict[str, str]
+    sealed: Sealed | None = None
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -64,7 +74,7 @@ def read_manifest(folder: Path) -> Manifest:
         raise SettingsError(f"{path}: {error.strerror}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: no manifest of a back-up: {error}") from error
-    if manifest.format != FORMAT:
+    if manifest.format != (FORMAT if manifest.sealed is None else FORMAT_SEALED):
         raise SettingsError(f"{path}: format {manifest.format} is newer than this program")
     return manifest
 
@@ -87,6 +97,37 @@ def check(folder: Path, manifest: Manifest) -> None:
             raise SettingsError(f"{folder / name}: {error.strerror}") from error
         if made != wanted:
             raise SettingsError(f"{folder / name}: damaged: its checksum is not that of the manifest")
+
+
+def proved(manifest: Manifest, seal: Seal) -> Manifest:
+    """``manifest`` with the proof of ``seal``."""
+    told = msgspec.structs.replace(seal.told, proof=_proof(manifest, seal))
+    return msgspec.structs.replace(manifest, sealed=told)
+
+
+def _proof(manifest: Manifest, seal: Seal) -> str:
+    return seal.proof(msgspec.json.encode(msgspec.structs.replace(manifest, sealed=seal.told)))
+
+
+def opened_copy(folder: Path, manifest: Manifest, passphrase: str, work: Path) -> Path:
+    """Where the files of a checked back-up lie in clear: in itself, or below ``work`` if it is sealed.
+
+    Raises SettingsError without the passphrase, for a wrong one, or where something was changed.
+    """
+    check(folder, manifest)
+    if manifest.sealed is None:
+        return folder
+    if not passphrase:
+        raise SettingsError(f"{folder}: it is sealed: name the file of its passphrase (--passphrase-file)")
+    told = msgspec.structs.replace(manifest.sealed, proof="")
+    seal = find_seal(told, passphrase)
+    if not hmac.compare_digest(_proof(manifest, seal), manifest.sealed.proof):
+        raise SettingsError(f"{folder}: this is not its passphrase, or its manifest was changed")
+    for name in manifest.files:
+        plain = work / name.removesuffix(SUFFIX)
+        plain.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        open_file(seal, name.removesuffix(SUFFIX), folder / name, plain)
+    return work
 
 
 def find_copy(folder: Path) -> Path:
@@ -127,6 +168,22 @@ def remember_folder(state: Path, folder: Path) -> None:
     unfinished.replace(state / FOLDERS)
 
 
+def surplus(copies: Iterable[tuple[int, Path]], keep: int) -> list[Path]:
+    """Which of ``copies`` (when made, where) are too many: all but the youngest ``keep``; none for 0."""
+    youngest = sorted(copies, key=lambda copy: (-copy[0], copy[1]))
+    return [path for _, path in youngest[keep:]] if keep else []
+
+
+def thin(folder: Path, keep: int, sealing: str) -> list[Path]:
+    """Take away the :func:`surplus` of ``folder``, of back-ups with this mark ``sealing`` only."""
+    found = ((read_manifest(copy), copy) for copy in copies_in(folder))
+    gone = surplus([(manifest.made, copy) for manifest, copy in found if manifest.sealing == sealing], keep)
+    for copy in gone:
+        (copy / MANIFEST).unlink()  # first: what is half taken away is no back-up
+        shutil.rmtree(copy)
+    return gone
+
+
 class Seen(NamedTuple):
     """A folder of back-ups as it is now: whether it is ``there``, how many it has, when the youngest was made
     (Unix ms), how many bytes all hold, and whether the youngest holds the keys."""
@@ -153,7 +210,7 @@ def look(folder: Path) -> Seen:
     made, _, manifest = max(found, key=lambda each: each[0])
     size = sum(path.stat().st_size for _, copy, _ in found for path in copy.rglob("*") if path.is_file())
     return Seen(
-        folder, True, len(found), made, size, any(name.startswith("keys/") for name in manifest.files)
+        folder, True, len(found), made, size, any(name.startswith(f"{KEYS}/") for name in manifest.files)
     )
 
 
@@ -164,6 +221,12 @@ def last_made(state: Path) -> int | None:
     except SettingsError:
         return None
     return max((seen.made for seen in map(look, folders) if seen.made is not None), default=None)
+
+
+def count_rows(conn: Connection) -> dict[str, int]:
+    """How many rows each table has."""
+    query = {table.name: select(func.count()).select_from(table) for table in metadata.sorted_tables}
+    return {name: int(conn.execute(count).scalar_one()) for name, count in query.items()}
 
 
 def settle(path: Path) -> None:
@@ -201,6 +264,8 @@ def wipe_copies(folders: Iterable[Path], erase: Callable[[Engine], None]) -> tup
 
 def _wipe(copy: Path, erase: Callable[[Engine], None]) -> None:
     manifest = read_manifest(copy)
+    if manifest.sealed is not None:
+        raise SettingsError("sealed: it is erased again when it is restored")
     check(copy, manifest)
     url = f"sqlite:///{copy / STORE}"
     schema = migrate(url)
@@ -208,8 +273,10 @@ def _wipe(copy: Path, erase: Callable[[Engine], None]) -> None:
     try:
         erase(engine)
         scrub(engine)
+        with engine.connect() as conn:
+            rows = count_rows(conn)
     finally:
         engine.dispose()
     settle(copy / STORE)
     files = manifest.files | {STORE: digest_of(copy / STORE)}
-    write_manifest(copy, msgspec.structs.replace(manifest, schema=schema, files=files))
+    write_manifest(copy, msgspec.structs.replace(manifest, schema=schema, files=files, rows=rows))

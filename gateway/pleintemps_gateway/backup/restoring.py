@@ -43,7 +43,7 @@ from pleintemps_gateway.store.schema import (
     sessions,
 )
 
-from .copies import STORE, Manifest, check, find_copy, read_manifest
+from .copies import KEYS, STORE, Manifest, find_copy, opened_copy, read_manifest
 from .saving import copy_rows, sealing_mark
 
 
@@ -94,17 +94,23 @@ def is_empty(conn: Connection) -> bool:
 
 
 def restore(
-    config: GatewayConfig, engine: Engine, vault: Vault, world: World, source: Path, *, force: bool = False
+    config: GatewayConfig,
+    engine: Engine,
+    vault: Vault,
+    world: World,
+    source: Path,
+    *,
+    force: bool = False,
+    passphrase: str = "",
 ) -> Restored:
     """Make the store what the back-up at ``source`` says; see the module.
 
-    Raises SettingsError for no back-up, a damaged one, one of another sealing key, or a store with data
-    unless ``force``; StoreError if the store does not take it. A running gateway would end by itself: stop it
-    first.
+    Raises SettingsError for no back-up, a damaged one, one of another passphrase or sealing key, or a store
+    with data unless ``force``; SchemaError for one of a newer program; StoreError if the store does not take
+    it. A running gateway would end by itself: stop it first.
     """
     folder = find_copy(source)
     manifest = read_manifest(folder)
-    check(folder, manifest)
     if manifest.sealing != sealing_mark(vault):
         raise SettingsError(f"{folder}: its codes need another sealing.key than that in {config.keys}")
     with engine.connect() as conn:
@@ -115,8 +121,10 @@ def restore(
     work = state / f".restoring-{world.new_id()}"
     work.mkdir(mode=0o700)
     try:
-        # apart: a back-up of an earlier version is brought along, and itself stays as it is
-        shutil.copyfile(folder / STORE, work / STORE)
+        plain = opened_copy(folder, manifest, passphrase, work)
+        if plain == folder:
+            # apart: a back-up of an earlier version is brought along, and itself stays as it is
+            shutil.copyfile(folder / STORE, work / STORE)
         url = f"sqlite:///{work / STORE}"
         migrate(url)
         copy = open_engine(url)
@@ -131,6 +139,33 @@ def restore(
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return restored._replace(remains=scrub(engine))
+
+
+def restore_keys(config: GatewayConfig, world: World, source: Path, passphrase: str) -> bool:
+    """Put the keys of a sealed back-up where there are none, for a machine that has nothing left.
+
+    False where there are keys already, or the back-up holds none. Raises SettingsError as :func:`restore`.
+    """
+    keys = Path(config.keys)
+    if (keys / "gateway").exists():
+        return False
+    folder = find_copy(source)
+    manifest = read_manifest(folder)
+    if not any(name.startswith(f"{KEYS}/") for name in manifest.files):
+        return False
+    keys.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    work = keys.parent / f".restoring-{world.new_id()}"
+    work.mkdir(mode=0o700)
+    try:
+        plain = opened_copy(folder, manifest, passphrase, work)
+        if plain != work:
+            shutil.copytree(plain / KEYS, work / KEYS)
+        keys.mkdir(mode=0o700, exist_ok=True)
+        for part in sorted((work / KEYS).iterdir(), key=lambda path: path.name == "gateway"):
+            part.rename(keys / part.name)  # the gateway's own last: its presence says that all are there
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return True
 
 
 def _replace(

@@ -4,7 +4,7 @@ import shutil
 import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, Engine, func, insert, select, text
 
@@ -20,17 +20,21 @@ from pleintemps_gateway.store.schema import audit, metadata, reigns
 
 from .copies import (
     FORMAT,
+    FORMAT_SEALED,
+    KEYS,
     MANIFEST,
     PREFIX,
     STORE,
     Manifest,
+    count_rows,
     digest_of,
+    proved,
     remember_folder,
     settle,
     write_manifest,
 )
+from .sealing import SUFFIX, Seal, seal_file
 
-KEYS: Final = "keys"
 BATCH: Final = 1_000
 """Rows that are copied at a time."""
 
@@ -46,12 +50,22 @@ def sealing_mark(vault: Vault) -> str:
 
 
 def save(
-    config: GatewayConfig, engine: Engine, vault: Vault, world: World, to: Path, *, with_keys: bool = False
+    config: GatewayConfig,
+    engine: Engine,
+    vault: Vault,
+    world: World,
+    to: Path,
+    *,
+    seal: Seal | None = None,
+    with_keys: bool = False,
 ) -> Saved:
-    """Put a back-up into the folder ``to``, which this gateway then knows.
+    """Put a back-up into the folder ``to``, which this gateway then knows; encrypted with a ``seal``.
 
-    Raises SettingsError for a folder that cannot be used, StoreError or OSError when it cannot be written.
+    Raises SettingsError for a folder that cannot be used, or keys without a seal; StoreError or OSError when
+    it cannot be written.
     """
+    if with_keys and seal is None:
+        raise SettingsError("keys go into sealed back-ups only: name a file with a passphrase")
     now = world.now()
     name = PREFIX + datetime.fromtimestamp(now / 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
     try:
@@ -64,14 +78,22 @@ def save(
     remember_folder(Path(config.state), to)
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(mode=0o700)
+    # what is to be sealed lies in clear where the store does, never on the disk of the back-ups
+    plain = unfinished if seal is None else Path(config.state) / f".saving-{world.new_id()}"
+    plain.mkdir(mode=0o700, exist_ok=True)
     try:
-        schema = _copy_store(engine, unfinished / STORE)
+        schema = _copy_store(engine, plain / STORE)
         if with_keys:
-            _copy_keys(Path(config.keys), unfinished / KEYS)
-        manifest = _describe(unfinished, engine, vault, now, schema)
+            _copy_keys(Path(config.keys), plain / KEYS)
+        if seal is None:
+            manifest = _describe(plain, plain, engine, vault, now, schema)
+        else:
+            _seal(seal, world, plain, unfinished)
+            manifest = proved(_describe(plain, unfinished, engine, vault, now, schema), seal)
         write_manifest(unfinished, manifest)
         unfinished.rename(folder)
     finally:
+        shutil.rmtree(plain, ignore_errors=True)
         shutil.rmtree(unfinished, ignore_errors=True)
     with engine.connect() as conn:
         told = {entry.erasure for entry in lists.read(to)}
@@ -122,21 +144,30 @@ def _copy_keys(keys: Path, to: Path) -> None:
             write_secret(place, path.read_bytes())
 
 
-def _describe(folder: Path, engine: Engine, vault: Vault, now: int, schema: str) -> Manifest:
-    copy = open_engine(f"sqlite:///{folder / STORE}")
+def _seal(seal: Seal, world: World, plain: Path, to: Path) -> None:
+    for path in sorted(plain.rglob("*")):
+        if path.is_file():
+            name = str(path.relative_to(plain))
+            target = to / (name + SUFFIX)
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            seal_file(seal, world, name, path, target)
+
+
+def _describe(plain: Path, folder: Path, engine: Engine, vault: Vault, now: int, schema: str) -> Manifest:
+    copy = open_engine(f"sqlite:///{plain / STORE}")
     with copy.connect() as conn:
-        rows = {table.name: _count(conn, table) for table in metadata.sorted_tables}
+        rows = count_rows(conn)
         epochs = {row.site: row.epoch for row in conn.execute(select(reigns.c.site, reigns.c.epoch))}
         heads = heads_of(conn)
     copy.dispose()
-    settle(folder / STORE)
+    settle(plain / STORE)
     files = {
         str(path.relative_to(folder)): digest_of(path)
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.name != MANIFEST
     }
     return Manifest(
-        format=FORMAT,
+        format=FORMAT if plain == folder else FORMAT_SEALED,
         made=now,
         program=__version__,
         schema=schema,
@@ -155,7 +186,3 @@ def heads_of(conn: Connection) -> dict[str, str]:
     same = (audit.c.site == last.c.site) & (audit.c.seq == last.c.seq)
     rows = conn.execute(select(audit.c.site, audit.c.seq, audit.c.chain).join(last, same))
     return {str(row.site): f"{row.seq}:{row.chain}" for row in rows}
-
-
-def _count(conn: Connection, table: Any) -> int:
-    return int(conn.execute(select(func.count()).select_from(table)).scalar_one())
