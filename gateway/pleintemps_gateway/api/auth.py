@@ -124,7 +124,9 @@ def require_reader(account: Annotated[Account | None, Depends(find_account)]) ->
 
 
 def check_right(account: Account, right: Right) -> Account:
-    """Raises Problem 403."""
+    """Raises Problem 403; who is of no building any more has their account alone."""
+    if not account.sites and right is not Right.OWN:
+        raise Problem(403, "This account looks after no building any more.", code="no-site")
     if account.may(right):
         return account
     if not account.may_act:

@@ -74,7 +74,7 @@ def test_channel(
         raise Problem(403, "Only one's own channels.", code="not-yours")
     known = context.duty.person(person)
     names = [*(known.channels if known else ()), PUSH]
-    if channel not in names:
+    if channel not in names or not account.sites:
         raise not_found("channel")
     site = account.sites[0]
     with write_transaction(context.engine, [site]) as conn:

@@ -23,7 +23,7 @@ from .free_schemas import Releases
 from .links import unknown_link
 from .pages import show
 from .problems import Problem, not_found
-from .rest import REFUSALS
+from .rest import REFUSALS, told
 from .rights import Right
 from .schemas import IdText, SlugText
 
@@ -111,7 +111,7 @@ def list_released(reader: Reader, context: InContext) -> Releases:
             for site in reader.sites
             for one in releasing.strikes(conn, site, now)
         ]
-    return Releases(items=[dict(row._mapping) for row in rows], missed=missed)
+    return Releases(items=[told(row) for row in rows], missed=missed)
 
 
 @router.post(

@@ -42,8 +42,13 @@ Since = Annotated[TimeText | None, Query(alias="from", description="Unix ms; a d
 Until = Annotated[TimeText | None, Query(description="Unix ms; a week ahead by default")]
 
 
+def told(row: reading.AnyRow) -> dict[str, Any]:
+    """The columns of a row but those of its secret page."""
+    return {name: value for name, value in row._mapping.items() if name not in ("page_key", "page_link")}
+
+
 def _items(rows: reading.Rows) -> Items:
-    return Items(items=[dict(row._mapping) for row in rows])
+    return Items(items=[told(row) for row in rows])
 
 
 @router.get("/spaces", summary="Spaces as they are believed now")
@@ -126,8 +131,8 @@ def list_agents(reader: Reader, context: InContext) -> Items:
     items = []
     for agent in agents:
         own = [dict(d._mapping) for d in devices if (d.site, d.agent) == (agent.site, agent.agent)]
-        told = {name: json.loads(agent._mapping[name] or "null") for name in TOLD}
-        items.append({**agent._mapping, **told, "devices": own})
+        said = {name: json.loads(agent._mapping[name] or "null") for name in TOLD}
+        items.append({**agent._mapping, **said, "devices": own})
     return Items(items=items)
 
 

@@ -22,7 +22,7 @@ from .auth import Account, Helper, InContext, Manager, Reads
 from .context import Context
 from .group_schemas import GroupName, GroupPapers, NewRight, Override, RightsMade, Series, Weeks
 from .problems import Problem, not_found
-from .rest import REFUSALS
+from .rest import REFUSALS, told
 from .rights import Right
 from .schemas import ErrorBody, IdText, Items, SlugText
 
@@ -109,7 +109,7 @@ def get_rights(staff: Staff, context: InContext) -> Items:
         rows = rights.list_rights(conn, staff.sites, context.world.now())
     return Items(
         items=[
-            {**row._mapping, "spaces": msgspec.json.decode(row.spaces), "rule": msgspec.json.decode(row.rule)}
+            told(row) | {"spaces": msgspec.json.decode(row.spaces), "rule": msgspec.json.decode(row.rule)}
             for row in rows
         ]
     )

@@ -1,7 +1,7 @@
 """Templates to HTML, once for each language. A fragment is a part of a page that the live stream replaces."""
 
 import hashlib
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,43 +42,48 @@ class Pages:
     """Everything that turns records into HTML."""
 
     def __init__(self, config: GatewayConfig, *, simulated: bool) -> None:
-        self._environments = {language: _environment(language) for language in LANGUAGES}
-        for environment in self._environments.values():
-            environment.globals.update(
-                simulated=simulated,
-                town=", ".join(site.name for site in config.sites[:2]),
-                languages=LANGUAGES,
-            )
+        self._simulated = simulated
+        self._names = {site.site: site.name for site in config.sites}
 
     def page(self, template: str, language: str, **values: Any) -> str:
-        """A whole page; ``values`` must hold ``now``, ``zone`` and ``account`` (or None)."""
-        return self._environments[language].get_template(template).render(**values)
+        """A whole page; ``values`` must hold ``now``, ``zone`` and ``account`` (or None).
+
+        ``town`` names the buildings of its reader, the first two of them.
+        """
+        account = values["account"]
+        sites = self._names if account is None else [each for each in self._names if each in account.sites]
+        town = ", ".join(self._names[site] for site in list(sites)[:2])
+        found = environment(language).get_template(template)
+        return found.render(simulated=self._simulated, **({"town": town} | values))
 
     def fragment(self, view: View, fragment: Fragment, now: int, csrf: str = "") -> str:
         """For the stream without any reader's own token: the page's script puts it into the forms."""
-        template = self._environments[view.language].get_template(fragment.template)
+        template = environment(view.language).get_template(fragment.template)
         return template.render(item=fragment.item, key=fragment.key, now=now, may_act=view.may_act, csrf=csrf)
 
     def formats(self, language: str) -> Formats:
-        found: Formats = self._environments[language].globals["f"]  # type: ignore[assignment]
+        found: Formats = environment(language).globals["f"]  # type: ignore[assignment]
         return found
 
     def announcement(self, view: View, alert: Alert, now: int) -> str:
-        sentences: Sentences = self._environments[view.language].globals["say"]  # type: ignore[assignment]
+        sentences: Sentences = environment(view.language).globals["say"]  # type: ignore[assignment]
         return sentences.announcement(alert, now)
 
 
-def _environment(language: str) -> Environment:
+@cache
+def environment(language: str) -> Environment:
+    """Of a language, made once: to compile the templates takes longer than a page may."""
     texts = catalogue(language)
     formats = Formats(texts)
-    environment = Environment(
+    made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=select_autoescape(default=True),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(
+    made.globals.update(
+        languages=LANGUAGES,
         _=texts.gettext,
         gettext=texts.gettext,
         hgettext=texts.hgettext,
@@ -112,7 +117,7 @@ def _environment(language: str) -> Environment:
         spaced=spaced,
         qr=qr_svg,
     )
-    return environment
+    return made
 
 
 @lru_cache

@@ -16,12 +16,12 @@ from pleintemps_gateway.web.picture import load_board
 
 from . import town
 from .clients import browser, csrf_of, log_in
+from .sessions import visitor
 
 
 def get(app: FastAPI, path: str = "/", name: str = "camille") -> str:
     async def story() -> str:
-        async with browser(app) as client:
-            await log_in(client, name)
+        async with visitor(app, app.state.context.engine, name) as client:
             return (await client.get(path)).text
 
     return asyncio.run(story())

@@ -1,8 +1,11 @@
 """A small town on the evening of Thursday 19 November 2026 at 22:53: every look of a tile, four alerts."""
 
 import json
+import sqlite3
+from contextlib import closing
 from datetime import datetime
 from functools import cache
+from tempfile import TemporaryDirectory
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,7 +15,7 @@ from sqlalchemy import Connection, Engine, Table, insert
 from pleintemps_gateway.api.passwords import hash_password
 from pleintemps_gateway.config import GatewayConfig
 from pleintemps_gateway.store import schema
-from pleintemps_gateway.store.engine import write_transaction
+from pleintemps_gateway.store.engine import open_engine, write_transaction
 
 ZONE = ZoneInfo("Europe/Paris")
 PASSWORD = "a lamp for each room"
@@ -78,7 +81,33 @@ def config() -> GatewayConfig:
 
 
 def fill(engine: Engine, now: int = NOW) -> None:
-    """Everything that the page shows, as ingest would have stored it, and three people."""
+    """Everything that the page shows, as ingest would have stored it, and three people.
+
+    A store of SQLite is the copy of one that was filled before: to make the tables takes longer.
+    """
+    if engine.dialect.name != "sqlite" or now != NOW:
+        _fill(engine, now)
+        return
+    copy = engine.raw_connection()
+    assert isinstance(copy.driver_connection, sqlite3.Connection)
+    _pattern().backup(copy.driver_connection)
+    copy.close()
+
+
+@cache
+def _pattern() -> sqlite3.Connection:
+    """A filled store in memory."""
+    with TemporaryDirectory() as folder:
+        made = open_engine(f"sqlite:///{folder}/town.db")
+        _fill(made, NOW)
+        made.dispose()
+        kept = sqlite3.connect(":memory:", check_same_thread=False)
+        with closing(sqlite3.connect(f"{folder}/town.db")) as found:
+            found.backup(kept)
+    return kept
+
+
+def _fill(engine: Engine, now: int) -> None:
     schema.metadata.create_all(engine)
     with write_transaction(engine, ["moulin", "ecole"]) as conn:
         _people(conn, now)
