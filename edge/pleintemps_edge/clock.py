@@ -13,7 +13,6 @@ The floor is what time is never gone below. It rises with trusted time only, per
 time that has passed plus an hour; a signed time sets it freely.
 """
 
-import ctypes
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
@@ -31,12 +30,6 @@ DRIFT: Final = 1e-4
 CHECK_RTC_MS: Final = 3_600_000
 STEP_MS: Final = 1_000
 """More than NTP ever slews between two looks: somebody has set the clock, and what NTP said is old."""
-
-# linux/timex.h
-_STA_UNSYNC: Final = 0x0040
-_TIME_ERROR: Final = 5
-_STATUS_OFFSET: Final = 40 if ctypes.sizeof(ctypes.c_long) == 8 else 20
-_TIMEX_BYTES: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,17 +123,6 @@ def signed_time(state: ClockState, asked: int, answered: int, gateway_now: int) 
         floor=min(state.floor, at),
         floor_at_start=min(state.floor_at_start, at),
     )
-
-
-def ntp_synchronised() -> bool:
-    """Whether the kernel's clock is disciplined: ``adjtimex(2)`` with no mode set reads STA_UNSYNC and the
-    error.
-    """
-    timex = ctypes.create_string_buffer(_TIMEX_BYTES)
-    # of the libc that is loaded already: the loop of the doors starts no program and waits for no disk
-    state = ctypes.CDLL(None).adjtimex(timex)
-    status = int.from_bytes(timex.raw[_STATUS_OFFSET : _STATUS_OFFSET + 4], "little", signed=True)
-    return state not in (-1, _TIME_ERROR) and not status & _STA_UNSYNC
 
 
 class Clock:

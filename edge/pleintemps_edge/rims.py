@@ -1,8 +1,8 @@
 """What an agent touches on its own machine, in the shape in which somebody else may hand it in."""
 
 from pleintemps_contract.cores import AgentBroker, AgentRims
+from pleintemps_contract.kernel import ntp_synchronised
 
-from .clock import ntp_synchronised
 from .config import Setup
 from .drivers.building import BuildingBroker
 from .drivers.serial_port import Ttys

@@ -6,13 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pleintemps_contract.agent_messages import ClockSource
+from pleintemps_contract.kernel import ntp_synchronised
 from pleintemps_contract.world import ManualWorld
 from pleintemps_edge.clock import (
     FLOOR_SLACK_MS,
     Clock,
     ClockState,
     begin,
-    ntp_synchronised,
     raise_floor,
     read,
     signed_time,
