@@ -1,12 +1,13 @@
 """What a group of messages wants to be written, gathered in memory and put down in a few statements."""
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, case, insert
 
 from pleintemps_contract.agent_messages import Stream
 from pleintemps_gateway.store.changes import record_changes
+from pleintemps_gateway.store.prepared import Prepared
 from pleintemps_gateway.store.schema import (
     agents,
     devices,
@@ -21,6 +22,9 @@ from pleintemps_gateway.store.schema import (
 )
 from pleintemps_gateway.store.schema_rooms import signals
 from pleintemps_gateway.store.upsert import Incoming, upsert
+
+_EVENTS: Final = Prepared(insert(events))
+_BATCHES: Final = Prepared(insert(sample_batches))
 
 
 class ReceiptKey(NamedTuple):
@@ -59,9 +63,9 @@ class Pending:
     def write(self, conn: Connection, site: str, now: int) -> None:
         """Put every row down."""
         if self.events:
-            conn.execute(insert(events), self.events)
+            _EVENTS.put(conn, self.events)
         if self.batches:
-            conn.execute(insert(sample_batches), self.batches)
+            _BATCHES.put(conn, self.batches)
         upsert(conn, journals, list(self.journals.values()))
         upsert(conn, agents, list(self.agents.values()))
         upsert(conn, devices, list(self.devices.values()))

@@ -6,6 +6,7 @@ from typing import Final
 from sqlalchemy import BigInteger, Connection, String, bindparam, case, delete, func, insert, literal, select
 
 from .engine import lock_site
+from .prepared import Prepared
 from .schema import changes
 
 KEEP: Final = 20_000
@@ -14,7 +15,8 @@ KEEP: Final = 20_000
 
 _NOTED: Final = "pleintemps_changes"
 # made once: building a statement takes longer than the store takes to answer it
-_LAST: Final = select(func.coalesce(func.max(changes.c.seq), 0)).where(changes.c.site == bindparam("site"))
+_LAST: Final = Prepared(select(func.max(changes.c.seq)).where(changes.c.site == bindparam("site")))
+_PUT: Final = Prepared(insert(changes))
 _SINCE: Final = select(
     func.max(changes.c.seq),
     func.max(case((changes.c.kind.in_(bindparam("kinds", expanding=True)), 1), else_=0)),
@@ -45,8 +47,8 @@ def record_changes(conn: Connection, site: str, rows: list[tuple[str, str]], at:
     lock_site(conn, site)
     _note(conn, *(kind for kind, _ in rows))
     last = last_change(conn, site)
-    conn.execute(
-        insert(changes),
+    _PUT.put(
+        conn,
         [
             {"site": site, "seq": last + 1 + index, "kind": kind, "key": key[:120], "at": at}
             for index, (kind, key) in enumerate(rows)
@@ -66,7 +68,8 @@ def take_noted(conn: Connection) -> set[str]:
 
 def last_change(conn: Connection, site: str) -> int:
     """The highest ``seq`` of ``site``; 0 if nothing ever changed."""
-    return int(conn.execute(_LAST, {"site": site}).scalar_one())
+    found = _LAST.first(conn, {"site": site})
+    return 0 if found is None or found[0] is None else int(found[0])
 
 
 def is_told_since(conn: Connection, site: str, seq: int, kinds: Sequence[str]) -> tuple[int, bool]:

@@ -15,6 +15,8 @@ from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 
 from pleintemps_gateway.errors import SchemaError, SettingsError, StoreError
 
+from .prepared import begin
+
 BUSY_MS: Final = 20_000
 """How long a writer waits for another process's commit before it gives up."""
 _WRITE: Final = "pleintemps_write"
@@ -22,6 +24,8 @@ _SWITCHES: Final = 20
 BESIDE: Final = ("-next", "-turn")
 """Empty files beside a SQLite store: who holds the first writes next, who holds the second writes."""
 _TURN_LOOK_S: Final = 0.001
+_OPEN: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+_NEVER: Final = threading.Event()
 
 
 def open_engine(url: str) -> Engine:
@@ -80,50 +84,77 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 def _sqlite_begin(connection: Connection) -> None:
     # IMMEDIATE: a deferred transaction that turns writer fails at once if another process wrote meanwhile
     write = connection.get_execution_options().get(_WRITE)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    begin(connection, "BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+class Turn:
+    """The place of one thread in the line of those who write into a SQLite store.
+
+    SQLite has no queue: who writes without a pause leaves it for microseconds, who waits looks in 100 ms. So
+    whoever writes holds one file beside the store, and who is next another one: only the next waits for who
+    writes. After ``BUSY_MS`` one goes on without, and SQLite has the last word.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        file = engine.url.database
+        lines = engine.dialect.name == "sqlite" and file and file != ":memory:"
+        self._paths = [f"{file}{name}" for name in BESIDE] if lines else []
+        self._files: list[int] = []
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Wait for it, and leave it at the end."""
+        if not self._paths:
+            yield
+            return
+        for path in self._paths[len(self._files) :]:
+            self._files.append(os.open(path, _OPEN, 0o600))
+        following, mine = self._files
+        try:
+            _lock(following)
+            try:
+                _lock(mine)
+            finally:
+                fcntl.flock(following, fcntl.LOCK_UN)
+            yield
+        finally:
+            fcntl.flock(mine, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Let go of the files; the next turn opens them again."""
+        files, self._files = self._files, []
+        for file in files:
+            os.close(file)
+
+
+def _lock(file: int) -> None:
+    for _ in range(round(BUSY_MS / 2000 / _TURN_LOOK_S)):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            _NEVER.wait(_TURN_LOOK_S)
 
 
 @contextmanager
-def write_transaction(engine: Engine, sites: Iterable[str]) -> Iterator[Connection]:
+def write_transaction(engine: Engine, sites: Iterable[str], turn: Turn | None = None) -> Iterator[Connection]:
     """One transaction that may write rows of ``sites``; commits at the end, rolls back on an error.
 
     Writers of one site go one after another, in whatever process they are: the order of ``changes.seq``
-    is therefore the order of commits. On SQLite nobody writes twice while another process waits.
+    is therefore the order of commits. On SQLite nobody writes twice while another process waits; who writes
+    often keeps a ``turn`` of its thread.
     """
-    writing = engine.execution_options(**{_WRITE: True})
-    with _turn(engine), writing.begin() as connection:
-        for site in sorted(sites):
-            lock_site(connection, site)
-        yield connection
-
-
-@contextmanager
-def _turn(engine: Engine) -> Iterator[None]:
-    """SQLite has no queue: who writes without a pause leaves it for microseconds, who waits looks in 100 ms.
-
-    So whoever writes holds one file beside the store, and who is next another one: only the next waits for
-    who writes. After ``BUSY_MS`` one goes on without, and SQLite has the last word.
-    """
-    file = engine.url.database
-    if engine.dialect.name != "sqlite" or not file or file == ":memory:":
-        yield
-        return
-    first, second = (file + name for name in BESIDE)
-    with open(first, "ab", opener=_private) as following, open(second, "ab", opener=_private) as mine:
-        pause = threading.Event()
-        for handle in (following, mine):
-            for _ in range(round(BUSY_MS / 2000 / _TURN_LOOK_S)):
-                try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    pause.wait(_TURN_LOOK_S)
-        fcntl.flock(following, fcntl.LOCK_UN)
-        yield
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_CLOEXEC, 0o600)
+    own = turn or Turn(engine)
+    try:
+        with own.taken(), engine.connect() as connection:
+            connection.execution_options(**{_WRITE: True})
+            with connection.begin():
+                for site in sorted(sites):
+                    lock_site(connection, site)
+                yield connection
+    finally:
+        if turn is None:
+            own.close()
 
 
 def lock_site(connection: Connection, site: str) -> None:

@@ -57,6 +57,7 @@ class InlineWriter(Writer):
             self._turn.cancel()
         while self._waiting and not self._ended.is_set():
             self._work_off()
+        self._line.close()
         self._ended.set()
 
     def abandon(self) -> None:
@@ -80,6 +81,7 @@ class InlineWriter(Writer):
 
     def _fail(self, error: StoreError | DeposedError) -> None:
         self._failure = error
+        self._line.close()
         self._ended.set()
         self._group += self._waiting
         self._waiting.clear()

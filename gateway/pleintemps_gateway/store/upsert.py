@@ -4,9 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Executable, Table
+from sqlalchemy import ColumnElement, Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
+
+from .prepared import Prepared
 
 Incoming = ReadOnlyColumnCollection[str, Any]
 """The values that an upsert brings, by column."""
@@ -21,21 +23,17 @@ def upsert(
 ) -> None:
     """Insert ``rows`` (all with the same columns, each key once); a row that exists gets the new values."""
     if rows:
-        statement = _statement(conn.dialect.name, table, tuple(rows[0]), combine)
-        conn.execute(statement, [dict(row) for row in rows])
+        _statement(conn.dialect.name, table, tuple(rows[0]), combine).put(conn, rows)
 
 
 # to build one takes longer than the store takes for a few rows
 @lru_cache(maxsize=256)
-def _statement(dialect: str, table: Table, columns: tuple[str, ...], combine: Combine | None) -> Executable:
+def _statement(dialect: str, table: Table, columns: tuple[str, ...], combine: Combine | None) -> Prepared:
     keys = [column.name for column in table.primary_key.columns]
     statement = (postgresql if dialect == "postgresql" else sqlite).insert(table)
     new: Incoming = statement.excluded
     values: dict[str, Any] = {name: new[name] for name in columns if name not in keys}
     values |= combine(new) if combine is not None else {}
-    done: Executable = (
-        statement.on_conflict_do_update(index_elements=keys, set_=values)
-        if values
-        else statement.on_conflict_do_nothing(index_elements=keys)
-    )
-    return done
+    if values:
+        return Prepared(statement.on_conflict_do_update(index_elements=keys, set_=values))
+    return Prepared(statement.on_conflict_do_nothing(index_elements=keys))

@@ -23,7 +23,7 @@ from pleintemps_contract.logs import line
 from pleintemps_gateway.errors import DeposedError, GatewayError, StoreBusyError, StoreError
 
 from .changes import take_noted
-from .engine import write_transaction
+from .engine import Turn, write_transaction
 
 T = TypeVar("T")
 MAX_GROUP: Final = 512
@@ -79,6 +79,7 @@ class Writer:
         self._group: list[Job] = []
         self._ended = threading.Event()
         self._noted: set[str] = set()
+        self._line = Turn(engine)
         self._begin()
 
     def _begin(self) -> None:
@@ -137,6 +138,7 @@ class Writer:
             self._failure = error
             _log.error(line("writer-ended", detail=error))
         finally:
+            self._line.close()
             self._ended.set()
             self._refuse_rest()
 
@@ -173,7 +175,7 @@ class Writer:
     def _attempt(self, group: list[Job]) -> list[Any] | None:
         """Results of the whole group after its commit; nothing if it was rolled back."""
         try:
-            with write_transaction(self._engine, self._sites) as conn:
+            with write_transaction(self._engine, self._sites, self._line) as conn:
                 results = [job.run(conn) for job in group]
                 if self._memory is not None:
                     self._memory.flush(conn)
@@ -186,7 +188,7 @@ class Writer:
 
     def _run_alone(self, job: Job) -> None:
         try:
-            with write_transaction(self._engine, self._sites) as conn:
+            with write_transaction(self._engine, self._sites, self._line) as conn:
                 result = job.run(conn)
                 if self._memory is not None:
                     self._memory.flush(conn)

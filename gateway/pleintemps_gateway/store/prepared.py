@@ -1,0 +1,117 @@
+"""Statements whose text is made once.
+
+To look a statement up costs SQLAlchemy more than SQLite needs to answer it, and what it does around each
+execution as much again. What the gateway says many times a minute goes to SQLite's driver as text; on
+PostgreSQL, where the network costs more than all that, it goes the ordinary way.
+"""
+
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import ClauseElement, Connection, Engine, Executable
+from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.compiler import SQLCompiler
+
+_SQLITE: Final = "sqlite"
+Params = Mapping[str, Any]
+
+
+class _Text(NamedTuple):
+    """What the driver gets: ``fixed`` are values of the statement itself, ``convert`` what is made of a value
+    for the type of its column.
+    """
+
+    sql: str
+    names: tuple[str, ...]
+    fixed: dict[str, Any]
+    convert: dict[str, Callable[[Any], Any]]
+
+    def values(self, params: Params) -> list[Any]:
+        """In the order of the text."""
+        if self.fixed:
+            params = {**self.fixed, **params}
+        if not self.convert:
+            return [params[name] for name in self.names]
+        convert = self.convert
+        return [convert[name](params[name]) if name in convert else params[name] for name in self.names]
+
+
+class Prepared:
+    """A statement with named parameters; the list of an ``IN`` has to be its own."""
+
+    def __init__(self, statement: Executable) -> None:
+        self._statement = statement
+        self._texts: dict[tuple[str, ...], _Text] = {}
+
+    def put(self, conn: Connection, rows: Sequence[Params]) -> None:
+        """Run it for each of ``rows``, which have the same columns. Raises SQLAlchemyError."""
+        if conn.dialect.name != _SQLITE:
+            conn.execute(self._statement, [dict(row) for row in rows])
+            return
+        text = self._text(conn.dialect, tuple(rows[0]))
+        if not conn.in_transaction():
+            conn.begin()
+        try:
+            _driver(conn).executemany(text.sql, map(text.values, rows))
+        except sqlite3.Error as error:
+            raise _as_usual(text.sql, error) from error
+
+    def first(self, conn: Connection, params: Params) -> Sequence[Any] | None:
+        """The first row: numbers, texts and bytes as the store has them. Raises SQLAlchemyError."""
+        if not conn.in_transaction():
+            conn.begin()
+        return self._first(conn, params)
+
+    def finds(self, engine: Engine, params: Params) -> bool:
+        """Whether there is a row now. Raises SQLAlchemyError."""
+        with engine.connect() as conn:  # one statement needs no transaction around it
+            return self._first(conn, params) is not None
+
+    def _first(self, conn: Connection, params: Params) -> Sequence[Any] | None:
+        if conn.dialect.name != _SQLITE:
+            return conn.execute(self._statement, params).first()
+        text = self._text(conn.dialect, tuple(params))
+        try:
+            found: tuple[Any, ...] | None = _driver(conn).execute(text.sql, text.values(params)).fetchone()
+        except sqlite3.Error as error:
+            raise _as_usual(text.sql, error) from error
+        return found
+
+    def _text(self, dialect: Dialect, columns: tuple[str, ...]) -> _Text:
+        if (known := self._texts.get(columns)) is None:
+            known = self._texts[columns] = _compiled(self._statement, dialect, columns)
+        return known
+
+
+def _compiled(statement: Executable, dialect: Dialect, columns: tuple[str, ...]) -> _Text:
+    assert isinstance(statement, ClauseElement)
+    made = statement.compile(dialect=dialect, column_keys=list(columns))
+    assert isinstance(made, SQLCompiler) and not made.insert_prefetch
+    state = made.construct_expanded_state(dict.fromkeys(columns))
+    return _Text(
+        state.statement,
+        tuple(state.positiontup or ()),
+        {name: value for name, value in state.parameters.items() if name not in columns},
+        dict(state.processors),
+    )
+
+
+def begin(conn: Connection, sql: str) -> None:
+    """Begin a transaction of a SQLite store with ``sql``. Raises SQLAlchemyError."""
+    try:
+        _driver(conn).execute(sql)
+    except sqlite3.Error as error:
+        raise _as_usual(sql, error) from error
+
+
+def _driver(conn: Connection) -> sqlite3.Connection:
+    driver = conn.connection.dbapi_connection
+    assert isinstance(driver, sqlite3.Connection)
+    return driver
+
+
+def _as_usual(sql: str, error: sqlite3.Error) -> BaseException:
+    """As SQLAlchemy says it; without values, which may be names or hashes."""
+    return DBAPIError.instance(sql, None, error, sqlite3.Error, hide_parameters=True)
