@@ -141,6 +141,8 @@ def test_who_may(house: House) -> None:
         assert call("PUT", "/groups/judo-club", PAPERS).status_code == 403
         assert call("POST", "/rights", RIGHT).status_code == 403
         assert call("PUT", f"/bookings/{booking}/override", {"reason": "please"}).status_code == 403
+        assert call("POST", f"/bookings/{booking}/series", {"weeks": 2}).status_code == 403
+        assert call("DELETE", f"/bookings/{booking}/series").status_code == 403
     assert Client(house, "viewer")("GET", "/groups").status_code == 403
     assert Client(house, "viewer")("GET", "/rights").status_code == 403
     assert Client(house, "caretaker")("GET", "/rights").status_code == 200

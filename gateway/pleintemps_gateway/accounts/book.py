@@ -15,7 +15,7 @@ from pleintemps_contract.world import World
 from pleintemps_gateway.audit.log import record
 from pleintemps_gateway.errors import AccountError
 from pleintemps_gateway.store.reading import EVERY_SITE
-from pleintemps_gateway.store.schema import account_links, sessions, users
+from pleintemps_gateway.store.schema import account_links, push_subscriptions, sessions, users
 
 MANAGER: Final = "manager"
 ROLES: Final = ("caretaker", "manager", "tester", "viewer")
@@ -168,9 +168,13 @@ def disable(conn: Connection, world: World, person: Person, by: str, *, disabled
 
 
 def remove(conn: Connection, world: World, person: Person, by: str) -> list[str]:
-    """Take it out; as :func:`change`."""
+    """Take it out, and the browsers that told it of alerts; as :func:`change`."""
     ended = end_sessions(conn, person.home, person.name)
-    conn.execute(delete(account_links).where(account_links.c.name == person.name))
+    links, browsers = account_links.c, push_subscriptions.c
+    conn.execute(delete(account_links).where(links.site == person.home, links.name == person.name))
+    conn.execute(
+        delete(push_subscriptions).where(browsers.site == person.home, browsers.person == person.name)
+    )
     conn.execute(delete(users).where(users.c.site == person.home, users.c.name == person.name))
     _keep_a_manager(conn, person)
     written(conn, world, person.home, person.name, "user.removed", by)

@@ -14,7 +14,7 @@ from pleintemps_gateway.store import reading, schema
 from pleintemps_gateway.store.acts import MAX_COMMENT, life_of, note, put_life
 from pleintemps_gateway.store.engine import write_transaction
 
-from .auth import Account
+from .auth import Account, sites_of
 from .context import Context
 from .problems import Problem, not_found
 from .rights import Right, may
@@ -71,13 +71,17 @@ def signals_of(site: SiteConfig, space: str | None) -> list[SignalConfig]:
 
 
 def people(context: Context, site: SiteConfig) -> dict[str, str]:
-    """To whom an alert of ``site`` can be given: the people of the duty file and accounts that may act."""
+    """To whom an alert of ``site`` can be given: the people of the duty file, and accounts that see the site
+    and may act.
+    """
     users = schema.users
     with context.engine.connect() as conn:
         mine = users.c.site.in_((site.site, reading.EVERY_SITE))
-        rows = conn.execute(select(users.c.name, users.c.role).where(mine).order_by(users.c.name)).all()
+        rows = conn.execute(
+            select(users).where(mine, users.c.disabled.is_(None)).order_by(users.c.name)
+        ).all()
     found = {person.person: context.duty.name(person.person) for person in context.duty.people}
     for row in rows:
-        if may(row.role, Right.ALERTS):
+        if may(row.role, Right.ALERTS) and sites_of(row.site, row.sites, (site.site,)):
             found.setdefault(row.name, row.name)
     return found

@@ -144,6 +144,15 @@ class Hub:
         return await asyncio.to_thread(self.drawing.frame, view, since, self._at[view])
 
     async def _follow(self, wake: asyncio.Event) -> None:
+        try:
+            await self._watch(wake)
+        finally:  # after a fault too: pages that come back start another follower, others would wait for ever
+            for stream in self._streams:
+                stream.end(logged_out=False)
+            self._streams.clear()
+            self._at.clear()
+
+    async def _watch(self, wake: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
         framed = refreshed = float("-inf")
         while self._streams:
@@ -168,7 +177,6 @@ class Hub:
                 self._say_down(error)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(wake.wait(), POLL_S)
-        self._at.clear()
 
     def _look(self, views: Collection[View], *, always: bool) -> bool:
         """Bring the picture up to date if anything has changed; whether anything did."""

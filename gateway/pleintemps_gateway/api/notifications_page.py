@@ -102,10 +102,11 @@ def subscribe(own: Own, request: Request, context: InContext, body: PushSubscrip
     """The endpoint and keys as the browser's ``PushSubscription`` has them; https to a public name."""
     if not _is_push_service(body.endpoint):
         raise Problem(422, "The address of a push service is wanted.", where="endpoint", code="endpoint")
-    site = EVERY_SITE if len(own.sites) == len(context.config.sites) else own.sites[0]
-    now, name = context.world.now(), _name_of(body.endpoint)
-    table = push_subscriptions
-    with write_transaction(context.engine, [site]) as conn:
+    site, now, name = own.home, context.world.now(), _name_of(body.endpoint)
+    table, every = push_subscriptions, (EVERY_SITE, *(each.site for each in context.config.sites))
+    with write_transaction(context.engine, every) as conn:
+        # whoever was told in this browser before is told there no more
+        conn.execute(delete(table).where(table.c.subscription == name, table.c.person != own.name))
         mine = (table.c.site == site) & (table.c.person == own.name) & (table.c.subscription != name)
         if int(conn.scalar(select(func.count()).select_from(table).where(mine)) or 0) >= MOST_BROWSERS:
             raise Problem(409, f"At most {MOST_BROWSERS} browsers a person.", code="too-many")

@@ -21,6 +21,7 @@ from pleintemps_gateway.store import reading
 from .auth import Account, Helper, InContext, Manager, Reader
 from .calls import Done, Key, once
 from .context import Context
+from .looking import looked
 from .problems import Problem, not_found
 from .rest import REFUSALS, Since, Until, times
 from .rights import Right
@@ -231,6 +232,7 @@ def _body(context: Context, account: Account, booking: str) -> BookingBody:
         body = _bodies(conn, context, [row])[0]
         contact = reading.contact(conn, row.site, booking) if account.may(Right.HELP) else None
     if contact is not None:
+        looked(context, account, f"booking/{booking}", row.site)
         body.contact = ContactBody.model_construct(**contact._mapping)
     return body
 

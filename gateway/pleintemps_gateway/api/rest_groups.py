@@ -21,6 +21,7 @@ from pleintemps_gateway.store.engine import write_transaction
 from .auth import Account, Helper, InContext, Manager, Reads
 from .context import Context
 from .group_schemas import GroupName, GroupPapers, NewRight, Override, RightsMade, Series, Weeks
+from .looking import looked
 from .problems import Problem, not_found
 from .rest import REFUSALS, told
 from .rights import Right
@@ -40,6 +41,7 @@ Staff = Annotated[Account, Depends(Reads(Right.HELP))]
 
 @router.get("/groups", summary="Groups and their papers, by name")
 def get_groups(staff: Staff, context: InContext) -> Items:
+    looked(context, staff, "group/list")
     found: dict[tuple[str, str], dict[str, Any]] = {}
     with context.engine.connect() as conn:
         for site in staff.sites:
@@ -84,27 +86,28 @@ def put_override(manager: Manager, context: InContext, booking: IdText, body: Ov
 
 
 @router.delete("/bookings/{booking}/series", summary="Cancel a booking made here with the rest of its series")
-def cancel_series(actor: Helper, context: InContext, booking: IdText) -> Series:
+def cancel_series(manager: Manager, context: InContext, booking: IdText) -> Series:
     def work(conn: Connection, site: SiteConfig, desk: CodeDesk) -> list[str]:
-        return series.cancel_series(conn, site, desk, booking, actor.name)
+        return series.cancel_series(conn, site, desk, booking, manager.name)
 
-    return Series(bookings=_on_booking(context, actor, booking, work, own=True))
+    return Series(bookings=_on_booking(context, manager, booking, work, own=True))
 
 
 @router.post(
     "/bookings/{booking}/series", status_code=201, summary="Repeat a booking made here in the weeks after it"
 )
-def repeat_booking(actor: Helper, context: InContext, booking: IdText, body: Weeks) -> Series:
+def repeat_booking(manager: Manager, context: InContext, booking: IdText, body: Weeks) -> Series:
     """Each is a booking of its own, with its own code; what was repeated before is not made again."""
 
     def work(conn: Connection, site: SiteConfig, desk: CodeDesk) -> list[str]:
-        return series.repeat(conn, site, desk, booking, body.weeks, actor.name)
+        return series.repeat(conn, site, desk, booking, body.weeks, manager.name)
 
-    return Series(bookings=_on_booking(context, actor, booking, work, own=True))
+    return Series(bookings=_on_booking(context, manager, booking, work, own=True))
 
 
 @router.get("/rights", summary="Recurring rights that are not over, by person")
 def get_rights(staff: Staff, context: InContext) -> Items:
+    looked(context, staff, "right/list")
     with context.engine.connect() as conn:
         rows = rights.list_rights(conn, staff.sites, context.world.now())
     return Items(

@@ -1,5 +1,6 @@
 """Queueing what a caretaker is told: one row a channel, in the transaction of what it is about."""
 
+import json
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -61,11 +62,13 @@ def channels_of(conn: Connection, site: str, person: PersonConfig) -> list[str]:
 
 
 def subscriptions(conn: Connection, site: str, person: str) -> list[Row[Any]]:
-    """Browsers of ``person`` for what happens at ``site``; those of an account that is gone do not count."""
+    """Browsers of ``person`` for what happens at ``site``: of an account that may log in and sees it."""
     table = push_subscriptions
-    account = select(users.c.name).where(users.c.site == table.c.site, users.c.name == table.c.person)
+    account = (users.c.site == table.c.site) & (users.c.name == table.c.person) & users.c.disabled.is_(None)
     mine = table.c.site.in_((site, EVERY_SITE)) & (table.c.person == person)
-    return list(conn.execute(select(table).where(mine, account.exists()).order_by(table.c.subscription)))
+    query = select(table, users.c.sites.label("sites")).join(users, account).where(mine)
+    rows = conn.execute(query.order_by(table.c.subscription))
+    return [row for row in rows if row.sites is None or site in json.loads(row.sites)]
 
 
 def put(conn: Connection, site: str, kind: str, person: str, channel: str, world: World, **more: Any) -> str:

@@ -49,6 +49,7 @@ class Events:
     def __init__(self) -> None:
         self.status = 0
         self.headers: dict[str, str] = {}
+        self.ended = asyncio.Event()
         self._chunks: asyncio.Queue[bytes] = asyncio.Queue()
         self._text = ""
 
@@ -58,6 +59,8 @@ class Events:
             self.headers = {key.decode(): value.decode() for key, value in message["headers"]}
         else:
             await self._chunks.put(message["body"])
+            if not message.get("more_body"):
+                self.ended.set()
 
     async def next(self) -> tuple[str, str]:
         """The next event with its data; raises TimeoutError after 10 s."""

@@ -246,6 +246,32 @@ def test_a_store_that_is_away_stalls_the_stream_and_it_goes_on(app: FastAPI, eng
     asyncio.run(story())
 
 
+def test_a_fault_ends_the_streams_and_who_comes_back_is_served(
+    app: FastAPI, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = app.state.context.hub
+
+    def broken(*_: object) -> bool:
+        raise LookupError("a fault of ours")
+
+    async def story() -> None:
+        async with browser(app) as client:
+            await log_in(client)
+            async with stream(app, client) as events:
+                await events.frame()
+                with monkeypatch.context() as patch:
+                    patch.setattr(hub.drawing.picture, "has_changed", broken)
+                    with pytest.raises(LookupError):
+                        async with asyncio.timeout(5):
+                            await hub.idle()
+                async with asyncio.timeout(5):
+                    await events.ended.wait()
+            async with stream(app, client) as events:
+                assert (await events.frame())["fragments"]
+
+    asyncio.run(story())
+
+
 def test_a_reading_that_fails_half_way_is_not_taken_for_shown(
     app: FastAPI, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,6 +22,9 @@ def test_a_page_asks_for_a_log_in_and_comes_back_to_it(app: FastAPI) -> None:
             assert (away.status_code, away.headers["location"]) == (303, "/login?next=/agents")
             form = await client.get(away.headers["location"])
             assert field(form.text, "next") == "/agents"
+            found = await client.get("/alerts?state=all&q=porte%26cl%C3%A9")
+            form = await client.get(found.headers["location"])
+            assert field(form.text, "next") == "/alerts?state=all&amp;q=porte%26cl%C3%A9"
             back = await log_in(client)
             assert (back.status_code, back.headers["location"]) == (303, "/")
             assert (await client.get("/agents")).status_code == 200
