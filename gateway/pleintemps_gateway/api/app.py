@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -180,7 +181,8 @@ def _on_problem(request: Request, error: Exception) -> Response:
     if path.startswith(("/api/", "/hooks/")) and path != "/api/docs":
         return JSONResponse(error.body(), error.status, headers=error.headers)
     if error.status == 401 and request.method in ("GET", "HEAD"):
-        return RedirectResponse(f"/login?next={path}", 303)
+        wanted = f"{path}?{request.url.query}" if request.url.query else path
+        return RedirectResponse(f"/login?next={quote(wanted)}", 303)
     context: Context = request.app.state.context
     html = context.pages.page(
         "error.html",
