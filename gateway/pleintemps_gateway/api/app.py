@@ -112,7 +112,7 @@ def create_app(config: GatewayConfig, world: World, engine: Engine, desk: CodeDe
     )
     oidc = config.web.oidc
     app.state.oidc = OidcDesk(oidc, Provider(oidc, world)) if oidc else None
-    for router in (
+    for router in (  # their routes as they stand: include_router makes each anew at its first request
         rest.router,
         rest_write.router,
         rest_bookings.router,
@@ -157,7 +157,7 @@ def create_app(config: GatewayConfig, world: World, engine: Engine, desk: CodeDe
         booking_page.router,
         help_desk.router,
     ):
-        app.include_router(router)
+        app.router.routes.extend(router.routes)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_invalid)
