@@ -41,7 +41,9 @@ class Networks:
     def may_reach(self, address: _Address) -> bool:
         inner = address.ipv4_mapped if isinstance(address, IPv6Address) else None
         real = inner or address
-        if isinstance(real, IPv6Address) and (real.sixtofour or real.teredo or any(real in each for each in _NAT64)):
+        if isinstance(real, IPv6Address) and (
+            real.sixtofour or real.teredo or any(real in each for each in _NAT64)
+        ):
             return self.is_own(real)  # an address of IPv4 is hidden in it
         return self.is_own(real) or (real.is_global and not real.is_multicast)
 
@@ -78,6 +80,12 @@ class Poster:
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> None:
         """Return once the server has answered 2xx; raises PostError."""
+        status = await self.answer(url, headers, body)
+        if status not in _GOOD:
+            raise PostError(f"the server answers {status}", gone=status == _GONE)
+
+    async def answer(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
+        """The status of whatever the server answers; raises PostError where it does not."""
         backend = _Backend(self._networks, plain=url.startswith("http:"))
         try:
             async with (
@@ -87,7 +95,7 @@ class Poster:
                 ) as pool,
                 pool.stream("POST", url, headers=list(headers.items()), content=body) as answer,
             ):
-                status = answer.status
+                return answer.status
         except PostError:
             raise
         except TimeoutError as error:
@@ -96,8 +104,6 @@ class Poster:
             raise PostError(f"cannot be reached ({type(error).__name__})") from error
         except (httpcore.UnsupportedProtocol, UnicodeError, ValueError) as error:
             raise PostError(f"its address cannot be used ({type(error).__name__})") from error
-        if status not in _GOOD:
-            raise PostError(f"the server answers {status}", gone=status == _GONE)
 
 
 class _Backend(httpcore.AsyncNetworkBackend):

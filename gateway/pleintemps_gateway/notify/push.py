@@ -1,20 +1,22 @@
 """Web push (RFC 8030, 8291, 8292): the gateway's VAPID key, and one message to one browser."""
 
+import asyncio
 import base64
 import json
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from pleintemps_contract.errors import KeyFileError
 from pleintemps_contract.keyfiles import refuse_if_open, write_secret
-from pleintemps_gateway.errors import GoneError, UndeliveredError
+from pleintemps_gateway.connections.guarded import Poster
+from pleintemps_gateway.errors import GoneError, PostError, UndeliveredError
 
 FILE: Final = "vapid.key"
-TIMEOUT_S: Final = 20
 TTL_S: Final = 3_600
 _NOBODY: Final = "https://pleintemps.invalid"
 """Who sends, where no public address is configured; push services may refuse it."""
@@ -57,38 +59,46 @@ def public_key(key: ec.EllipticCurvePrivateKey) -> str:
 
 
 def send_push(
-    key: ec.EllipticCurvePrivateKey, sender: str, row: Any, payload: dict[str, str], urgent: bool
+    key: ec.EllipticCurvePrivateKey,
+    sender: str,
+    row: Any,
+    payload: dict[str, str],
+    urgent: bool,
+    poster: Poster,
 ) -> None:
-    """Encrypt ``payload`` for the browser of ``row`` and hand it to its push service.
+    """Encrypt ``payload`` for the browser of ``row`` and hand it to its push service, by ``poster``: whoever
+    logs in can name a service, and it must not lead into the local network. Not from within an event loop.
 
     Raises GoneError where the subscription has ended, UndeliveredError else; neither names the address.
     """
-    import requests
     from py_vapid import Vapid
-    from pywebpush import WebPushException, webpush
+    from pywebpush import WebPusher, WebPushException
 
+    service = urlsplit(row.endpoint)
+    claims = {
+        "sub": sender if sender.startswith("https://") else _NOBODY,
+        "aud": f"{service.scheme}://{service.netloc}",
+    }
     browser = {"endpoint": row.endpoint, "keys": {"p256dh": row.p256dh, "auth": row.auth}}
-    claims: dict[str, str | int] = {"sub": sender if sender.startswith("https://") else _NOBODY}
     try:
-        webpush(
-            browser,
-            json.dumps(payload, ensure_ascii=False),
-            vapid_private_key=Vapid(key),
-            vapid_claims=claims,
-            ttl=TTL_S,
-            timeout=TIMEOUT_S,
-            headers={"Urgency": "high" if urgent else "normal"},
-        )
-    except WebPushException as error:
-        status = error.response.status_code if error.response is not None else 0
-        if status in _GONE:
-            raise GoneError(f"the browser has ended it ({status})", final=True) from error
-        final = 400 <= status < 500 and status != 429
-        raise UndeliveredError(f"the push service said {status}", final=final) from error
-    except requests.RequestException as error:
-        raise UndeliveredError("no connection to the push service") from error
-    except ValueError as error:  # keys of the browser that are none
+        body = WebPusher(browser).encode(json.dumps(payload, ensure_ascii=False).encode())["body"]
+    except (WebPushException, ValueError) as error:  # keys of the browser that are none
         raise UndeliveredError("the subscription cannot be used", final=True) from error
+    headers = Vapid(key).sign(claims) | {
+        "content-encoding": "aes128gcm",
+        "content-type": "application/octet-stream",
+        "ttl": str(TTL_S),
+        "urgency": "high" if urgent else "normal",
+    }
+    try:
+        status = asyncio.run(poster.answer(row.endpoint, headers, body))
+    except PostError as error:
+        raise UndeliveredError(f"the push service cannot be used: {error}") from error
+    if status in _GONE:
+        raise GoneError(f"the browser has ended it ({status})", final=True)
+    if not 200 <= status < 300:
+        final = 300 <= status < 500 and status != 429
+        raise UndeliveredError(f"the push service said {status}", final=final)
 
 
 def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:

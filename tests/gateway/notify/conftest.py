@@ -11,6 +11,7 @@ from sqlalchemy import Engine, Row, insert, select, update
 
 from pleintemps_contract.world import ManualWorld
 from pleintemps_gateway.config import GatewayConfig
+from pleintemps_gateway.connections.settings import WebhooksConfig
 from pleintemps_gateway.notify.bell import Bell, Report
 from pleintemps_gateway.notify.duty import DutyBook
 from pleintemps_gateway.notify.ringer import Ringer
@@ -62,7 +63,10 @@ class Desk:
         self.world = ManualWorld(now=town.NOW)
         base = town.config()
         self.config: GatewayConfig = msgspec.structs.replace(
-            base, duty_file=str(self.file), keys=str(folder / "keys")
+            base,
+            duty_file=str(self.file),
+            keys=str(folder / "keys"),
+            webhooks=WebhooksConfig(private_networks=("127.0.0.1/32",)),
         )
         self.engine: Engine = open_engine(url)
         schema.metadata.create_all(self.engine)

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from sqlalchemy import func, insert, select
 
 from pleintemps_contract.errors import KeyFileError
+from pleintemps_gateway.connections.guarded import Networks, Poster
 from pleintemps_gateway.notify.push import public_key, vapid_key
 from pleintemps_gateway.store import schema
 from pleintemps_gateway.store.engine import write_transaction
@@ -116,6 +117,26 @@ def test_a_service_that_is_down_is_tried_again(desk: Desk, receiver: Receiver) -
     receiver.answers.clear()
     desk.later(1)
     assert {row.state for row in desk.notices() if row.channel == "push"} == {"sent"}
+
+
+def test_a_push_service_leads_neither_into_the_local_network_nor_elsewhere(
+    desk: Desk, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receiver.answers["/push/moved"] = 307
+    Browser("moved").subscribe(desk, receiver.port, "camille")
+    desk.tick()
+    sent = {row.channel: (row.state, row.error) for row in desk.notices() if row.person == "camille"}
+    assert sent["push"] == ("failed", "the push service said 307")
+    monkeypatch.setattr(desk.bell, "_poster", Poster(Networks(())))
+    desk.set(NOISE, state="open", asked=None, due=None)
+    receiver.got.clear()
+    desk.later(60)
+    assert pushed(receiver) == []
+    last = [row for row in desk.notices() if row.channel == "push"][-1]
+    assert (
+        last.error
+        == "the push service cannot be used: its name leads into a private network, which is not allowed"
+    )
 
 
 def test_who_has_no_account_any_more_is_not_told(desk: Desk, receiver: Receiver) -> None:
