@@ -15,6 +15,7 @@ from pleintemps_contract.logs import line
 from pleintemps_contract.world import World
 from pleintemps_gateway.config import GatewayConfig
 from pleintemps_gateway.delivery.apprise_channel import through_apprise
+from pleintemps_gateway.connections.guarded import Networks, Poster
 from pleintemps_gateway.delivery.courier import pause_ms
 from pleintemps_gateway.errors import GoneError, UndeliveredError
 from pleintemps_gateway.store.changes import record_change
@@ -97,6 +98,7 @@ class Bell:
         self._down: set[str] = set()
 
     async def run(self) -> None:
+        self._poster = Poster(Networks(config.webhooks.private_networks))
         """Send until cancelled."""
         while True:
             if self._glance.is_due():
@@ -189,7 +191,7 @@ class Bell:
         gone: list[Row[Any]] = []
         for browser in browsers:
             try:
-                send_push(key, self._public_url, browser, payload, notice.urgent)
+                send_push(key, self._public_url, browser, payload, notice.urgent, self._poster)
             except UndeliveredError as error:
                 faults.append(error)
                 if isinstance(error, GoneError):
