@@ -27,7 +27,7 @@ def aim(client: Client, config: MqttConfig, keys: Path) -> None:
         raise SettingsError("mqtt.url: names no host")
     secure = url.scheme == "mqtts"
     if secure:
-        client.tls_set_context(_tls_context(keys))
+        client.tls_set_context(tls_context(keys))
     client.on_socket_open = _on_socket_open
     client.connect_async(url.hostname, port or (_TLS_PORT if secure else _PORT), KEEPALIVE_S)
 
@@ -37,7 +37,7 @@ def _on_socket_open(_client: Client, _data: Any, connection: Any) -> None:
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
-def _tls_context(keys: Path) -> ssl.SSLContext:
+def tls_context(keys: Path) -> ssl.SSLContext:
     """For the broker, by the files of ``keys``; raises SettingsError."""
     try:
         context = ssl.create_default_context(cafile=str(keys / "site-ca" / "ca.crt"))

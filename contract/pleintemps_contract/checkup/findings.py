@@ -27,7 +27,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     todo: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Check(Generic[Place]):
     """``read`` looks at the place and may fail with an error of the table's ``faults``; ``judge`` is pure."""
 
