@@ -22,6 +22,7 @@ from pleintemps_gateway.errors import GatewayError, OutsideError, SettingsError
 from pleintemps_gateway.evaluate import cli as evaluate
 from pleintemps_gateway.keychange import cli as keychange
 from pleintemps_gateway.learnt import cli as learnt
+from pleintemps_gateway.operation import cli as operation
 from pleintemps_gateway.privacy import cli as privacy
 from pleintemps_gateway.report import cli as report
 from pleintemps_gateway.usage import cli as usage
@@ -91,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     usage.register(commands)
     learnt.register(commands)
     report.register(commands)
+    operation.register(commands)
     return parser
 
 
