@@ -1,0 +1,1 @@
+"""Unit files: the gateway, and the site's own broker beside it."""
