@@ -5,6 +5,7 @@
     ├── TopicError (ValueError)        a topic outside the table
     ├── DecodeError (ValueError)       a body that is not the message of its topic; says where
     ├── EnvelopeError (ValueError)     a gateway message that nobody we trust has signed for this topic
+    ├── TokenError (ValueError)        a text that is no one-time token of an enrolment
     ├── KeyFileError (ValueError)      a key folder that is missing, damaged or open to others
     ├── ConfigError (ValueError)       a configuration file that cannot be used; names the key
     ├── RecordingError (ValueError)    a recording of an agent that cannot be read; names the line
@@ -43,6 +44,10 @@ class EnvelopeError(ContractError, ValueError):
         super().__init__(f"{where}: {reason}")
         self.where = where
         self.reason = reason
+
+
+class TokenError(ContractError, ValueError):
+    """A text that is no one-time token of an enrolment; the message never holds the text."""
 
 
 class KeyFileError(ContractError, ValueError):

@@ -2,12 +2,19 @@
 
 identity.json        site, agent, purpose, pepper       readable by its owner only
 gateway-keys.json    public keys that may sign for the gateway, one or two
-ca.crt agent.crt agent.key                              TLS to the broker, where the broker wants it
+ca.crt                                                  the authority that signs for the broker
+agent.pem                                               TLS: own key and certificate of an agent that enrolled
+agent.crt agent.key                                     the same of a folder that the gateway has made
+enrolment.json                                          where an enrolled agent gets its next certificate
+
+A gateway that enrols agents keeps identity.json and agent.crt of each, and nobody's key.
 """
 
 import base64
 import binascii
+import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
@@ -24,6 +31,9 @@ Purpose = Literal["demo", "production"]
 
 IDENTITY: Final = "identity.json"
 GATEWAY_KEYS: Final = "gateway-keys.json"
+AUTHORITY: Final = "ca.crt"
+OWN: Final = "agent.pem"
+DESK_FILE: Final = "enrolment.json"
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -61,6 +71,52 @@ def refuse_if_open(path: Path) -> None:
     """Raises KeyFileError if others than the owner may read or write ``path``."""
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise KeyFileError(f"{path}: others may read it; make it readable by its owner only (chmod 600)")
+
+
+def replace_secret(path: Path, data: bytes) -> None:
+    """As :func:`write_secret`, all at once: whoever reads finds the old content or the new one, also after a
+    power cut.
+    """
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    unfinished.unlink(missing_ok=True)
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def own_certificate(folder: Path) -> tuple[Path, Path]:
+    """The files with an agent's own certificate and its key, which may be one file."""
+    together = folder / OWN
+    return (together, together) if together.exists() else (folder / "agent.crt", folder / "agent.key")
+
+
+def open_to_others(paths: Iterable[Path]) -> list[str]:
+    """A line for each of these secrets that somebody else may read or owns, and each folder of theirs that
+    somebody else may change: what is wrong and how to mend it. Files that are not there are nobody's.
+    """
+    wrong = []
+    for path in dict.fromkeys(each for secret in paths for each in (secret.parent, secret)):
+        try:
+            found = path.stat()
+        except OSError:
+            continue
+        folder = stat.S_ISDIR(found.st_mode)
+        others = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH if folder else stat.S_IRWXG | stat.S_IRWXO)
+        if others:
+            wrong.append(
+                f"{path}: others may {'change' if folder else 'read'} it: chmod {'go-w' if folder else '600'}"
+            )
+        if found.st_uid not in (os.geteuid(), 0):
+            wrong.append(f"{path}: belongs to user {found.st_uid}, not to user {os.geteuid()}: chown it")
+    return wrong
 
 
 def save_agent_keys(folder: Path, identity: Identity, gateway_keys: list[Ed25519PublicKey]) -> None:

@@ -1,5 +1,5 @@
 """``pleintemps-edge``: run the agent, record what it touches, check its configuration, ask how it is, give an
-OSDP reader its key, measure a sound recording, calibrate a microphone.
+OSDP reader its key, measure a sound recording, calibrate a microphone, enrol at a gateway.
 """
 
 import argparse
@@ -24,6 +24,7 @@ from .config import EdgeConfig, Setup, load
 from .drivers.i2s_microphone import I2sMicrophoneConfig
 from .drivers.osdp import OsdpConfig
 from .drivers.registry import Context
+from .enrolment import cli as enrolment
 from .errors import EdgeError, NotRunningError, RecordingError, SetupError
 from .journal.claim import claim
 from .status import ask, complaints, describe
@@ -79,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
         if name == "osdp-install":
             command.add_argument("--device", required=True, metavar="NAME", help="the reader's name in there")
     _add_meter(commands)
+    enrolment.register(commands)
     return parser
 
 
@@ -137,6 +139,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     configuration is wrong, 3 no agent is running.
     """
     options = _parser().parse_args(arguments)
+    if hasattr(options, "run"):
+        code: int = options.run(options)
+        return code
     if options.command == "status":
         return _status(options.config, as_json=options.json)
     if options.command == "meter":

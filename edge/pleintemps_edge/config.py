@@ -14,8 +14,14 @@ from pleintemps_contract.clockconfig import AgentClockConfig
 from pleintemps_contract.configfile import load_toml
 from pleintemps_contract.errors import ConfigError, ContractError, KeyFileError
 from pleintemps_contract.identifiers import Slug
-from pleintemps_contract.keyfiles import AgentKeys, load_agent_keys, refuse_if_open
-from pleintemps_hardware import board
+from pleintemps_contract.keyfiles import (
+    AUTHORITY,
+    AgentKeys,
+    load_agent_keys,
+    own_certificate,
+    refuse_if_open,
+)
+from pleintemps_hardware import onboard
 from pleintemps_hardware.board import PinUse, PortUse
 
 from .door.states import Plan, Relock
@@ -260,9 +266,10 @@ def _identity_problems(config: EdgeConfig, keys: AgentKeys, base: Path) -> Itera
     if config.clock.source == "simulated" and not config.clock.socket:
         yield "clock.socket: name the Unix socket of the simulated clock"
     if config.mqtt.tls:
-        for name in ("ca.crt", "agent.crt", "agent.key"):
-            if not (base / config.keys / name).is_file():
-                yield f"mqtt.url: mqtts:// needs {config.keys}/{name}"
+        folder = base / config.keys
+        for path in dict.fromkeys((folder / AUTHORITY, *own_certificate(folder))):
+            if not path.is_file():
+                yield f"mqtt.url: mqtts:// needs {config.keys}/{path.name}"
 
 
 def _device_problems(config: EdgeConfig) -> Iterator[str]:

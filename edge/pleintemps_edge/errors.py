@@ -7,6 +7,8 @@
     ├── CalibrationError (ValueError)     what a microphone hears is no tone to calibrate it with
     ├── RecordingError (OSError)          a sound recording cannot be read or is damaged
     ├── RecordError (OSError)             the file for a recording of the agent cannot be made
+    ├── EnrolmentError (ValueError)       a gateway, a token or a certificate of an enrolment that will not do
+    ├── CommissioningError (OSError)      a self test, a report or a search that cannot be had; says why
     └── NotRunningError (ConnectionError) no agent answers who asks for its status
 
 All of them say that the outside did wrong; what we did wrong stays a plain Python error.
@@ -43,6 +45,14 @@ class RecordingError(EdgeError, OSError):
 
 class RecordError(EdgeError, OSError):
     """The file for a recording of the agent cannot be made; the message names it."""
+
+
+class EnrolmentError(EdgeError, ValueError):
+    """The gateway refuses, is away or another one, or what was given cannot be used; says what to do."""
+
+
+class CommissioningError(EdgeError, OSError):
+    """A self test cannot begin, a report cannot be written, or is not what was signed."""
 
 
 class NotRunningError(EdgeError, ConnectionError):

@@ -1,4 +1,4 @@
-"""The gateway's processes: ``ingest`` and ``web``, and ``run``, which keeps both alive."""
+"""The gateway's processes: ``ingest`` and ``web``, and ``run``, which keeps them alive."""
 
 import asyncio
 import signal
@@ -75,13 +75,18 @@ async def _start(path: Path, part: str) -> Child:
 
 
 def run(path: Path) -> int:
-    """``ingest`` and ``web`` as children, until SIGTERM or SIGINT; returns the exit code."""
-    load(path)  # a mistake is said once, here, before anything starts
+    """``ingest``, ``web`` and, where there is one, the desk ``enrolment`` as children, until SIGTERM or
+    SIGINT; returns the exit code.
+    """
+    from pleintemps_gateway.enrolment.service import settings_of
+
+    # a mistake is said once, here, before anything starts
+    parts = PARTS if settings_of(load(path)) is None else (*PARTS, "enrolment")
     code = 0
 
     async def work(stop: asyncio.Event) -> None:
         nonlocal code
-        code = await supervise(PARTS, partial(_start, path), SystemWorld(), stop)
+        code = await supervise(parts, partial(_start, path), SystemWorld(), stop)
 
     asyncio.run(until_signal(work))
     return code

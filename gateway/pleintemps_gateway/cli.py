@@ -18,6 +18,7 @@ from pleintemps_gateway.audit import cli as audit
 from pleintemps_gateway.backup import cli as backup
 from pleintemps_gateway.bookings import cli as groups
 from pleintemps_gateway.config import GatewayConfig, SiteConfig, load
+from pleintemps_gateway.enrolment import cli as enrolment
 from pleintemps_gateway.errors import GatewayError, OutsideError, SettingsError
 from pleintemps_gateway.evaluate import cli as evaluate
 from pleintemps_gateway.keychange import cli as keychange
@@ -73,7 +74,13 @@ def _parser() -> argparse.ArgumentParser:
         "make the keys and the store that are missing; repeat it after adding an agent",
     )
     init.add_argument("--demo", action="store_true", help="demo keys, which a simulated clock needs")
-    init.add_argument("--agent", action="append", default=[], metavar="NAME", help="an agent without a door")
+    init.add_argument(
+        "--agent",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="make this agent's keys here, to be carried to it, where it cannot enrol",
+    )
     init.add_argument("--site", help="the site of --agent; needed where there are several")
     _add(commands, "migrate", _migrate, "bring the store to this version's schema")
     _add(commands, "run", _run, "start ingest and web, start a dead one again, end both on SIGTERM or Ctrl-C")
@@ -84,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     _calendar_commands(commands)
     groups.register(commands)
     keychange.register(commands)
+    enrolment.register(commands)
     codes.register(commands)
     evaluate.register(commands)
     audit.register(commands)
@@ -186,19 +194,26 @@ def _init(options: argparse.Namespace) -> int:
     from pleintemps_gateway.store.engine import migrate
 
     config = _config(options)
-    agents = {door.agent: site.site for site in config.sites for door in site.doors}
+    homes = {door.agent: site.site for site in config.sites for door in site.doors}
+    # an agent makes its own key when it enrols; demo houses come with all of them
+    agents = dict(homes) if options.demo else {}
     for name in options.agent:
-        agents[name] = _site(config, options.site).site
+        agents[name] = homes.get(name) or _site(config, options.site).site
     purpose = "demo" if options.demo else "production"
     broker = urlsplit(config.mqtt.url).hostname or "localhost"
     made = make_keys(
         Path(config.keys), agents, "demo" if options.demo else "production", SystemWorld(), broker
     )
+    enrolment.write_broker(config, made)
     for line in made:
         print(line)
     revision = migrate(config.database_url)
     link = _first_link(config)
     print(f"{len(made)} made, {purpose} keys in {config.keys}, store at revision {revision}")
+    if not made:
+        print("all of it was there already, and is as it was")
+    for line in enrolment.next_steps(config, options.config, homes):
+        print(line)
     if link:
         print(f"first account, good once, for a day, while the gateway runs: {link}")
     return 0

@@ -22,6 +22,8 @@ from .bookings.calendar_config import CalendarConfig, DayType, QuietConfig
 from .bookings.sources.base import SourceConfig
 from .bookings.sources.registry import read_config
 from .connections import settings as others
+from .enrolment.settings import BrokerConfig, EnrolmentConfig
+from .leases.name import GatewayName
 from .noise.settings import NoiseConfig
 from .oidc.config import OidcConfig
 from .places_config import MapConfig, PlaceConfig, PlanConfig, check_plans, located
@@ -274,6 +276,8 @@ class GatewayConfig(_Table, frozen=True, kw_only=True):
     """Paths are relative to the file. ``database_url`` is SQLAlchemy's; SQLite in ``state`` if absent.
 
     Without ``[series]``, ``[home_assistant]`` or ``[metrics]`` nothing is told to any of these.
+    ``enrolment``: its defaults where ``mqtt.url`` is ``mqtts://``, else no agent can enrol.
+    ``gateway``: what this one is called among several on one PostgreSQL; the host's name if absent.
     ``backup``: without it nobody is reminded of one. ``duty_file``: who is told of alerts, and their rota
     (``notify.duty``).
     """
@@ -284,6 +288,8 @@ class GatewayConfig(_Table, frozen=True, kw_only=True):
     duty_file: str = ""
     mqtt: MqttConfig = MqttConfig()
     web: WebConfig = WebConfig()
+    broker: BrokerConfig = BrokerConfig()
+    enrolment: EnrolmentConfig | None = None
     clock: ClockConfig = ClockConfig()
     delivery: DeliveryConfig = DeliveryConfig()
     report: ReportConfig = ReportConfig()
@@ -330,6 +336,7 @@ def load(path: Path) -> GatewayConfig:
         keys=str(base / config.keys),
         duty_file=str(base / config.duty_file) if config.duty_file else "",
         database_url=_database_url(config.database_url, base) or f"sqlite:///{state / 'gateway.db'}",
+        broker=config.broker.located(base, state),
         clock=replace(clock, socket=str(base / clock.socket)) if clock.socket else clock,
         delivery=replace(delivery, urls_file=str(base / delivery.urls_file))
         if delivery.urls_file

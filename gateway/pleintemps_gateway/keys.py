@@ -1,32 +1,31 @@
 """The key folder ``keys/{site-ca,gateway,agents}``: made once by ``init``, read at every start.
 
-    site-ca/ca.key ca.crt                        the site's own authority for TLS to the broker
+    site-ca/                                     the site's own authority, see enrolment/authority.py
     gateway/signing.key                          signs every gateway message; its change: see signing.py
     gateway/sealing.key                          32 raw bytes: seals what the store must not show
     gateway/vapid.key                            signs what is pushed to browsers (made on first use as well)
     gateway/gateway.key gateway.crt purpose      TLS of the gateway; ``demo`` or ``production``
     broker/broker.key broker.crt ca.crt          TLS of the broker, for its host's name and the loopback
-    agents/<agent>/                              see pleintemps_contract.keyfiles
+    enrolment/desk.key desk.crt                  TLS of the desk where agents get their certificates
+    agents/<agent>/                              see pleintemps_contract.keyfiles; who is here is known
+    revoked/<agent>-<ms>/                        what is kept of an agent that was shut out
 
 Nothing that exists is ever overwritten: losing a signing key means a visit to every door.
 """
 
 import base64
-import datetime
-import ipaddress
 import shutil
-import socket
-from collections.abc import Sequence
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple, get_args
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from pleintemps_contract.credentials import PEPPER_BYTES
+from pleintemps_contract.enrolment import DESK
 from pleintemps_contract.envelope import Signer
 from pleintemps_contract.errors import KeyFileError
 from pleintemps_contract.identifiers import unreserved_slug
@@ -39,12 +38,19 @@ from pleintemps_contract.keyfiles import (
     write_secret,
 )
 from pleintemps_contract.world import World
+from pleintemps_gateway.enrolment.authority import (
+    SERVER_DAYS,
+    Authority,
+    hosts_of,
+    key_pem,
+    make_authority,
+    new_key,
+    pem_of,
+)
 from pleintemps_gateway.notify.push import FILE, vapid_key
 from pleintemps_gateway.signing import CURRENT, Signing, load_signing, pem
 
 SEALING_BYTES: Final = 32
-_CA_DAYS: Final = 20 * 365
-_CERTIFICATE_DAYS: Final = 10 * 365
 
 
 class GatewayKeys(NamedTuple):
@@ -115,9 +121,9 @@ def make_keys(
     if (keys / "gateway" / "purpose").exists() and (there := load_purpose(keys)) != purpose:
         raise KeyFileError(f"{keys}: these are {there} keys; {purpose} keys need a folder of their own")
     made: list[str] = []
-    for part in ("site-ca", "gateway", "broker", "agents"):
+    for part in ("site-ca", "gateway", "broker", "enrolment", "agents"):
         (keys / part).mkdir(mode=0o700, parents=True, exist_ok=True)
-    authority = _authority(keys / "site-ca", world, made)
+    authority = make_authority(keys, world, made)
     signing = _signing(keys, made)
     sealing = keys / "gateway" / "sealing.key"
     if not sealing.exists():
@@ -127,24 +133,35 @@ def make_keys(
         vapid_key(keys)
         made.append(f"{keys / 'gateway' / FILE}: signs what is pushed to browsers")
     if not (keys / "gateway" / "gateway.crt").exists():
-        _certificate(keys / "gateway", "gateway", authority, world)
+        _own(
+            keys / "gateway",
+            "gateway",
+            lambda public: authority.client("gateway", public, SERVER_DAYS, world),
+        )
         made.append(f"{keys / 'gateway' / 'gateway.crt'}: TLS of the gateway")
     if not (keys / "broker" / "broker.crt").exists():
         shutil.copyfile(keys / "site-ca" / "ca.crt", keys / "broker" / "ca.crt")
-        _certificate(keys / "broker", "broker", authority, world, hosts=_hosts(broker))
+        hosts = hosts_of(broker)
+        _own(keys / "broker", "broker", lambda public: authority.server("broker", public, hosts, world))
         made.append(f"{keys / 'broker'}: TLS of the broker at {broker}")
+    if not (keys / "enrolment" / "desk.crt").exists():
+        desk = [x509.DNSName(DESK)]
+        _own(keys / "enrolment", "desk", lambda public: authority.server(DESK, public, desk, world))
+        made.append(f"{keys / 'enrolment'}: TLS of the desk where agents enrol")
     (keys / "gateway" / "purpose").write_text(purpose + "\n", encoding="ascii")
     for agent, site in sorted(agents.items()):
         unreserved_slug(agent)
-        if len(site) + len(agent) > 63:
-            raise KeyFileError(f"{site}/{agent}: too long for the name in a certificate (64 characters)")
         folder = keys / "agents" / agent
         if (folder / "identity.json").exists():
             if (there_site := load_agent_keys(folder).site) != site:
                 raise KeyFileError(f"{folder}: belongs to an agent of site {there_site!r}, not {site!r}")
             continue
         folder.mkdir(mode=0o700, exist_ok=True)
-        _certificate(folder, "agent", authority, world, subject=f"{site}/{agent}")
+        _own(
+            folder,
+            "agent",
+            partial(_for_folder, authority, site, agent, world),
+        )
         shutil.copyfile(keys / "site-ca" / "ca.crt", folder / "ca.crt")
         pepper = base64.b64encode(world.random_bytes(PEPPER_BYTES)).decode()
         identity = Identity(site=site, agent=agent, purpose=purpose, pepper=pepper)
@@ -152,6 +169,12 @@ def make_keys(
         save_agent_keys(folder, identity, list(signing.lasting))
         made.append(f"{folder}: take this folder to agent {agent!r} of site {site!r}")
     return made
+
+
+def _for_folder(
+    authority: Authority, site: str, agent: str, world: World, public: ec.EllipticCurvePublicKey
+) -> x509.Certificate:
+    return authority.agent(site, agent, public, SERVER_DAYS, world, "folder")
 
 
 def _signing(keys: Path, made: list[str]) -> Signing:
@@ -162,111 +185,8 @@ def _signing(keys: Path, made: list[str]) -> Signing:
     return load_signing(keys)
 
 
-def _pem(private: ec.EllipticCurvePrivateKey) -> bytes:
-    return private.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-
-
-class _Authority(NamedTuple):
-    key: ec.EllipticCurvePrivateKey
-    certificate: x509.Certificate
-
-
-def _authority(folder: Path, world: World, made: list[str]) -> _Authority:
-    key_path, certificate_path = folder / "ca.key", folder / "ca.crt"
-    if key_path.exists() and certificate_path.exists():
-        key = serialization.load_pem_private_key(key_path.read_bytes(), password=None)
-        if not isinstance(key, ec.EllipticCurvePrivateKey):
-            raise KeyFileError(f"{key_path}: not a key of ours")
-        return _Authority(key, x509.load_pem_x509_certificate(certificate_path.read_bytes()))
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Plein Temps site authority")])
-    start, end = _validity(world, _CA_DAYS)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(start)
-        .not_valid_after(end)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(_key_usage(authority=True), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    write_secret(key_path, _pem(key))
-    certificate_path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    made.append(f"{certificate_path}: the authority that broker and agents believe")
-    return _Authority(key, certificate)
-
-
-def _key_usage(*, authority: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=not authority,
-        key_cert_sign=authority,
-        crl_sign=authority,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
-
-
-def _validity(world: World, days: int) -> tuple[datetime.datetime, datetime.datetime]:
-    now = datetime.datetime.fromtimestamp(world.now() / 1000, datetime.UTC)
-    return now - datetime.timedelta(days=1), now + datetime.timedelta(days=days)
-
-
-def _hosts(broker: str) -> list[x509.GeneralName]:
-    """The broker's name or address, this host's name and the loopback."""
-    named = dict.fromkeys((broker, socket.gethostname(), "localhost", "127.0.0.1", "::1"))
-    return [_host(name) for name in named if name]
-
-
-def _host(name: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(name))
-    except ValueError:
-        pass
-    try:
-        return x509.DNSName(name.encode("idna").decode())
-    except ValueError as error:
-        raise KeyFileError(f"{name!r} is no host that a certificate can name") from error
-
-
-def _certificate(
-    folder: Path,
-    stem: str,
-    authority: _Authority,
-    world: World,
-    *,
-    subject: str = "",
-    hosts: Sequence[x509.GeneralName] = (),
-) -> None:
-    """Key and certificate ``stem``: a client's, or with ``hosts`` that of a server which is reached there."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    start, end = _validity(world, _CERTIFICATE_DAYS)
-    usage = ExtendedKeyUsageOID.SERVER_AUTH if hosts else ExtendedKeyUsageOID.CLIENT_AUTH
-    issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key())
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject or stem)]))
-        .issuer_name(authority.certificate.subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(start)
-        .not_valid_after(end)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_key_usage(authority=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
-        .add_extension(issuer, critical=False)
-    )
-    if hosts:
-        builder = builder.add_extension(x509.SubjectAlternativeName(hosts), critical=False)
-    write_secret(folder / f"{stem}.key", _pem(key))
-    certificate = builder.sign(authority.key, hashes.SHA256())
-    (folder / f"{stem}.crt").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+def _own(folder: Path, stem: str, certify: Callable[[ec.EllipticCurvePublicKey], x509.Certificate]) -> None:
+    """A key ``stem`` and the certificate that ``certify`` makes for it."""
+    key = new_key()
+    write_secret(folder / f"{stem}.key", key_pem(key))
+    (folder / f"{stem}.crt").write_text(pem_of(certify(key.public_key())), encoding="ascii")

@@ -37,17 +37,22 @@ def test_init_makes_everything_once(file: Path, capsys: pytest.CaptureFixture[st
     assert load_peppers(keys, "elsewhere") == {}
     before = {path: path.read_bytes() for path in keys.rglob("*") if path.is_file()}
     secrets = [path for path in before if path.suffix == ".key" or path.name == "identity.json"]
-    assert len(secrets) == 2 + 3 + 1 + 3 * 2
+    assert len(secrets) == 1 + 4 + 1 + 1 + 3 * 2  # authority, gateway, broker, desk, agents
     assert all(path.stat().st_mode & 0o077 == 0 for path in secrets)
     assert main(["init", "--config", str(file), "--demo", "--agent", "cellar"]) == 0
-    assert {path: path.read_bytes() for path in before} == before
+    lists = {keys / "site-ca" / "issued.jsonl", keys / "broker" / "acl"}  # the new agent stands on them too
+    assert {path: path.read_bytes() for path in before.keys() - lists} == {
+        path: data for path, data in before.items() if path not in lists
+    }
+    assert all("cellar" in path.read_text() for path in lists)
     assert load_agent_keys(keys / "agents" / "cellar").agent == "cellar"
 
 
 def test_certificates_are_the_sites(file: Path) -> None:
-    assert main(["init", "--config", str(file)]) == 0
+    assert main(["init", "--config", str(file), "--agent", "entrance"]) == 0
     keys = file.parent / "keys"
     assert load_purpose(keys) == "production"
+    assert [folder.name for folder in (keys / "agents").iterdir()] == ["entrance"]  # the others enrol
     authority = x509.load_pem_x509_certificate((keys / "site-ca/ca.crt").read_bytes())
     for path in (keys / "gateway/gateway.crt", keys / "agents/entrance/agent.crt"):
         certificate = x509.load_pem_x509_certificate(path.read_bytes())

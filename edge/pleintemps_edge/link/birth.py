@@ -12,6 +12,7 @@ import msgspec
 from cryptography import x509
 
 from pleintemps_contract.agent_messages import Birth, DeviceInfo, Health
+from pleintemps_contract.keyfiles import own_certificate
 from pleintemps_contract.wire import MAX_PAYLOAD, encode
 from pleintemps_edge.errors import SetupError
 
@@ -22,11 +23,11 @@ _STEPS: Final = ((0, 200), (0, 100), (0, 50), (0, 20), (0, 0))
 
 
 def certificate_until(folder: Path | None) -> int | None:
-    """The end of ``agent.crt`` in ``folder`` (Unix ms), None without one that can be read."""
+    """The end of the own certificate in ``folder`` (Unix ms), None without one that can be read."""
     if folder is None:
         return None
     try:
-        certificate = x509.load_pem_x509_certificate((folder / "agent.crt").read_bytes())
+        certificate = x509.load_pem_x509_certificate(own_certificate(folder)[0].read_bytes())
     except (OSError, ValueError):
         return None  # the line says what is wrong when it needs it
     return max(0, round(certificate.not_valid_after_utc.timestamp() * 1000))

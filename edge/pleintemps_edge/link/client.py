@@ -15,6 +15,7 @@ import aiomqtt
 from paho.mqtt import client as paho
 
 from pleintemps_contract.cores import Delivered
+from pleintemps_contract.keyfiles import own_certificate
 from pleintemps_contract.logs import line
 from pleintemps_contract.wire import MAX_PAYLOAD
 
@@ -33,7 +34,7 @@ def tls_context(folder: Path) -> ssl.SSLContext:
     context.load_verify_locations(folder / "ca.crt")
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     # a key under a password is an error, not a question on the terminal
-    context.load_cert_chain(folder / "agent.crt", folder / "agent.key", password=b"none")
+    context.load_cert_chain(*own_certificate(folder), password=b"none")
     return context
 
 

@@ -35,6 +35,7 @@ from .schema_alerts import alert_acts, notices, push_subscriptions
 from .schema_base import Ms, metadata, site_column
 from .schema_bookings import bookings, calls, contacts, deliveries, feeds, groups, hooked, rights, usage
 from .schema_codes import credentials, grants, salts, space_secrets
+from .schema_enrolment import enrolments, shut_out
 from .schema_hours import hours, hours_booked, hours_due, hours_through, presence_found
 from .schema_leases import gateways, leases
 
@@ -54,6 +55,7 @@ __all__ = [
     "deliveries",
     "devices",
     "doors",
+    "enrolments",
     "erasures",
     "events",
     "feeds",
@@ -83,6 +85,7 @@ __all__ = [
     "series",
     "sessions",
     "setup_steps",
+    "shut_out",
     "space_secrets",
     "spaces",
     "usage",

@@ -40,3 +40,27 @@ def upgrade() -> None:
         postgresql_where=sa.text("ended IS NULL"),
         sqlite_where=sa.text("ended IS NULL"),
     )
+    # who may speak to the broker
+    op.create_table(
+        "enrolments",
+        sa.Column("site", sa.String(length=40), nullable=False),
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("agent", sa.String(length=40), nullable=False),
+        sa.Column("made", sa.BigInteger(), nullable=False),
+        sa.Column("expires", sa.BigInteger(), nullable=False),
+        sa.Column("used", sa.BigInteger(), nullable=True),
+        sa.Column("key_hash", sa.String(length=64), nullable=True),
+        sa.PrimaryKeyConstraint("site", "token_hash"),
+    )
+    op.create_index("enrolments_by_token", "enrolments", ["token_hash"], unique=True)
+    op.create_table(
+        "shut_out",
+        sa.Column("site", sa.String(length=40), nullable=False),
+        sa.Column("agent", sa.String(length=40), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("reason", sa.String(length=200), nullable=False),
+        sa.Column("stolen", sa.Boolean(), nullable=False),
+        sa.Column("rotated", sa.BigInteger(), nullable=True),
+        sa.Column("ended", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("site", "agent", "at"),
+    )

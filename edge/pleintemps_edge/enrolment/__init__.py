@@ -1,0 +1,1 @@
+"""How an agent gets its certificate, and the next one in time."""
