@@ -9,6 +9,7 @@ from typing import Annotated, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct, field
+from msgspec.structs import asdict
 
 from pleintemps_contract.clockconfig import AgentClockConfig
 from pleintemps_contract.configfile import load_toml
@@ -23,6 +24,8 @@ from pleintemps_contract.keyfiles import (
 )
 from pleintemps_hardware import onboard
 from pleintemps_hardware.board import PinUse, PortUse
+from pleintemps_hardware.checks.fit import DeviceUse, DoorUse
+from pleintemps_hardware.checks.fit import Use as KitUse
 
 from .door.states import Plan, Relock
 from .drivers import registry
@@ -179,7 +182,7 @@ class EdgeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     agent: Slug
     keys: str
     state: str
-    board: Slug | None = None
+    board: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
     mqtt: MqttConfig = field(default_factory=MqttConfig)
     clock: AgentClockConfig = field(default_factory=AgentClockConfig)
     samples: SamplesConfig = field(default_factory=SamplesConfig)
@@ -190,7 +193,12 @@ class EdgeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     signals: Annotated[list[SignalConfig], Meta(max_length=64)] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        for key, path in (("keys", self.keys), ("state", self.state), ("clock.rtc", self.clock.rtc)):
+        for key, path in (
+            ("keys", self.keys),
+            ("state", self.state),
+            ("clock.rtc", self.clock.rtc),
+            ("board", self.board or ""),
+        ):
             if "\0" in path:
                 raise ValueError(f"{key}: holds a NUL, which no path does")
 
@@ -236,8 +244,8 @@ def load(path: Path) -> Setup:
         config = load_toml(path, EdgeConfig)
     except ConfigError as error:
         raise SetupError(str(error)) from error
-    problems = [*_device_problems(config), *_door_problems(config)]
     base = path.resolve().parent
+    problems = [*_device_problems(config, base), *_door_problems(config)]
     keys: AgentKeys | None = None
     try:
         keys = load_agent_keys(base / config.keys)
@@ -272,8 +280,9 @@ def _identity_problems(config: EdgeConfig, keys: AgentKeys, base: Path) -> Itera
                 yield f"mqtt.url: mqtts:// needs {config.keys}/{path.name}"
 
 
-def _device_problems(config: EdgeConfig) -> Iterator[str]:
+def _device_problems(config: EdgeConfig, base: Path) -> Iterator[str]:
     names: set[str] = set()
+    devices: list[DeviceUse] = []
     uses: list[PinUse | PortUse] = []
     for table in config.devices:
         try:
@@ -288,23 +297,17 @@ def _device_problems(config: EdgeConfig) -> Iterator[str]:
             yield f"device {device.device}: a {device.driver} needs the building's broker: set [building]"
         uses += [PinUse(device.device, pin) for pin in device.pins()]
         uses += [PortUse(device.device, port) for port in device.ports()]
-    if config.board is None:
-        yield from _twice(uses)
-        return
+        devices.append(DeviceUse(device.device, device.driver, asdict(device), device.pins()))
     try:
-        yield from board.check(board.load(config.board), uses)
+        yield from onboard.problems(config.board, base, uses, _kit_use(config, devices))
     except ConfigError as error:
         yield str(error)
 
 
-def _twice(uses: list[PinUse | PortUse]) -> Iterator[str]:
-    """Pins and ports that two devices want, where no board is named."""
-    owners: dict[int | str, str] = {}
-    for use in uses:
-        kind, what = ("pin", use.pin) if isinstance(use, PinUse) else ("port", use.port)
-        if what in owners:
-            yield f"device {use.device}: {kind} {what} is already {owners[what]}'s"
-        owners.setdefault(what, use.device)
+def _kit_use(config: EdgeConfig, devices: list[DeviceUse]) -> KitUse:
+    doors = tuple(DoorUse(door.door, door.from_, tuple(door.readers)) for door in config.doors)
+    rtc = config.clock.rtc if config.clock.source == "system" else None
+    return KitUse(tuple(devices), doors, rtc)
 
 
 def _door_problems(config: EdgeConfig) -> Iterator[str]:

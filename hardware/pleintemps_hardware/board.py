@@ -4,6 +4,7 @@ import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
+from typing import Literal
 
 import msgspec
 
@@ -32,6 +33,14 @@ class SerialPort(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     devices: tuple[str, ...]
 
 
+class HeaderRail(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Pins of the header that give a supply or ground."""
+
+    rail: Literal["3v3", "5v", "gnd"]
+    volts: float
+    headers: tuple[int, ...]
+
+
 class Board(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A header's pins and serial ports; ``volts`` is the level of every pin, inputs stand no more."""
 
@@ -40,6 +49,7 @@ class Board(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     volts: float
     pins: tuple[BoardPin, ...]
     serial: tuple[SerialPort, ...] = ()
+    rails: tuple[HeaderRail, ...] = ()
 
     def pin(self, bcm: int) -> BoardPin | None:
         return next((pin for pin in self.pins if pin.bcm == bcm), None)
@@ -76,7 +86,9 @@ def load(name: str) -> Board:
 
 
 def check(board: Board, uses: Iterable[PinUse | PortUse]) -> list[str]:
-    """What does not fit, a line each: unknown, reserved and doubly used pins and ports."""
+    """What does not fit, a line each that begins with the rule's name: unknown, reserved and doubly used pins
+    and ports.
+    """
     uses = list(uses)
     ports = [use for use in uses if isinstance(use, PortUse)]
     problems: list[str] = []
@@ -86,7 +98,9 @@ def check(board: Board, uses: Iterable[PinUse | PortUse]) -> list[str]:
         serial = next((port for port in board.serial if use.port in port.devices), None)
         key = serial.name if serial else use.port
         if key in owned:
-            problems.append(f"device {use.device}: port {use.port} is already {owned[key]}'s")
+            problems.append(
+                f"port-twice: device {use.device}: port {use.port} is already {owned[key]}'s: take another"
+            )
             continue
         owned[key] = use.device
         if serial:
@@ -100,13 +114,13 @@ def check(board: Board, uses: Iterable[PinUse | PortUse]) -> list[str]:
 
 def _pin_problems(board: Board, use: PinUse, owners: dict[int, str]) -> list[str]:
     """Problems of one use; notes in ``owners`` whose the pin is from now on."""
-    where = f"device {use.device}: pin {use.pin}"
+    where, todo = f"device {use.device}: pin {use.pin}", "take another pin"
     pin = board.pin(use.pin)
     if pin is None:
-        return [f"{where} is not on the header of {board.name}"]
+        return [f"pin-unknown: {where} is not on the header of {board.name}: {todo}"]
     if pin.reserved:
-        return [f"{where} (header {pin.header}) is kept for: {pin.reserved}"]
+        return [f"pin-reserved: {where} (header {pin.header}) is kept for {pin.reserved}: {todo}"]
     if use.pin in owners:
-        return [f"{where} (header {pin.header}) is already taken by {owners[use.pin]}"]
+        return [f"pin-twice: {where} (header {pin.header}) is already taken by {owners[use.pin]}: {todo}"]
     owners[use.pin] = use.device
     return []

@@ -49,28 +49,37 @@ def test_a_configuration_that_fits_has_no_problem(board: Board) -> None:
 @pytest.mark.parametrize(
     ("uses", "problem"),
     [
-        ([PinUse("pir", 28)], "device pir: pin 28 is not on the header of raspberry-pi-40"),
-        ([PinUse("pir", 0)], "device pir: pin 0 (header 27) is kept for: ID EEPROM of a HAT"),
-        ([PinUse("pir", 1)], "device pir: pin 1 (header 28) is kept for: ID EEPROM of a HAT"),
+        (
+            [PinUse("pir", 28)],
+            "pin-unknown: device pir: pin 28 is not on the header of raspberry-pi-40: take another pin",
+        ),
+        (
+            [PinUse("pir", 0)],
+            "pin-reserved: device pir: pin 0 (header 27) is kept for ID EEPROM of a HAT: take another pin",
+        ),
+        (
+            [PinUse("pir", 1)],
+            "pin-reserved: device pir: pin 1 (header 28) is kept for ID EEPROM of a HAT: take another pin",
+        ),
         (
             [PinUse("pir", 17), PinUse("reed", 17)],
-            "device reed: pin 17 (header 11) is already taken by pir",
+            "pin-twice: device reed: pin 17 (header 11) is already taken by pir: take another pin",
         ),
         (
             [PinUse("keypad", 17), PinUse("keypad", 17)],
-            "device keypad: pin 17 (header 11) is already taken by keypad",
+            "pin-twice: device keypad: pin 17 (header 11) is already taken by keypad: take another pin",
         ),
         (
             [PinUse("reed", 15), PortUse("radar", "/dev/serial0")],
-            "device reed: pin 15 (header 10) is already taken by radar (UART0)",
+            "pin-twice: device reed: pin 15 (header 10) is already taken by radar (UART0): take another pin",
         ),
         (
             [PortUse("radar", "/dev/ttyAMA0"), PortUse("meter", "/dev/serial0")],
-            "device meter: port /dev/serial0 is already radar's",
+            "port-twice: device meter: port /dev/serial0 is already radar's: take another",
         ),
         (
             [PortUse("radar", "line"), PortUse("meter", "line")],
-            "device meter: port line is already radar's",
+            "port-twice: device meter: port line is already radar's: take another",
         ),
     ],
 )

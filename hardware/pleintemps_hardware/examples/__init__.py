@@ -1,0 +1,1 @@
+"""Configurations of an agent on the reference kits."""

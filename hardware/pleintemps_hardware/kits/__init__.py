@@ -1,0 +1,1 @@
+"""Profiles of the reference kits, one TOML file each."""
