@@ -35,8 +35,9 @@ make_environment() {
     [ "$(cat "$environment/complete" 2>/dev/null)" = "$mark" ] && return 0
     rm -rf "$environment"
     python3 -I -m venv --without-pip "$environment"
+    pip=$(echo "$home"/wheels/pip-*.whl)
     env -i PATH=/usr/bin:/bin HOME=/nonexistent LC_ALL=C.UTF-8 PIP_CONFIG_FILE=/dev/null \
-        "$environment/bin/python" "$home"/wheels/pip-*.whl/pip install --quiet --no-input --no-cache-dir \
+        "$environment/bin/python" "$pip/pip" install --quiet --no-input --no-cache-dir \
         --disable-pip-version-check --no-warn-script-location --root-user-action=ignore \
         --no-index --no-deps --require-hashes --find-links "$home/wheels" --requirement "$wanted"
     debian_modules "$environment" "$python"
