@@ -1,27 +1,31 @@
 """An event loop whose time passes only when there is nothing left to do at the present moment."""
 
 import asyncio
+import heapq
 import math
 import selectors
+from collections import deque
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
-from contextvars import Context
-from typing import Any, Final, TypeVar, TypeVarTuple, Unpack
+from contextvars import Context, copy_context
+from typing import Any, Final, TypeVar, TypeVarTuple, Unpack, cast
 
 T = TypeVar("T")
 _Ts = TypeVarTuple("_Ts")
 _US: Final = 1_000_000
+_RESOLUTION_S: Final = 1e-9
+"""What is due so soon is due now."""
+_MANY: Final = 100
+"""Timers that were called off are swept out where there are more, and they are more than half."""
 
 
-class _Idle(selectors.BaseSelector):
-    """Waits for nothing: what the loop would sleep is added to its clock. Microseconds, so no sum drifts."""
+class _Nothing(selectors.BaseSelector):
+    """The loop's own wake-up pipe is all that is ever registered, and nobody writes to it."""
 
     def __init__(self) -> None:
-        self.now_us = 0
         self._keys: dict[int, selectors.SelectorKey] = {}
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        """The loop's own wake-up pipe is all that ever comes, and nobody writes to it."""
         number = fileobj if isinstance(fileobj, int) else fileobj.fileno()
         self._keys[number] = key = selectors.SelectorKey(fileobj, number, events, data)
         return key
@@ -30,30 +34,71 @@ class _Idle(selectors.BaseSelector):
         return self._keys.pop(fileobj if isinstance(fileobj, int) else fileobj.fileno())
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is None:
-            raise RuntimeError("nothing will ever happen again: somebody waits for what nobody does")
-        if timeout > 0:
-            self.now_us += max(1, math.ceil(timeout * _US - 0.01))
         return []
 
     def get_map(self) -> dict[int, selectors.SelectorKey]:  # type: ignore[override]
         return self._keys
 
 
+class _Soon:
+    """An :class:`asyncio.Handle` without what only its debugging needs."""
+
+    __slots__ = ("args", "callback", "context")
+
+    def __init__(self, callback: Callable[..., object], args: tuple[Any, ...], context: Context) -> None:
+        self.callback: Callable[..., object] | None = callback
+        self.args = args
+        self.context = context
+
+    def cancel(self) -> None:
+        self.callback, self.args = None, ()
+
+    def cancelled(self) -> bool:
+        return self.callback is None
+
+
+class _Timer(float):
+    """An :class:`asyncio.TimerHandle` that is its own time: to compare two takes no line of Python."""
+
+    __slots__ = ("args", "callback", "context", "loop", "scheduled")
+
+    callback: Callable[..., object] | None
+    args: tuple[Any, ...]
+    context: Context
+    loop: "VirtualLoop"
+    scheduled: bool
+
+    def when(self) -> float:
+        return float(self)
+
+    def cancel(self) -> None:
+        if self.callback is not None:
+            self.callback, self.args = None, ()
+            if self.scheduled:
+                self.loop.called_off += 1
+
+    def cancelled(self) -> bool:
+        return self.callback is None
+
+
 class VirtualLoop(asyncio.SelectorEventLoop):
     """One thread, no sockets, no waiting. What asks for a thread is done at once, by the loop itself."""
 
+    # the base class keeps its own here, and ends with them
+    _ready: deque[_Soon | _Timer]
+    _scheduled: list[_Timer]
+    _stopping: bool
+    _closed: bool
+
     def __init__(self) -> None:
-        self._idle = _Idle()
-        super().__init__(self._idle)
+        super().__init__(_Nothing())
+        self.now_us = 0
+        """Microseconds since the loop was made, so no sum drifts."""
+        self.called_off = 0
+        """Timers among those to come."""
 
     def time(self) -> float:
-        return self._idle.now_us / _US
-
-    @property
-    def now_us(self) -> int:
-        """Microseconds since the loop was made."""
-        return self._idle.now_us
+        return self.now_us / _US
 
     async def until(self, when: float) -> None:
         """Return when :meth:`time` has reached ``when``."""
@@ -61,14 +106,49 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         timer = self.call_at(when, _wake, done)
         try:
             await done
-        finally:
+        except asyncio.CancelledError:
             timer.cancel()
+            raise
+
+    def call_soon(
+        self, callback: Callable[[Unpack[_Ts]], object], *args: *_Ts, context: Context | None = None
+    ) -> asyncio.Handle:
+        if self._closed:
+            raise RuntimeError("Event loop is closed")
+        soon = _Soon(callback, args, copy_context() if context is None else context)
+        self._ready.append(soon)
+        return cast(asyncio.Handle, soon)
 
     def call_soon_threadsafe(
         self, callback: Callable[[Unpack[_Ts]], object], *args: *_Ts, context: Context | None = None
     ) -> asyncio.Handle:
         """There is no other thread."""
         return self.call_soon(callback, *args, context=context)
+
+    def call_later(
+        self,
+        delay: float,
+        callback: Callable[[Unpack[_Ts]], object],
+        *args: *_Ts,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        return self.call_at(self.time() + delay, callback, *args, context=context)
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[Unpack[_Ts]], object],
+        *args: *_Ts,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        if self._closed:
+            raise RuntimeError("Event loop is closed")
+        timer = _Timer(when)
+        timer.callback, timer.args = callback, args
+        timer.context = copy_context() if context is None else context
+        timer.loop, timer.scheduled = self, True
+        heapq.heappush(self._scheduled, timer)
+        return cast(asyncio.TimerHandle, timer)
 
     def run_in_executor(  # type: ignore[override]
         self, executor: Executor | None, func: Callable[..., T], *args: Any
@@ -80,6 +160,48 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to who waits
             future.set_exception(error)
         return future
+
+    def _run_once(self) -> None:
+        """Everything that is ready now; when there is nothing, time passes until there is."""
+        ready = self._ready
+        self._sweep()
+        timers = self._scheduled
+        if not ready and not self._stopping:
+            if not timers:
+                raise RuntimeError("nothing will ever happen again: somebody waits for what nobody does")
+            left = timers[0] - self.now_us / _US
+            if left > 0:
+                self.now_us += max(1, math.ceil(left * _US - 0.01))
+        end = self.now_us / _US + _RESOLUTION_S
+        while timers and timers[0] < end:
+            timer = heapq.heappop(timers)
+            timer.scheduled = False
+            ready.append(timer)
+        for _ in range(len(ready)):  # and not what these make ready
+            soon = ready.popleft()
+            if soon.callback is not None:
+                try:
+                    soon.context.run(soon.callback, *soon.args)
+                except (SystemExit, KeyboardInterrupt):
+                    raise
+                except BaseException as error:  # noqa: BLE001 - as every loop does
+                    self.call_exception_handler({"message": "Exception in callback", "exception": error})
+
+    def _sweep(self) -> None:
+        """Timers that were called off go: those at the head, or all where they are most."""
+        timers = self._scheduled
+        if len(timers) > _MANY and self.called_off / len(timers) > 0.5:
+            self._scheduled = kept = []
+            for timer in timers:
+                timer.scheduled = timer.callback is not None
+                if timer.scheduled:
+                    kept.append(timer)
+            heapq.heapify(kept)
+            self.called_off = 0
+            return
+        while timers and timers[0].callback is None:
+            self.called_off -= 1
+            heapq.heappop(timers).scheduled = False
 
 
 def _wake(done: "asyncio.Future[None]") -> None:

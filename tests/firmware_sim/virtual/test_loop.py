@@ -57,3 +57,40 @@ def test_a_leap_of_the_wall_clock_moves_nothing_else() -> None:
         return world.now(), world.monotonic()
 
     assert run(story()) == (-3_599_000, 1_000)
+
+
+@given(st.lists(st.tuples(st.integers(0, 50), st.booleans(), st.integers(0, 50)), max_size=300))
+def test_what_is_called_off_does_not_happen_and_the_rest_does(
+    plans: list[tuple[int, bool, int]],
+) -> None:
+    async def story() -> tuple[list[int], list[int]]:
+        loop = asyncio.get_running_loop()
+        done: list[int] = []
+        expected: list[int] = []
+        for number, (moment, off, off_at) in enumerate(plans):
+            handle = loop.call_later(moment, done.append, number)
+            if off:
+                loop.call_later(off_at, handle.cancel)
+            if not off or moment < off_at:
+                expected.append(number)
+            elif moment == off_at:  # either may come first
+                loop.call_at(51.0, lambda number=number: done.remove(number) if number in done else None)  # type: ignore[misc]
+        await asyncio.sleep(52)
+        return sorted(done), expected
+
+    found, expected = run(story())
+    assert found == expected
+
+
+def test_a_callback_that_fails_harms_nobody_else() -> None:
+    async def story() -> list[str]:
+        loop = asyncio.get_running_loop()
+        seen: list[str] = []
+        loop.set_exception_handler(lambda _loop, told: seen.append(type(told["exception"]).__name__))
+        loop.call_soon(lambda: 1 // 0)
+        loop.call_soon(seen.append, "next")
+        loop.call_soon(seen.append, "called off").cancel()
+        await asyncio.sleep(1)
+        return seen
+
+    assert run(story()) == ["ZeroDivisionError", "next"]
