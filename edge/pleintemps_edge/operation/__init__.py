@@ -1,0 +1,1 @@
+"""How the agent and its machine are, for whoever stands before it: ``pleintemps-edge doctor``."""
