@@ -27,6 +27,7 @@ from .drivers.registry import Context
 from .enrolment import cli as enrolment
 from .errors import EdgeError, NotRunningError, RecordingError, SetupError
 from .journal.claim import claim
+from .operation import cli as operation
 from .status import ask, complaints, describe
 
 USAGE_ERROR = 2
@@ -81,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--device", required=True, metavar="NAME", help="the reader's name in there")
     _add_meter(commands)
     enrolment.register(commands)
+    operation.register(commands)
     return parser
 
 
