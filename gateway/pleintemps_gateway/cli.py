@@ -200,9 +200,10 @@ def _init(options: argparse.Namespace) -> int:
     for name in options.agent:
         agents[name] = homes.get(name) or _site(config, options.site).site
     purpose = "demo" if options.demo else "production"
-    broker = urlsplit(config.mqtt.url).hostname or "localhost"
+    urls = (config.mqtt.url, config.enrolment.broker if config.enrolment else "")
+    brokers = [host for url in urls if (host := urlsplit(url).hostname)]
     made = make_keys(
-        Path(config.keys), agents, "demo" if options.demo else "production", SystemWorld(), broker
+        Path(config.keys), agents, "demo" if options.demo else "production", SystemWorld(), brokers
     )
     enrolment.write_broker(config, made)
     for line in made:

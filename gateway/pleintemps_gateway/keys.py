@@ -15,7 +15,7 @@ Nothing that exists is ever overwritten: losing a signing key means a visit to e
 
 import base64
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple, get_args
@@ -30,6 +30,7 @@ from pleintemps_contract.envelope import Signer
 from pleintemps_contract.errors import KeyFileError
 from pleintemps_contract.identifiers import unreserved_slug
 from pleintemps_contract.keyfiles import (
+    IDENTITY,
     Identity,
     Purpose,
     load_agent_keys,
@@ -42,6 +43,7 @@ from pleintemps_gateway.enrolment.authority import (
     SERVER_DAYS,
     Authority,
     hosts_of,
+    is_due,
     key_pem,
     make_authority,
     new_key,
@@ -96,26 +98,42 @@ def load_purpose(keys: Path) -> Purpose:
     raise KeyFileError(f"{path}: demo or production wanted")
 
 
-def load_peppers(keys: Path, site: str) -> dict[str, bytes]:
+class Peppers(dict[str, bytes]):
+    """The peppers of a site's agents as they were read, which can be read anew: agents come and go."""
+
+    def __init__(self, keys: Path, site: str) -> None:
+        super().__init__()
+        self._keys = keys
+        self._site = site
+        agents = keys / "agents"
+        for folder in sorted(agents.iterdir()) if agents.is_dir() else ():
+            # an agent that is being let in or shut out has no identity: it is no agent
+            if (folder / IDENTITY).exists():
+                found = load_agent_keys(folder)
+                if found.site == site:
+                    self[found.agent] = found.pepper
+
+    def anew(self) -> "Peppers":
+        """As the folder is now; raises KeyFileError."""
+        return Peppers(self._keys, self._site)
+
+
+def load_peppers(keys: Path, site: str) -> Peppers:
     """The pepper of every agent that ``keys/agents`` has for ``site``, by agent name; raises KeyFileError."""
-    peppers: dict[str, bytes] = {}
-    agents = keys / "agents"
-    if not agents.is_dir():
-        return peppers
-    for folder in sorted(agents.iterdir()):
-        if folder.is_dir():
-            found = load_agent_keys(folder)
-            if found.site == site:
-                peppers[found.agent] = found.pepper
-    return peppers
+    return Peppers(keys, site)
 
 
 def make_keys(
-    keys: Path, agents: dict[str, str], purpose: Purpose, world: World, broker: str = "localhost"
+    keys: Path,
+    agents: dict[str, str],
+    purpose: Purpose,
+    world: World,
+    brokers: Sequence[str] = ("localhost",),
 ) -> list[str]:
     """Make what is missing below ``keys`` for ``agents`` (name -> site); returns a line for each thing made.
 
-    ``broker`` is the host under which agents know the broker.
+    ``brokers`` are the hosts under which gateway and agents know the broker. A certificate of broker, gateway
+    or desk that lacks one of them, or of whose life two thirds are over, is made anew.
     Raises KeyFileError if there are keys of another purpose or an agent's folder belongs to another site.
     """
     if (keys / "gateway" / "purpose").exists() and (there := load_purpose(keys)) != purpose:
@@ -132,20 +150,15 @@ def make_keys(
     if not (keys / "gateway" / FILE).exists():
         vapid_key(keys)
         made.append(f"{keys / 'gateway' / FILE}: signs what is pushed to browsers")
-    if not (keys / "gateway" / "gateway.crt").exists():
-        _own(
-            keys / "gateway",
-            "gateway",
-            lambda public: authority.client("gateway", public, SERVER_DAYS, world),
-        )
-        made.append(f"{keys / 'gateway' / 'gateway.crt'}: TLS of the gateway")
-    if not (keys / "broker" / "broker.crt").exists():
+    own, hosts, desk = keys / "gateway", hosts_of(*brokers), [x509.DNSName(DESK)]
+    if is_due(own / "gateway.crt", world):
+        _own(own, "gateway", lambda public: authority.client("gateway", public, SERVER_DAYS, world))
+        made.append(f"{own / 'gateway.crt'}: TLS of the gateway")
+    if is_due(keys / "broker" / "broker.crt", world, hosts):
         shutil.copyfile(keys / "site-ca" / "ca.crt", keys / "broker" / "ca.crt")
-        hosts = hosts_of(broker)
         _own(keys / "broker", "broker", lambda public: authority.server("broker", public, hosts, world))
-        made.append(f"{keys / 'broker'}: TLS of the broker at {broker}")
-    if not (keys / "enrolment" / "desk.crt").exists():
-        desk = [x509.DNSName(DESK)]
+        made.append(f"{keys / 'broker'}: TLS of the broker at {', '.join(dict.fromkeys(brokers))}")
+    if is_due(keys / "enrolment" / "desk.crt", world, desk):
         _own(keys / "enrolment", "desk", lambda public: authority.server(DESK, public, desk, world))
         made.append(f"{keys / 'enrolment'}: TLS of the desk where agents enrol")
     (keys / "gateway" / "purpose").write_text(purpose + "\n", encoding="ascii")

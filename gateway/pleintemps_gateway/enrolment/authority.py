@@ -257,6 +257,23 @@ def _validity(now: int, days: float) -> tuple[datetime.datetime, datetime.dateti
     return moment - datetime.timedelta(days=1), moment + datetime.timedelta(days=days)
 
 
+def is_due(path: Path, world: World, hosts: Sequence[x509.GeneralName] = ()) -> bool:
+    """Whether a certificate should be made (anew): it is not there, lacks one of ``hosts``, or two thirds of
+    its life are over.
+    """
+    try:
+        found = x509.load_pem_x509_certificate(path.read_bytes())
+        named = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value if hosts else ()
+    except FileNotFoundError:
+        return True
+    except x509.ExtensionNotFound:
+        return True
+    except (OSError, ValueError) as error:
+        raise KeyFileError(f"{path}: {error}") from error
+    start, end = (each.timestamp() for each in (found.not_valid_before_utc, found.not_valid_after_utc))
+    return not set(hosts) <= set(named) or world.now() / 1000 > start + (end - start) * 2 / 3
+
+
 def hosts_of(*names: str) -> list[x509.GeneralName]:
     """These names and addresses, this host's name and the loopback; raises KeyFileError."""
     named = dict.fromkeys((*names, socket.gethostname(), "localhost", "127.0.0.1", "::1"))

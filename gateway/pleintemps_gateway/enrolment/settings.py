@@ -18,8 +18,8 @@ class BrokerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     It listens on ``bind`` (everywhere if empty) and keeps what must outlast it in ``data`` (``state/broker``
     if empty). Started by root it becomes ``user`` (if empty: whose the keys are). When who may speak changes,
-    ``reload`` is run, or the process of ``pid_file`` (in ``data`` if empty) gets SIGHUP. ``also`` is a file of
-    more lines for the ACL.
+    ``reload`` is run, or the process of ``pid_file`` (in ``data`` if empty) gets SIGHUP. ``also`` is a file
+    of more lines for the ACL.
     """
 
     bind: str = ""

@@ -25,6 +25,7 @@ FOLLOWED: Final = (
     "learnt",
     "marks",
     "rights",
+    "trust",
 )
 """Tables that other processes write for us."""
 
@@ -36,6 +37,7 @@ class Followed(NamedTuple):
     bookings: frozenset[str] = frozenset()
     rights: frozenset[str] = frozenset()
     hooked: frozenset[str] = frozenset()
+    trust: frozenset[str] = frozenset()
 
 
 def follow(
@@ -71,7 +73,7 @@ def follow(
         speaker.commands_changed()
     for key in keys.get("grants", ()):
         speaker.grants_changed(key.partition("/")[0])
-    named_keys = (frozenset(keys.get(kind, ())) for kind in ("bookings", "rights", "hooked"))
+    named_keys = (frozenset(keys.get(kind, ())) for kind in ("bookings", "rights", "hooked", "trust"))
     return Followed(through, *named_keys)
 
 

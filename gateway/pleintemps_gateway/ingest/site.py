@@ -23,7 +23,7 @@ from pleintemps_contract.agent_messages import (
     SignalChanged,
     Stream,
 )
-from pleintemps_contract.errors import ContractError, DecodeError
+from pleintemps_contract.errors import ContractError, DecodeError, KeyFileError
 from pleintemps_contract.logs import line
 from pleintemps_contract.onvif import DoorAction
 from pleintemps_contract.topics import Channel, Topic
@@ -42,10 +42,12 @@ from pleintemps_gateway.engine import (
     WarningEnded,
     WarningWanted,
 )
+from pleintemps_gateway.keys import Peppers
 from pleintemps_gateway.series.tap import SiteTap
 from pleintemps_gateway.series.writer import SeriesSink
 from pleintemps_gateway.signing import Signing
 from pleintemps_gateway.store.changes import last_change
+from pleintemps_gateway.store.enrolment import shut_out_agents
 from pleintemps_gateway.store.schema import journals
 
 from . import signals
@@ -67,6 +69,7 @@ from .speaker import Speaker
 from .warned import tell_people
 
 UNKNOWN_AGENTS: Final = "unknown agents"
+SHUT_OUT: Final = "this agent was shut out"
 MAX_JOURNALS: Final = 64
 """Journals of one agent: each is a new card or a new folder, not a habit."""
 _TICK_MS: Final = 1_000
@@ -95,7 +98,7 @@ class SiteMemory:
         world: World,
         signing: Signing,
         vault: Vault,
-        peppers: dict[str, bytes],
+        peppers: Peppers,
         epoch: int,
         sink: SeriesSink | None = None,
         outbox: Outbox | None = None,
@@ -106,7 +109,8 @@ class SiteMemory:
         self.world = world
         self.pending = Pending()
         self.refusals = RefusalCounts()
-        self.known = frozenset(peppers)
+        self._peppers = peppers
+        self._shut_out: frozenset[str] = frozenset()
         self.followed = 0
         self._hooked: set[str] = set()
         self.speaker = Speaker(config, world, signing, vault, peppers, epoch)
@@ -138,6 +142,7 @@ class SiteMemory:
         self._reset()
         now, site = self.world.now(), self.site
         self.followed = last_change(conn, site)
+        self._shut_out = shut_out_agents(conn, site)
         self.refusals.load(conn, site)
         for row in conn.execute(select(journals).where(journals.c.site == site)):
             mark = Mark(row.agent, row.through, row.lost, row.duplicates)
@@ -254,9 +259,24 @@ class SiteMemory:
         found = follow(conn, self.site, self.engine, self.speaker, self.followed, self.world.now())
         self.followed = found.through
         self._hooked |= found.hooked
+        if found.trust:
+            self._trust(conn)
         self.late.moved(conn, found.bookings, self.world.now())
         self.hours.moved(conn, found.bookings, self.world.now())
         return found
+
+    def _trust(self, conn: Connection) -> None:
+        """Agents came or were shut out, or a secret of their doors is another one."""
+        try:
+            self._peppers = self._peppers.anew()
+        except KeyFileError as error:
+            # who was shut out must not speak because another one's folder cannot be read
+            _log.error(line("agents-not-read", site=self.site, error=error))
+        self._shut_out = shut_out_agents(conn, self.site)
+        for agent in self._shut_out:
+            self._peppers.pop(agent, None)
+        self.pending.messages += self.speaker.hold(self._peppers)
+        _log.info(line("agents-changed", site=self.site, known=len(self._peppers)))
 
     # --- messages -------------------------------------------------------------------------------------
 
@@ -266,8 +286,11 @@ class SiteMemory:
         if topic.channel is Channel.PAGE:
             self.speaker.page_seen(topic.agent, topic.tail, bool(message.payload))
             return
-        if topic.agent not in self.known:
-            self.refuse(UNKNOWN_AGENTS, f"no keys were made for an agent that writes on {topic.channel}")
+        if topic.agent not in self._peppers or topic.agent in self._shut_out:
+            if topic.agent in self._shut_out:
+                self.refuse(f"{topic.agent}/{topic.channel.value}", SHUT_OUT)
+            else:
+                self.refuse(UNKNOWN_AGENTS, f"no keys were made for an agent that writes on {topic.channel}")
             return
         source = f"{topic.agent}/{topic.channel.value}"
         if not message.payload:

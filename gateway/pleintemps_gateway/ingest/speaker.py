@@ -66,14 +66,13 @@ class Speaker:
         self._started = world.now()
         self._commands = CommandDesk(config.site)
         holders = {door.agent for door in config.doors}
-        plan = plan_of(config)
+        self._plan = plan = plan_of(config)
+        self._vault = vault
+        self._peppers = dict(peppers)
         for space, door in sorted(plan.refused.items()):
             _log.warning(line("no-offline-codes", site=config.site, space=space, crowded=door))
         # those without a door as well: what they hold of an earlier plan is taken from them
-        self._books = {
-            agent: GrantBook(config, agent, pepper, vault, signing.signer, plan)
-            for agent, pepper in peppers.items()
-        }
+        self._books = {agent: self._book(agent) for agent in peppers}
         for agent in sorted(holders - self._books.keys()):
             _log.warning(line("agent-without-keys", site=config.site, agent=agent))
         self._timings = TimingsBook(config)
@@ -122,6 +121,37 @@ class Speaker:
 
     def wanted(self, conn: Connection, command: str, asked: Asked, now: int) -> None:
         """A rule asks something of a panel or of a signal."""
+    def _book(self, agent: str) -> GrantBook:
+        pepper, signer = self._peppers[agent], self._signing.signer
+        return GrantBook(self._config, agent, pepper, self._vault, signer, self._plan)
+
+    def hold(self, peppers: dict[str, bytes]) -> list[Message]:
+        """These are the agents now, and some secret is another one: all is composed anew, and what is new is
+        said. What the broker keeps for who is gone is cleared.
+        """
+        gone = {agent for agent, pepper in self._peppers.items() if peppers.get(agent) != pepper}
+        cleared = [message for agent in sorted(gone) for message in self._clear(agent)]
+        self._peppers = dict(peppers)
+        for agent in gone:
+            del self._books[agent]
+        new = peppers.keys() - self._books.keys()
+        self._books |= {agent: self._book(agent) for agent in new}
+        self._unsaid |= new
+        self._untold |= new & set(self._timings.agents)
+        for book in self._books.values():
+            book.forget()
+        self._dirty = set(self._books)
+        self._unsaid &= self._books.keys()
+        self._untold &= self._books.keys()
+        return cleared
+
+    def _clear(self, agent: str) -> list[Message]:
+        """What is retained for an agent, taken back."""
+        self._timings.published.pop(agent, None)
+        tails = [(Channel.MANIFEST, ""), (Channel.CONFIG, "")]
+        tails += [(Channel.PAGE, digest) for digest in sorted(self._pages.pop(agent, set()))]
+        return [(str(Topic.of_agent(self._site, agent, *tail)), b"", True) for tail in tails]
+
         self._commands.ask(conn, command, asked, now)
 
     def take_answered(self) -> list[Answered]:

@@ -1,0 +1,11 @@
+"""Who is shut out, as the store says."""
+
+from sqlalchemy import Connection, select
+
+from .schema import shut_out
+
+
+def shut_out_agents(conn: Connection, site: str) -> frozenset[str]:
+    """The agents of a site that nobody hears until they are enrolled again."""
+    mine = (shut_out.c.site == site) & shut_out.c.ended.is_(None)
+    return frozenset(conn.execute(select(shut_out.c.agent).where(mine)).scalars())
