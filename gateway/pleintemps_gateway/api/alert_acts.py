@@ -43,6 +43,8 @@ def do(context: Context, account: Account, site: SiteConfig, alert: str, wish: A
     now, comment = context.world.now(), comment.strip()[:MAX_COMMENT]
     if wish.kind is ActKind.GIVE and wish.person not in people(context, site):
         raise Problem(422, "Nobody here is called so.", where="person", code="unknown-person")
+    if wish.kind is ActKind.COMMENT and not comment:
+        raise Problem(422, "A comment has words.", where="comment", code="no-comment")
     with write_transaction(context.engine, [site.site]) as conn:
         row = reading.alert(conn, (site.site,), alert)
         if row is None:

@@ -112,21 +112,25 @@ def act_together(
     act: Annotated[str, Form(pattern="^(take|pause|give|escalate)$")],
     chosen: Annotated[list[str] | None, Form(max_length=MOST_AT_ONCE)] = None,
     until: Until = 0,
+    minutes: Annotated[int, Form(ge=0, le=1_440)] = 0,
     person: Name = "",
     comment: Text = "",
     back: Back = "/alerts",
 ) -> Any:
-    """One act for several alerts; each stands for itself, what was refused is listed with what others did."""
+    """One act for several alerts; each stands for itself, what was refused is listed with what others did.
+    A pause ends at ``until``, or after so many ``minutes``.
+    """
+    if minutes:
+        until = context.world.now() + minutes * 60_000
     refused: list[tuple[str, str, str]] = []
     count = 0
     for each in chosen or []:
         site, _, rest = each.partition("/")
         alert, _, version = rest.partition("/")
-        config = context.site(account.sites, site)
         seen = int(version) if version.isascii() and version.isdecimal() and len(version) < 10 else None
         wish = Act(kind=_ACTS[act], by=account.name, person=person or None, until=until or None, version=seen)
         try:
-            do(context, account, config, alert, wish, comment)
+            do(context, account, context.site(account.sites, site), alert, wish, comment)
             count += 1
         except Problem as problem:
             refused.append((site, alert, problem.code))
@@ -134,6 +138,8 @@ def act_together(
         codes = tuple(refused)
         return _list(request, context, account, Wanted(), status=409, done=count, refused=codes)
     target = here(back)
+    if not target.startswith("/alerts"):
+        return RedirectResponse(target, 303)
     return RedirectResponse(f"{target}{'&' if '?' in target else '?'}done={count}", 303)
 
 

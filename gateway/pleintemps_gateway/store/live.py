@@ -111,6 +111,14 @@ def alert_rows(conn: Connection, site: str, states: Collection[str], limit: int)
     return conn.execute(query.order_by(alerts.c.opened.desc(), alerts.c.alert).limit(limit)).all()
 
 
+def calm_rows(conn: Connection, site: str, since: int, limit: int) -> Rows:
+    """The youngest alerts of a site that were resolved after ``since``, the last of them first."""
+    query = select(alerts).where(
+        alerts.c.site == site, alerts.c.state == "resolved", alerts.c.resolved > since
+    )
+    return conn.execute(query.order_by(alerts.c.resolved.desc(), alerts.c.alert).limit(limit)).all()
+
+
 def booking_rows(conn: Connection, pairs: Iterable[Pair], first: int, last: int, now: int) -> list[AnyRow]:
     """Confirmed bookings of spaces, with their usage, by start: those between ``first`` and ``last``, and for
     each space the next after ``now`` wherever it is."""

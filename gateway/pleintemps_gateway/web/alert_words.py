@@ -219,6 +219,8 @@ class AlertWords:
             "not-paused": t.gettext("It is not paused any more. Nothing was changed."),
             "bad-time": t.gettext("A pause ends within a week, and not in the past. Nothing was changed."),
             "nobody-left": t.gettext("Everybody on duty was asked already: give it to somebody by name."),
+            "not-found": t.gettext("There is no such alert for this account. Nothing was changed."),
+            "no-comment": t.gettext("There is nothing in the comment. Nothing was changed."),
             "unknown-person": t.gettext("Choose to whom it goes. Nothing was changed."),
         }
         return texts.get(code, code)

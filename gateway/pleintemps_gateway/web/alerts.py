@@ -18,10 +18,9 @@ from pleintemps_gateway.store.acts import acts
 from .alert_words import AlertWords
 from .board import Alert, Booked, Door
 from .evidence import Evidence, load_evidence
+from .siterows import CALM_MS
 from .tonight import alert_view, booked_view, load_doors
 
-CALM_MS: Final = 10 * 60_000
-"""What is over stays in the list of open alerts for so long, in plain words."""
 PAGE: Final = 50
 _SEARCHED: Final = 2_000
 """Words are looked for in so many alerts at most, the first in order."""

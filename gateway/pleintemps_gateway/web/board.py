@@ -310,13 +310,14 @@ class Site:
 @dataclass(frozen=True, slots=True)
 class AlertList:
     """What asks for a person. ``quiet_since`` is when the last alert was resolved, for the empty list;
-    ``day`` the local date, by which moments are worded.
+    ``day`` the local date, by which moments are worded; ``calm``: what has just ended, the last first.
     """
 
     alerts: tuple[Alert, ...]
     zone: str
     quiet_since: int | None
     day: str
+    calm: tuple[Alert, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

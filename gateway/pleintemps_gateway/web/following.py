@@ -13,7 +13,7 @@ from pleintemps_gateway.store import live
 from pleintemps_gateway.store.reading import AnyRow
 
 from .board import Booked
-from .siterows import COMMAND_MS, PRESENCE, AgentSeen, SiteRows, by_space, place_of
+from .siterows import CALM_MS, COMMAND_MS, MOST_CALM, PRESENCE, AgentSeen, SiteRows, by_space, place_of
 from .tonight import alert_view, booked_view
 
 HOUR_MS: Final = 3_600_000
@@ -165,7 +165,7 @@ def _read(
     _read_panels(conn, known, {site for site, each in dirty.items() if each.panels})
     _read_signals(conn, known, dirty, {site for site, each in dirty.items() if each.signals})
     _read_commands(conn, known, dirty, {site for site, each in dirty.items() if each.commands}, now)
-    _read_alerts(conn, known, dirty, {site for site, each in dirty.items() if each.alerts})
+    _read_alerts(conn, known, dirty, {site for site, each in dirty.items() if each.alerts}, now)
 
 
 def _read_series(
@@ -236,7 +236,7 @@ def _read_commands(
 
 
 def _read_alerts(
-    conn: Connection, known: Mapping[str, SiteRows], dirty: Mapping[str, Dirty], sites: set[str]
+    conn: Connection, known: Mapping[str, SiteRows], dirty: Mapping[str, Dirty], sites: set[str], now: int
 ) -> None:
     if not sites:
         return
@@ -246,6 +246,8 @@ def _read_alerts(
         found = live.alert_rows(conn, site, LIVE_ALERTS, ALERTS)
         rows.alerts = tuple(alert_view(row, rows.config) for row in found)
         rows.last_resolved = resolved.get(site)
+        calm = live.calm_rows(conn, site, now - CALM_MS, MOST_CALM)
+        rows.calm = tuple(alert_view(row, rows.config) for row in calm)
         before, rows.alerted = rows.alerted, by_space(rows.alerts, rows.config)
         dirty[site].tiles |= {
             space for space in {*before, *rows.alerted} if before.get(space) != rows.alerted.get(space)

@@ -24,7 +24,7 @@ from .evening import Interval
 from .following import ALERTS, KINDS, RELOAD_MS, Dirty, read_changed, read_whole
 from .fragments import Fragment, of_town
 from .sitepicture import SitePicture, total
-from .siterows import COMING_MOST, COMING_MS, order_of_coming
+from .siterows import COMING_MOST, COMING_MS, MOST_CALM, order_of_coming
 from .slots import skyline
 from .tonight import in_order
 
@@ -173,6 +173,7 @@ class Picture:
         young = sorted(
             (alert for site in sites for alert in site.rows.alerts), key=lambda a: (-a.opened, a.alert)
         )
+        calm = [alert for site in sites for alert in site.rows.calm]
         resolved = (site.rows.last_resolved for site in sites)
         return Board(
             now=now,
@@ -184,6 +185,7 @@ class Picture:
                 first.zone,
                 max((at for at in resolved if at is not None), default=None),
                 str(evening.local(now, ZoneInfo(first.zone)).date()),
+                tuple(sorted(calm, key=lambda a: (-(a.resolved or 0), a.alert))[:MOST_CALM]),
             ),
             coming=_coming(sites, first, now),
             skyline=skyline(first.zone, start, [site.sums(start, now) for site in sites], quiet),

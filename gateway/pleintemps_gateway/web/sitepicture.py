@@ -46,6 +46,8 @@ class SitePicture:
         """Add to ``dirty`` what time alone has changed."""
         if self._commands_due is not None and now >= self._commands_due:
             dirty.commands = True
+        if (calm := self.rows.calm_due) is not None and now >= calm:
+            dirty.alerts = True
         for space, due in self._dues.items():
             if now >= due:
                 dirty.tiles.add(space)
@@ -56,7 +58,9 @@ class SitePicture:
     @property
     def due(self) -> int | None:
         """When time alone changes something."""
-        return min((*self._dues.values(), *filter(None, [self._commands_due])), default=None)
+        return min(
+            (*self._dues.values(), *filter(None, [self._commands_due, self.rows.calm_due])), default=None
+        )
 
     def make(self, dirty: Dirty, now: int, frame: int) -> bool:
         """Make anew what is ``dirty``, as of ``now``; whether anything looks different in ``frame``."""

@@ -38,6 +38,9 @@ COMING_MOST: Final = 12
 # A remote unlock and how it ended stay on the tile for so long.
 COMMAND_MS: Final = 10 * 60_000
 STREET: Final = "street"
+CALM_MS: Final = 10 * 60_000
+"""What is over stays among what is to be seen for so long, in plain words."""
+MOST_CALM: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,8 @@ class SiteRows:
     alerts: tuple[Alert, ...] = ()
     alerted: dict[str, tuple[Alert, ...]] = field(default_factory=dict)
     last_resolved: int | None = None
+    calm: tuple[Alert, ...] = ()
+    """Alerts that were over within :data:`CALM_MS` when they were read, the last first."""
     changes: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
     bookings: dict[str, list[Booked]] = field(default_factory=dict)
     told_by: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
@@ -87,6 +92,13 @@ class SiteRows:
             if row.requested >= now - COMMAND_MS and (row.action in PANEL_ACTIONS) is of_panels:
                 found.setdefault(row.door, command_view(row, now))
         return found
+
+    @property
+    def calm_due(self) -> int | None:
+        """When the first of those that are calm again leaves the page."""
+        return min(
+            (alert.resolved + CALM_MS for alert in self.calm if alert.resolved is not None), default=None
+        )
 
     def commands_due(self, now: int) -> Iterator[int]:
         """When a command will be shown differently although nothing is stored."""
