@@ -15,7 +15,6 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -91,8 +90,8 @@ def lay_out(root: Path, program: str, version: str, wheels: Path, source: Path) 
     shutil.copytree(wheels, home / "wheels")
     (home / "versions").mkdir()
     place(home / "common.sh", (HERE / "common.sh").read_text())
-    words = {"PROGRAM": program, "VERSION": version}
-    place(root / f"usr/bin/pleintemps-{program}", filled(HERE / "program", words), executable=True)
+    command = (HERE / program / "program").read_text()
+    place(root / f"usr/bin/pleintemps-{program}", command, executable=True)
     for unit in sorted((PROJECT / UNITS[program]).glob("*.service")):
         place(root / "usr/lib/systemd/system" / unit.name, unit.read_text())
     if program == "gateway":
@@ -123,22 +122,15 @@ def write_control(root: Path, program: str, version: str, architecture: str) -> 
     ]
     text = "\n".join(head) + "\n" + CONTROL[program].replace("@LGPIO@", LGPIO[architecture])
     place(root / "DEBIAN/control", text)
-    words = {"PROGRAM": program, "VERSION": version}
     for name in SCRIPTS:
-        place(root / "DEBIAN" / name, filled(HERE / program / name, words), executable=True)
+        text = (HERE / program / name).read_text().replace("@VERSION@", version)
+        place(root / "DEBIAN" / name, text, executable=True)
 
 
 def place(path: Path, text: str, *, executable: bool = False) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     path.chmod(0o755 if executable else 0o644)
-
-
-def filled(path: Path, words: Mapping[str, str]) -> str:
-    text = path.read_text()
-    for word, value in words.items():
-        text = text.replace(f"@{word}@", value)
-    return text
 
 
 def settle(root: Path, moment: int) -> None:
