@@ -285,6 +285,7 @@ class GatewayConfig(_Table, frozen=True, kw_only=True):
     state: str = "state"
     keys: str = "keys"
     database_url: str = ""
+    gateway: GatewayName = ""
     duty_file: str = ""
     mqtt: MqttConfig = MqttConfig()
     web: WebConfig = WebConfig()

@@ -5,6 +5,7 @@
     │   ├── SettingsError (ValueError)        a configuration, key folder or command line that cannot be used
     │   ├── SchemaError (RuntimeError)        a store that is newer than this program, or not ours
     │   ├── DeposedError (RuntimeError)       another gateway process rules the site now
+    │   ├── LostSiteError (RuntimeError)      one of several sites, which another gateway holds now
     │   ├── FeedError (OSError)               a calendar that cannot be fetched
     │   │   └── UntoldError                   a release that its source cannot be told at all
     │   ├── CalendarError (ValueError)        bytes that are no calendar at all
@@ -47,6 +48,10 @@ class SchemaError(OutsideError, RuntimeError):
 
 class DeposedError(OutsideError, RuntimeError):
     """Another gateway process has taken a site over: this one must sign and write no more."""
+
+
+class LostSiteError(OutsideError, RuntimeError):
+    """The site of a job is held by another gateway, or is about to be: nothing was written."""
 
 
 class FeedError(OutsideError, OSError):

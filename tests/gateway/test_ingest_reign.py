@@ -1,4 +1,4 @@
-"""One store has one ingest process: who is deposed writes and signs no more, and nothing is kept for ever."""
+"""One SQLite store has one ingest: who is deposed writes and signs no more. Nothing is kept for ever."""
 
 import asyncio
 from pathlib import Path
@@ -22,8 +22,8 @@ from .house import NOW, build
 DAY = 86_400_000
 
 
-def test_a_second_ingest_on_the_store_ends_the_first(tmp_path: Path, store_url: str) -> None:
-    house = build(tmp_path, store_url)
+def test_a_second_ingest_on_the_store_ends_the_first(tmp_path: Path, sqlite_url: str) -> None:
+    house = build(tmp_path, sqlite_url)
     first = Ingest(house.config, ManualWorld(NOW))
     take_over(house.engine, "ecole", house.world)  # what a second process does first
 
@@ -35,8 +35,8 @@ def test_a_second_ingest_on_the_store_ends_the_first(tmp_path: Path, store_url: 
     house.engine.dispose()
 
 
-def test_a_deposed_ingest_stores_nothing_of_what_it_hears(tmp_path: Path, store_url: str) -> None:
-    house = build(tmp_path, store_url)
+def test_a_deposed_ingest_stores_nothing_of_what_it_hears(tmp_path: Path, sqlite_url: str) -> None:
+    house = build(tmp_path, sqlite_url)
     first = Ingest(house.config, ManualWorld(NOW))
     take_over(house.engine, "ecole", house.world)
     answer = first._take("pleintemps/v1/ecole/stranger/birth", b"{}", False)

@@ -8,7 +8,7 @@ long, up to an hour; a webhook that takes nothing for five days is switched off 
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -20,7 +20,7 @@ from pleintemps_contract.logs import line
 from pleintemps_contract.world import World
 from pleintemps_gateway.access.vault import Vault
 from pleintemps_gateway.delivery.courier import pause_ms
-from pleintemps_gateway.errors import PostError
+from pleintemps_gateway.errors import LostSiteError, PostError
 from pleintemps_gateway.store.changes import last_change, record_change
 from pleintemps_gateway.store.glance import Glance
 from pleintemps_gateway.store.schema import changes
@@ -62,18 +62,18 @@ class _Wait(NamedTuple):
 
 
 class PostOffice:
-    """The webhooks of ``sites``; rows are the truth, so a new process goes on where one ended."""
+    """The webhooks of ``sites``, which come and go; a new process goes on where one ended."""
 
     def __init__(
         self,
-        sites: Iterable[str],
+        sites: Collection[str],
         engine: Engine,
         writer: Writer,
         vault: Vault,
         world: World,
         poster: Poster,
     ) -> None:
-        self._sites = tuple(sites)
+        self._sites = sites
         self._engine = engine
         self._writer = writer
         self._vault = vault
@@ -91,14 +91,14 @@ class PostOffice:
 
     def _any(self) -> bool:
         with self._engine.connect() as conn:
-            return conn.execute(_ANY, {"sites": self._sites}).first() is not None
+            return conn.execute(_ANY, {"sites": list(self._sites)}).first() is not None
 
     # --- into the outbox ------------------------------------------------------------------------------
 
     async def follow(self) -> None:
         """Put everything that has changed into the outbox."""
-        for site in self._sites:
-            while await self._do(partial(self._follow, site=site)):
+        for site in list(self._sites):
+            while await self._do(site, partial(self._follow, site=site)):
                 continue
 
     def _follow(self, conn: Connection, site: str) -> bool:
@@ -169,7 +169,7 @@ class PostOffice:
         now = self._world.now()
         same = (webhooks.c.site == posts.c.site) & (webhooks.c.hook == posts.c.hook)
         columns = [webhooks.c[name] for name in ("url", "secret", "old_secret", "old_until", "failing")]
-        ready = posts.c.site.in_(self._sites) & posts.c.body.is_not(None) & (posts.c.due <= now)
+        ready = posts.c.site.in_(list(self._sites)) & posts.c.body.is_not(None) & (posts.c.due <= now)
         query = select(posts, *columns).join(webhooks, same).where(ready, webhooks.c.state == "on")
         with self._engine.connect() as conn:
             return conn.execute(query.order_by(posts.c.due, posts.c.at).limit(100)).all()
@@ -180,9 +180,9 @@ class PostOffice:
             try:
                 await self._post(row)
             except PostError as error:
-                await self._do(partial(self._failed, row=row, error=error))
+                await self._do(row.site, partial(self._failed, row=row, error=error))
                 return
-            await self._do(partial(self._told, row=row, failing=failing))
+            await self._do(row.site, partial(self._told, row=row, failing=failing))
             failing = None
 
     async def _post(self, row: Row[Any]) -> None:
@@ -225,8 +225,11 @@ class PostOffice:
         conn.execute(update(webhooks).where(mine).values(**values))
         record_change(conn, row.site, "webhooks", row.hook, self._world.now())
 
-    async def _do(self, job: Callable[[Connection], Any]) -> Any:
-        return await asyncio.wrap_future(self._writer.submit(job))
+    async def _do(self, site: str, job: Callable[[Connection], Any]) -> Any:
+        try:
+            return await asyncio.wrap_future(self._writer.submit(job, site=site))
+        except LostSiteError:  # who holds it now goes on from its rows
+            return None
 
 
 def _of(site: str, hook: str, event: str, subject: str) -> Any:

@@ -2,14 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Row, bindparam, select, update
 
 from pleintemps_contract.logs import line
 from pleintemps_contract.world import World
-from pleintemps_gateway.errors import UndeliveredError, UnsealedError
+from pleintemps_gateway.errors import LostSiteError, UndeliveredError, UnsealedError
 from pleintemps_gateway.store.changes import record_change
 from pleintemps_gateway.store.glance import Glance
 from pleintemps_gateway.store.schema import deliveries
@@ -54,7 +54,7 @@ def ends(message: Message, created: int) -> int:
 
 
 class Courier:
-    """Sends the messages of ``sites``; a row is the truth, so a new process goes on where one ended."""
+    """Sends the messages of ``sites``, which come and go; a new process goes on where one ended."""
 
     def __init__(
         self,
@@ -62,14 +62,14 @@ class Courier:
         writer: Writer,
         channels: Mapping[str, Channel],
         sealing: bytes,
-        sites: Sequence[str],
+        sites: Collection[str],
         world: World,
     ) -> None:
         self._engine = engine
         self._writer = writer
         self._channels = channels
         self._envelopes = Envelopes(sealing, world)
-        self._sites = tuple(sites)
+        self._sites = sites
         self._world = world
         self._glance = Glance(writer, world, deliveries.name)
         self._down: set[str] = set()
@@ -90,7 +90,7 @@ class Courier:
 
     def _due(self) -> Sequence[Row[Any]]:
         with self._engine.connect() as conn:
-            return conn.execute(_DUE, {"sites": self._sites, "now": self._world.now()}).all()
+            return conn.execute(_DUE, {"sites": list(self._sites), "now": self._world.now()}).all()
 
     async def _try(self, row: Row[Any]) -> None:
         now = self._world.now()
@@ -129,7 +129,7 @@ class Courier:
         await self._set(row, values)
 
     async def _set(self, row: Row[Any], values: dict[str, Any]) -> bool:
-        """Whether the row is still there: an erasure takes it away at any moment."""
+        """Whether the row is still there, and ours: an erasure takes it away at any moment."""
 
         def write(conn: Connection) -> bool:
             mine = (deliveries.c.site == row.site) & (deliveries.c.delivery == row.delivery)
@@ -137,4 +137,7 @@ class Courier:
             record_change(conn, row.site, "deliveries", row.delivery, self._world.now())
             return found
 
-        return await asyncio.wrap_future(self._writer.submit(write))
+        try:
+            return await asyncio.wrap_future(self._writer.submit(write, site=row.site))
+        except LostSiteError:
+            return False

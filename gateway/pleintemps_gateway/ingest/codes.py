@@ -83,7 +83,7 @@ class CodeKeeper:
             self._warn(await asyncio.to_thread(self._easy_doors))
         for job in await asyncio.to_thread(self._look, changed):
             try:
-                await asyncio.wrap_future(self._writer.submit(job))
+                await asyncio.wrap_future(self._writer.submit(job, site=self._site.site))
             except CodesExhaustedError as error:
                 _log.error(line("code-not-issued", site=self._site.site, error=error))
                 break

@@ -101,7 +101,7 @@ class FeedFollower:
         return len(found) - len(refused), refused
 
     async def _do(self, job: Callable[[Connection], T]) -> T:
-        return await asyncio.wrap_future(self._writer.submit(job))
+        return await asyncio.wrap_future(self._writer.submit(job, site=self._memory.site))
 
     async def _hear(self, now: int) -> None:
         if not isinstance(self._source, Hearing):

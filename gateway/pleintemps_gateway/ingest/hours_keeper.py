@@ -74,7 +74,7 @@ class HourKeeper:
         return await asyncio.to_thread(read)
 
     async def _write(self, job: Callable[[Connection], T]) -> T:
-        found: T = await asyncio.wrap_future(self._writer.submit(job))
+        found: T = await asyncio.wrap_future(self._writer.submit(job, site=self._site.site))
         return found
 
     async def _compare(self) -> None:

@@ -84,7 +84,9 @@ class GatewayMemory:
             name = topic.split("/")[2] if topic.count("/") >= 2 else ""
             site = self.sites.get(name)
             return lambda _conn: None if site is None else site.refuse(_UNREADABLE, "not in the table")
-        memory = self.sites.get(parsed.site)
-        if memory is None:
-            return lambda _conn: None
-        return lambda conn: memory.take(conn, Incoming(parsed, payload, retained))
+        incoming = Incoming(parsed, payload, retained)
+        return lambda conn: self._pass_on(conn, incoming)
+
+    def _pass_on(self, conn: Connection, incoming: Incoming) -> None:
+        if (memory := self.sites.get(incoming.topic.site)) is not None:
+            memory.take(conn, incoming)

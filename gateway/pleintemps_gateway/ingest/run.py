@@ -1,25 +1,24 @@
-"""The ingest process: owns its sites from take-over to stop."""
+"""The ingest process: owns all sites from take-over to stop, or those that its leases give it."""
 
 import asyncio
 import logging
-from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from pleintemps_contract.cores import GatewayBroker
+from pleintemps_contract.cores import GatewayBroker, GatewayLine
 from pleintemps_contract.errors import KeyFileError
 from pleintemps_contract.logs import line
 from pleintemps_contract.world import World
 from pleintemps_gateway.access.service import CodeDesk
 from pleintemps_gateway.audit.daily import sign_daily
 from pleintemps_gateway.backup.copies import last_made
-from pleintemps_gateway.bookings.sources.base import SourceConfig
-from pleintemps_gateway.config import GatewayConfig
+from pleintemps_gateway.config import GatewayConfig, SiteConfig
 from pleintemps_gateway.connections.guarded import Networks, Poster
 from pleintemps_gateway.connections.post_office import PostOffice
 from pleintemps_gateway.delivery.courier import Courier
@@ -28,11 +27,14 @@ from pleintemps_gateway.delivery.setup import channels_of
 from pleintemps_gateway.errors import (
     DeposedError,
     GatewayError,
+    LostSiteError,
     StoreBusyError,
     StoreError,
 )
 from pleintemps_gateway.home_assistant.bridge import SOURCE, Bridge
 from pleintemps_gateway.keys import load_gateway_keys, load_peppers
+from pleintemps_gateway.leases.keeper import LeaseKeeper
+from pleintemps_gateway.leases.name import name_of
 from pleintemps_gateway.notify.bell import Bell
 from pleintemps_gateway.notify.duty import DutyBook
 from pleintemps_gateway.notify.ringer import MorningPost, Ringer
@@ -46,22 +48,18 @@ from pleintemps_gateway.store.inline import InlineWriter
 from pleintemps_gateway.store.schema import deliveries, usage
 from pleintemps_gateway.store.writer import Writer
 
-from .codes import CodeKeeper
-from .feeds import FeedFollower
+from .crew import Crew
+from .followers import FOLLOW_S, Follower
 from .following import FOLLOWED
 from .hours_keeper import LOOK_MS as HOURS_LOOK_MS
-from .hours_keeper import HourKeeper
-from .housekeeping import Housekeeper
-from .judge import Judge
+from .leased import LeasedMemory
 from .memory import GatewayMemory, take_over
-from .releases import Releaser
-from .session import PahoBroker
-from .settling import LOOK_MS, Settler
+from .session import PahoBroker, Session
+from .settling import LOOK_MS
+from .sharing import Sharing
 from .site import SiteMemory
 from .telling import Teller
 
-FOLLOW_S: Final = 0.1
-"""Real seconds between two looks at what other processes have written."""
 WATCH_S: Final = 5.0
 """Seconds between two looks whether the store has failed, where the loop itself would have noticed."""
 _TICK_MS: Final = 1_000
@@ -78,58 +76,92 @@ class Ingest:
     def __init__(self, config: GatewayConfig, world: World, broker: GatewayBroker | None = None) -> None:
         """Migrates, takes the sites over and reads what is stored. Raises the package's errors.
 
-        With a ``broker`` of its own nothing here has a thread: the loop's clock is the only time there is.
+        On PostgreSQL :meth:`run` takes what the leases give it instead, and gives it back. With a ``broker``
+        of its own nothing here has a thread: the loop's clock is the only time there is.
         """
         self._keys_seen = fingerprint(Path(config.keys))
         keys = load_gateway_keys(Path(config.keys))
+        self._signing = keys.signing
         migrate(config.database_url)
         self._config = config
         self._world = world
         self.engine: Engine = open_engine(config.database_url)
         self._desk = CodeDesk(keys.sealing, world, Outbox(config.delivery, keys.sealing, world))
         self._series = SeriesWriter.open(config.series, Path(config.state), world) if config.series else None
-        sites = [
-            SiteMemory(
-                site,
-                world,
-                keys.signing,
-                self._desk.vault,
-                load_peppers(Path(config.keys), site.site),
-                take_over(self.engine, site.site, world),
-                self._series.sink if self._series else None,
-                self._desk.outbox,
-            )
-            for site in config.sites
-        ]
         names = [site.site for site in config.sites]
-        own = broker or PahoBroker(config.mqtt, Path(config.keys))
-        self._session = own.session(names, self._take, self._on_connected)
-        self._memory = GatewayMemory(sites, self._session.publish, alone=broker is not None)
-        with self.engine.connect() as conn:
-            self._memory.reload(conn)
-        make_writer = Writer if broker is None else InlineWriter
-        self._writer = make_writer(self.engine, names, memory=self._memory)
+        self._leases: LeaseKeeper | None = None
+        self._sharing: Sharing | None = None
+        self._session: GatewayLine
+        self._memory: GatewayMemory
+        if broker is None and self.engine.dialect.name == "postgresql":
+            self._share(name_of(config.gateway), names)
+        else:
+            sites = [self._make_site(site, take_over(self.engine, site.site, world)) for site in config.sites]
+            own = broker or PahoBroker(config.mqtt, Path(config.keys))
+            self._session = own.session(names, self._take, self._on_connected)
+            self._memory = GatewayMemory(sites, self._session.publish, alone=broker is not None)
+            with self.engine.connect() as conn:
+                self._memory.reload(conn)
+            make_writer = Writer if broker is None else InlineWriter
+            self._writer = make_writer(self.engine, names, memory=self._memory)
+        held = self._memory.sites
         channels = channels_of(config, world)
-        self._courier = Courier(self.engine, self._writer, channels, keys.sealing, names, world)
+        self._courier = Courier(self.engine, self._writer, channels, keys.sealing, held, world)
         duty = DutyBook(config)
-        self._ringer = Ringer(self.engine, self._writer, config.sites, duty, world)
+        self._ringer = Ringer(self.engine, self._writer, config.sites, duty, world, held)
         self._post = MorningPost(config, duty, world)
         make_report = report_maker(config, self.engine, world)
-        self._bell = Bell(self.engine, self._writer, config, duty, world, make_report)
-        self._teller = Teller(config.sites, self.engine, self._writer, world)
+        self._bell = Bell(self.engine, self._writer, config, duty, world, make_report, held)
+        self._teller = Teller(config.sites, self.engine, self._writer, world, held)
         poster = Poster(Networks(config.webhooks.private_networks))
-        self._posts = PostOffice(names, self.engine, self._writer, self._desk.vault, world, poster)
-        self._bridge: Bridge | None = None
-        if config.home_assistant and broker is None:
-            self._bridge = Bridge(config, self.engine, self._writer, world, self._refuse_bridge)
-        self._signing = keys.signing
-        self._keepers = {
-            site.site: CodeKeeper(site, self._desk, self.engine, self._writer, lambda: self._signing.signer)
-            for site in config.sites
-        }
-        self._told = {
-            (site.site, feed.feed): asyncio.Event() for site in config.sites for feed in site.sources
-        }
+        self._posts = PostOffice(held, self.engine, self._writer, self._desk.vault, world, poster)
+        self._bridged = config.home_assistant is not None and broker is None
+        self._crews = {name: self._make_crew(site) for name, site in self._memory.sites.items()}
+
+    def _share(self, name: str, sites: list[str]) -> None:
+        """Be one gateway of several: at first without any site."""
+        self._leases = leases = LeaseKeeper(self.engine, self._world, name, sites)
+        keys = Path(self._config.keys)
+        self._session = session = Session(
+            self._config.mqtt, keys, [], self._take, self._on_connected, name=name, followed=self._on_followed
+        )
+        self._memory = memory = LeasedMemory(session.publish, leases.speaks)
+        self._writer = Writer(self.engine, memory.sites.keys(), memory=memory, fence=memory)
+
+        def begin() -> Sharing:
+            return Sharing(
+                self._config.sites,
+                self.engine,
+                self._writer,
+                memory,
+                session,
+                self._make_site,
+                self._make_crew,
+                self._beside,
+            )
+
+        self._begin_sharing = begin
+
+    def _make_site(self, site: SiteConfig, epoch: int) -> SiteMemory:
+        return SiteMemory(
+            site,
+            self._world,
+            self._signing,
+            self._desk.vault,
+            load_peppers(Path(self._config.keys), site.site),
+            epoch,
+            self._series.sink if self._series else None,
+            self._desk.outbox,
+        )
+
+    def _make_crew(self, site: SiteMemory) -> Crew:
+        return Crew(site, self._desk, self.engine, self._writer, lambda: self._signing.signer)
+
+    def _beside(self, site: str) -> list[Coroutine[Any, Any, None]]:
+        """What is of the whole gateway, and done by who holds its first site."""
+        if not self._bridged or site != self._config.sites[0].site:
+            return []
+        return [Bridge(self._config, self.engine, self._writer, self._world, self._refuse_bridge).run()]
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop``; raises StoreError when the store has failed (a new process must take
@@ -149,8 +181,8 @@ class Ingest:
 
     def hear(self) -> None:
         """Read every calendar at once."""
-        for told in self._told.values():
-            told.set()
+        for crew in self._crews.values():
+            crew.hear()
 
     def abandon(self) -> None:
         """Let go of all that is not committed; for a worker that is alone on its store."""
@@ -174,18 +206,24 @@ class Ingest:
     async def _work(self, stop: asyncio.Event) -> None:
         await self._do(lambda _conn: None)  # composes the first grants: what is wrong with keys shows here
         self._session.start()
-        jobs: list[Awaitable[None]] = [self._ticking(), self._following(), self._settling(), self._rolling()]
+        follower = Follower(self.engine, self._writer, lambda: self._crews)
+        jobs: list[Awaitable[None]] = [self._ticking(), follower.run(), self._settling(), self._rolling()]
         jobs += [self._watching(stop), self._courier.run(), self._teller.run(), self._posts.run()]
         jobs += [self._bell.run(), self._ringing()]
-        jobs += [keeper.run() for keeper in self._keepers.values()]
-        for site in self._config.sites:
-            jobs += [self._feeding(feed, self._memory.sites[site.site]) for feed in site.sources]
+        if self._leases is not None:
+            self._sharing = sharing = self._begin_sharing()
+            self._crews = sharing.crews
+            jobs += [self._leases.run(sharing), sharing.failed]
+        jobs += [crew.codes.run() for crew in self._crews.values()]
+        for crew in self._crews.values():
+            jobs += crew.feeding()
         if self._series:
             sink, fresh = self._series.sink, not any(self._series.counts())
-            standing = Standing(self._config.sites, self.engine, sink, self._world, fresh=fresh)
+            held = self._memory.sites
+            standing = Standing(self._config.sites, self.engine, sink, self._world, fresh=fresh, held=held)
             jobs += [self._series.run(), standing.run()]
-        if self._bridge:
-            jobs.append(self._bridge.run())
+        for site in self._crews:
+            jobs += self._beside(site)
         tasks = [asyncio.ensure_future(job) for job in jobs]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -195,8 +233,12 @@ class Ingest:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            if self._sharing is not None:
+                await self._sharing.stop()
             await asyncio.to_thread(self._session.stop)
             await asyncio.to_thread(self._writer.close)
+            if self._leases is not None:
+                await asyncio.to_thread(self._leases.leave)
             if self._series:
                 self._series.close()
             self.engine.dispose()
@@ -231,7 +273,15 @@ class Ingest:
             _log.warning(line("refusal-not-counted", channel=channel))
 
     def _refuse_bridge(self, site: str, reason: str) -> None:
-        self._writer.submit(lambda _conn: self._memory.sites[site].refuse(SOURCE, reason))
+        def count(_conn: Connection) -> None:
+            if (memory := self._memory.sites.get(site)) is not None:
+                memory.refuse(SOURCE, reason)
+
+        self._writer.submit(count)
+
+    def _on_followed(self, sites: Collection[str]) -> None:
+        if self._sharing is not None:
+            self._sharing.followed(sites)
 
     def _on_connected(self) -> None:
         try:
@@ -241,8 +291,9 @@ class Ingest:
 
     # --- tasks ----------------------------------------------------------------------------------------
 
-    async def _do(self, job: Callable[[Connection], None]) -> None:
-        await asyncio.wrap_future(self._writer.submit(job))
+    async def _do(self, job: Callable[[Connection], None], site: str | None = None) -> None:
+        with suppress(LostSiteError):
+            await asyncio.wrap_future(self._writer.submit(job, site=site))
 
     async def _watching(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -256,47 +307,45 @@ class Ingest:
                 continue
 
     async def _ticking(self) -> None:
-        keepers = [Housekeeper(site, self._world) for site in self._config.sites]
-        releasers = [Releaser(site, self._desk) for site in self._memory.sites.values()]
-        judges = [Judge(site, self._desk) for site in self._memory.sites.values()]
         kept = looked = self._world.monotonic()
         while True:
             now = self._world.monotonic()
+            crews = list(self._crews.values())
             if not self._writer.alone or self._memory.judge():
                 await self._do(self._follow_keys)
-            for releaser in releasers:
-                if releaser.is_due():
-                    await self._do(releaser.look)
-            for judge in judges:
-                if judge.is_due():
-                    await self._do(judge.run)
+            for crew in crews:
+                if crew.releaser.is_due():
+                    await self._do(crew.releaser.look, crew.site)
+            for crew in crews:
+                if crew.judge.is_due():
+                    await self._do(crew.judge.run, crew.site)
             if now >= looked + _LOOK_MS:
                 looked = now
-                for codes in self._keepers.values():
-                    codes.wake_for_all()
+                for crew in crews:
+                    crew.codes.wake_for_all()
             # what it takes away is days old
             if now >= kept + (_SELDOM_MS if self._writer.alone else _LOOK_MS):
                 kept = now
-                for keeper in keepers:
-                    await self._do(keeper.run)
+                for crew in crews:
+                    await self._do(crew.housekeeper.run, crew.site)
                 await self._do(self._sign_logs)
                 await self._do(self._look_at_backups)
             await self._world.sleep_until(now + _TICK_MS)
 
     async def _settling(self) -> None:
-        settlers = [Settler(site, self.engine, self._writer) for site in self._memory.sites.values()]
         while True:
             due = self._world.monotonic() + LOOK_MS
-            for settler in settlers:
-                await settler.run()
+            for crew in list(self._crews.values()):
+                with suppress(LostSiteError):
+                    await crew.settler.run()
             await self._world.sleep_until(due)
 
     async def _rolling(self) -> None:
-        keepers = [HourKeeper(site, self.engine, self._writer) for site in self._memory.sites.values()]
         while True:
             due = self._world.monotonic() + HOURS_LOOK_MS
-            for keeper in keepers:
-                await keeper.run()
+            for crew in list(self._crews.values()):
+                with suppress(LostSiteError):
+                    await crew.hours.run()
             await self._world.sleep_until(due)
 
     async def _ringing(self) -> None:
@@ -304,19 +353,19 @@ class Ingest:
             due = self._world.monotonic() + _TICK_MS
             if await asyncio.to_thread(self._ringer.is_due):
                 await self._do(self._ringer.look)
-            if self._post.is_due():
-                await self._do(self._post.look)
+            first = self._config.sites[0].site
+            if first in self._memory.sites and self._post.is_due():
+                await self._do(self._post.look, first)
             await self._world.sleep_until(due)
 
     def _sign_logs(self, conn: Connection) -> None:
-        for site in self._config.sites:
-            sign_daily(conn, site.site, self._signing.signer, self._world.now())
+        for site in self._memory.sites:
+            sign_daily(conn, site, self._signing.signer, self._world.now())
 
     def _look_at_backups(self, _conn: Connection) -> None:
         """The store is one: its alert stands at the first site."""
-        wanted = self._config.backup
-        if wanted is not None:
-            first = self._memory.sites[self._config.sites[0].site]
+        wanted, first = self._config.backup, self._memory.sites.get(self._config.sites[0].site)
+        if wanted is not None and first is not None:
             first.engine.on_backup(last_made(Path(self._config.state)), int(wanted.max_age_h * 3_600_000))
 
     def _follow_keys(self, _conn: Connection) -> None:
@@ -334,51 +383,3 @@ class Ingest:
         _log.info(line("keys-changed", signs=signing.signer.kid, wanted=signing.wanted))
         for site in self._memory.sites.values():
             site.sign_with(signing)
-
-    async def _following(self) -> None:
-        never = asyncio.Event()
-        while True:
-            before = self._writer.changed.copy() if isinstance(self._writer, InlineWriter) else None
-            for site in self._memory.sites.values():
-                through, told = await asyncio.to_thread(self._news, site.site, site.followed)
-                if not told:
-                    site.followed = through
-                else:
-                    found = await asyncio.wrap_future(self._writer.submit(site.follow))
-                    self._keepers[site.site].wake(found.bookings, found.rights)
-                for feed in site.take_hooked():
-                    if waiting := self._told.get((site.site, feed)):
-                        waiting.set()
-            if isinstance(self._writer, InlineWriter) and before is not None:
-                await self._changed(self._writer, before)
-            try:
-                await asyncio.wait_for(never.wait(), FOLLOW_S)
-            except TimeoutError:
-                continue
-
-    @staticmethod
-    async def _changed(writer: InlineWriter, before: Counter[str]) -> None:
-        """Return when there was a change since ``before`` of which somebody has to take notice."""
-        while all(before[kind] == writer.changed[kind] for kind in FOLLOWED):
-            await writer.written.wait()
-            writer.written.clear()
-
-    def _news(self, site: str, since: int) -> tuple[int, bool]:
-        with self.engine.connect() as conn:
-            return is_told_since(conn, site, since, FOLLOWED)
-
-    async def _feeding(self, feed: SourceConfig, memory: SiteMemory) -> None:
-        follower = FeedFollower(feed, memory, self._writer, self._desk)
-        told = self._told[memory.site, feed.feed]
-        while True:
-            told.clear()  # before the poll: what is told meanwhile is read at once after it
-            due = self._world.monotonic() + round(feed.poll_s * 1000)
-            await follower.poll()
-            waits = [asyncio.ensure_future(each) for each in (self._world.sleep_until(due), told.wait())]
-            try:
-                done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-                for each in done:
-                    each.result()
-            finally:
-                for each in waits:
-                    each.cancel()

@@ -1,11 +1,13 @@
 """The gateway's MQTT session: paho with a thread of its own, a persistent session, late acknowledgement.
 
 A message is acknowledged to the broker only after its commit, so what a dead gateway had not stored comes
-again.
+again. Where several gateways share the sites the broker keeps nothing for one of them: what has no receipt
+agents say again to whoever rules next.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -27,20 +29,35 @@ _log = logging.getLogger(__name__)
 
 class Session:
     """Subscribes for ``sites``; hands messages to ``take`` and says ``connected`` after each connect, once
-    the subscriptions stand."""
+    the subscriptions stand.
+
+    With ``followed`` sites come and go while it runs: it is called once those of :meth:`follow` stand, and
+    ``name`` tells this gateway from the others.
+    """
 
     def __init__(
-        self, config: MqttConfig, keys: Path, sites: list[str], take: Taken, connected: Callable[[], None]
+        self,
+        config: MqttConfig,
+        keys: Path,
+        sites: list[str],
+        take: Taken,
+        connected: Callable[[], None],
+        *,
+        name: str = "",
+        followed: Callable[[Collection[str]], None] | None = None,
     ) -> None:
         self._sites = sites
         self._take = take
         self._connected = connected
+        self._followed = followed
+        self._asked: dict[int | None, tuple[str, ...]] = {}
+        self._asking = threading.Lock()
         self._generation = 0
         self.failed = False
         client = Client(
             CallbackAPIVersion.VERSION2,
-            client_id=f"pleintemps-gateway-{'-'.join(sites)}"[:200],
-            clean_session=False,
+            client_id=f"pleintemps-gateway-{name or '-'.join(sites)}"[:200],
+            clean_session=followed is not None,
             protocol=MQTTProtocolVersion.MQTTv311,
             manual_ack=True,
         )
@@ -61,6 +78,23 @@ class Session:
         """Disconnect in order; the broker keeps what comes for us."""
         self._client.disconnect()
         self._client.loop_stop()
+
+    def follow(self, sites: Collection[str]) -> None:
+        """Hear these sites as well."""
+        with self._asking:
+            self._sites += sites
+            if self._client.is_connected():
+                _, mid = self._client.subscribe(_filters(sites))
+                self._asked[mid] = tuple(sites)
+
+    def unfollow(self, sites: Collection[str]) -> None:
+        """Hear these sites no more."""
+        with self._asking:
+            gone = [site for site in sites if site in self._sites]
+            for site in gone:
+                self._sites.remove(site)
+            if gone and self._client.is_connected():
+                self._client.unsubscribe([topic for topic, _ in _filters(gone)])
 
     @property
     def is_connected(self) -> bool:
@@ -84,14 +118,19 @@ class Session:
             return
         self._generation += 1
         _log.info(line("broker-up"))
-        wanted = [(topic, 1) for site in self._sites for topic in gateway_reads(site)]
-        # our own retained pages, and those of a gateway before us: to clear what no manifest names
-        wanted += [(f"{PREFIX}/{site}/+/grants/page/+", 0) for site in self._sites]
-        client.subscribe(wanted)
+        with self._asking:
+            self._asked.clear()
+            if self._sites:
+                client.subscribe(_filters(self._sites))
 
-    def _on_subscribe(self, *_: object) -> None:
-        # not before: paho first sends again what was under way, and an old manifest must not come last
-        self._connected()
+    def _on_subscribe(self, _client: Client, _data: Any, mid: int, *_: object) -> None:
+        with self._asking:
+            sites = self._asked.pop(mid, None)
+        if sites is not None and self._followed is not None:
+            self._followed(sites)
+        else:
+            # not before: paho first sends again what was under way, and an old manifest must not come last
+            self._connected()
 
     def _on_disconnect(
         self,
@@ -128,6 +167,12 @@ class Session:
         code = self._client.ack(message.mid, message.qos)
         if code not in (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_NO_CONN):
             _log.warning(line("puback-failed", code=code))
+
+
+def _filters(sites: Collection[str]) -> list[tuple[str, int]]:
+    wanted = [(topic, 1) for site in sites for topic in gateway_reads(site)]
+    # our own retained pages, and those of a gateway before us: to clear what no manifest names
+    return wanted + [(f"{PREFIX}/{site}/+/grants/page/+", 0) for site in sites]
 
 
 class PahoBroker:

@@ -84,7 +84,7 @@ class Settler:
             return job(conn)
 
     async def _write(self, job: Callable[[Connection], T]) -> T:
-        found: T = await asyncio.wrap_future(self._writer.submit(job))
+        found: T = await asyncio.wrap_future(self._writer.submit(job, site=self._site.site))
         return found
 
     # --- reading --------------------------------------------------------------------------------------

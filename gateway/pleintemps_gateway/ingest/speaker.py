@@ -78,6 +78,8 @@ class Speaker:
         self._timings = TimingsBook(config)
         self._untold: set[str] = set()
         self._unannounced = True
+        self.listening = True
+        """Whether we hear the site: who rules is said to agents that would be answered."""
         self._dirty: set[str] = set()
         self._unsaid: set[str] = set()
         self._days = CalendarWatch(config)
@@ -119,8 +121,6 @@ class Speaker:
         self._said.clear()
         self._everything_anew()
 
-    def wanted(self, conn: Connection, command: str, asked: Asked, now: int) -> None:
-        """A rule asks something of a panel or of a signal."""
     def _book(self, agent: str) -> GrantBook:
         pepper, signer = self._peppers[agent], self._signing.signer
         return GrantBook(self._config, agent, pepper, self._vault, signer, self._plan)
@@ -152,6 +152,8 @@ class Speaker:
         tails += [(Channel.PAGE, digest) for digest in sorted(self._pages.pop(agent, set()))]
         return [(str(Topic.of_agent(self._site, agent, *tail)), b"", True) for tail in tails]
 
+    def wanted(self, conn: Connection, command: str, asked: Asked, now: int) -> None:
+        """A rule asks something of a panel or of a signal."""
         self._commands.ask(conn, command, asked, now)
 
     def take_answered(self) -> list[Answered]:
@@ -175,7 +177,7 @@ class Speaker:
 
     def flush(self, conn: Connection, holders: AgentBook, pending: Pending, now: int) -> None:
         """Prepare what must be said after this commit."""
-        if self._unannounced:
+        if self._unannounced and self.listening:
             self._unannounced = False
             pending.messages.append(self._announcement())
         if self._commands.wanted:
@@ -344,6 +346,7 @@ class Speaker:
         """What the broker must hold after a connect: who rules, every agent's grants and timings, every room.
 
         A broker that crashed may have lost any of it, even what it had acknowledged."""
+        self.listening = True
         messages = [self._announcement()]
         for agent, book in self._books.items():
             if book.published is not None:

@@ -5,8 +5,9 @@ A row of ``tellings`` is the wish, the booking says what there is to tell: of se
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Row, delete, select, update
@@ -17,7 +18,7 @@ from pleintemps_gateway.bookings.sources.base import Release, Telling
 from pleintemps_gateway.bookings.sources.telling import teller_of
 from pleintemps_gateway.config import SiteConfig
 from pleintemps_gateway.delivery.courier import pause_ms
-from pleintemps_gateway.errors import FeedError, UntoldError
+from pleintemps_gateway.errors import FeedError, LostSiteError, UntoldError
 from pleintemps_gateway.privacy.finding import GONE
 from pleintemps_gateway.store.changes import record_change
 from pleintemps_gateway.store.schema import bookings
@@ -38,12 +39,21 @@ _log = logging.getLogger(__name__)
 class Teller:
     """Tells the sources of ``sites``; a new process goes on where one ended."""
 
-    def __init__(self, sites: Iterable[SiteConfig], engine: Engine, writer: Writer, world: World) -> None:
+    def __init__(
+        self,
+        sites: Iterable[SiteConfig],
+        engine: Engine,
+        writer: Writer,
+        world: World,
+        held: Collection[str] | None = None,
+    ) -> None:
+        """``held``: those of ``sites`` that are ours now; all of them if it is left out."""
         self._tellers: dict[tuple[str, str], Telling] = {}
         for site in sites:
             for feed in site.sources:
                 if (teller := teller_of(feed, site.zone)) is not None:
                     self._tellers[site.site, feed.feed] = teller
+        self._held = held
         self._engine = engine
         self._writer = writer
         self._world = world
@@ -69,7 +79,9 @@ class Teller:
         columns = [bookings.c[name] for name in ("uid", "start", "end", "planned_end", "released", "left")]
         wanted = (tellings.c.state == "queued") & (tellings.c.due <= now)
         old = (tellings.c.state == "failed") & (tellings.c.asked < now - SHOWN_MS)
-        here = tellings.c.site.in_({site for site, _ in self._tellers})
+        here = tellings.c.site.in_(
+            {site for site, _ in self._tellers if self._held is None or site in self._held}
+        )
         query = select(tellings, *columns).join(bookings, same).where(here, wanted | old)
         with self._engine.connect() as conn:
             return conn.execute(query.order_by(tellings.c.due).limit(20)).all()
@@ -113,10 +125,8 @@ class Teller:
             conn.execute(change.where(mine))
             record_change(conn, row.site, "tellings", row.booking, self._world.now())
 
-        await self._do(write)
-
-    async def _do(self, job: Callable[[Connection], None]) -> None:
-        await asyncio.wrap_future(self._writer.submit(job))
+        with suppress(LostSiteError):  # who holds it now goes on from its row
+            await asyncio.wrap_future(self._writer.submit(write, site=row.site))
 
 
 def _release(row: Row[Any]) -> Release:

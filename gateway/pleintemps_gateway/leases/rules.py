@@ -16,7 +16,7 @@ LOOK_MS: Final = 500
 RELEASED_AT_ONCE: Final = 12
 """Sites given away in one look: each is without a gateway until the other one has read it."""
 TAKEN_AT_ONCE: Final = 24
-"""Sites taken in one look; the next look follows at once."""
+"""Sites taken in one look."""
 
 
 class Gateway(NamedTuple):
@@ -49,7 +49,6 @@ class Todo(NamedTuple):
     lost: tuple[str, ...] = ()
     give: tuple[str, ...] = ()
     take: tuple[str, ...] = ()
-    more: bool = False
 
 
 def is_alive(gateway: Gateway | None, now: int) -> bool:
@@ -66,7 +65,7 @@ def is_free(term: Term | None, gateways: Mapping[str, Gateway], now: int) -> boo
 
 
 def next_token(last: int | None, now: int) -> int:
-    """A token above every earlier one; ``now`` (Unix ms) lifts it above those of a store that was restored."""
+    """A token above every earlier one; ``now`` (Unix ms) lifts it above those of an older store."""
     return max((last or 0) + 1, now // 1000)
 
 
@@ -124,5 +123,4 @@ def decide(me: str, run: str, sites: Collection[str], view: View, holding: Mappi
         for site in sorted(shared)
         if plan[site] == me and is_free(view.terms.get(site), view.gateways, view.now)
     ]
-    more = len(give) > RELEASED_AT_ONCE or len(take) > TAKEN_AT_ONCE
-    return Todo(lost, tuple(give[:RELEASED_AT_ONCE]), tuple(take[:TAKEN_AT_ONCE]), more)
+    return Todo(lost, tuple(give[:RELEASED_AT_ONCE]), tuple(take[:TAKEN_AT_ONCE]))

@@ -49,12 +49,13 @@ def join(engine: Engine, gateway: str, run: str, sites: Iterable[str]) -> None:
         upsert(conn, gateways, [row | {"expires": now + LIVES_MS}])
 
 
-def renew(engine: Engine, gateway: str, run: str) -> View | None:
-    """Show a sign of life, and see who rules; None when another process has this name."""
+def renew(engine: Engine, gateway: str, run: str) -> View:
+    """Show a sign of life, if this process still goes by this name, and see who rules."""
     mine = (gateways.c.site == EVERY) & (gateways.c.gateway == gateway) & (gateways.c.run == run)
     with engine.begin() as conn:
         alive = update(gateways).where(mine).values(expires=clock(conn) + LIVES_MS)
-        return look(conn) if conn.execute(alive).rowcount else None
+        conn.execute(alive)
+        return look(conn)
 
 
 def leave(engine: Engine, gateway: str, run: str) -> None:

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -14,10 +15,10 @@ from pleintemps_contract.errors import KeyFileError
 from pleintemps_contract.logs import line
 from pleintemps_contract.world import World
 from pleintemps_gateway.config import GatewayConfig
-from pleintemps_gateway.delivery.apprise_channel import through_apprise
 from pleintemps_gateway.connections.guarded import Networks, Poster
+from pleintemps_gateway.delivery.apprise_channel import through_apprise
 from pleintemps_gateway.delivery.courier import pause_ms
-from pleintemps_gateway.errors import GoneError, UndeliveredError
+from pleintemps_gateway.errors import GoneError, LostSiteError, UndeliveredError
 from pleintemps_gateway.store.changes import record_change
 from pleintemps_gateway.store.glance import Glance
 from pleintemps_gateway.store.reading import alert as alert_row
@@ -85,20 +86,23 @@ class Bell:
         book: DutyBook,
         world: World,
         make_report: MakeReport,
+        held: Collection[str] | None = None,
     ) -> None:
+        """``held``: those of the sites that are ours now; all of them if it is left out."""
         self._engine = engine
         self._writer = writer
         self._keys = Path(config.keys)
         self._public_url = config.web.public_url
         self._sites = {site.site: site for site in config.sites}
+        self._held = self._sites if held is None else held
         self._book = book
         self._world = world
         self._make_report = make_report
+        self._poster = Poster(Networks(config.webhooks.private_networks))
         self._glance = Glance(writer, world, notices.name)
         self._down: set[str] = set()
 
     async def run(self) -> None:
-        self._poster = Poster(Networks(config.webhooks.private_networks))
         """Send until cancelled."""
         while True:
             if self._glance.is_due():
@@ -114,7 +118,7 @@ class Bell:
 
     def _due(self) -> Sequence[Row[Any]]:
         with self._engine.connect() as conn:
-            return conn.execute(_DUE, {"sites": list(self._sites), "now": self._world.now()}).all()
+            return conn.execute(_DUE, {"sites": list(self._held), "now": self._world.now()}).all()
 
     async def _try(self, row: Row[Any]) -> None:
         loop = asyncio.get_running_loop()
@@ -123,9 +127,9 @@ class Bell:
         except UndeliveredError as error:
             outcome = _Outcome(fault=error)
         for browser in outcome.gone:
-            await self._write(partial(_forget, row=browser, now=self._world.now()))
+            await self._write(row.site, partial(_forget, row=browser, now=self._world.now()))
         for browser in outcome.used:
-            await self._write(partial(_use, row=browser, now=self._world.now()))
+            await self._write(row.site, partial(_use, row=browser, now=self._world.now()))
         if outcome.fault is not None:
             await self._failed(row, outcome.fault)
             return
@@ -224,10 +228,11 @@ class Bell:
             if values.get("state") == "failed" and row.kind in ("alert", "given"):
                 next_now(conn, row.site, row, now)
 
-        await self._write(write)
+        await self._write(row.site, write)
 
-    async def _write(self, job: Callable[[Connection], None]) -> None:
-        await asyncio.wrap_future(self._writer.submit(job))
+    async def _write(self, site: str, job: Callable[[Connection], None]) -> None:
+        with suppress(LostSiteError):  # who holds it now goes on from its row
+            await asyncio.wrap_future(self._writer.submit(job, site=site))
 
 
 def _mine(row: Row[Any]) -> Any:

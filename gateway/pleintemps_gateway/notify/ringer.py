@@ -1,6 +1,6 @@
 """What time does: a pause ends, nobody has taken an alert, a reminder or the morning report is due."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -32,11 +32,19 @@ class Ringer:
     """Keeps the lives of the alerts of ``sites`` going; rows are the truth, so nothing is kept here."""
 
     def __init__(
-        self, engine: Engine, writer: Writer, sites: Sequence[SiteConfig], book: DutyBook, world: World
+        self,
+        engine: Engine,
+        writer: Writer,
+        sites: Sequence[SiteConfig],
+        book: DutyBook,
+        world: World,
+        held: Collection[str] | None = None,
     ) -> None:
+        """``held``: those of ``sites`` that are ours now; all of them if it is left out."""
         self._engine = engine
         self._writer = writer
         self._sites = {site.site: site for site in sites}
+        self._held = self._sites if held is None else held
         self._book = book
         self._world = world
         self._glance = Glance(writer, world, alerts.name)
@@ -46,17 +54,17 @@ class Ringer:
         self._book.refresh()
         if not self._glance.is_due():
             return False
-        asked = [name for name in self._sites if self._book.rota(name) is not None]
+        asked = [name for name in list(self._held) if self._book.rota(name) is not None]
         wanted = or_(_DUE, _NEW & alerts.c.site.in_(asked)) if asked else _DUE
         with self._engine.connect() as conn:
             query = select(exists().where(_MINE, wanted))
-            return bool(conn.scalar(query, {"sites": list(self._sites), "now": self._world.now()}))
+            return bool(conn.scalar(query, {"sites": list(self._held), "now": self._world.now()}))
 
     def look(self, conn: Connection) -> None:
         """Do what is due. One transaction of the writer."""
         now = self._world.now()
         query = select(alerts).where(_MINE, or_(_DUE, _NEW)).order_by(alerts.c.opened, alerts.c.alert)
-        for row in conn.execute(query.limit(_MOST), {"sites": list(self._sites), "now": now}).all():
+        for row in conn.execute(query.limit(_MOST), {"sites": list(self._held), "now": now}).all():
             site, life = self._sites[row.site], life_of(row)
             duty = self._book.duty(site, row.rank, now)
             step = pass_time(life, duty, now)

@@ -6,7 +6,7 @@ that was never told anything all hours that the store has are told first.
 
 import asyncio
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 import msgspec
@@ -123,8 +123,11 @@ class Standing:
         world: World,
         *,
         fresh: bool = False,
+        held: Collection[str] | None = None,
     ) -> None:
+        """``held``: those of ``sites`` that are ours now; all of them if it is left out."""
         self._sites = list(sites)
+        self._held = held
         self._fresh = fresh
         self._engine = engine
         self._sink = sink
@@ -152,6 +155,8 @@ class Standing:
         """One round. Hours a quarter of an hour after they are over, when they are worked out."""
         now = self._world.now()
         for site in self._sites:
+            if self._held is not None and site.site not in self._held:
+                continue
             with self._engine.connect() as conn:
                 self._sink.add(site.site, agent_rows(conn, site.site, now))
                 hour = (now - HOUR_MS // 4) // HOUR_MS

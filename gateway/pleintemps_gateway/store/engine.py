@@ -24,6 +24,12 @@ _SWITCHES: Final = 20
 BESIDE: Final = ("-next", "-turn")
 """Empty files beside a SQLite store: who holds the first writes next, who holds the second writes."""
 _TURN_LOOK_S: Final = 0.001
+_LOCK: Final = text("SELECT pg_advisory_xact_lock(hashtextextended(:site, 20))")
+# one after another, in this order: two who lock the same sites never wait for one another in a ring
+_LOCK_SITES: Final = text(
+    "SELECT count(pg_advisory_xact_lock(hashtextextended(each.site, 20)))"
+    " FROM unnest(CAST(:sites AS text[])) AS each(site)"
+)
 _OPEN: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 _NEVER: Final = threading.Event()
 
@@ -149,8 +155,8 @@ def write_transaction(engine: Engine, sites: Iterable[str], turn: Turn | None = 
         with own.taken(), engine.connect() as connection:
             connection.execution_options(**{_WRITE: True})
             with connection.begin():
-                for site in sorted(sites):
-                    lock_site(connection, site)
+                if engine.dialect.name == "postgresql":
+                    connection.execute(_LOCK_SITES, {"sites": sorted(sites)})
                 yield connection
     finally:
         if turn is None:
@@ -160,7 +166,7 @@ def write_transaction(engine: Engine, sites: Iterable[str], turn: Turn | None = 
 def lock_site(connection: Connection, site: str) -> None:
     """Keep other writers of ``site`` out until this transaction ends (SQLite has kept all out already)."""
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:site, 20))"), {"site": site})
+        connection.execute(_LOCK, {"site": site})
 
 
 def migrate(url: str) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from typing import Any, Final, TypeVar
 
@@ -22,7 +22,7 @@ class InlineWriter(Writer):
 
     alone = True
 
-    def __init__(self, engine: Engine, sites: Iterable[str], *, memory: Memory | None = None) -> None:
+    def __init__(self, engine: Engine, sites: Collection[str], *, memory: Memory | None = None) -> None:
         self._waiting: deque[Job] = deque()
         self._turn: asyncio.TimerHandle | None = None
         self.changed: Counter[str] = Counter()

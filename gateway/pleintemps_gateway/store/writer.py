@@ -4,6 +4,9 @@ One thread owns the write connection. It takes jobs (functions of a Connection),
 one transaction and resolves their futures after the commit. If one fails, the group is rolled back and its
 jobs run again, each in a transaction of its own: the one that fails again harms only itself.
 
+A ``Fence`` stands before every transaction where several gateways share a store: what is not ours any more is
+not written.
+
 A ``Memory`` keeps state beside the store (what was seen, what rules believe). It puts its rows down once a
 group (``flush``), acts on what is durable (``committed``), and reads everything anew after a roll-back.
 """
@@ -11,7 +14,7 @@ group (``flush``), acts on what is durable (``committed``), and reads everything
 import logging
 import queue
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
@@ -20,7 +23,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pleintemps_contract.errors import ContractError
 from pleintemps_contract.logs import line
-from pleintemps_gateway.errors import DeposedError, GatewayError, StoreBusyError, StoreError
+from pleintemps_gateway.errors import (
+    DeposedError,
+    GatewayError,
+    LostSiteError,
+    StoreBusyError,
+    StoreError,
+)
 
 from .changes import take_noted
 from .engine import Turn, write_transaction
@@ -55,24 +64,47 @@ class Memory(Protocol):
         """The group is undone: forget what is not stored. DeposedError if the rows are not ours now."""
 
 
+class Fence(Protocol):
+    """Which sites are ours, at every moment; all calls come from the writer's thread."""
+
+    def begin(self) -> None:
+        """A group begins: sites may come and go now, and until the next one no more."""
+
+    def check(self, conn: Connection) -> None:
+        """The transaction begins: let go of the sites that are another's, and hold the others to its end."""
+
+    def holds(self, site: str) -> bool:
+        """Whether ``site`` is ours."""
+
+
 class Job(NamedTuple):
-    """A function of one transaction, and who waits for it."""
+    """A function of one transaction, who waits for it, and the site that it is about, if it is one."""
 
     run: Callable[[Connection], Any]
     future: "Future[Any]"
+    site: str | None = None
 
 
 class Writer:
-    """Runs jobs in order of submission. ``sites`` are those whose rows the jobs may write."""
+    """Runs jobs in order of submission. ``sites`` are those whose rows the jobs may write; with a ``fence``
+    they change in its ``begin``.
+    """
 
     alone = False
     """Whether nobody else writes into this store."""
 
     def __init__(
-        self, engine: Engine, sites: Iterable[str], *, memory: Memory | None = None, capacity: int = 2048
+        self,
+        engine: Engine,
+        sites: Collection[str],
+        *,
+        memory: Memory | None = None,
+        fence: Fence | None = None,
+        capacity: int = 2048,
     ) -> None:
         self._engine = engine
-        self._sites = tuple(sites)
+        self._sites = sites
+        self._fence = fence
         self._memory = memory
         self._queue: queue.Queue[Job | None] = queue.Queue(capacity)
         self._failure: StoreError | DeposedError | None = None
@@ -96,17 +128,19 @@ class Writer:
         """Jobs that are not begun."""
         return self._queue.qsize()
 
-    def submit(self, job: Callable[[Connection], T], *, wait_s: float = 30.0) -> "Future[T]":
+    def submit(
+        self, job: Callable[[Connection], T], *, wait_s: float = 30.0, site: str | None = None
+    ) -> "Future[T]":
         """Queue ``job``; its future is resolved after the commit. Waits while the queue is full.
 
         A job may run twice (its first run is then rolled back). Raises StoreBusyError, or StoreError when the
-        writer has ended.
+        writer has ended. The future has LostSiteError if ``site`` is not ours when the job's turn has come.
         """
         future: Future[T] = Future()
         if self._ended.is_set():
             raise StoreError("the store's writer has ended")
         future.set_running_or_notify_cancel()  # who waits may give up, the job is done all the same
-        self._put(Job(job, future), wait_s)
+        self._put(Job(job, future, site), wait_s)
         if self._ended.is_set():
             self._refuse_rest()
         return future
@@ -146,6 +180,8 @@ class Writer:
         """Until the end that :meth:`close` puts into the queue."""
         while (group := self._next_group()) is not None:
             self._group = group
+            if self._fence is not None:
+                self._fence.begin()
             self._run_group(group)
 
     def _next_group(self) -> list[Job] | None:
@@ -176,7 +212,9 @@ class Writer:
         """Results of the whole group after its commit; nothing if it was rolled back."""
         try:
             with write_transaction(self._engine, self._sites, self._line) as conn:
-                results = [job.run(conn) for job in group]
+                if self._fence is not None:
+                    self._fence.check(conn)
+                results = [self._run_job(job, conn) for job in group]
                 if self._memory is not None:
                     self._memory.flush(conn)
                 self._noted = take_noted(conn)
@@ -189,7 +227,9 @@ class Writer:
     def _run_alone(self, job: Job) -> None:
         try:
             with write_transaction(self._engine, self._sites, self._line) as conn:
-                result = job.run(conn)
+                if self._fence is not None:
+                    self._fence.check(conn)
+                result = self._run_job(job, conn)
                 if self._memory is not None:
                     self._memory.flush(conn)
                 self._noted = take_noted(conn)
@@ -198,6 +238,11 @@ class Writer:
             job.future.set_exception(error)
             return
         self._resolve([job], [result])
+
+    def _run_job(self, job: Job, conn: Connection) -> Any:
+        if self._fence is not None and job.site is not None and not self._fence.holds(job.site):
+            return LostSiteError(f"site {job.site!r} is another gateway's")
+        return job.run(conn)
 
     def _restore(self) -> None:
         if self._memory is None:
@@ -212,7 +257,10 @@ class Writer:
         if self._memory is not None:
             self._memory.committed()
         for job, result in zip(group, results, strict=True):
-            job.future.set_result(result)
+            if isinstance(result, LostSiteError):
+                job.future.set_exception(result)
+            else:
+                job.future.set_result(result)
 
     def _refuse_rest(self) -> None:
         for unfinished in self._group:

@@ -1,0 +1,87 @@
+"""The sites of one gateway among several: they come and go between two groups of the writer."""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Collection, Iterable
+from typing import Final
+
+from sqlalchemy import Connection, bindparam, select
+
+from pleintemps_contract.logs import line
+from pleintemps_gateway.store.schema import reigns
+
+from .memory import GatewayMemory
+from .site import SiteMemory
+
+# until the transaction ends nobody else can begin a reign over these sites
+_HELD: Final = (
+    select(reigns.c.site, reigns.c.epoch)
+    .where(reigns.c.site.in_(bindparam("sites", expanding=True)))
+    .with_for_update(read=True)
+)
+
+_log = logging.getLogger(__name__)
+
+
+class LeasedMemory(GatewayMemory):
+    """The writer's Memory and its Fence: each transaction is of the sites whose youngest token is ours.
+
+    ``speaks`` says whether our leases are good by our own watch: else nothing is said, whatever was stored.
+    """
+
+    def __init__(self, publish: Callable[[str, bytes, bool], None], speaks: Callable[[], bool]) -> None:
+        super().__init__([], publish, alone=True)
+        self._speaks = speaks
+        self._silent = False
+        self._coming: deque[SiteMemory] = deque()
+        self._going: deque[str] = deque()
+
+    # --- from any thread ------------------------------------------------------------------------------
+
+    def join(self, sites: Iterable[SiteMemory]) -> None:
+        """From the next group on these are ours."""
+        self._coming.extend(sites)
+
+    def leave(self, sites: Iterable[str]) -> None:
+        """From the next group on these are not ours; what they had to write has been written."""
+        self._going.extend(sites)
+
+    # --- the writer's ---------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        while self._going:
+            self.sites.pop(self._going.popleft(), None)
+        while self._coming:
+            site = self._coming.popleft()
+            self.sites[site.site] = site
+
+    def check(self, conn: Connection) -> None:
+        if not self.sites:
+            return
+        epochs = {row.site: row.epoch for row in conn.execute(_HELD, {"sites": list(self.sites)})}
+        for name in [name for name, site in self.sites.items() if epochs.get(name) != site.speaker.epoch]:
+            del self.sites[name]
+            _log.warning(line("site-lost", site=name))
+
+    def holds(self, site: str) -> bool:
+        return site in self.sites
+
+    def flush(self, conn: Connection) -> None:
+        if self._silent and self._speaks():
+            self._silent = False
+            self.announce_some([name for name, site in self.sites.items() if site.speaker.listening])
+        super().flush(conn)
+
+    def committed(self) -> None:
+        if self._speaks():
+            super().committed()
+            return
+        self._silent = bool(self.sites)  # agents ask again for receipts; the rest is said anew
+        for site in self.sites.values():
+            site.committed()
+
+    def announce_some(self, sites: Collection[str]) -> None:
+        """We hear these sites from now on: say everything that the broker must hold of them."""
+        for name in sites:
+            if (site := self.sites.get(name)) is not None:
+                site.pending.messages += site.speaker.everything()
