@@ -36,6 +36,7 @@ from .devices import Devices
 from .door import CodeAccepted, FireInput
 from .drivers import registry
 from .drivers.building import BuildingLine
+from .enrolment.renewal import Renewal
 from .errors import StateError
 from .journal.claim import claim
 from .journal.events import EventJournal, Stamp
@@ -193,6 +194,9 @@ class Agent:
         )
         self._own_keys = setup.key_folder if config.mqtt.tls else None
         self._link = Link(rims.broker, config.site, config.agent, self.boot, line_world, self._clock)
+        self._renewal: Renewal | None = None
+        if self._own_keys is not None and not self._hosted:
+            self._renewal = Renewal.of(self._own_keys, line_world, self._link.rebirth)
         self._office = Office(
             inbox=inbox,
             boot=self.boot,
@@ -268,6 +272,8 @@ class Agent:
             group.create_task(self._link.run(self._office, self._events, self._samples, self._birth))
             group.create_task(self._clock.check_rtc(self._keep_rtc))
             group.create_task(self._notifier.run(self._self_check))
+            if self._renewal is not None:
+                group.create_task(self._renewal.run())
 
     async def _stop(self, running: "asyncio.Task[None]") -> None:
         self._router.close()

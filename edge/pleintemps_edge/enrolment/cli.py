@@ -1,4 +1,4 @@
-"""``pleintemps-edge enrol``: from a one-time token to keys and configuration."""
+"""``pleintemps-edge enrol`` and ``renew``: from a one-time token to keys and configuration."""
 
 import argparse
 import getpass
@@ -7,14 +7,17 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from pleintemps_contract.configfile import load_toml
 from pleintemps_contract.enrolment import Enrolled, read_token
 from pleintemps_contract.errors import ContractError
 from pleintemps_contract.keyfiles import load_agent_keys
 from pleintemps_contract.world import SystemWorld, World
+from pleintemps_edge.config import EdgeConfig
 from pleintemps_edge.errors import EdgeError, EnrolmentError
 
 from .client import enrol, find_authority, fingerprint, read_place
-from .files import is_complete, key_under_way, write_folder
+from .files import desk_of, is_complete, key_under_way, write_folder
+from .renewal import renew_now
 
 USAGE_ERROR = 2
 RUN_ERROR = 1
@@ -42,6 +45,30 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     command.add_argument("--state", metavar="DIR", help="of a new edge.toml: the state folder (state)")
     command.add_argument("--again", action="store_true", help="replace the keys that are there")
     command.set_defaults(run=run)
+
+    summary = "get the next certificate now; a running agent does so by itself at two thirds of its life"
+    command = commands.add_parser("renew", help=summary, description=summary)
+    command.add_argument("--config", type=Path, required=True, metavar="FILE", help="the agent's edge.toml")
+    command.set_defaults(run=run_renewal)
+
+
+def run_renewal(options: argparse.Namespace) -> int:
+    """The exit status: 0 renewed, 1 the gateway refuses or is away, 2 this agent was not enrolled."""
+    try:
+        told = load_toml(options.config, EdgeConfig)
+        folder = options.config.resolve().parent / told.keys
+        place = desk_of(folder)
+        if place is None:
+            raise EnrolmentError(f"{folder}: these keys were not given by a gateway's desk")
+    except (EdgeError, ContractError) as error:
+        return _fail(error, USAGE_ERROR)
+    world: World = SystemWorld()
+    try:
+        life = renew_now(folder, place, world.now)
+    except EdgeError as error:
+        return _fail(error, RUN_ERROR)
+    print(f"renewed for {(life.end - world.now()) // 86_400_000} days")
+    return 0
 
 
 def run(options: argparse.Namespace) -> int:
