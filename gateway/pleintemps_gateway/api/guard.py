@@ -33,6 +33,10 @@ PERSONAL: Final = {
 SECRET_PATHS: Final = ("/b/", "/welcome/")
 
 
+_FILES: Final = "/static/"
+_GOOD: Final = (200, 206, 304)
+
+
 class Guard:
     """Plain ASGI, so that streams pass through untouched."""
 
@@ -63,7 +67,16 @@ class Guard:
                     for name, value in PERSONAL.items():
                         headers[name] = value
                 if "cache-control" not in headers:
-                    headers["Cache-Control"] = "no-store"
+                    headers["Cache-Control"] = _kept(scope, message["status"])
             await send(message)
 
         await self._app(scope, limited, guarded)
+
+
+def _kept(scope: Scope, status: int) -> str:
+    """How long a browser keeps the answer: a file whose address has its content's hash for ever, another file
+    until it asks, a page never.
+    """
+    if not scope["path"].startswith(_FILES) or status not in _GOOD:
+        return "no-store"
+    return "public, max-age=31536000, immutable" if b"v=" in scope["query_string"] else "no-cache"

@@ -46,11 +46,11 @@ class Pages:
         self._names = {site.site: site.name for site in config.sites}
 
     def page(self, template: str, language: str, **values: Any) -> str:
-        """A whole page; ``values`` must hold ``now``, ``zone`` and ``account`` (or None).
+        """A whole page; ``values`` hold ``now``, ``zone`` and ``account`` (or None), but for a part of one.
 
         ``town`` names the buildings of its reader, the first two of them.
         """
-        account = values["account"]
+        account = values.get("account")
         sites = self._names if account is None else [each for each in self._names if each in account.sites]
         town = ", ".join(self._names[site] for site in list(sites)[:2])
         found = environment(language).get_template(template)

@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 from pleintemps_gateway.api.auth import Calls, Posts, Reads
 from pleintemps_gateway.api.guard import HEADERS, PERSONAL
 from pleintemps_gateway.api.rights import RIGHTS, ROLES, Right, may
+from pleintemps_gateway.web.render import static_url
 
 from .clients import browser, csrf_of, log_in
 
@@ -106,6 +107,17 @@ DUMMY = dict.fromkeys(
 ) | {"door": "studio", "space": "studio", "panel": "alarm", "group": "chorale", "person": "a" * 32}
 
 
+def test_what_asks_for_no_log_in_answers_without_one(app: FastAPI) -> None:
+    async def story() -> dict[str, int]:
+        async with browser(app) as client:
+            paths = [path for path in OPEN if "{" not in path and path != "/api/v1/sessions"]
+            return {path: (await client.get(path)).status_code for path in paths}
+
+    found = asyncio.run(story())
+    away = {"/login/oidc": 404, "/login/oidc/back": 404, "/login/oidc/out": 404, "/metrics": 404}
+    assert found == dict.fromkeys(found, 200) | away
+
+
 def test_every_answer_has_the_headers(app: FastAPI) -> None:
     async def story() -> None:
         async with browser(app) as client:
@@ -123,6 +135,13 @@ def test_every_answer_has_the_headers(app: FastAPI) -> None:
                 answer = await client.get(path)
                 for name, value in HEADERS.items():
                     assert answer.headers[name] == value, (path, name)
+            for path, kept in (
+                ("/", "no-store"),
+                ("/static/tokens.css", "no-cache"),
+                (static_url("tokens.css"), "public, max-age=31536000, immutable"),
+                ("/static/nothing.css?v=1", "no-store"),
+            ):
+                assert (await client.get(path)).headers["cache-control"] == kept, path
             secret = await client.get("/welcome/x")
             for name, value in PERSONAL.items():
                 assert secret.headers[name] == value
