@@ -1,5 +1,6 @@
 """``pleintemps-edge``: run the agent, record what it touches, check its configuration, ask how it is, give an
-OSDP reader its key, measure a sound recording, calibrate a microphone, enrol at a gateway.
+OSDP reader its key, measure a sound recording, calibrate a microphone, enrol at a gateway,
+test every device of a new installation.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from pleintemps_contract.world import SystemWorld
 from . import __version__
 from .agent import serve
 from .calibration import save
+from .commissioning import cli as commissioning
 from .config import EdgeConfig, Setup, load
 from .drivers.i2s_microphone import I2sMicrophoneConfig
 from .drivers.osdp import OsdpConfig
@@ -29,6 +31,7 @@ from .errors import EdgeError, NotRunningError, RecordingError, SetupError
 from .journal.claim import claim
 from .operation import cli as operation
 from .status import ask, complaints, describe
+from .updates import cli as updates
 
 USAGE_ERROR = 2
 RUN_ERROR = 1
@@ -82,7 +85,9 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--device", required=True, metavar="NAME", help="the reader's name in there")
     _add_meter(commands)
     enrolment.register(commands)
+    commissioning.register(commands)
     operation.register(commands)
+    updates.register(commands)
     return parser
 
 

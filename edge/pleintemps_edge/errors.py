@@ -9,6 +9,7 @@
     ├── RecordError (OSError)             the file for a recording of the agent cannot be made
     ├── EnrolmentError (ValueError)       a gateway, a token or a certificate of an enrolment that will not do
     ├── CommissioningError (OSError)      a self test, a report or a search that cannot be had; says why
+    ├── UpdateError (OSError)             a version cannot be fetched, built or started; says why
     └── NotRunningError (ConnectionError) no agent answers who asks for its status
 
 All of them say that the outside did wrong; what we did wrong stays a plain Python error.
@@ -53,6 +54,10 @@ class EnrolmentError(EdgeError, ValueError):
 
 class CommissioningError(EdgeError, OSError):
     """A self test cannot begin, a report cannot be written, or is not what was signed."""
+
+
+class UpdateError(EdgeError, OSError):
+    """A version of the agent cannot be fetched, built or started; the message says why in one line."""
 
 
 class NotRunningError(EdgeError, ConnectionError):

@@ -22,6 +22,7 @@ from .fleet.cli import add_fleet
 from .processes import end_on_signals
 from .replaying.cli import add as add_recording
 from .scenario.cli import add as add_scenarios
+from .selftest.cli import add_selftest
 
 FAILED = 1
 USAGE = 2
@@ -87,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     add_fleet(commands)
     add_scenarios(commands)
     add_conform(commands)
+    add_selftest(commands)
     return parser
 
 

@@ -174,6 +174,10 @@ class ContactRig:
         self._core.flap(self._world.monotonic(), hertz, milliseconds)
         self.wired.poke()
 
+    def worn(self, bounce_ns: tuple[int, ...]) -> None:
+        """From now on it bounces so."""
+        self._core.bounce_ns = bounce_ns
+
     def cut(self) -> bool:
         """The wire is off: the resistor decides; False where there is none."""
         return cut(self._table, self.pin, self._board)

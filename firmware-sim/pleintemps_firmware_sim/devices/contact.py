@@ -18,6 +18,8 @@ class Contact:
         self.closed = closed
         self._line = line
         self._bounce = bounce
+        self.bounce_ns = BOUNCE_NS
+        """When its level changes after the first edge of a movement; a worn one takes longer."""
         self._wire: int | None = None
         self._level = self._now_level()
         self._out: deque[PinEdge] = deque()
@@ -77,7 +79,7 @@ class Contact:
         if level == self._level:
             return
         self._level = level
-        for place, after in enumerate(BOUNCE_NS if bounce else BOUNCE_NS[:1]):
+        for place, after in enumerate(self.bounce_ns if bounce else self.bounce_ns[:1]):
             self._out.append(PinEdge(now * NS + after, self._line, level if place % 2 == 0 else 1 - level))
 
     def _now_level(self) -> int:

@@ -10,7 +10,7 @@ from typing import Final, Literal
 LockKind = Literal["strike", "maglock"]
 
 CLOSER_MS: Final = 3_000
-BOUNCE_NS: Final = (0, 150_000, 400_000)
+BOUNCE_NS: Final[tuple[int, ...]] = (0, 150_000, 400_000)
 """A bare reed switch bounces for a millisecond at most: level, back, level."""
 
 

@@ -1,0 +1,385 @@
+"""Runs the real drivers for the steps: claims the state folder, hands on what is heard, gives the orders."""
+
+import asyncio
+import contextlib
+import hashlib
+import platform
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from pleintemps_contract.commissioning import (
+    Answer,
+    DeviceResult,
+    Finding,
+    Machine,
+    Order,
+    Prompt,
+    Report,
+    Technician,
+    Verdict,
+)
+from pleintemps_contract.cores import AgentRims
+from pleintemps_contract.errors import ConfigError
+from pleintemps_contract.world import SystemWorld, World
+from pleintemps_edge import __version__, calibration
+from pleintemps_edge.config import Setup
+from pleintemps_edge.devices import Devices
+from pleintemps_edge.drivers import registry
+from pleintemps_edge.drivers.base import Driver, Feedback, Observation, Sampled
+from pleintemps_edge.drivers.building import BuildingLine
+from pleintemps_edge.errors import CommissioningError, LockError, StateError
+from pleintemps_edge.journal.claim import claim
+from pleintemps_edge.keeper import Keeper
+from pleintemps_edge.record.pins import Seen, TappedFactory
+
+from . import outputs, plan, report, texts
+from .heard import Answered, Bytes, Event, Looked, Observed, Pulse, Refused
+from .steps import (
+    Bench,
+    Do,
+    Effect,
+    Known,
+    Problem,
+    Run,
+    Say,
+    Step,
+    Through,
+    advance,
+    begin,
+    result,
+    verdict_of,
+)
+from .taps import TappedWires
+
+_BETWEEN_MS: Final = 100
+"""Between two commands to a radar, which answers each in about 10 ms."""
+_END_S: Final = 2.0
+_FINE_MS: Final = 20
+_SECOND_MS: Final = 1_200
+
+
+class Selftest:
+    """One self test of one configuration; made inside the event loop."""
+
+    def __init__(
+        self,
+        setup: Setup,
+        source: bytes,
+        world: World,
+        rims: AgentRims,
+        machine: Machine,
+        technician: Technician,
+        order: Order,
+        line: World | None = None,
+    ) -> None:
+        """Claims the state folder and takes the pins. ``source`` are the bytes of the configuration.
+
+        Raises StateError where an agent runs, ConfigError, CommissioningError while a fire is not confirmed
+        as over.
+        """
+        self._setup = setup
+        self._source = source
+        self._world = world
+        self._line = line or SystemWorld()
+        self._rims = rims
+        self._machine = machine
+        self._technician = technician
+        self._order = order
+        self._started = world.now()
+        self._results: list[DeviceResult] = []
+        self._events: asyncio.Queue[Event] = asyncio.Queue()
+        self._loop = asyncio.get_running_loop()
+        self._complete = False
+        self._sending: set[asyncio.Task[None]] = set()
+        setup.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._held = claim(setup.state)
+        try:
+            self._refuse_in_fire()
+            stored = calibration.load(setup.state)
+            facts = plan.Facts(order.calibrator_db, {name: each.offset_db for name, each in stored.items()})
+            self._benches = plan.benches(setup.config, facts, order.only)
+            self._take_devices()
+        except BaseException:
+            self._held.close()
+            raise
+
+    def _refuse_in_fire(self) -> None:
+        for door in self._setup.config.doors:
+            if Keeper.holds_fire(_kept(self._setup.state / "events.db", Keeper.state_key(door.door))):
+                raise CommissioningError(
+                    f"door {door.door}: a fire is not confirmed as over: confirm that first"
+                )
+
+    def _take_devices(self) -> None:
+        """Make all devices; one that cannot be had is broken and holds nobody up."""
+        setup, rims = self._setup, self._rims
+        configs = [registry.read(table) for table in setup.config.devices]
+        ports = {setup.base / port: config.device for config in configs for port in config.ports()}
+        self._wires = TappedWires(rims.wires, ports, self._heard_bytes)
+        self._pins = {
+            number: (config.device, name) for config in configs for name, number in plan.pins(config).items()
+        }
+        factory = TappedFactory(rims.pins, self._heard_pin) if self._pins else rims.pins
+        building = None
+        if setup.config.building is not None:
+            name = f"pleintemps-{setup.config.site}-{setup.config.agent}-selftest"
+            building = BuildingLine(rims.building, name, self._line)
+        self._building = building
+        context = registry.Context(
+            world=self._world,
+            base=setup.base,
+            line=self._line,
+            pin_factory=factory,
+            wires=self._wires,
+            building=building,
+            state=setup.state,
+            hear=rims.hear,
+        )
+        self._devices: dict[str, Devices] = {}
+        self._lost: dict[str, str] = {}
+        for table in setup.config.devices:
+            name = str(table["device"])
+            try:
+                self._devices[name] = Devices([table], context, ())
+            except ConfigError as error:
+                self._lost[name] = str(error)
+
+    # --- running ------------------------------------------------------------------------------------
+
+    async def run(self) -> Report:
+        """To the end. However it ends, every lock is secured and given back."""
+        tasks: list[asyncio.Task[Any]] = []
+        try:
+            if self._building is not None:
+                tasks.append(asyncio.create_task(self._building.run()))
+            tasks += [asyncio.create_task(each.run(self._observed)) for each in self._drivers()]
+            await self._steps(tasks)
+            self._complete = True
+        finally:
+            await self._end(tasks)
+        return self.report()
+
+    def _drivers(self) -> Iterator[Driver]:
+        for devices in self._devices.values():
+            yield from devices.observers
+
+    async def _steps(self, tasks: "list[asyncio.Task[Any]]") -> None:
+        waiting = tuple(self._bench(each) for each in self._benches)
+        # what drivers say at their start is known before the first step
+        await self._world.sleep_until(self._world.monotonic() + _BETWEEN_MS)
+        drivers = {str(table["device"]): str(table["driver"]) for table in self._setup.config.devices}
+        state = Run(waiting, alone=self._order.alone, agreed=self._order.agreed, drivers=drivers)
+        while not self._events.empty():
+            state, _ = advance(state, self._events.get_nowait(), self._world.monotonic())
+        state, effects = begin(state, self._world.monotonic())
+        self._act(effects)
+        while not state.over:
+            for task in tasks:
+                if task.done():
+                    task.result()
+            event = await self._next(state.due)
+            state, effects = advance(state, event, self._world.monotonic())
+            self._act(effects)
+
+    async def _next(self, due: int | None) -> Event | None:
+        """The next event, or None when ``due`` has come."""
+        if not self._events.empty():
+            return self._events.get_nowait()
+        getting = asyncio.ensure_future(self._events.get())
+        timer = asyncio.ensure_future(self._until(due))
+        try:
+            await asyncio.wait({getting, timer}, return_when=asyncio.FIRST_COMPLETED)
+            return getting.result() if getting.done() else None
+        finally:
+            getting.cancel()
+            timer.cancel()
+
+    async def _until(self, due: int | None) -> None:
+        if due is None:
+            await asyncio.Event().wait()
+        else:
+            await self._world.sleep_until(due)
+
+    def _bench(self, bench: Bench) -> Bench:
+        lost = self._lost.get(bench.device)
+        if lost is None:
+            return bench
+
+        def script(known: Known) -> tuple[Step, ...]:
+            self._events.put_nowait(Refused(bench.device, lost))
+            return (outputs.unknown(known)[0],)
+
+        return Bench(bench.device, bench.driver, script, bench.where, bench.wiring, bench.door)
+
+    async def _end(self, tasks: "list[asyncio.Task[Any]]") -> None:
+        for devices in self._devices.values():
+            for lock in devices.locks.values():
+                with contextlib.suppress(LockError):
+                    lock.secure()
+            for signal in devices.signals.values():
+                with contextlib.suppress(LockError):
+                    signal.warn(False)
+        for task in (*self._sending, *tasks):
+            task.cancel()
+        await asyncio.gather(*self._sending, *tasks, return_exceptions=True)
+        for devices in self._devices.values():
+            for lock in devices.locks.values():
+                lock.close()
+        self._held.close()
+
+    # --- what is heard ------------------------------------------------------------------------------
+
+    def _observed(self, what: Observation) -> None:
+        device = what.series if isinstance(what, Sampled) else what.device
+        self._events.put_nowait(Observed(device, what))
+
+    def _heard_pin(self, seen: Seen) -> None:
+        """In whatever thread the pins have."""
+        if not seen.out and seen.us is not None and seen.pin in self._pins:
+            device, line = self._pins[seen.pin]
+            pulse = Pulse(device, line, seen.level, seen.us)
+            self._loop.call_soon_threadsafe(self._events.put_nowait, pulse)
+
+    def _heard_bytes(self, device: str, sent: bool, data: bytes) -> None:
+        self._events.put_nowait(Bytes(device, sent, data))
+
+    # --- what is done -------------------------------------------------------------------------------
+
+    def _act(self, effects: tuple[Effect, ...]) -> None:
+        for effect in effects:
+            if isinstance(effect, Say):
+                self._technician.told(self._prompt(effect), self._answered)
+            elif isinstance(effect, Through):
+                found = result(effect, self._finding)
+                self._results.append(found)
+                self._technician.found(found)
+            else:
+                self._obey(effect)
+
+    def _answered(self, answer: Answer) -> None:
+        self._events.put_nowait(Answered(answer))
+
+    def _obey(self, do: Do) -> None:
+        try:
+            if do.act in ("send", "look"):
+                work = self._send(do) if do.act == "send" else self._look(do.device)
+                task = asyncio.create_task(work)
+                self._sending.add(task)
+                task.add_done_callback(self._sending.discard)
+            elif do.device in self._devices:
+                _ACTS[do.act](self._devices[do.device], do.device)
+        except LockError as error:
+            self._events.put_nowait(Refused(do.device, str(error)))
+
+    async def _send(self, do: Do) -> None:
+        for data in do.data:
+            try:
+                self._wires.write(do.device, data)
+            except OSError:
+                return  # the driver says what is wrong with its port
+            await self._line.sleep_until(self._line.monotonic() + _BETWEEN_MS)
+
+    async def _look(self, device: str) -> None:
+        look = {plan.RTC: self._look_at_chip, plan.CLOCK: self._look_at_clock}.get(device, self._look_at_disk)
+        self._events.put_nowait(await look(device))
+
+    async def _look_at_disk(self, device: str) -> Looked:
+        return Looked(device, await asyncio.to_thread(self._machine.free_mib))
+
+    async def _look_at_clock(self, device: str) -> Looked:
+        disciplined = await asyncio.to_thread(self._rims.disciplined)
+        return Looked(device, 0.0) if disciplined else Looked(device, None, "no-ntp")
+
+    async def _look_at_chip(self, device: str) -> Looked:
+        """How far the chip is off NTP's time, ms: where its second turns is looked for."""
+        if not self._setup.config.clock.rtc:
+            return Looked(device, None, "no-chip")
+        first = await asyncio.to_thread(self._machine.chip)
+        if first.at is None:
+            return Looked(device, None, first.fault or "chip-silent")
+        if not await asyncio.to_thread(self._rims.disciplined):
+            return Looked(device, None, "no-reference")
+        end = self._world.monotonic() + _SECOND_MS
+        while self._world.monotonic() < end:
+            chip = await asyncio.to_thread(self._machine.chip)
+            if chip.at is not None and chip.at != first.at:
+                return Looked(device, float(chip.at - self._world.now()))
+            await self._world.sleep_until(self._world.monotonic() + _FINE_MS)
+        return Looked(device, None, "chip-stopped")
+
+    # --- words --------------------------------------------------------------------------------------
+
+    def _prompt(self, say: Say) -> Prompt:
+        bench, step = say.bench, say.step
+        values = {"device": bench.device, "where": bench.where or bench.device, **step.values}
+        return Prompt(
+            number=say.number,
+            device=bench.device,
+            driver=bench.driver,
+            step=step.name,
+            ask=step.ask,
+            text=texts.instruction(self._order.language, step.ask, step.name, values),
+            door=bench.door,
+            answers=step.answers,
+            keys=step.keys,
+            level_db=step.level_db,
+            seconds=round(step.within_ms / 1000),
+        )
+
+    def _finding(self, problem: Problem, bench: Bench) -> Finding:
+        return texts.finding(self._order.language, problem, bench)
+
+    def report(self) -> Report:
+        """What was found so far; ``complete`` once :meth:`run` has come to its end."""
+        config = self._setup.config
+        return Report(
+            site=config.site,
+            agent=config.agent,
+            board=config.board or "",
+            model=self._machine.model,
+            version=__version__,
+            python=platform.python_version(),
+            language=self._order.language,
+            technician=self._order.technician,
+            simulated=self._setup.keys.purpose == "demo",
+            configuration=hashlib.sha256(self._source).hexdigest(),
+            started=self._started,
+            ended=self._world.now(),
+            complete=self._complete,
+            verdict=verdict_of(
+                [
+                    *(each.verdict for each in self._results),
+                    *([] if self._complete else [Verdict.SKIPPED]),
+                ]
+            ),
+            devices=list(self._results),
+        )
+
+    def write(self, folder: Path) -> list[Path]:
+        """Sign and write the report; raises CommissioningError."""
+        return report.write(folder, self.report(), self._setup.key_folder)
+
+
+_ACTS: Final[dict[str, Callable[[Devices, str], None]]] = {
+    "release": lambda devices, name: devices.locks[name].release(),
+    "secure": lambda devices, name: devices.locks[name].secure(),
+    "on": lambda devices, name: devices.signals[name].warn(True),
+    "off": lambda devices, name: devices.signals[name].warn(False),
+    "show": lambda devices, name: devices.readers[name].show(Feedback.ACCEPTED),
+    "arm": lambda devices, name: devices.panels[name].set(),
+    "disarm": lambda devices, name: devices.panels[name].unset(),
+}
+
+
+def _kept(path: Path, key: str) -> bytes | None:
+    """What the agent has kept under ``key``; None where it never ran. Raises StateError."""
+    if not path.exists():
+        return None
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+            row = database.execute("SELECT value FROM state WHERE key = ?", (key,)).fetchone()
+    except sqlite3.Error as error:
+        raise StateError(f"{path}: {error}") from error
+    return None if row is None else bytes(row[0])

@@ -1,0 +1,171 @@
+"""Instructions and headings of the self test, French first, English second. Pure."""
+
+from typing import Final
+
+Text = tuple[str, str]
+
+INSTRUCTIONS: Final[dict[str, Text]] = {
+    "wait": ("{device} : rien à faire, j’écoute.", "{device}: nothing to do, I am listening."),
+    "warm-up": (
+        "{device} : le détecteur se prépare, restez où vous êtes.",
+        "{device}: the detector warms up, stay where you are.",
+    ),
+    "secured": ("{where} : la serrure se referme.", "{where}: the lock closes again."),
+    "release": ("{where} : la serrure se libère.", "{where}: the lock lets go."),
+    "armed": ("{device} : mise en service de l’alarme.", "{device}: the alarm is being set."),
+    "disarmed": ("{device} : mise hors service de l’alarme.", "{device}: the alarm is being unset."),
+    "swing": (
+        "Porte {door} : ouvrez-la de l’intérieur, comptez jusqu’à deux, refermez-la.",
+        "Door {door}: open it from inside, count to two, shut it.",
+    ),
+    "press-exit": (
+        "Porte {door} : appuyez une seconde sur le bouton de sortie ou la poignée, puis lâchez.",
+        "Door {door}: press the exit button or handle for a second, then let go.",
+    ),
+    "press-attack": (
+        "{device} : appuyez sur le bouton d’alerte, puis remettez-le au repos.",
+        "{device}: press the attack button, then reset it.",
+    ),
+    "free-by-exit": (
+        "Porte {door} : la ventouse tient. Appuyez sur le bouton de sortie, ouvrez, refermez.",
+        "Door {door}: the magnet holds. Press the exit button, open the door, shut it.",
+    ),
+    "free-by-fire": (
+        "Porte {door} : la ventouse tient. Déclenchez le contact incendie, ouvrez, refermez, réarmez.",
+        "Door {door}: the magnet holds. Trip the fire contact, open the door, shut it, reset the contact.",
+    ),
+    "trip": (
+        "{device} : ouvrez le contact incendie deux secondes, puis réarmez-le.",
+        "{device}: open the fire contact for two seconds, then reset it.",
+    ),
+    "housing": (
+        "{device} : ouvrez le boîtier deux secondes, puis refermez-le.",
+        "{device}: open the housing for two seconds, then close it.",
+    ),
+    "keys": ("{device} : tapez {keys}, posément.", "{device}: type {keys}, at an easy pace."),
+    "card": ("{device} : présentez un badge.", "{device}: hold a card before the reader."),
+    "token": (
+        "{device} : présentez un code QR ou une étiquette NFC.",
+        "{device}: hold a QR code or an NFC tag before the reader.",
+    ),
+    "leave": (
+        "{where} : sortez, fermez la porte et attendez dehors sans bouger.",
+        "{where}: leave the room, shut the door and keep still outside.",
+    ),
+    "enter": (
+        "{where} : entrez et marchez devant {device}.",
+        "{where}: come in and walk about before {device}.",
+    ),
+    "stand": (
+        "{where} : restez immobile à deux mètres de {device}.",
+        "{where}: stand still two metres from {device}.",
+    ),
+    "tone": (
+        "{device} : posez le calibreur ({level} dB, 1 kHz) et allumez-le. Sans calibreur : s.",
+        "{device}: put the calibrator ({level} dB, 1 kHz) on and switch it on. Without one: s.",
+    ),
+    "quiet": (
+        "{device} : retirez le calibreur et faites silence.",
+        "{device}: take the calibrator off and be quiet.",
+    ),
+    "clap": (
+        "{device} : trois secondes de silence, puis frappez dans vos mains plusieurs fois, tout près.",
+        "{device}: three seconds of silence, then clap several times, close to it.",
+    ),
+    "agree": (
+        "Porte {door} : la serrure va être libérée, la porte s’ouvrira sans code. Êtes-vous devant ? (o/n)",
+        "Door {door}: the lock will be released and the door open without a code. Are you at it? (y/n)",
+    ),
+    "entrance": (
+        "Porte {door} : la serrure est libérée. Ouvrez de l’extérieur, refermez.",
+        "Door {door}: the lock is released. Open the door from outside, shut it.",
+    ),
+    "pull": (
+        "Porte {door} : la serrure est refermée. Tirez : tient-elle ? (o/n)",
+        "Door {door}: the lock is closed. Pull: does it hold? (y/n)",
+    ),
+    "shown": (
+        "{device} : voyez-vous le voyant s’allumer, ou entendez-vous le signal ? (o/n)",
+        "{device}: do you see its lamp light, or hear its tone? (y/n)",
+    ),
+    "lit": ("{where} : {device} est-il allumé ? (o/n)", "{where}: is {device} lit? (y/n)"),
+    "arm": (
+        "{device} : l’alarme va être mise en service puis hors service. D’accord ? (o/n)",
+        "{device}: the alarm will be set and unset. Agreed? (y/n)",
+    ),
+}
+"""By the name of the step, else by what is asked."""
+
+WORDS: Final[dict[str, Text]] = {
+    "pass": ("bon", "pass"),
+    "warn": ("à surveiller", "warning"),
+    "fail": ("défaut", "fail"),
+    "skipped": ("non essayé", "skipped"),
+    "title": ("Procès-verbal de mise en service", "Commissioning report"),
+    "incomplete": ("INCOMPLET : l’essai a été interrompu", "INCOMPLETE: the test was interrupted"),
+    "simulated": ("Clés de démonstration : ce n’est pas un site réel", "Demo keys: this is no real site"),
+    "site": ("Site", "Site"),
+    "agent": ("Agent", "Agent"),
+    "board": ("Carte", "Board"),
+    "version": ("Version", "Version"),
+    "technician": ("Technicien", "Technician"),
+    "date": ("Date (UTC)", "Date (UTC)"),
+    "configuration": ("Configuration (SHA-256)", "Configuration (SHA-256)"),
+    "signature": ("Signature", "Signature"),
+    "unsigned": ("non signé : cet agent n’a pas de clé", "not signed: this agent has no key"),
+    "verdict": ("Verdict", "Verdict"),
+    "summary": ("Résumé", "Summary"),
+    "device": ("Appareil", "Device"),
+    "driver": ("Pilote", "Driver"),
+    "where": ("Lieu", "Where"),
+    "wiring": ("Câblage", "Wiring"),
+    "findings": ("Constat", "Findings"),
+    "measurements": ("Mesures", "Measurements"),
+    "measurement": ("Mesure", "Measurement"),
+    "value": ("Valeur", "Value"),
+    "limit": ("Limite (défaut)", "Limit (fail)"),
+    "source": ("Origine de la limite", "Source of the limit"),
+    "verify": ("Vérifier", "Verify"),
+    "broken": ("En défaut", "Broken"),
+    "none": ("aucun", "none"),
+    "again": ("Encore une fois.", "Once more."),
+    "keys-help": (
+        "Entrée : fait/oui · n : non · s : sauter · Ctrl-C : arrêter",
+        "Enter: done/yes · n: no · s: skip · Ctrl-C: end",
+    ),
+    "written": ("Écrit", "Written"),
+    "ended": ("Interrompu : les serrures sont refermées.", "Ended: the locks are closed."),
+    "bounce": ("rebond", "bounce"),
+    "edges": ("fronts par mouvement", "edges of a movement"),
+    "key-errors": ("touches fausses", "wrong keys"),
+    "bolt": ("pêne", "bolt"),
+    "release-time": ("libération", "release"),
+    "lock-time": ("fermeture", "locking"),
+    "opened": ("ouverture après l’ordre", "opened after the order"),
+    "report-rate": ("trames par seconde", "reports a second"),
+    "report-gap": ("âge maximal d’une trame", "greatest age of a report"),
+    "frame-errors": ("octets hors trame", "bytes outside frames"),
+    "gate-margin": ("marge sous la sensibilité", "margin below the sensitivity"),
+    "noise": ("énergie de la pièce vide", "energy of the empty room"),
+    "false-presence": ("présence fausse", "false presence"),
+    "false-motion": ("mouvements faux", "false movements"),
+    "forgotten": ("oubli après la sortie", "forgotten after leaving"),
+    "hold": ("maintien", "hold"),
+    "answer": ("réponse", "answer"),
+    "answer-errors": ("réponses fausses", "wrong answers"),
+    "tone-off": ("écart au calibreur", "off the calibrator"),
+    "meter-off": ("écart", "off"),
+    "microphone-off": ("écart calibré", "off, calibrated"),
+    "uncalibrated-off": ("écart sans calibrage", "off, not calibrated"),
+    "raw-off": ("écart brut", "off without calibration"),
+    "calibration": ("calibrage gardé", "stored calibration"),
+    "background": ("bruit de fond", "background"),
+    "clap-rise": ("montée au claquement", "rise at the clap"),
+    "chip-off": ("écart de la puce", "chip off"),
+    "free-space": ("place libre", "free space"),
+    "reply": ("réponse OSDP", "OSDP reply"),
+    "token-length": ("longueur du jeton", "length of the token"),
+    "card-bits": ("longueur du badge", "length of the card"),
+    "arm-time": ("mise en service", "setting"),
+    "disarm-time": ("mise hors service", "unsetting"),
+}
