@@ -2,6 +2,7 @@
 
 import asyncio
 import heapq
+import itertools
 import math
 import selectors
 from collections import deque
@@ -57,36 +58,45 @@ class _Soon:
         return self.callback is None
 
 
-class _Timer(float):
-    """An :class:`asyncio.TimerHandle` that is its own time: to compare two takes no line of Python."""
+class _Timer(_Soon):
+    """An :class:`asyncio.TimerHandle` likewise."""
 
-    __slots__ = ("args", "callback", "context", "loop", "scheduled")
+    __slots__ = ("_at", "_loop", "scheduled")
 
-    callback: Callable[..., object] | None
-    args: tuple[Any, ...]
-    context: Context
-    loop: "VirtualLoop"
-    scheduled: bool
+    def __init__(
+        self,
+        callback: Callable[..., object],
+        args: tuple[Any, ...],
+        context: Context,
+        at: float,
+        loop: "VirtualLoop",
+    ) -> None:
+        self.callback = callback
+        self.args = args
+        self.context = context
+        self._at = at
+        self._loop = loop
+        self.scheduled = True
 
     def when(self) -> float:
-        return float(self)
+        return self._at
 
     def cancel(self) -> None:
         if self.callback is not None:
             self.callback, self.args = None, ()
             if self.scheduled:
-                self.loop.called_off += 1
-
-    def cancelled(self) -> bool:
-        return self.callback is None
+                self._loop.called_off += 1
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """One thread, no sockets, no waiting. What asks for a thread is done at once, by the loop itself."""
+    """One thread, no sockets, no waiting. What asks for a thread is done at once, by the loop itself.
+
+    What is due at the same moment comes in the order in which it was asked for, whatever else is to come.
+    """
 
     # the base class keeps its own here, and ends with them
-    _ready: deque[_Soon | _Timer]
-    _scheduled: list[_Timer]
+    _ready: deque[_Soon]
+    _scheduled: list[tuple[float, int, _Timer]]
     _stopping: bool
     _closed: bool
 
@@ -96,6 +106,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Microseconds since the loop was made, so no sum drifts."""
         self.called_off = 0
         """Timers among those to come."""
+        self._order = itertools.count()
 
     def time(self) -> float:
         return self.now_us / _US
@@ -143,11 +154,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     ) -> asyncio.TimerHandle:
         if self._closed:
             raise RuntimeError("Event loop is closed")
-        timer = _Timer(when)
-        timer.callback, timer.args = callback, args
-        timer.context = copy_context() if context is None else context
-        timer.loop, timer.scheduled = self, True
-        heapq.heappush(self._scheduled, timer)
+        timer = _Timer(callback, args, copy_context() if context is None else context, when, self)
+        heapq.heappush(self._scheduled, (when, next(self._order), timer))
         return cast(asyncio.TimerHandle, timer)
 
     def run_in_executor(  # type: ignore[override]
@@ -169,12 +177,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         if not ready and not self._stopping:
             if not timers:
                 raise RuntimeError("nothing will ever happen again: somebody waits for what nobody does")
-            left = timers[0] - self.now_us / _US
+            left = timers[0][0] - self.now_us / _US
             if left > 0:
                 self.now_us += max(1, math.ceil(left * _US - 0.01))
         end = self.now_us / _US + _RESOLUTION_S
-        while timers and timers[0] < end:
-            timer = heapq.heappop(timers)
+        while timers and timers[0][0] < end:
+            timer = heapq.heappop(timers)[2]
             timer.scheduled = False
             ready.append(timer)
         for _ in range(len(ready)):  # and not what these make ready
@@ -192,16 +200,17 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         timers = self._scheduled
         if len(timers) > _MANY and self.called_off / len(timers) > 0.5:
             self._scheduled = kept = []
-            for timer in timers:
+            for entry in timers:
+                timer = entry[2]
                 timer.scheduled = timer.callback is not None
                 if timer.scheduled:
-                    kept.append(timer)
+                    kept.append(entry)
             heapq.heapify(kept)
             self.called_off = 0
             return
-        while timers and timers[0].callback is None:
+        while timers and timers[0][2].callback is None:
             self.called_off -= 1
-            heapq.heappop(timers).scheduled = False
+            heapq.heappop(timers)[2].scheduled = False
 
 
 def _wake(done: "asyncio.Future[None]") -> None:

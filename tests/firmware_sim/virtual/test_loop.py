@@ -94,3 +94,18 @@ def test_a_callback_that_fails_harms_nobody_else() -> None:
         return seen
 
     assert run(story()) == ["ZeroDivisionError", "next"]
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), max_size=60))
+def test_what_is_due_together_comes_as_it_was_asked_for(plans: list[tuple[int, bool]]) -> None:
+    async def story() -> list[tuple[int, int]]:
+        loop = asyncio.get_running_loop()
+        done: list[tuple[int, int]] = []
+        for number, (moment, off) in enumerate(plans):
+            handle = loop.call_at(moment, done.append, (moment, number))
+            if off:
+                handle.cancel()
+        await asyncio.sleep(6)
+        return done
+
+    assert run(story()) == sorted((moment, number) for number, (moment, off) in enumerate(plans) if not off)
