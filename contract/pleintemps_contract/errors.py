@@ -9,6 +9,7 @@
     ├── KeyFileError (ValueError)      a key folder that is missing, damaged or open to others
     ├── ConfigError (ValueError)       a configuration file that cannot be used; names the key
     ├── RecordingError (ValueError)    a recording of an agent that cannot be read; names the line
+    ├── ReleaseError (ValueError)      a release of the agent's program, or an offer of one, that is none
     ├── CoreError (LookupError)        a core of the group pleintemps.cores that is not installed
     └── ClockError (OSError)           the simulated clock does not answer
 
@@ -60,6 +61,10 @@ class ConfigError(ContractError, ValueError):
 
 class RecordingError(ContractError, ValueError):
     """What is no recording of an agent; the message names the line."""
+
+
+class ReleaseError(ContractError, ValueError):
+    """What is no release of the agent's program, or no offer of one; the message says why."""
 
 
 class CoreError(ContractError, LookupError):

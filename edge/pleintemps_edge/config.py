@@ -30,6 +30,7 @@ from pleintemps_hardware.checks.fit import Use as KitUse
 from .door.states import Plan, Relock
 from .drivers import registry
 from .errors import SetupError
+from .updates.settings import UpdatesConfig
 
 Seconds = Annotated[float, Meta(ge=1, le=3_600)]
 
@@ -191,6 +192,7 @@ class EdgeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     building: BuildingConfig | None = None
     panels: Annotated[list[PanelConfig], Meta(max_length=16)] = field(default_factory=list)
     signals: Annotated[list[SignalConfig], Meta(max_length=64)] = field(default_factory=list)
+    updates: UpdatesConfig | None = None
 
     def __post_init__(self) -> None:
         for key, path in (
