@@ -1,6 +1,6 @@
 # Everything a fresh machine needs is set up by the target that needs it. Set-up talks on stderr only.
 .DEFAULT_GOAL := help
-.PHONY: help install lint test soak bench evaluate pictures run lock clean test-system
+.PHONY: help install lint test soak bench evaluate pictures hardware run lock clean test-system
 
 BIN := .venv/bin
 PYTHON ?= python3
@@ -51,6 +51,11 @@ evaluate: install ## Write docs/accuracy.md anew from the recordings below PLEIN
 
 pictures: test-system ## Every page by the browser tests, a few into docs/images/
 	@$(BIN)/python scripts/pictures.py
+
+hardware: install ## Write the kits' tables, drawings and bills below hardware/ anew
+	@scripts/system-packages.sh graphviz
+	@$(BIN)/python -m pleintemps_hardware write hardware
+	@$(BIN)/wireviz -f s hardware/wiring/*.yml >/dev/null
 
 lint: install ## Style, types and the arrows between packages
 	@$(BIN)/ruff check $(CODE)

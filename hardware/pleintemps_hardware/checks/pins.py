@@ -49,7 +49,7 @@ UART at 256 000 baud and jumpers: our own, for signals of 3.3 V without a driver
 MINI_UART: Final = "/dev/ttyS0"
 SLOW_BAUD: Final = 115_200
 """The mini UART has a FIFO of 8 bytes."""
-_CONSOLES: Final = ("console=serial0", "console=ttyAMA", "console=ttyS")
+CONSOLES: Final = ("console=serial0", "console=ttyAMA", "console=ttyS")
 
 
 def _twice(what: str, found: Iterable[str]) -> Iterator[str]:
@@ -232,7 +232,7 @@ def serial_twice(wiring: Wiring) -> Iterator[str]:
 def serial_console(wiring: Wiring) -> Iterator[str]:
     for port in wiring.profile.ports:
         for word in wiring.profile.boot.cmdline:
-            if port.header and word.startswith(_CONSOLES):
+            if port.header and word.startswith(CONSOLES):
                 yield f"Linux has its console on {port.header} of {port.port}: {word}"
 
 
