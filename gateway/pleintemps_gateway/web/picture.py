@@ -60,6 +60,8 @@ class _Town:
     fragments: dict[str, Fragment] = field(default_factory=dict)
     changed: dict[str, int] = field(default_factory=dict)
     opened: dict[Name, int] = field(default_factory=dict)
+    homes: dict[str, SitePicture] = field(default_factory=dict)
+    """Of each part that was asked for, its site."""
 
 
 class Picture:
@@ -212,10 +214,13 @@ class Picture:
         town = self._towns[sites]
         if name in town.fragments:
             return Part(town.fragments[name], town.changed[name], 0, shared=True)
-        for site in (self._sites[each] for each in sites):
-            if name in site.fragments:
-                return Part(site.fragments[name], site.changed[name], site.counted.get(name, 0), shared=False)
-        raise KeyError(name)
+        site = town.homes.get(name)
+        if site is None:
+            site = next((s for s in (self._sites[each] for each in sites) if name in s.fragments), None)
+            if site is None:
+                raise KeyError(name)
+            town.homes[name] = site
+        return Part(site.fragments[name], site.changed[name], site.counted.get(name, 0), shared=False)
 
     def difference(self, sites: tuple[str, ...], since: int) -> Difference:
         """What the page of these ``sites`` lacks that has everything up to frame ``since``."""
