@@ -43,7 +43,7 @@ from pleintemps_gateway.series.standing import Standing
 from pleintemps_gateway.series.writer import SeriesWriter
 from pleintemps_gateway.signing import fingerprint, load_signing
 from pleintemps_gateway.store.changes import is_told_since
-from pleintemps_gateway.store.engine import migrate, open_engine
+from pleintemps_gateway.store.engine import is_shared, migrate, open_engine
 from pleintemps_gateway.store.inline import InlineWriter
 from pleintemps_gateway.store.schema import deliveries, usage
 from pleintemps_gateway.store.writer import Writer
@@ -85,7 +85,9 @@ class Ingest:
         migrate(config.database_url)
         self._config = config
         self._world = world
-        self.engine: Engine = open_engine(config.database_url)
+        shared = broker is None and is_shared(config.database_url)
+        name, run = name_of(config.gateway), world.new_id() if shared else ""
+        self.engine: Engine = open_engine(config.database_url, f"ingest {name} {run[:12]}".strip())
         self._desk = CodeDesk(keys.sealing, world, Outbox(config.delivery, keys.sealing, world))
         self._series = SeriesWriter.open(config.series, Path(config.state), world) if config.series else None
         names = [site.site for site in config.sites]
@@ -93,8 +95,8 @@ class Ingest:
         self._sharing: Sharing | None = None
         self._session: GatewayLine
         self._memory: GatewayMemory
-        if broker is None and self.engine.dialect.name == "postgresql":
-            self._share(name_of(config.gateway), names)
+        if shared:
+            self._share(name, run, names)
         else:
             sites = [self._make_site(site, take_over(self.engine, site.site, world)) for site in config.sites]
             own = broker or PahoBroker(config.mqtt, Path(config.keys))
@@ -118,9 +120,9 @@ class Ingest:
         self._bridged = config.home_assistant is not None and broker is None
         self._crews = {name: self._make_crew(site) for name, site in self._memory.sites.items()}
 
-    def _share(self, name: str, sites: list[str]) -> None:
+    def _share(self, name: str, run: str, sites: list[str]) -> None:
         """Be one gateway of several: at first without any site."""
-        self._leases = leases = LeaseKeeper(self.engine, self._world, name, sites)
+        self._leases = leases = LeaseKeeper(self.engine, self._world, name, run, sites)
         keys = Path(self._config.keys)
         self._session = session = Session(
             self._config.mqtt, keys, [], self._take, self._on_connected, name=name, followed=self._on_followed

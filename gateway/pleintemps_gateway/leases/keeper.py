@@ -31,11 +31,12 @@ class Owner(Protocol):
 class LeaseKeeper:
     """The leases of one gateway process; :meth:`run` until cancelled, then :meth:`leave`."""
 
-    def __init__(self, engine: Engine, world: World, name: str, sites: Iterable[str]) -> None:
+    def __init__(self, engine: Engine, world: World, name: str, run: str, sites: Iterable[str]) -> None:
+        """``name`` is the gateway's, ``run`` this process's alone."""
         self._engine = engine
         self._world = world
         self._name = name
-        self._run = world.new_id()
+        self._run = run
         self._sites = sorted(sites)
         self._holding: dict[str, int] = {}
         self._until: int | None = None

@@ -9,7 +9,7 @@ good as long as its holder lives, and one row a gateway is renewed instead of on
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final, NamedTuple
 
-LIVES_MS: Final = 4_000
+LIVES_MS: Final = 3_000
 """After its last sign of life a gateway counts as dead."""
 LOOK_MS: Final = 500
 """Between two signs of life, and two looks at who holds what."""

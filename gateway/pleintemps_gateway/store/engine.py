@@ -34,8 +34,14 @@ _OPEN: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 _NEVER: Final = threading.Event()
 
 
-def open_engine(url: str) -> Engine:
+def is_shared(url: str) -> bool:
+    """Whether several gateways may work on the store at ``url``."""
+    return url.startswith("postgresql")
+
+
+def open_engine(url: str, name: str = "pleintemps") -> Engine:
     """A pool of connections to the store at SQLAlchemy's ``url``; raises SettingsError for an unusable one.
+    PostgreSQL shows ``name`` as the application.
 
     Errors of its statements hold no values: those may be names, hashes, sealed codes.
     On SQLite a transaction is deferred, so it sees one snapshot; write through :func:`write_transaction`.
@@ -49,6 +55,8 @@ def open_engine(url: str) -> Engine:
     if parsed.get_backend_name() == "postgresql":
         if parsed.drivername == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
+        if "application_name" not in parsed.query:
+            parsed = parsed.update_query_dict({"application_name": name})
         return create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
     if parsed.get_backend_name() != "sqlite":
         kind = parsed.get_backend_name()
