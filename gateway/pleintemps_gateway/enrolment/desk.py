@@ -7,6 +7,7 @@ TLS has checked against the authority; revocation and name are checked for each 
 import asyncio
 import logging
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -65,8 +66,12 @@ class Desk:
         self._throttle = LoginThrottle()
         self._open = 0
 
-    async def serve(self, settings: EnrolmentConfig, stop: asyncio.Event) -> None:
-        """Until ``stop``; raises SettingsError, OSError for a busy port."""
+    async def serve(
+        self, settings: EnrolmentConfig, stop: asyncio.Event, ready: Callable[[], None] = lambda: None
+    ) -> None:
+        """Until ``stop``; ``ready`` is called once it listens. Raises SettingsError, and OSError for a busy
+        port.
+        """
         context = server_context(self._office.keys)
         try:
             server = await asyncio.start_server(
@@ -82,6 +87,7 @@ class Desk:
             raise OSError(f"enrolment.port: cannot listen on {where}: {error.strerror}") from error
         async with server:
             _log.info(line("enrolment-open", port=settings.port))
+            ready()
             await stop.wait()
 
     async def _greet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

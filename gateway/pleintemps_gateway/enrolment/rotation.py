@@ -9,7 +9,7 @@ counted.
 
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, delete, select, update
+from sqlalchemy import Connection, Engine, delete, func, select, update
 
 from pleintemps_contract.envelope import Signer
 from pleintemps_gateway.access.issuing import TYPED
@@ -39,7 +39,9 @@ class Rotated(NamedTuple):
 
 
 def rotate(engine: Engine, site: SiteConfig, desk: CodeDesk, agent: str, signer: Signer, by: str) -> Rotated:
-    """Change what ``agent`` knew, each booking in a transaction of its own; cut short, it can be repeated."""
+    """Change what ``agent`` knew, each booking in a transaction of its own. It can be repeated where it was cut
+    short; nobody is told twice.
+    """
     with write_transaction(engine, [site.site]) as conn:
         spaces = _new_secrets(conn, site, agent, desk.world.now())
         salt = _new_salt(conn, site, desk)
@@ -86,15 +88,17 @@ def _new_salt(conn: Connection, site: SiteConfig, desk: CodeDesk) -> bool:
 
 
 def _known(conn: Connection, site: str, agent: str) -> list[tuple[str | None, str | None]]:
-    """The owners of every code and card that ``agent`` had a look-up of, and of the offline codes made from
-    what it held.
-    """
+    """The owners of every code and card that ``agent`` had a look-up of: made before it was shut out."""
+    standing = (shut_out.c.site == site) & (shut_out.c.agent == agent) & shut_out.c.ended.is_(None)
+    since = conn.execute(select(func.min(shut_out.c.at)).where(standing)).scalar()
     query = (
         select(credentials.c.booking, credentials.c.right)
         .join(grants, (grants.c.site == credentials.c.site) & (grants.c.grant == credentials.c.grant))
         .where(grants.c.site == site, grants.c.agent == agent, credentials.c.rests_until.is_(None))
         .distinct()
     )
+    if since is not None:
+        query = query.where(credentials.c.created <= since)
     return [(row[0], row[1]) for row in conn.execute(query)]
 
 

@@ -149,7 +149,7 @@ class Office:
             left = roster.tell_broker(self.config)
         with write_transaction(self._engine, [site]) as conn:
             mine = (shut_out.c.site == site) & (shut_out.c.agent == agent) & shut_out.c.ended.is_(None)
-            conn.execute(update(shut_out).where(mine).values(ended=self.world.now()))
+            conn.execute(update(shut_out).where(mine).values(ended=self._house.now()))
             facts = {"address": address, "serial": f"{made.serial_number:x}", "broker": left or "told"}
             record(conn, site, self._house, "agent.enrolled", f"agent/{agent}", facts)
             record_change(conn, site, TRUST, agent, self._house.now())
@@ -234,14 +234,14 @@ class Office:
         with roster.locked(self.keys):
             count = roster.shut_out(self.keys, site, agent, self.world)
             left = roster.tell_broker(self.config)
-        now = self.world.now()
+        now = self._house.now()
         with write_transaction(self._engine, [site]) as conn:
             conn.execute(delete(enrolments).where(enrolments.c.site == site, enrolments.c.agent == agent))
             note_shut_out(conn, site, agent, reason, now, stolen=stolen)
             action = "agent.stolen" if stolen else "agent.revoked"
             facts = {"by": by, "reason": reason, "certificates": count, "broker": left or "told"}
             record(conn, site, self._house, action, f"agent/{agent}", facts)
-            record_change(conn, site, TRUST, agent, self._house.now())
+            record_change(conn, site, TRUST, agent, now)
         return count, left
 
 

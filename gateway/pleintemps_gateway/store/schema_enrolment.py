@@ -4,7 +4,7 @@ from sqlalchemy import Boolean, Column, Index, PrimaryKeyConstraint, String, Tab
 
 from .schema_base import Ms, metadata, site_column
 
-# ``key_hash`` names the key with which a token was used; times are those of the machine's own clock.
+# ``key_hash`` names the key with which a token was used; these times are those of the machine's own clock.
 enrolments = Table(
     "enrolments",
     metadata,
