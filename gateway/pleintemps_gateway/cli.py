@@ -26,6 +26,7 @@ from pleintemps_gateway.learnt import cli as learnt
 from pleintemps_gateway.operation import cli as operation
 from pleintemps_gateway.privacy import cli as privacy
 from pleintemps_gateway.report import cli as report
+from pleintemps_gateway.updates import cli as updates
 from pleintemps_gateway.usage import cli as usage
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     learnt.register(commands)
     report.register(commands)
     operation.register(commands)
+    updates.register(commands)
     return parser
 
 

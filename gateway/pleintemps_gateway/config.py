@@ -28,6 +28,7 @@ from .noise.settings import NoiseConfig
 from .oidc.config import OidcConfig
 from .places_config import MapConfig, PlaceConfig, PlanConfig, check_plans, located
 from .report.settings import ReportConfig
+from .updates.settings import UpdatesConfig
 
 STREET: Final = "street"
 """Where every way begins; not a space."""
@@ -291,6 +292,7 @@ class GatewayConfig(_Table, frozen=True, kw_only=True):
     web: WebConfig = WebConfig()
     broker: BrokerConfig = BrokerConfig()
     enrolment: EnrolmentConfig | None = None
+    updates: UpdatesConfig | None = None
     clock: ClockConfig = ClockConfig()
     delivery: DeliveryConfig = DeliveryConfig()
     report: ReportConfig = ReportConfig()

@@ -64,6 +64,7 @@ from . import (
     space_page,
     stream,
     tables,
+    updates_page,
     usage_page,
     welcome_page,
 )
@@ -133,6 +134,7 @@ def create_app(config: GatewayConfig, world: World, engine: Engine, desk: CodeDe
         accounts_page.router,
         agents_page.router,
         backups_page.router,
+        updates_page.router,
         setup_page.router,
         pages.router,
         alerts_page.router,

@@ -3,7 +3,8 @@
 Agents obey: the epoch of each site rises above every one that it had, in the store that is replaced and in
 the back-up, to the time in seconds at least; grants count as published by nobody, so every agent gets its
 set anew. What happened after the back-up is not in the store any more, but some of it must not be undone:
-what was erased is erased again, and a code that was withdrawn since stays withdrawn.
+what was erased is erased again, a code that was withdrawn since stays withdrawn, and an agent that was shut
+out stays out.
 """
 
 import shutil
@@ -37,11 +38,16 @@ from pleintemps_gateway.store.schema import (
     bookings,
     commands,
     credentials,
+    enrolments,
+    gateways,
     grants,
+    leases,
     metadata,
     reigns,
     sessions,
+    shut_out,
 )
+from pleintemps_gateway.store.upsert import upsert
 
 from .copies import KEYS, STORE, Manifest, find_copy, opened_copy, read_manifest
 from .saving import copy_rows, sealing_mark
@@ -187,10 +193,12 @@ def _replace(
         stored = lists.stored(copy)
         there = {entry.erasure for entry in stored}
         missing = {e.erasure: e for e in (*known, *lists.stored(conn)) if e.erasure not in there}
+        refused = [dict(row) for row in conn.execute(select(shut_out)).mappings()]
         for table in metadata.sorted_tables:
             conn.execute(delete(table))
         rows = sum(copy_rows(copy, conn).values())
         _clear(conn)
+        upsert(conn, shut_out, refused)  # who was shut out since stays so
         after = {site: state_of(conn, site, now) for site in sites}
         told = {site: compare(before[site], after[site], now) for site in sites}
         for site, both in told.items():
@@ -235,6 +243,9 @@ def _clear(conn: Connection) -> None:
     """Take out what was true of the moment of the back-up only."""
     conn.execute(delete(sessions))
     conn.execute(delete(account_links))
+    conn.execute(delete(enrolments))  # a one-time token may have been used since
+    conn.execute(delete(gateways))
+    conn.execute(delete(leases))
     conn.execute(update(grants).values(epoch=UNPUBLISHED, revision=0))
     conn.execute(update(agents).values(grants_epoch=None, grants_revision=None))
     under_way = commands.c.outcome.in_(("requested", "sent"))

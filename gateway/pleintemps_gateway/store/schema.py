@@ -38,6 +38,7 @@ from .schema_codes import credentials, grants, salts, space_secrets
 from .schema_enrolment import enrolments, shut_out
 from .schema_hours import hours, hours_booked, hours_due, hours_through, presence_found
 from .schema_leases import gateways, leases
+from .schema_updates import rollouts
 
 __all__ = [
     "account_links",
@@ -80,6 +81,7 @@ __all__ = [
     "refusals",
     "reigns",
     "rights",
+    "rollouts",
     "salts",
     "sample_batches",
     "series",

@@ -31,6 +31,7 @@ OPEN = {
     "/healthz": "says that the process lives",
     "/metrics": "a token or an address of its own",
     "/calendars/{token}.ics": "the address is the key",
+    "/updates/{path:path}": "signed; whoever fetches it checks that",
     "/sw.js": "a program without data",
     "/offline": "a page without data",
 }

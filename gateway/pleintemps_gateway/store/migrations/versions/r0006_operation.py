@@ -64,3 +64,31 @@ def upgrade() -> None:
         sa.Column("ended", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("site", "agent", "at"),
     )
+    # releases of the agents' program
+    op.create_table(
+        "rollouts",
+        sa.Column("site", sa.String(length=40), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("version", sa.String(length=40), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("site", "number"),
+    )
+    # raw samples by day, where the store can drop a day at once; the rows that are there stay where they are
+    if op.get_bind().dialect.name == "postgresql":
+        for statement in _BY_DAY:
+            op.execute(statement)
+
+
+_BY_DAY = (
+    "CREATE SCHEMA pleintemps_samples",
+    "ALTER INDEX sample_batches_by_time RENAME TO other_days_by_time",
+    "ALTER INDEX sample_batches_by_agent RENAME TO other_days_by_agent",
+    "ALTER TABLE sample_batches RENAME TO other_days",
+    "ALTER TABLE other_days SET SCHEMA pleintemps_samples",
+    "CREATE TABLE sample_batches (LIKE pleintemps_samples.other_days) PARTITION BY RANGE (base)",
+    "CREATE INDEX sample_batches_by_time ON sample_batches (site, base)",
+    "CREATE INDEX sample_batches_by_agent ON sample_batches (site, agent, base)",
+    "ALTER TABLE sample_batches ATTACH PARTITION pleintemps_samples.other_days DEFAULT",
+)
