@@ -183,7 +183,7 @@ class EdgeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     agent: Slug
     keys: str
     state: str
-    board: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+    board: Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\0]*\Z")] | None = None
     mqtt: MqttConfig = field(default_factory=MqttConfig)
     clock: AgentClockConfig = field(default_factory=AgentClockConfig)
     samples: SamplesConfig = field(default_factory=SamplesConfig)
@@ -195,12 +195,7 @@ class EdgeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     updates: UpdatesConfig | None = None
 
     def __post_init__(self) -> None:
-        for key, path in (
-            ("keys", self.keys),
-            ("state", self.state),
-            ("clock.rtc", self.clock.rtc),
-            ("board", self.board or ""),
-        ):
+        for key, path in (("keys", self.keys), ("state", self.state), ("clock.rtc", self.clock.rtc)):
             if "\0" in path:
                 raise ValueError(f"{key}: holds a NUL, which no path does")
 

@@ -5,15 +5,19 @@ A profile is a TOML file; ``board = "door-unit"`` in an agent's configuration na
 """
 
 import tomllib
+from collections.abc import Sequence
 from importlib import resources
+from itertools import product
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from pleintemps_contract.configfile import convert, load_toml
 from pleintemps_contract.errors import ConfigError
+
+from .board import Board
 
 Level = Literal["high", "low"]
 Pull = Literal["up", "down", "none"]
@@ -269,13 +273,60 @@ def text(name: str) -> str:
 
 
 def load(name: str, base: Path) -> Profile:
-    """The profile ``name``: a kit that comes along, or a file ``….toml`` relative to ``base``.
+    """The profile ``name``: a kit that comes along, a file ``….toml`` relative to ``base``, or several with
+    `` + `` between them.
 
     Raises ConfigError that names the file and the key.
     """
+    profiles = [_load(each.strip(), base) for each in name.split(" + ")]
+    return profiles[0] if len(profiles) == 1 else together(profiles)
+
+
+def _load(name: str, base: Path) -> Profile:
     if name.endswith(".toml"):
         return load_toml(base / name, Profile)
     return convert(f"kit {name}", tomllib.loads(text(name)), Profile)
+
+
+def together(profiles: Sequence[Profile]) -> Profile:
+    """All ``profiles`` on one board, built in every way that they can. ConfigError for two boards.
+
+    What is equal in two is the same thing; what only has the same name is there twice, which a rule refuses.
+    """
+    first = profiles[0]
+    for each in profiles[1:]:
+        if (each.board, each.controller) != (first.board, first.controller):
+            raise ConfigError(f"{first.name} and {each.name} want different boards or supplies of them")
+
+    def every(*tables: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple({entry: None for table in tables for entry in table})
+
+    return Profile(
+        name=" + ".join(each.name for each in profiles),
+        title=" + ".join(each.title for each in profiles),
+        kind="door" if any(each.kind == "door" for each in profiles) else "room",
+        board=first.board,
+        controller=first.controller,
+        boot=Boot(
+            config=every(*(each.boot.config for each in profiles)),
+            cmdline=every(*(each.boot.cmdline for each in profiles)),
+        ),
+        parts=every(*(each.parts for each in profiles)),
+        terminals=every(*(each.terminals for each in profiles)),
+        cables=every(*(each.cables for each in profiles)),
+        ports=every(*(each.ports for each in profiles)),
+        fuses=every(*(each.fuses for each in profiles)),
+        locks=every(*(each.locks for each in profiles)),
+        variants=tuple(
+            Variant(
+                variant="-".join(each.variant for each in chosen),
+                title=", ".join(each.title for each in chosen),
+                choose=every(*(each.choose for each in chosen)),
+            )
+            for chosen in product(*(each.variants for each in profiles))
+        ),
+        exemptions=every(*(each.exemptions for each in profiles)),
+    )
 
 
 def built(profile: Profile, variant: Variant) -> Profile:
@@ -299,3 +350,9 @@ def built(profile: Profile, variant: Variant) -> Profile:
         exemptions=tuple(each for each in profile.exemptions if each.part not in away),
         variants=(variant,),
     )
+
+
+def header_of(terminal: Terminal, board: Board) -> int | None:
+    """Where on the header ``terminal`` is, None where it is not joined to it."""
+    pin = None if terminal.pin is None else board.pin(terminal.pin)
+    return terminal.header if pin is None else pin.header

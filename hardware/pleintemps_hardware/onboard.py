@@ -14,14 +14,14 @@ from .checks.fit import Use
 def problems(name: str | None, base: Path, uses: Sequence[PinUse | PortUse], use: Use) -> list[str]:
     """A line for each thing that does not fit on ``name``, each beginning with its rule's name.
 
-    ``name`` is a board, a kit, or a file ``….toml`` relative to ``base``; without one only what is taken
-    twice shows. Raises ConfigError that names those there are, or the file and the key.
+    ``name`` is a board, or what :func:`.kit.load` reads; without one only what is taken twice shows. Raises
+    ConfigError that names those there are, or the file and the key.
     """
     if name is None:
         return list(_twice(uses))
     if name in board.names():
         return board.check(board.load(name), uses)
-    if name not in kit.names() and not name.endswith(".toml"):
+    if " + " not in name and name not in kit.names() and not name.endswith(".toml"):
         known = ", ".join([*board.names(), *kit.names()])
         raise ConfigError(f"board: there is no {name!r}; there are {known}, or a profile of your own, ….toml")
     profile = kit.load(name, base)

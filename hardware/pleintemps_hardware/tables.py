@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from .board import Board
 from .checks.pins import LIMITS
-from .kit import Cable, Core, Fuse, Part, Port, Profile, Terminal
-from .wireviz import header_of
+from .kit import Cable, Core, Fuse, Part, Port, Profile, Terminal, header_of
 
 HEADINGS = (
     "terminal", "what", "part", "at", "cable", "colour", "mm2", "planned m", "at most m", "pin (header)",

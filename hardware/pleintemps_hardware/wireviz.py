@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from .board import Board
-from .kit import Cable, Core, Part, Profile, Terminal
+from .kit import Cable, Core, Part, Profile, Terminal, header_of
 
 Value = str | int | float | bool | list["Value"] | dict[str, "Value"]
 
@@ -40,12 +40,6 @@ def _lines(value: dict[str, Value], indent: str) -> Iterator[str]:
             yield from (f"{indent}  - {json.dumps(one, ensure_ascii=False)}" for one in each)
         else:
             yield f"{indent}{json.dumps(key)}: {json.dumps(each, ensure_ascii=False)}"
-
-
-def header_of(terminal: Terminal, board: Board) -> int | None:
-    """Where on the header ``terminal`` is, None where it is not joined to it."""
-    pin = None if terminal.pin is None else board.pin(terminal.pin)
-    return terminal.header if pin is None else pin.header
 
 
 def blocks(profile: Profile) -> dict[str, list[Terminal]]:

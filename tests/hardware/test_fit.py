@@ -45,7 +45,7 @@ def problems(folder: Path, example: str, *changes: tuple[str, str]) -> list[str]
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_the_examples_fit(folder: Path, example: str) -> None:
-    assert len(EXAMPLES) == 4
+    assert len(EXAMPLES) == 5
     assert problems(folder, example) == []
 
 
@@ -127,6 +127,32 @@ def test_an_exemption_lets_a_wiegand_reader_out(folder: Path) -> None:
     (folder / "our-door.toml").write_text(kit.text("door-unit") + rows)
     street = ('from = "hall"', 'from = "street"')
     assert problems(folder, MAGNET, street, ('"door-unit"', '"our-door.toml"')) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "old", "new"),
+    [
+        ("pin-twice", '"door-unit + room-unit"', '"door-unit + own.toml"'),
+        ("name-twice", '"door-unit + room-unit"', '"door-unit + own.toml"'),
+        ("wrong-terminal", "pin = 26", "pin = 21"),
+        ("wrong-terminal", "pin = 12", "pin = 25"),
+        ("wrong-level", "pin = 12", 'pin = 12\nenergise = "low"'),
+        ("rtc-unused", 'rtc = "/dev/rtc0"', ""),
+    ],
+)
+def test_two_kits_on_one_board_are_one(folder: Path, rule: str, old: str, new: str) -> None:
+    own = kit.text("room-unit")
+    own = own.replace("pin = 17", "pin = 22") if rule == "pin-twice" else own.replace('"X5.5"', '"X2.5"')
+    (folder / "own.toml").write_text(own)
+    found = problems(folder, "door-and-room.toml", (old, new))
+    assert {problem.partition(":")[0] for problem in found} == {rule}
+
+
+def test_kits_for_different_boards_are_not_put_together(folder: Path) -> None:
+    own = kit.text("room-unit").replace('supply = "PS1"\namps = 2.0', 'supply = "PS3"\namps = 2.0')
+    (folder / "own.toml").write_text(own)
+    (problem,) = problems(folder, "door-and-room.toml", ('"door-unit + room-unit"', '"door-unit + own.toml"'))
+    assert "door-unit and room-unit want different boards" in problem
 
 
 def test_an_unknown_board_names_boards_and_kits(folder: Path) -> None:

@@ -99,10 +99,10 @@ BROKEN: list[tuple[str, str, Change]] = [
     ("pin-unknown", "door-unit", put("terminals", "X2.9", pin=28)),
     ("pin-reserved", "door-unit", put("terminals", "X2.9", pin=0)),
     ("pin-twice", "door-unit", put("terminals", "X2.9", pin=22)),
-    ("pin-function", "room-unit", put("terminals", "X1.3", pin=22)),
+    ("pin-function", "room-unit", put("terminals", "X5.3", pin=22)),
     ("header-place", "door-unit", put("terminals", "J8.9", header=6)),
     ("header-place", "door-unit", put("terminals", "X3.2", header=1)),
-    ("header-place", "room-unit", put("terminals", "X1.1", header=None)),
+    ("header-place", "room-unit", put("terminals", "X5.1", header=None)),
     ("over-voltage", "door-unit", put("terminals", "X3.3", interface="direct")),
     ("over-voltage", "room-unit", put("parts", "pir", signal_volts=5.0)),
     ("over-voltage", "door-unit", moved("W12", "2", "J8.2")),
@@ -121,8 +121,8 @@ BROKEN: list[tuple[str, str, Change]] = [
     ("serial-slow", "room-unit", put("ports", "radar", devices=["/dev/ttyAMA0", "/dev/ttyS0"])),
     ("boot-lines", "room-unit", without_line("dtparam=i2s=on")),
     ("boot-lines", "door-unit", without_line("dtoverlay=i2c-rtc,ds3231")),
-    ("cable-too-long", "room-unit", put("cables", "W2", length_m=2.0)),
-    ("cable-too-long", "room-unit", put("cables", "W3", length_m=11.0)),
+    ("cable-too-long", "room-unit", put("cables", "W22", length_m=2.0)),
+    ("cable-too-long", "room-unit", put("cables", "W23", length_m=11.0)),
     ("magnet-uncut", "door-unit", moved("W9", "11", "X1.1")),  # around the fire contact
     ("magnet-uncut", "door-unit", moved("W4", "COM", "X1.2", "magnet")),  # around the exit device
     ("magnet-uncut", "door-unit", moved("W4", "COM", "X1.1", "magnet")),  # around both
@@ -143,7 +143,7 @@ BROKEN: list[tuple[str, str, Change]] = [
     ("lock-supply", "door-unit", lambda found: found["controller"].update(supply="PS2")),
     ("coil-diode", "door-unit", put("parts", "strike", diode="")),
     ("fuse-missing", "door-unit", put("terminals", "X3.1", fuse="")),
-    ("fuse-missing", "room-unit", put("terminals", "X1.1", fuse="")),
+    ("fuse-missing", "room-unit", put("terminals", "X5.1", fuse="")),
     ("fuse-too-big", "door-unit", put("fuses", "F1", amps=6.3)),
     ("overload", "door-unit", put("parts", "PS2", amps=0.5)),
     ("overload", "door-unit", put("fuses", "F2", amps=0.1)),

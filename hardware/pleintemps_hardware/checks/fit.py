@@ -138,8 +138,8 @@ class FitRule:
     find: Callable[[Fit], Iterator[str]]
 
 
-def _holds(profile: Profile, use: Use) -> int:
-    """How many pins, ports and locks of ``use`` there are in ``profile``, one way to build a kit."""
+def places(profile: Profile, use: Use) -> int:
+    """How many pins, ports and locks of ``use`` there are in ``profile``, a kit or one way to build it."""
     terminals = {each.pin: each.role for each in profile.terminals if each.pin is not None}
     ports = {port.role for port in profile.ports}
     wirings = {lock.wiring for lock in profile.locks}
@@ -153,7 +153,7 @@ def _holds(profile: Profile, use: Use) -> int:
 
 def variant_of(profile: Profile, use: Use) -> Profile:
     """The way to build the kit that has places for most of ``use``, the first of equals."""
-    return max((built(profile, each) for each in profile.variants), key=lambda each: _holds(each, use))
+    return max((built(profile, each) for each in profile.variants), key=lambda each: places(each, use))
 
 
 def wrong_terminal(fit: Fit) -> Iterator[str]:
