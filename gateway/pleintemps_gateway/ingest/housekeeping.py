@@ -19,6 +19,7 @@ from pleintemps_gateway.bookings.service import MAX_LENGTH_MS
 from pleintemps_gateway.config import SiteConfig
 from pleintemps_gateway.noise.days import KEPT_DAYS
 from pleintemps_gateway.privacy.retention import STEP, forget
+from pleintemps_gateway.store import raw
 from pleintemps_gateway.store.changes import prune_changes
 from pleintemps_gateway.store.schema import (
     alert_acts,
@@ -29,14 +30,13 @@ from pleintemps_gateway.store.schema import (
     events,
     housekeeping,
     occupancy,
-    sample_batches,
 )
 from pleintemps_gateway.store.schema_rooms import noise_days
 from pleintemps_gateway.store.upsert import upsert
 
 from .clockdoubt import ClockDoubt
 
-KEEP_SAMPLES_MS: Final = 7 * 86_400_000
+KEEP_SAMPLES_MS: Final = raw.KEEP_MS
 SPACES_A_RUN: Final = 20
 _DAY_MS: Final = 86_400_000
 _EXPIRED: Final = "expired:"
@@ -68,10 +68,9 @@ class Housekeeper:
         upsert(conn, housekeeping, [{"site": site, "at": now}])
         free_ended(conn, self._site, now)
         forget_unused(conn, self._site, now)
-        base = sample_batches.c.base
-        # stamps are the agents': what is stamped far ahead would never grow old
-        old_batches = or_(base < now - KEEP_SAMPLES_MS, base > now + KEEP_SAMPLES_MS)
-        conn.execute(delete(sample_batches).where(sample_batches.c.site == site, old_batches))
+        raw.forget(conn, site, now)
+        raw.drop_days(conn, now)
+        raw.add_days(conn, now)
         before = now - self._site.privacy.access_days * _DAY_MS
         forget_events(conn, site, before, now)
         _forget_commands(conn, site, before)

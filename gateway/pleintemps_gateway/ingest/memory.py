@@ -9,6 +9,7 @@ from pleintemps_contract.errors import IdentifierError, TopicError
 from pleintemps_contract.topics import Topic
 from pleintemps_contract.world import World
 from pleintemps_gateway.errors import DeposedError
+from pleintemps_gateway.store import raw
 from pleintemps_gateway.store.engine import write_transaction
 from pleintemps_gateway.store.schema import reigns
 from pleintemps_gateway.store.upsert import upsert
@@ -54,8 +55,10 @@ class GatewayMemory:
 
     def flush(self, conn: Connection) -> None:
         self._check_reign(conn)
+        raw.forget_gathered(conn)
         for site in self.sites.values():
             site.flush(conn)
+        raw.put_gathered(conn)
 
     def committed(self) -> None:
         for site in self.sites.values():

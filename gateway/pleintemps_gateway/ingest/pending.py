@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import ColumnElement, Connection, case, insert
 
 from pleintemps_contract.agent_messages import Stream
+from pleintemps_gateway.store import raw
 from pleintemps_gateway.store.changes import record_changes
 from pleintemps_gateway.store.prepared import Prepared
 from pleintemps_gateway.store.schema import (
@@ -17,14 +18,12 @@ from pleintemps_gateway.store.schema import (
     minutes,
     panels,
     refusals,
-    sample_batches,
     series,
 )
 from pleintemps_gateway.store.schema_rooms import signals
 from pleintemps_gateway.store.upsert import Incoming, upsert
 
 _EVENTS: Final = Prepared(insert(events))
-_BATCHES: Final = Prepared(insert(sample_batches))
 
 
 class ReceiptKey(NamedTuple):
@@ -65,7 +64,7 @@ class Pending:
         if self.events:
             _EVENTS.put(conn, self.events)
         if self.batches:
-            _BATCHES.put(conn, self.batches)
+            raw.put(conn, self.batches)
         upsert(conn, journals, list(self.journals.values()))
         upsert(conn, agents, list(self.agents.values()))
         upsert(conn, devices, list(self.devices.values()))

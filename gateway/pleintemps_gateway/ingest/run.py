@@ -42,8 +42,9 @@ from pleintemps_gateway.report.sending import report_maker
 from pleintemps_gateway.series.standing import Standing
 from pleintemps_gateway.series.writer import SeriesWriter
 from pleintemps_gateway.signing import fingerprint, load_signing
+from pleintemps_gateway.store import raw
 from pleintemps_gateway.store.changes import is_told_since
-from pleintemps_gateway.store.engine import is_shared, migrate, open_engine
+from pleintemps_gateway.store.engine import is_shared, migrate, open_engine, write_transaction
 from pleintemps_gateway.store.inline import InlineWriter
 from pleintemps_gateway.store.schema import deliveries, usage
 from pleintemps_gateway.store.writer import Writer
@@ -96,6 +97,8 @@ class Ingest:
         self._session: GatewayLine
         self._memory: GatewayMemory
         if shared:
+            with write_transaction(self.engine, ["*"]) as conn:
+                raw.add_days(conn, world.now())
             self._share(name, run, names)
         else:
             sites = [self._make_site(site, take_over(self.engine, site.site, world)) for site in config.sites]
