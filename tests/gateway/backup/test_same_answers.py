@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import MetaData, delete, select, update
+from sqlalchemy import MetaData, delete, select, text, update
 
 from pleintemps_contract.topics import Channel, Topic
 from pleintemps_contract.wire import encode
@@ -125,9 +125,15 @@ async def answers(app: FastAPI, ids: dict[str, str]) -> dict[str, Any]:
 def wipe(house: House) -> None:
     """Nothing is left but the configuration, and an empty database where that is a server's."""
     with house.engine.begin() as conn:
-        there = MetaData()
-        there.reflect(conn)
-        there.drop_all(conn)
+        if conn.dialect.name == "postgresql":
+            ours = "nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'"
+            for name in conn.execute(text(f"SELECT nspname FROM pg_namespace WHERE {ours}")).scalars().all():
+                conn.execute(text(f'DROP SCHEMA "{name}" CASCADE'))
+            conn.execute(text("CREATE SCHEMA public"))
+        else:
+            there = MetaData()
+            there.reflect(conn)
+            there.drop_all(conn)
     house.engine.dispose()
     shutil.rmtree(house.config.state, ignore_errors=True)
     shutil.rmtree(house.config.keys)
