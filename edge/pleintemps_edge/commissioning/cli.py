@@ -53,6 +53,21 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     )
     verify.add_argument("--json", action="store_true", help="one JSON object")
     verify.set_defaults(run=_verify)
+    summary = "find serial devices, clock chips and sound cards, and suggest a configuration; changes nothing"
+    command = commands.add_parser(
+        "discover",
+        help=summary,
+        description=f"{summary}. Listens first, asks only lines on which nobody speaks, and only what they"
+        " are. Ports that are the console or in use are left alone: stop the agent first.",
+    )
+    command.add_argument("--json", action="store_true", help="one JSON object")
+    command.add_argument("--suggest", action="store_true", help="print a fragment of edge.toml")
+    command.add_argument(
+        "--port", type=Path, nargs="+", default=[], metavar="PATH", help="probe these as well"
+    )
+    command.add_argument("--only-ports", action="store_true", help="of serial ports those of --port alone")
+    command.add_argument("--listen", action="store_true", help="ask nothing: finds radars alone")
+    command.set_defaults(run=_discover)
 
 
 def _language(options: argparse.Namespace) -> str:
@@ -181,4 +196,33 @@ def _verify(options: argparse.Namespace) -> int:
     state = "" if report.complete else ", incomplete"
     broken = ", ".join(report.broken) or "-"
     print(f"{report.agent} of {report.site}, {day}: {report.verdict}{state}; broken: {broken}")
+    return 0
+
+
+def _discover(options: argparse.Namespace) -> int:
+    from pleintemps_contract.world import SystemWorld
+    from pleintemps_edge.drivers.serial_port import Ttys
+
+    from .discovering import discover
+    from .looking import Looking
+    from .suggesting import describe, fragment
+
+    looking = Looking()
+    found = asyncio.run(
+        discover(
+            looking,
+            Ttys(),
+            SystemWorld(),
+            [path.absolute() for path in options.port],
+            own=not options.only_ports,
+            speak=not options.listen,
+        )
+    )
+    if options.json:
+        print(msgspec.json.encode(found).decode())
+        return 0
+    if options.suggest:
+        print(fragment(found), end="")
+        return 0
+    print(describe(found))
     return 0

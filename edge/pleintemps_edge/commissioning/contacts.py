@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from pleintemps_contract.agent_messages import Health
-from pleintemps_contract.commissioning import Ask, Measurement
+from pleintemps_contract.commissioning import Ask, Measurement, Verdict
 from pleintemps_edge.drivers.base import (
     ContactChanged,
     ExitRequested,
@@ -45,6 +45,14 @@ def bounce(heard: Heard) -> tuple[Measurement, ...]:
     )
 
 
+def rest(told: tuple[Measurement, ...], problems: tuple[Problem, ...] = ()) -> Judged:
+    """The judgement on a contact's movement: too much bounce is said in words as well."""
+    worst = max((each.verdict for each in told), key=[*Verdict].index, default=Verdict.PASS)
+    if worst is not Verdict.PASS and not problems:
+        problems = (Problem("bounce", worst),)
+    return Judged(told, problems)
+
+
 def there_and_back(
     heard: Heard, kind: type[Any], active: Callable[[Any], bool], device: str = ""
 ) -> tuple[bool, bool]:
@@ -80,7 +88,7 @@ def _script(
         return there and back
 
     def judge(heard: Heard) -> Judged:
-        return Judged(bounce(heard), moved(heard, kind, active))
+        return rest(bounce(heard), moved(heard, kind, active))
 
     return (Step(name, ask, HAND_MS, judge, complete, after_ms=300, values=values),)
 
@@ -110,7 +118,7 @@ def attack(_known: Known) -> tuple[Step, ...]:
 
     def judge(heard: Heard) -> Judged:
         if heard.of(LockdownPressed):
-            return Judged(bounce(heard))
+            return rest(bounce(heard))
         if heard.health is not None and heard.health[0] is not Health.OK:
             return Judged(problems=(Problem("ill", values={"detail": heard.health[1]}),))
         strangers = ", ".join(heard.strangers)

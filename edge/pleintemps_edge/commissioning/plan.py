@@ -6,7 +6,7 @@ Contacts come before locks, so that a lock is judged by a contact that is known 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from pleintemps_contract.errors import ConfigError
 from pleintemps_edge.config import DoorConfig, EdgeConfig
@@ -17,11 +17,10 @@ from pleintemps_edge.drivers.registry import DeviceConfig
 from pleintemps_edge.drivers.strike import StrikeConfig
 from pleintemps_edge.drivers.wiegand import WiegandConfig
 from pleintemps_edge.sensing.modbus_rtu import Request
-from pleintemps_hardware import board
-from pleintemps_hardware.board import Board
 
 from . import contacts, locks, outputs, readers, rooms, sounds
 from .locks import Door
+from .places import Places
 from .steps import Bench, Known, Step
 
 RTC: Final = "agent.rtc"
@@ -143,9 +142,8 @@ _SCRIPTS: Final[dict[str, Callable[[_Place], Script]]] = {
 _ORDER: Final = {name: place for place, name in enumerate(_SCRIPTS)}
 
 
-def benches(edge: EdgeConfig, facts: Facts, only: Iterable[str] = ()) -> list[Bench]:
+def benches(edge: EdgeConfig, facts: Facts, places: Places, only: Iterable[str] = ()) -> list[Bench]:
     """Everything to test in its order; raises ConfigError for a name in ``only`` that there is not."""
-    profile = board.load(edge.board) if edge.board is not None else None
     found = [
         Bench(name, "machine", partial(outputs.look, device=name), where="", wiring=wiring)
         for name, wiring in (
@@ -164,7 +162,7 @@ def benches(edge: EdgeConfig, facts: Facts, only: Iterable[str] = ()) -> list[Be
                 config.driver,
                 outputs.unknown if script is None else script(place),
                 where=place.door or place.space,
-                wiring=wiring(config, profile),
+                wiring=places.wiring(config),
                 door=place.door,
             )
         )
@@ -173,29 +171,3 @@ def benches(edge: EdgeConfig, facts: Facts, only: Iterable[str] = ()) -> list[Be
         if name not in (names := [each.device for each in found]):
             raise ConfigError(f"--only: there is no device {name!r}; there are {', '.join(names)}")
     return [each for each in found if not wanted or each.device in wanted]
-
-
-def pins(config: DeviceConfig) -> dict[str, int]:
-    """The pins of a device by their keys in the configuration."""
-    named: dict[str, Any] = {name: getattr(config, name) for name in config.__struct_fields__}
-    taken = config.pins()
-    return {
-        name: value
-        for name, value in named.items()
-        if isinstance(value, int) and value in taken and _pin(name)
-    }
-
-
-def _pin(name: str) -> bool:
-    return name in ("pin", "d0", "d1", "led", "led_green", "led_red", "buzzer") or name.endswith("_pin")
-
-
-def wiring(config: DeviceConfig, profile: Board | None) -> str:
-    """Where its wires end: BCM numbers with their places on the header, ports."""
-    words = []
-    for name, number in pins(config).items():
-        pin = profile.pin(number) if profile is not None else None
-        header = f" (header {pin.header})" if pin is not None else ""
-        words.append(f"{name}: BCM {number}{header}")
-    words += [f"port {port}" for port in config.ports()]
-    return ", ".join(words)

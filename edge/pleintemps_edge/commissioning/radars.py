@@ -123,11 +123,11 @@ class Noise:
         return found
 
 
-def noise(data: bytes) -> Noise:
-    """What an empty room gives."""
+def noise(data: bytes, empty: bytes) -> Noise:
+    """What a room gives: ``empty`` is the part of ``data`` from when nobody was there any more."""
     rows = [
         frame[_ENERGIES_AT : _ENERGIES_AT + 2 * _GATES]
-        for frame in _frames(data, _REPORT, _TAIL)
+        for frame in _frames(empty, _REPORT, _TAIL)
         if len(frame) == _ENGINEERING and ld2410.parse(frame) is not None
     ]
     answered = [

@@ -155,7 +155,11 @@ def _judge_2410(heard: Heard) -> Judged:
     empty = _judge_empty(heard)
     if empty.failed:
         return empty
-    found = radars.noise(b"".join(data for _, data in heard.received()))
+    gone = heard.done if heard.done is not None else heard.ended
+    chunks = heard.received()
+    found = radars.noise(
+        b"".join(data for _, data in chunks), b"".join(data for at, data in chunks if at > gone)
+    )
     told = list(empty.measurements)
     told += [figure("noise", energy, "", f"moving {gate}") for gate, energy in enumerate(found.moving)]
     told += [figure("noise", energy, "", f"still {gate}") for gate, energy in enumerate(found.still)]

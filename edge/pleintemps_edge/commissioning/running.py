@@ -36,6 +36,7 @@ from pleintemps_edge.record.pins import Seen, TappedFactory
 
 from . import outputs, plan, report, texts
 from .heard import Answered, Bytes, Event, Looked, Observed, Pulse, Refused
+from .places import Places, pins
 from .steps import (
     Bench,
     Do,
@@ -99,7 +100,8 @@ class Selftest:
             self._refuse_in_fire()
             stored = calibration.load(setup.state)
             facts = plan.Facts(order.calibrator_db, {name: each.offset_db for name, each in stored.items()})
-            self._benches = plan.benches(setup.config, facts, order.only)
+            places = Places.of(setup.config.board, setup.base)
+            self._benches = plan.benches(setup.config, facts, places, order.only)
             self._take_devices()
         except BaseException:
             self._held.close()
@@ -119,7 +121,7 @@ class Selftest:
         ports = {setup.base / port: config.device for config in configs for port in config.ports()}
         self._wires = TappedWires(rims.wires, ports, self._heard_bytes)
         self._pins = {
-            number: (config.device, name) for config in configs for name, number in plan.pins(config).items()
+            number: (config.device, name) for config in configs for name, number in pins(config).items()
         }
         factory = TappedFactory(rims.pins, self._heard_pin) if self._pins else rims.pins
         building = None
@@ -314,13 +316,15 @@ class Selftest:
     def _prompt(self, say: Say) -> Prompt:
         bench, step = say.bench, say.step
         values = {"device": bench.device, "where": bench.where or bench.device, **step.values}
+        text = texts.instruction(self._order.language, step.ask, step.name, values)
+        again = texts.word(self._order.language, "again")
         return Prompt(
             number=say.number,
             device=bench.device,
             driver=bench.driver,
             step=step.name,
             ask=step.ask,
-            text=texts.instruction(self._order.language, step.ask, step.name, values),
+            text=f"{again} {text}" if step.repeated else text,
             door=bench.door,
             answers=step.answers,
             keys=step.keys,

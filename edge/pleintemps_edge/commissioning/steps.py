@@ -91,7 +91,8 @@ def never(_heard: Heard) -> bool:
 @dataclass(frozen=True, slots=True)
 class Step:
     """``complete`` looks at what was heard so far. ``listens`` are further devices. ``answers`` are those
-    that complete it; ``calm`` steps take their whole time and are not overdue then.
+    that complete it; ``calm`` steps take their whole time and are not overdue then. One that fails is asked
+    for ``again`` times more.
     """
 
     name: str
@@ -108,6 +109,7 @@ class Step:
     keys: str = ""
     level_db: float = 0.0
     again: int = 0
+    repeated: bool = False
     values: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -246,7 +248,7 @@ def _end_step(run: Run, step: Step, heard: Heard, now: int, effects: list[Effect
         judged = step.judge(heard)
     if judged.failed and step.again:
         effects.extend(step.closing)
-        repeated = (replace(step, again=step.again - 1), *run.steps)
+        repeated = (replace(step, again=step.again - 1, repeated=True), *run.steps)
         return _next_step(replace(run, steps=repeated, step=None), now, effects)
     run = replace(
         run,

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import shutil
 import tempfile
 import tomllib
@@ -14,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from pleintemps_contract import cores
-from pleintemps_contract.commissioning import DeviceResult, Machine, Order, Prompt, Report
+from pleintemps_contract.commissioning import Ask, DeviceResult, Machine, Order, Prompt, Report
 from pleintemps_contract.errors import ContractError
 from pleintemps_contract.keyfiles import Identity, save_agent_keys, write_secret
 from pleintemps_firmware_sim.conform.bench import BEGIN, SEED
@@ -36,11 +37,15 @@ _FREE_MIB: Final = 4_096.0
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """``broken``: a device with what is wrong with it. ``out`` gets the signed report."""
+    """``broken``: a device with what is wrong with it. ``out`` gets the signed report. ``stop_at``: there the
+    technician ends it with Ctrl-C. ``after`` looks at the kit when all is over.
+    """
 
     order: Order
     broken: tuple[str, Break] | None = None
     out: Path | None = None
+    stop_at: Ask | None = None
+    after: Callable[[Kit], None] = lambda _kit: None
     told: Callable[[Prompt], None] = lambda _prompt: None
     found: Callable[[DeviceResult], None] = lambda _result: None
 
@@ -85,12 +90,18 @@ async def _bench(setup: Setup, wish: Wish, folder: Path) -> Report:
         loop.real = prompt.driver == "osdp"
         hear.wanted = prompt.device
         wish.told(prompt)
+        if prompt.ask is wish.stop_at:
+            running.cancel()
 
     hands = Hands(setup, kit, world, told, wish.found)
     machine = Machine(chip=kit.read_chip, free_mib=lambda: _FREE_MIB, model="simulated")
     try:
         test = make(config, VirtualWorld(BEGIN, SEED, "agent"), rims, machine, hands, wish.order)
-        report: Report = await test.run()
+        running = asyncio.create_task(test.run())
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+        report: Report = test.report()
+        wish.after(kit)
         if wish.out is not None:
             test.write(wish.out)
     except (ContractError, ValueError, OSError) as error:

@@ -1,0 +1,125 @@
+"""The commands: exit statuses, files, proofs, the terminal's words."""
+
+import base64
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+from pleintemps_contract.commissioning import NO, SKIP, YES, Ask, Prompt
+from pleintemps_contract.keyfiles import Identity, save_agent_keys
+from pleintemps_edge import cli
+from pleintemps_edge.commissioning.terminal import answer_of
+from pleintemps_edge.journal.claim import claim
+
+
+def name(text: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def certificate(
+    subject: str, issuer: str, own: ec.EllipticCurvePrivateKey, by: ec.EllipticCurvePrivateKey
+) -> bytes:
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name(subject))
+        .issuer_name(name(issuer))
+        .public_key(own.public_key())
+        .serial_number(7)
+        .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2020, 1, 1, tzinfo=UTC) + timedelta(days=20_000))
+        .sign(by, hashes.SHA256())
+    )
+    return made.public_bytes(Encoding.PEM)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """An agent without devices, its key and the certificate of its CA."""
+    identity = Identity(site="s", agent="a", purpose="demo", pepper=base64.b64encode(bytes(32)).decode())
+    save_agent_keys(
+        tmp_path / "keys", identity, [Ed25519PrivateKey.from_private_bytes(bytes(32)).public_key()]
+    )
+    authority, own = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    (tmp_path / "keys" / "agent.key").write_bytes(
+        own.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    )
+    (tmp_path / "keys" / "agent.crt").write_bytes(certificate("a.s", "ca", own, authority))
+    (tmp_path / "ca.crt").write_bytes(certificate("ca", "ca", authority, authority))
+    (tmp_path / "other.crt").write_bytes(certificate("ca", "ca", own, own))
+    (tmp_path / "edge.toml").write_text('site = "s"\nagent = "a"\nkeys = "keys"\nstate = "state"\n')
+    return tmp_path
+
+
+def test_a_report_is_written_and_proved_by_the_site_s_authority_and_no_other(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = place / "out"
+    test = ["selftest", "--config", str(place / "edge.toml"), "--non-interactive", "--lang", "en", "--json"]
+    assert cli.main([*test, "--out", str(out)]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["site"], told["agent"], told["complete"]) == ("s", "a", True)
+    page, data = sorted(map(str, out.iterdir()))
+    for file in (page, data):
+        assert cli.main(["selftest", "verify", file, "--ca", str(place / "ca.crt"), "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["issued"] is True
+        assert cli.main(["selftest", "verify", file, "--ca", str(place / "other.crt")]) == 1
+    assert cli.main(["selftest", "verify", str(place / "absent")]) == 2
+
+
+def test_an_agent_that_runs_or_a_wrong_file_ends_it_at_once(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = place / "edge.toml"
+    (place / "state").mkdir()
+    held = claim(place / "state")
+    assert cli.main(["selftest", "--config", str(config), "--non-interactive", "--out", str(place)]) == 1
+    assert "another agent" in capsys.readouterr().err
+    held.close()
+    config.write_text(config.read_text() + 'wrong = "key"\n')
+    assert cli.main(["selftest", "--config", str(config)]) == 2
+
+
+def test_a_report_without_a_key_says_that_it_is_not_signed(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place / "keys" / "agent.key").unlink()
+    assert (
+        cli.main(["selftest", "--config", str(place / "edge.toml"), "--non-interactive", "--out", str(place)])
+        == 0
+    )
+    (data,) = place.glob("selftest-*.json")
+    assert cli.main(["selftest", "verify", str(data)]) == 1
+    assert "not signed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "ask", "answers", "meant"),
+    [
+        ("\n", Ask.PULL, (YES, NO), YES),
+        ("\n", Ask.AGREE, (YES, NO), None),
+        ("oui\n", Ask.AGREE, (YES, NO), YES),
+        ("N\n", Ask.LIT, (YES, NO), NO),
+        ("s\n", Ask.KEYS, (), SKIP),
+        ("y\n", Ask.KEYS, (), None),
+        ("what\n", Ask.PULL, (YES, NO), None),
+    ],
+)
+def test_a_lock_is_moved_on_a_word_never_on_enter(
+    line: str, ask: Ask, answers: tuple[str, ...], meant: str | None
+) -> None:
+    prompt = Prompt(number=1, device="d", driver="x", step="s", ask=ask, text="", answers=answers)
+    assert answer_of(io.StringIO(line).readline(), prompt) == meant
+
+
+def test_discover_with_no_ports_suggests_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["discover", "--only-ports", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["ports"] == []
