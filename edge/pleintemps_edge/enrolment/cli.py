@@ -1,9 +1,10 @@
-"""``pleintemps-edge enrol`` and ``renew``: from a one-time token to keys and configuration."""
+"""``pleintemps-edge enrol``, ``renew`` and ``local-broker``: keys, and who may speak to the agent's locks."""
 
 import argparse
 import getpass
 import sys
 import tomllib
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,39 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     command = commands.add_parser("renew", help=summary, description=summary)
     command.add_argument("--config", type=Path, required=True, metavar="FILE", help="the agent's edge.toml")
     command.set_defaults(run=run_renewal)
+    summary = (
+        "write Mosquitto's files for the building's own broker: locks that speak MQTT, each with its own"
+    )
+    command = commands.add_parser("local-broker", help=summary, description=summary)
+    command.add_argument("--config", type=Path, required=True, metavar="FILE", help="the agent's edge.toml")
+    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="where they go")
+    command.add_argument(
+        "--listen",
+        action="append",
+        default=[],
+        metavar="ADDRESS",
+        help="this machine's address in the network of the devices; the loopback alone without",
+    )
+    command.set_defaults(run=run_local_broker)
+
+
+def run_local_broker(options: argparse.Namespace) -> int:
+    """The exit status: 0 written, 1 the disk does not take it, 2 the configuration has no such broker."""
+    from .local_broker import write
+
+    try:
+        listen = [str(ip_address(address)) for address in options.listen]
+        config = load_toml(options.config, EdgeConfig)
+        base, folder = options.config.resolve().parent, options.out.absolute()
+        rights = write(config, base, folder, listen, SystemWorld())
+    except (EdgeError, ContractError, ValueError) as error:
+        return _fail(error, USAGE_ERROR)
+    except OSError as error:
+        return _fail(error, RUN_ERROR)
+    print(f"written: mosquitto -c {folder / 'mosquitto.conf'}")
+    for user in rights.users:
+        print(f"user {user.name}, password in {folder / 'passwords' / user.name}")
+    return 0
 
 
 def run_renewal(options: argparse.Namespace) -> int:

@@ -39,8 +39,8 @@ class Rotated(NamedTuple):
 
 
 def rotate(engine: Engine, site: SiteConfig, desk: CodeDesk, agent: str, signer: Signer, by: str) -> Rotated:
-    """Change what ``agent`` knew, each booking in a transaction of its own. It can be repeated where it was cut
-    short; nobody is told twice.
+    """Change what ``agent`` knew, each booking in a transaction of its own. It can be repeated where it was
+    cut short; nobody is told twice.
     """
     with write_transaction(engine, [site.site]) as conn:
         spaces = _new_secrets(conn, site, agent, desk.world.now())
