@@ -1,6 +1,6 @@
 # Everything a fresh machine needs is set up by the target that needs it. Set-up talks on stderr only.
 .DEFAULT_GOAL := help
-.PHONY: help install lint test soak bench evaluate pictures hardware run lock clean test-system
+.PHONY: help install lint test soak postgresql bench evaluate pictures hardware run lock clean test-system
 
 BIN := .venv/bin
 PYTHON ?= python3
@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 CODE := contract edge gateway firmware-sim dashboards hardware tests scripts
 
 help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: ## Make .venv from requirements.lock (quick when nothing changed)
 	@scripts/install.sh
@@ -32,6 +32,9 @@ test: test-system ## Every test but the long ones; TEST_ARGS="tests/edge -k door
 
 soak: test-system ## The tests that take minutes each, and the dear laws with many examples
 	@PLEINTEMPS_LAWS=many $(BIN)/python -m pytest -m "soak or law" $(TEST_ARGS)
+
+postgresql: test-system ## The gateway's tests but those in a browser, all on PostgreSQL
+	@PLEINTEMPS_STORE=postgresql $(BIN)/python -m pytest -m "not soak and not bench" -n 2 --dist loadgroup tests/gateway -k "not browser" $(TEST_ARGS)
 
 bench: install ## Measure; one JSON line each
 	@scripts/system-packages.sh mosquitto strace
@@ -63,7 +66,16 @@ lint: install ## Style, types and the arrows between packages
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-lock: ## Write requirements.lock anew from pyproject.toml; LOCK_ARGS=--upgrade for newer versions
+wheelhouse: install ## The locked wheels of both programs for amd64 and arm64, in build/wheelhouse
+	@scripts/deb/make.sh wheelhouse
+
+deb: install ## Debian packages of gateway and agent in build/deb; DEB_VERSION=1.0.0 for a release
+	@scripts/deb/make.sh deb $(DEB_VERSION)
+
+stick: install ## What a USB stick needs for an installation without a network, in build/stick
+	@scripts/deb/make.sh stick $(DEB_VERSION)
+
+lock: ## Write requirements.lock and those of the packages anew from pyproject.toml; LOCK_ARGS=--upgrade for newer versions
 	@scripts/lock.sh $(LOCK_ARGS)
 
 clean: ## Remove build/ and caches (.venv stays)
