@@ -23,6 +23,7 @@ from pleintemps_gateway.delivery.courier import pause_ms
 from pleintemps_gateway.errors import LostSiteError, PostError
 from pleintemps_gateway.store.changes import last_change, record_change
 from pleintemps_gateway.store.glance import Glance
+from pleintemps_gateway.store.prepared import Prepared
 from pleintemps_gateway.store.schema import changes
 from pleintemps_gateway.store.schema_connections import posts, webhooks
 from pleintemps_gateway.store.upsert import upsert
@@ -43,8 +44,7 @@ _AT_ONCE: Final = 8
 _MAX_ERROR: Final = 200
 _EVENT_OF: Final = {kind: event for event, kind in KIND_OF.items()}
 
-# made once: to build it takes longer than the store takes to answer it
-_ANY: Final = (
+_ANY: Final = Prepared(
     select(webhooks.c.hook)
     .where(webhooks.c.site.in_(bindparam("sites", expanding=True)), webhooks.c.state == "on")
     .limit(1)
@@ -87,11 +87,10 @@ class PostOffice:
             if self._glance.is_due() and await asyncio.to_thread(self._any):
                 await self.follow()
                 await self.post_due()
-            await self._world.sleep_until(self._world.monotonic() + LOOK_MS)
+            await self._glance.rest(LOOK_MS)
 
     def _any(self) -> bool:
-        with self._engine.connect() as conn:
-            return conn.execute(_ANY, {"sites": list(self._sites)}).first() is not None
+        return _ANY.finds(self._engine, {"sites": list(self._sites)})
 
     # --- into the outbox ------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from pleintemps_contract.world import World
 from pleintemps_gateway.errors import LostSiteError, UndeliveredError, UnsealedError
 from pleintemps_gateway.store.changes import record_change
 from pleintemps_gateway.store.glance import Glance
+from pleintemps_gateway.store.prepared import Prepared
 from pleintemps_gateway.store.schema import deliveries
 from pleintemps_gateway.store.writer import Writer
 
@@ -36,6 +37,7 @@ _DUE: Final = (
     .order_by(deliveries.c.due)
     .limit(100)
 )
+_WAITING: Final = Prepared(_DUE)
 
 _log = logging.getLogger(__name__)
 
@@ -79,7 +81,7 @@ class Courier:
         while True:
             if self._glance.is_due():
                 await self.deliver_due()
-            await self._world.sleep_until(self._world.monotonic() + LOOK_MS)
+            await self._glance.rest(LOOK_MS)
 
     async def deliver_due(self) -> int:
         """Try everything that is due, some at once; how many were tried."""
@@ -89,8 +91,11 @@ class Courier:
         return len(rows)
 
     def _due(self) -> Sequence[Row[Any]]:
+        asked = {"sites": list(self._sites), "now": self._world.now()}
+        if not _WAITING.finds(self._engine, asked):
+            return ()
         with self._engine.connect() as conn:
-            return conn.execute(_DUE, {"sites": list(self._sites), "now": self._world.now()}).all()
+            return conn.execute(_DUE, asked).all()
 
     async def _try(self, row: Row[Any]) -> None:
         now = self._world.now()

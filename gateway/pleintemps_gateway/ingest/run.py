@@ -355,13 +355,13 @@ class Ingest:
 
     async def _ringing(self) -> None:
         while True:
-            due = self._world.monotonic() + _TICK_MS
+            began = self._world.monotonic()
             if await asyncio.to_thread(self._ringer.is_due):
                 await self._do(self._ringer.look)
             first = self._config.sites[0].site
             if first in self._memory.sites and self._post.is_due():
                 await self._do(self._post.look, first)
-            await self._world.sleep_until(due)
+            await self._ringer.rest(began, self._post.rests_ms)
 
     def _sign_logs(self, conn: Connection) -> None:
         for site in self._memory.sites:

@@ -19,6 +19,7 @@ from pleintemps_gateway.reconcile.records import Settled, UsageState
 from pleintemps_gateway.reconcile.replay import Case, Replay
 from pleintemps_gateway.store.changes import record_change
 from pleintemps_gateway.store.glance import Glance
+from pleintemps_gateway.store.prepared import Prepared
 from pleintemps_gateway.store.schema import bookings, usage
 from pleintemps_gateway.store.writer import Writer
 
@@ -43,6 +44,7 @@ _DUE: Final = (
     .order_by(usage.c.due)
     .limit(AT_ONCE)
 )
+_WAITING: Final = Prepared(_DUE)
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -63,7 +65,7 @@ class Settler:
         done = 0
         if not self._glance.is_due():
             return done
-        for row in await asyncio.to_thread(self._read, self._due):
+        for row in await asyncio.to_thread(self._due):
             try:
                 done += await self._settle(row)
             except FAULTS as error:  # of this record: the others go on
@@ -89,9 +91,11 @@ class Settler:
 
     # --- reading --------------------------------------------------------------------------------------
 
-    def _due(self, conn: Connection) -> list[Row[Any]]:
+    def _due(self) -> list[Row[Any]]:
         mine = {"site": self._site.site, "now": self._memory.world.now()}
-        return list(conn.execute(_DUE, mine).all())
+        if not _WAITING.finds(self._engine, mine):
+            return []
+        return self._read(lambda conn: list(conn.execute(_DUE, mine).all()))
 
     def _open(self, conn: Connection, space: str) -> list[Row[Any]]:
         mine = (usage.c.site == self._site.site) & (usage.c.space == space) & usage.c.closed_at.is_(None)

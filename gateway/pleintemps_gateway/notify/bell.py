@@ -21,6 +21,7 @@ from pleintemps_gateway.delivery.courier import pause_ms
 from pleintemps_gateway.errors import GoneError, LostSiteError, UndeliveredError
 from pleintemps_gateway.store.changes import record_change
 from pleintemps_gateway.store.glance import Glance
+from pleintemps_gateway.store.prepared import Prepared
 from pleintemps_gateway.store.reading import alert as alert_row
 from pleintemps_gateway.store.schema import notices, push_subscriptions
 from pleintemps_gateway.store.writer import Writer
@@ -47,6 +48,7 @@ _DUE: Final = (
     .order_by(notices.c.due, notices.c.notice)
     .limit(100)
 )
+_WAITING: Final = Prepared(_DUE)
 # a slow service must hold neither a door's command nor a message to the people of a booking
 _threads: Final = ThreadPoolExecutor(4, "notices")
 
@@ -107,7 +109,7 @@ class Bell:
         while True:
             if self._glance.is_due():
                 await self.send_due()
-            await self._world.sleep_until(self._world.monotonic() + LOOK_MS)
+            await self._glance.rest(LOOK_MS)
 
     async def send_due(self) -> int:
         """Try everything that is due; how many were tried."""
@@ -117,8 +119,11 @@ class Bell:
         return len(rows)
 
     def _due(self) -> Sequence[Row[Any]]:
+        asked = {"sites": list(self._held), "now": self._world.now()}
+        if not _WAITING.finds(self._engine, asked):
+            return ()
         with self._engine.connect() as conn:
-            return conn.execute(_DUE, {"sites": list(self._held), "now": self._world.now()}).all()
+            return conn.execute(_DUE, asked).all()
 
     async def _try(self, row: Row[Any]) -> None:
         loop = asyncio.get_running_loop()

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Engine, bindparam, exists, or_, select
+from sqlalchemy import Connection, Engine, bindparam, or_, select
 
 from pleintemps_contract.world import World
 from pleintemps_gateway.alerts.life import ActKind, Step, pass_time
@@ -12,6 +12,7 @@ from pleintemps_gateway.config import GatewayConfig, SiteConfig
 from pleintemps_gateway.report.night import is_due, last_night
 from pleintemps_gateway.store.acts import life_of, note, put_life
 from pleintemps_gateway.store.glance import Glance
+from pleintemps_gateway.store.prepared import Prepared
 from pleintemps_gateway.store.schema import alerts, notices
 from pleintemps_gateway.store.writer import Writer
 
@@ -25,7 +26,10 @@ _MOST: Final = 200
 """Alerts of one transaction: a thousand at once are told within seconds and hold no door's command up."""
 _DUE: Final = alerts.c.due <= bindparam("now")
 _NEW: Final = (alerts.c.state == "open") & alerts.c.due.is_(None) & alerts.c.asked.is_(None)
+_CALLED: Final = alerts.c.site.in_(bindparam("asked", expanding=True))
 _MINE: Final = alerts.c.site.in_(bindparam("sites", expanding=True)) & alerts.c.state.in_(_UNRESOLVED)
+
+_WAITING: Final = Prepared(select(alerts.c.alert).where(_MINE, or_(_DUE, _NEW & _CALLED)).limit(1))
 
 
 class Ringer:
@@ -55,10 +59,12 @@ class Ringer:
         if not self._glance.is_due():
             return False
         asked = [name for name in list(self._held) if self._book.rota(name) is not None]
-        wanted = or_(_DUE, _NEW & alerts.c.site.in_(asked)) if asked else _DUE
-        with self._engine.connect() as conn:
-            query = select(exists().where(_MINE, wanted))
-            return bool(conn.scalar(query, {"sites": list(self._held), "now": self._world.now()}))
+        now = self._world.now()
+        return _WAITING.finds(self._engine, {"sites": list(self._held), "asked": asked, "now": now})
+
+    async def rest(self, since: int, most_ms: int) -> None:
+        """Sleep until there may be something to do, see :meth:`Glance.rest`."""
+        await self._glance.rest(LOOK_MS, since=since, most_ms=most_ms)
 
     def look(self, conn: Connection) -> None:
         """Do what is due. One transaction of the writer."""
@@ -89,6 +95,11 @@ class MorningPost:
         self._world = world
         self._done = ""
         self._looked: int | None = None
+
+    @property
+    def rests_ms(self) -> int:
+        """So long it does not look at the clock."""
+        return _CLOCK_MS if self._looked is None else max(0, self._looked + _CLOCK_MS - self._world.now())
 
     def is_due(self) -> bool:
         """Whether a night has ended of which nothing was queued yet; it looks at the clock once a minute."""

@@ -32,3 +32,20 @@ class Glance:
             return False
         self._seen, self._looked = changed, now
         return True
+
+    async def rest(self, step_ms: int, *, since: int | None = None, most_ms: int = ALL_THE_SAME_MS) -> None:
+        """Sleep until the next look: ``step_ms`` after ``since`` (World's monotonic ms; now), or so many of
+        them as can show nothing new; with ``most_ms`` to the first of these moments after so long.
+        """
+        now = self._world.monotonic()
+        since = now if since is None else since
+        writer = self._writer
+        if isinstance(writer, InlineWriter):
+            if writer.changed[self._table] == self._seen:
+                rest_ms = min(self._looked + ALL_THE_SAME_MS, now + most_ms) - since
+                until = since + step_ms * max(1, -(-rest_ms // step_ms))
+                if not await writer.news(self._table, until - now):
+                    return
+            now = self._world.monotonic()
+            since += (now - since) // step_ms * step_ms
+        await self._world.sleep_until(since + step_ms)

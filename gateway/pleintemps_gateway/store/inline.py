@@ -29,6 +29,7 @@ class InlineWriter(Writer):
         """Groups that have changed a table, by its name."""
         self.written = asyncio.Event()
         """Set after each group."""
+        self._followers: dict[str, set[asyncio.Future[bool]]] = {}
         super().__init__(engine, sites, memory=memory)
 
     def _begin(self) -> None:
@@ -45,7 +46,23 @@ class InlineWriter(Writer):
 
     def _resolve(self, group: list[Job], results: list[Any]) -> None:
         self.changed.update(self._noted)
+        for table in self._noted & self._followers.keys():
+            for follower in self._followers[table]:
+                _tell(follower, True)
         super()._resolve(group, results)
+
+    async def news(self, table: str, within_ms: int) -> bool:
+        """Whether a group changes ``table`` in so many milliseconds of the loop; returns at once then."""
+        loop = asyncio.get_running_loop()
+        told: asyncio.Future[bool] = loop.create_future()
+        late = loop.call_later(within_ms / 1000, _tell, told, False)
+        followers = self._followers.setdefault(table, set())
+        followers.add(told)
+        try:
+            return await told
+        finally:
+            late.cancel()
+            followers.discard(told)
 
     def _put(self, job: Job, wait_s: float) -> None:
         self._waiting.append(job)
@@ -86,3 +103,8 @@ class InlineWriter(Writer):
         self._group += self._waiting
         self._waiting.clear()
         self._refuse_rest()
+
+
+def _tell(follower: "asyncio.Future[bool]", changed: bool) -> None:
+    if not follower.done():
+        follower.set_result(changed)

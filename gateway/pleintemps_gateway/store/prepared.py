@@ -19,19 +19,22 @@ Params = Mapping[str, Any]
 
 
 class _Text(NamedTuple):
-    """What the driver gets: ``fixed`` are values of the statement itself, ``convert`` what is made of a value
-    for the type of its column.
+    """What the driver gets: ``fixed`` are values of the statement itself, ``lists`` what the members of a
+    list are called, ``convert`` what is made of a value for its type.
     """
 
     sql: str
     names: tuple[str, ...]
     fixed: dict[str, Any]
+    lists: dict[str, list[str]]
     convert: dict[str, Callable[[Any], Any]]
 
     def values(self, params: Params) -> list[Any]:
         """In the order of the text."""
-        if self.fixed:
+        if self.fixed or self.lists:
             params = {**self.fixed, **params}
+            for name, members in self.lists.items():
+                params |= zip(members, params[name], strict=True)
         if not self.convert:
             return [params[name] for name in self.names]
         convert = self.convert
@@ -39,18 +42,18 @@ class _Text(NamedTuple):
 
 
 class Prepared:
-    """A statement with named parameters; the list of an ``IN`` has to be its own."""
+    """A statement with named parameters."""
 
     def __init__(self, statement: Executable) -> None:
         self._statement = statement
-        self._texts: dict[tuple[str, ...], _Text] = {}
+        self._texts: dict[tuple[str | int, ...], _Text] = {}
 
     def put(self, conn: Connection, rows: Sequence[Params]) -> None:
         """Run it for each of ``rows``, which have the same columns. Raises SQLAlchemyError."""
         if conn.dialect.name != _SQLITE:
             conn.execute(self._statement, [dict(row) for row in rows])
             return
-        text = self._text(conn.dialect, tuple(rows[0]))
+        text = self._text(conn.dialect, tuple(rows[0]), dict.fromkeys(rows[0]))
         if not conn.in_transaction():
             conn.begin()
         try:
@@ -59,7 +62,9 @@ class Prepared:
             raise _as_usual(text.sql, error) from error
 
     def first(self, conn: Connection, params: Params) -> Sequence[Any] | None:
-        """The first row: numbers, texts and bytes as the store has them. Raises SQLAlchemyError."""
+        """The first row: numbers, texts and bytes as the store has them. Lists of ``params`` are those of an
+        ``IN``. Raises SQLAlchemyError.
+        """
         if not conn.in_transaction():
             conn.begin()
         return self._first(conn, params)
@@ -72,28 +77,32 @@ class Prepared:
     def _first(self, conn: Connection, params: Params) -> Sequence[Any] | None:
         if conn.dialect.name != _SQLITE:
             return conn.execute(self._statement, params).first()
-        text = self._text(conn.dialect, tuple(params))
+        sizes = [len(value) for value in params.values() if isinstance(value, list)]
+        text = self._text(conn.dialect, (*params, *sizes), params)
         try:
             found: tuple[Any, ...] | None = _driver(conn).execute(text.sql, text.values(params)).fetchone()
         except sqlite3.Error as error:
             raise _as_usual(text.sql, error) from error
         return found
 
-    def _text(self, dialect: Dialect, columns: tuple[str, ...]) -> _Text:
-        if (known := self._texts.get(columns)) is None:
-            known = self._texts[columns] = _compiled(self._statement, dialect, columns)
+    def _text(self, dialect: Dialect, key: tuple[str | int, ...], params: Params) -> _Text:
+        if (known := self._texts.get(key)) is None:
+            known = self._texts[key] = _compiled(self._statement, dialect, params)
         return known
 
 
-def _compiled(statement: Executable, dialect: Dialect, columns: tuple[str, ...]) -> _Text:
+def _compiled(statement: Executable, dialect: Dialect, params: Params) -> _Text:
     assert isinstance(statement, ClauseElement)
-    made = statement.compile(dialect=dialect, column_keys=list(columns))
+    made = statement.compile(dialect=dialect, column_keys=list(params))
     assert isinstance(made, SQLCompiler) and not made.insert_prefetch
-    state = made.construct_expanded_state(dict.fromkeys(columns))
+    state = made.construct_expanded_state(dict(params))
+    lists = {name: names for name, names in state.parameter_expansion.items() if name in params}
+    given = {*params, *(name for names in lists.values() for name in names)}
     return _Text(
         state.statement,
         tuple(state.positiontup or ()),
-        {name: value for name, value in state.parameters.items() if name not in columns},
+        {name: value for name, value in state.parameters.items() if name not in given},
+        lists,
         dict(state.processors),
     )
 
