@@ -1,14 +1,15 @@
-"""Every file that is made from the kits: tables, WireViz's YAML, drawings of the lock's supply, bills."""
+"""Every file that is made from the kits: tables, WireViz's YAML, the lock's supply, bills, forms."""
 
 from pathlib import Path
 
-from . import bill, board, kit, label, schematic, tables, wireviz
+from . import bill, board, keysafe, kit, label, schematic, tables, wireviz
 
 
 def files() -> dict[str, str]:
     """The text of each, by its path below ``hardware/``. WireViz draws ``wiring/*.yml`` into ``*.svg``."""
     found = {
-        "label.svg": label.svg(label.Label(site="Saint-Aubin", door="Portail", number="+33 1 99 00 12 34"))
+        "key-safe.svg": keysafe.svg(),
+        "label.svg": label.svg(label.Label(site="Saint-Aubin", door="Portail", number="+33 1 99 00 12 34")),
     }
     for name in kit.names():
         profile = kit.load(name, Path())
