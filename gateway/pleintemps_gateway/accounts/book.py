@@ -80,6 +80,18 @@ def find(conn: Connection, key: str, now: int) -> Person:
     raise AccountError("unknown", "no such account")
 
 
+def named(conn: Connection, said: str, now: int) -> list[Person]:
+    """Who is called so, or has this address, large or small; none who logs in elsewhere or may not at all."""
+    wanted = " ".join(said.split()).casefold()
+    return [
+        person
+        for person in people(conn, now)
+        if wanted in (person.name.casefold(), person.mail.casefold())
+        and not person.issuer
+        and person.disabled is None
+    ]
+
+
 def row_of(conn: Connection, home: str, name: str) -> Row[Any]:
     """Its row of ``users``; raises AccountError ``unknown``."""
     row = conn.execute(select(users).where(users.c.site == home, users.c.name == name)).first()

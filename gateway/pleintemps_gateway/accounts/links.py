@@ -8,7 +8,7 @@ the one before.
 import hashlib
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Row, delete, insert, select
+from sqlalchemy import Connection, Row, delete, func, insert, select
 
 from pleintemps_contract.world import World
 from pleintemps_gateway.errors import AccountError
@@ -42,6 +42,15 @@ def make(conn: Connection, world: World, home: str, name: str, purpose: str) -> 
         )
     )
     return Link(text, expires)
+
+
+def youngest(conn: Connection, home: str, name: str) -> int | None:
+    """When the last link of the account was made, if it is not used up or forgotten."""
+    table = account_links.c
+    found: int | None = conn.scalar(
+        select(func.max(table.created)).where(table.site == home, table.name == name)
+    )
+    return found
 
 
 def find(conn: Connection, text: str, now: int) -> Row[Any] | None:

@@ -8,10 +8,10 @@ from sqlalchemy import Connection
 
 from pleintemps_gateway.accounts import book, links
 from pleintemps_gateway.accounts.book import Draft, Person
-from pleintemps_gateway.delivery.messages import Contact, Message
 from pleintemps_gateway.errors import AccountError
 from pleintemps_gateway.store.engine import write_transaction
 
+from .account_mail import mail_desk, send
 from .auth import Account, InContext, Posts, Reads
 from .context import Context
 from .pages import show
@@ -61,7 +61,7 @@ def _page(
         sites=context.sites(account.sites),
         fault=fault,
         at=at,
-        can_mail=_can_mail(context),
+        can_mail=mail_desk(context) is not None,
         oidc=context.config.web.oidc,
         base=context.config.web.public_url or str(request.base_url).rstrip("/"),
         tab="accounts",
@@ -71,11 +71,6 @@ def _page(
 
 def _rules(account: Account, person: Person) -> bool:
     return person.within(account.sites, account.everywhere)
-
-
-def _can_mail(context: Context) -> bool:
-    delivery = context.config.delivery
-    return delivery.kind == "apprise" and "mail" in delivery.channels and bool(context.config.web.public_url)
 
 
 def _one(conn: Connection, context: Context, account: Account, key: str) -> Person:
@@ -142,16 +137,7 @@ def _invite(
     """(the link to show, "") or (None, the address that it goes to)."""
     made = links.make(conn, context.world, person.home, person.name, purpose)
     book.written(conn, context.world, person.home, person.name, "user.link", account.name, purpose=purpose)
-    if not (person.mail and _can_mail(context) and context.desk is not None):
-        return made, ""
-    sites = context.sites(account.sites)
-    here = next((site for site in sites if person.sites is None or site.site in person.sites), sites[0])
-    contact = Contact(name=person.name, mail=person.mail, language=person.language)
-    message = Message(
-        site=here.site, link=f"welcome/{made.text}", contact=contact, until=made.expires, label=person.name
-    )
-    context.desk.outbox.queue(conn, here, f"account-{purpose}", message)
-    return None, person.mail
+    return (None, person.mail) if send(conn, context, person, purpose, made) else (made, "")
 
 
 def _change(

@@ -22,6 +22,8 @@ from .problems import Problem, not_found
 from .tally import Tally
 from .throttle import LoginThrottle
 
+FORGOTTEN_WAIT_MS: Final = 60_000
+"""Between two who have forgotten their password, at one address, after the first three."""
 KEYPAD_WAIT_MS: Final = 30_000
 """The page of a booking waits as a door's keypad does."""
 
@@ -40,6 +42,7 @@ class Context:
     duty: DutyBook
     pace: Pace = field(default_factory=Pace)
     prover: Prover = field(default_factory=Prover)
+    forgotten: LoginThrottle = field(default_factory=lambda: LoginThrottle(FORGOTTEN_WAIT_MS))  # per address
     links: LoginThrottle = field(default_factory=LoginThrottle)  # unknown links of one address
     keypads: LoginThrottle = field(default_factory=lambda: LoginThrottle(KEYPAD_WAIT_MS))  # per booking, door
     looks: Looks = field(default_factory=Looks)

@@ -4,7 +4,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.background import BackgroundTask
 
+from .account_mail import mail_desk, send_forgotten
 from .auth import (
     FORM_COOKIE,
     Account,
@@ -18,7 +20,7 @@ from .auth import (
 )
 from .context import Context
 from .pages import Csrf, here, show
-from .problems import Problem
+from .problems import Problem, not_found
 from .rights import Right
 from .schemas import NO_NUL
 from .sessions import forget, give_cookie, log_in, log_out, take_cookie
@@ -59,6 +61,7 @@ def login_form(
         name=name,
         wait=wait,
         oidc=context.config.web.oidc,
+        can_mail=mail_desk(context) is not None,
         out=request.query_params.get("out") == "1",
     )
     give_form_token(request, response, token)
@@ -108,6 +111,43 @@ def do_login(
     give_cookie(request, redirect, session)
     take_cookie(request, redirect, FORM_COOKIE)
     return redirect
+
+
+@router.get("/forgotten")
+def forgotten_page(request: Request, context: InContext) -> HTMLResponse:
+    return _forgotten(request, context)
+
+
+def _forgotten(request: Request, context: Context, *, sent: bool = False, wait: int = 0) -> HTMLResponse:
+    if mail_desk(context) is None:
+        raise not_found("page")
+    token = form_token(request, context)
+    status = 429 if wait else 200
+    response = show(request, context, "forgotten.html", None, status, csrf=token, sent=sent, wait=wait)
+    give_form_token(request, response, token)
+    if wait:
+        response.headers["Retry-After"] = str(wait)
+    return response
+
+
+@router.post("/forgotten")
+def send_link(
+    request: Request,
+    context: InContext,
+    csrf: Csrf = "",
+    said: Annotated[str, Form(max_length=254, pattern=NO_NUL)] = "",
+) -> HTMLResponse:
+    """A link by mail to whoever has an account of that name or address. The answer is the same for all, and
+    what is done comes after it: neither tells who has an account.
+    """
+    check_form_token(request, csrf)
+    wait = context.forgotten.begin("", address_of(request), context.world.monotonic())
+    if wait:
+        return _forgotten(request, context, wait=-(-wait // 1000))
+    response = _forgotten(request, context, sent=True)
+    if said.strip():
+        response.background = BackgroundTask(send_forgotten, context, said)
+    return response
 
 
 @router.post("/logout")

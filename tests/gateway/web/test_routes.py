@@ -18,6 +18,7 @@ from .clients import browser, csrf_of, log_in
 
 OPEN = {
     "/login": "the log-in itself",
+    "/forgotten": "who cannot log in; the same answer to all",
     "/login/oidc": "the log-in elsewhere",
     "/login/oidc/back": "the log-in elsewhere",
     "/login/oidc/out": "the log-out elsewhere",
@@ -115,7 +116,13 @@ def test_what_asks_for_no_log_in_answers_without_one(app: FastAPI) -> None:
             return {path: (await client.get(path)).status_code for path in paths}
 
     found = asyncio.run(story())
-    away = {"/login/oidc": 404, "/login/oidc/back": 404, "/login/oidc/out": 404, "/metrics": 404}
+    away = {
+        "/forgotten": 404,
+        "/login/oidc": 404,
+        "/login/oidc/back": 404,
+        "/login/oidc/out": 404,
+        "/metrics": 404,
+    }
     assert found == dict.fromkeys(found, 200) | away
 
 
