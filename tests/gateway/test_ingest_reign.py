@@ -22,6 +22,7 @@ from .house import NOW, build
 DAY = 86_400_000
 
 
+@pytest.mark.sqlite
 def test_a_second_ingest_on_the_store_ends_the_first(tmp_path: Path, sqlite_url: str) -> None:
     house = build(tmp_path, sqlite_url)
     first = Ingest(house.config, ManualWorld(NOW))
@@ -35,6 +36,7 @@ def test_a_second_ingest_on_the_store_ends_the_first(tmp_path: Path, sqlite_url:
     house.engine.dispose()
 
 
+@pytest.mark.sqlite
 def test_a_deposed_ingest_stores_nothing_of_what_it_hears(tmp_path: Path, sqlite_url: str) -> None:
     house = build(tmp_path, sqlite_url)
     first = Ingest(house.config, ManualWorld(NOW))

@@ -13,6 +13,8 @@ from pleintemps_gateway.store.prepared import Prepared
 from pleintemps_gateway.store.schema import panels, reigns
 from pleintemps_gateway.store.upsert import upsert
 
+pytestmark = pytest.mark.sqlite
+
 PUT = Prepared(insert(reigns))
 NUMBER = st.integers(0, 2**53)
 

@@ -70,6 +70,7 @@ def test_other_stores_are_refused(url: str) -> None:
         open_engine(url)
 
 
+@pytest.mark.sqlite
 def test_sqlite_commits_reach_the_disk(sqlite_url: str) -> None:
     engine = open_engine(sqlite_url)
     with engine.connect() as conn:

@@ -12,6 +12,8 @@ from pleintemps_gateway.store.changes import last_change, record_change
 from pleintemps_gateway.store.engine import migrate, open_engine, write_transaction
 from pleintemps_gateway.store.schema import salts
 
+pytestmark = pytest.mark.sqlite
+
 TURNS = 6
 NEXT = 5
 """Commits of the other until it is our turn: the one under way, and what it does before we stand in line."""

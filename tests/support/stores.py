@@ -1,4 +1,8 @@
-"""Databases for store tests: SQLite in a file, and a real PostgreSQL server of our own."""
+"""Databases for store tests: SQLite in a file, and a real PostgreSQL server of our own.
+
+With ``PLEINTEMPS_STORE=postgresql`` (``make postgresql``) who asks for a SQLite file gets PostgreSQL too, but
+for the tests that are marked ``sqlite``.
+"""
 
 import atexit
 import itertools
@@ -199,13 +203,18 @@ def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
     postgres_server.drop_database(name)
 
 
+_ONLY_POSTGRES = os.environ.get("PLEINTEMPS_STORE") == "postgresql"
+
+
 @pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
-    """SQLAlchemy's URL of a fresh SQLite file."""
+def sqlite_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """SQLAlchemy's URL of a fresh SQLite file, or of PostgreSQL where all tests are to run on that."""
+    if _ONLY_POSTGRES and request.node.get_closest_marker("sqlite") is None:
+        return str(request.getfixturevalue("postgres_url"))
     return f"sqlite:///{tmp_path / 'store.db'}"
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["postgres"] if _ONLY_POSTGRES else ["sqlite", "postgres"])
 def store_url(request: pytest.FixtureRequest) -> str:
     """SQLAlchemy's URL of a fresh database, once for each kind the gateway supports."""
     return str(request.getfixturevalue(f"{request.param}_url"))
