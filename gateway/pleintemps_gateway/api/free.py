@@ -14,6 +14,7 @@ from pleintemps_gateway.web.free_calendar import to_ics
 
 from .auth import InContext, Visitor, address_of
 from .context import Context
+from .csv_answer import InCsvForm, csv_answer
 from .free_schemas import FreeSpaces
 from .language import language_of
 from .pages import show
@@ -128,6 +129,25 @@ def free_page(request: Request, context: InContext, visitor: Visitor) -> HTMLRes
     )
     response.headers["Cache-Control"] = "private, max-age=30"
     return response
+
+
+@router.get("/free.csv", include_in_schema=False)
+def free_table(request: Request, context: InContext, form: InCsvForm) -> Response:
+    """What the page finds, one line a time that is free, or a space of a lasting need; Unix ms."""
+    check_pace(request, context)
+    read = _read(request, context)
+    if read.faults:
+        raise Problem(422, "This cannot be read.", where=read.faults[0])
+    with context.engine.connect() as conn:
+        found = find(conn, context.config, read.wish, context.world.now())
+    rows = [
+        (each.site, each.space, each.name, each.capacity, span and span.start, span and span.end)
+        + ((None, None) if each.dates is None else (each.dates.free, len(each.dates.taken)))
+        for each in found
+        for span in (each.free if each.dates is None else [None])
+    ]
+    columns = ("site", "space", "name", "capacity", "start", "end", "dates_free", "dates_taken")
+    return csv_answer("free", columns, rows, form)
 
 
 def _day_text(day: date) -> int:

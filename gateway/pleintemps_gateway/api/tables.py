@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Final, NamedTuple
 
 from fastapi import APIRouter, Depends, Response
-from sqlalchemy import ColumnElement, Select, Table, select
+from sqlalchemy import ColumnElement, Select, Table, select, true
 
 from pleintemps_gateway.store.schema import (
     alerts,
@@ -16,9 +16,11 @@ from pleintemps_gateway.store.schema import (
     devices,
     doors,
     feeds,
+    notices,
     series,
     spaces,
 )
+from pleintemps_gateway.store.schema_rooms import marks
 
 from .auth import Account, InContext, Reads
 from .csv_answer import InCsvForm, csv_answer
@@ -32,15 +34,16 @@ router = APIRouter(include_in_schema=False)
 
 
 class Sheet(NamedTuple):
-    """``columns`` of ``table``, in the order of ``by``."""
+    """``columns`` of ``table``, in the order of ``by``; ``only`` some of its rows."""
 
     table: Table
     columns: str
     by: ColumnElement[Any]
+    only: ColumnElement[bool] = true()
 
     def query(self, sites: tuple[str, ...]) -> Select[Any]:
         wanted = [self.table.c[name] for name in self.columns.split()]
-        return select(*wanted).where(self.table.c.site.in_(sites)).order_by(self.by).limit(MOST)
+        return select(*wanted).where(self.table.c.site.in_(sites), self.only).order_by(self.by).limit(MOST)
 
 
 SHEETS: Final[Mapping[str, Sheet]] = {
@@ -61,6 +64,18 @@ SHEETS: Final[Mapping[str, Sheet]] = {
         deliveries,
         "site delivery booking template channel state attempts due error created done",
         deliveries.c.created.desc(),
+    ),
+    "marks": Sheet(marks, "site space mark start end state at", marks.c.start.desc()),
+    "notices": Sheet(
+        notices,
+        "site notice kind person alert day channel state attempts due error created done",
+        notices.c.created.desc(),
+    ),
+    "released": Sheet(
+        bookings,
+        "site booking source space title people start end planned_end released warned kept",
+        bookings.c.start.desc(),
+        bookings.c.released.is_not(None) | bookings.c.warned.is_not(None),
     ),
     "sensors": Sheet(
         series,

@@ -239,5 +239,19 @@ def test_every_table_is_a_file_for_the_readers_own_sites(app: FastAPI) -> None:
             page = await client.get("/connections")
             linked = set(re.findall(r'href="/tables/([a-z]+)\.csv', page.text))
             assert linked == SHEETS.keys()
+            for path, name in (
+                ("/spaces", "spaces"),
+                ("/doors", "doors"),
+                ("/alerts", "alerts"),
+                ("/feeds", "feeds"),
+                ("/feeds", "messages"),
+                ("/released", "released"),
+                ("/learnt", "marks"),
+                ("/notifications", "notices"),
+            ):
+                text = (await client.get(path)).text
+                assert f'href="/tables/{name}.csv?bom=1&amp;decimal=comma" download' in text, path
+            assert 'href="/free.csv?bom=1' in (free := (await client.get("/free")).text)
+            assert 'href="/free/map"' in free
 
     asyncio.run(story())

@@ -124,6 +124,10 @@ async def test_a_space_is_found_by_hours_people_and_service(public: FastAPI, eng
         {"start": town.at("21:00", 20), "end": town.at("00:00", 21)},
     ]
     assert (item["sure"], item["dates"], item["capacity"]) == (True, None, 80)
+    table = (await asked(public, "day=2026-11-20&space=theatre", "/free.csv")).text.splitlines()
+    assert [line.split(",")[1::3] for line in table[1:]] == [
+        ["theatre", str(span["start"]), ""] for span in item["free"]
+    ]
 
 
 @in_loop
@@ -153,6 +157,9 @@ async def test_a_lasting_need_counts_dates_and_lists_the_taken_ones(public: Fast
     (item,) = (await asked(public, query)).json()["items"]
     assert item["free"] == []
     assert item["dates"] == {"free": 9, "taken": ["2026-11-24"], "unsure": []}
+    table = (await asked(public, query, "/free.csv")).text.splitlines()
+    assert table[0] == "site,space,name,capacity,start,end,dates_free,dates_taken"
+    assert table[1:] == ["moulin,theatre,Salle de théâtre,80,,,9,1"]
     page = (await asked(public, query, "/free")).text
     assert "9 dates sont libres" in page and "Mardi 24 novembre" in page
 
@@ -224,6 +231,7 @@ async def test_nonsense_is_named_on_every_surface(public: FastAPI, query: str, w
     )
     assert 'role="alert"' in page.text
     assert (await asked(public, query, "/free.ics")).status_code == 422
+    assert (await asked(public, query, "/free.csv")).status_code == 422
 
 
 @in_loop

@@ -26,6 +26,7 @@ OPEN = {
     "/api/v1/sessions": "the log-in of programs",
     "/api/v1/free": "what everybody may know",
     "/free": "what everybody may know",
+    "/free.csv": "what everybody may know",
     "/free.ics": "what everybody may know",
     "/free/map": "what everybody may know",
     "/hooks/{site}/{feed}": "signed by who calls",
