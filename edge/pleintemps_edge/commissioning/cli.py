@@ -5,6 +5,7 @@ import asyncio
 import logging
 import os
 import signal
+import stat
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -90,6 +91,8 @@ def _selftest(options: argparse.Namespace) -> int:
         for problem in error.problems:
             print(problem, file=sys.stderr)
         return USAGE_ERROR
+    if not options.non_interactive and not _somebody():
+        options.parser.error("nobody can answer here: use a terminal, or --non-interactive")
     logs.setup()
     logging.getLogger("mqtt").setLevel(logging.ERROR)
     logging.getLogger().setLevel(logging.ERROR)  # what drivers say of devices stands in the report
@@ -98,6 +101,16 @@ def _selftest(options: argparse.Namespace) -> int:
     except (EdgeError, ContractError) as error:
         print(f"pleintemps-edge: {error}", file=sys.stderr)
         return FAILED
+
+
+def _somebody() -> bool:
+    """Whether a terminal, or a program at the end of a pipe, can answer."""
+    if sys.stdin is None:
+        return False
+    try:
+        return sys.stdin.isatty() or stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 async def _run(options: argparse.Namespace) -> int:
@@ -140,7 +153,7 @@ async def _run(options: argparse.Namespace) -> int:
             SystemWorld(),
         )
         running = asyncio.create_task(test.run())
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, running.cancel)
         try:
             await running

@@ -69,22 +69,22 @@ async def _port(port: Port, wires: Wires, world: World, speak: bool) -> Probed:
 
 async def _probe(path: Path, wires: Wires, world: World, speak: bool) -> tuple[Found, ...]:
     first = probing.listening()
-    data = await _hear(path, wires, world, [first])
+    data = await hear(path, wires, world, [first])
     if (radar := probing.heard(first, data[0])) is not None:
         return (radar,)
     if data[0] or not speak:
         return probing.conclude((), len(data[0]))
     for probes in probing.asking():
-        told = await _hear(path, wires, world, probes)
+        told = await hear(path, wires, world, probes)
         found = [each for each in map(probing.heard, probes, told) if each is not None]
         if more := probing.unnamed(found):
-            found += filter(None, map(probing.heard, more, await _hear(path, wires, world, more)))
+            found += filter(None, map(probing.heard, more, await hear(path, wires, world, more)))
         if found:
             return probing.named(found)
     return probing.conclude((), 0)
 
 
-async def _hear(path: Path, wires: Wires, world: World, probes: list[Probe]) -> list[bytes]:
+async def hear(path: Path, wires: Wires, world: World, probes: list[Probe]) -> list[bytes]:
     """What came in the time of each probe; raises PortLost."""
     port = OpenPort(path, probes[0].baud, wires)
     told = []

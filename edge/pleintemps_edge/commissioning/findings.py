@@ -365,6 +365,23 @@ FINDINGS: Final[dict[str, tuple[Text, Text]]] = {
         ("", ""),
     ),
     "not-agreed": (("non essayé : pas d’accord donné", "not tried: nobody agreed"), ("", "")),
+    "fire-broken": (
+        (
+            "non essayé : la boucle incendie {by} est en défaut",
+            "not tried: the fire loop {by} is broken",
+        ),
+        ("", ""),
+    ),
+    "others-on-bus": (
+        (
+            "d’autres appareils répondent sur le bus : adresses {addresses}",
+            "other devices answer on the bus: addresses {addresses}",
+        ),
+        (
+            "Est-ce voulu ? Deux appareils à une même adresse se brouillent.",
+            "Is that meant? Two devices at one address spoil each other.",
+        ),
+    ),
     "unproved": (
         (
             "non prouvé que {by} libère la ventouse par fil",

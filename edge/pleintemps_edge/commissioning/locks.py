@@ -37,6 +37,9 @@ class Door:
 def lock(known: Known, device: str, door: Door) -> tuple[Step, ...]:
     """Agree, let go, hold, pull; a magnet is cut by the exit button and by fire as well."""
     values: Mapping[str, object] = {"door": door.door}
+    if known.get(door.fire or "") is Verdict.FAIL:
+        # with its fire loop broken the agent would not move it either
+        return (_told(Problem("fire-broken", Verdict.SKIPPED, {"by": door.fire})),)
     contact = door.contact if door.contact and known.get(door.contact) is Verdict.PASS else None
     steps: list[Step] = []
     if door.radio:
@@ -75,7 +78,8 @@ def lock(known: Known, device: str, door: Door) -> tuple[Step, ...]:
         if cut in door.cut_by and contact and by and known.get(by) is Verdict.PASS:
             steps.append(_cut(name, ask, contact, by, values))
         elif cut in door.cut_by:
-            steps.append(_unproved(by or cut))
+            # exit, fire or the contact are not known to work: nobody knows
+            steps.append(_told(Problem("unproved", Verdict.SKIPPED, {"by": by or cut})))
     return tuple(steps)
 
 
@@ -146,10 +150,10 @@ def _cut(name: str, ask: Ask, contact: str, by: str, values: Mapping[str, object
     return Step(name, ask, HAND_MS, judge, complete, listens=(contact, by), values={**values, "by": by})
 
 
-def _unproved(by: str) -> Step:
-    """Where exit, fire or the door's contact are broken themselves, nobody knows."""
-    told = Judged(problems=(Problem("unproved", Verdict.SKIPPED, {"by": by}),))
-    return Step("unproved", Ask.WAIT, 0, lambda _heard: told, calm=True)
+def _told(problem: Problem) -> Step:
+    """Nothing is asked, this is said."""
+    told = Judged(problems=(problem,))
+    return Step(problem.code, Ask.WAIT, 0, lambda _heard: told, calm=True)
 
 
 def _there(heard: Heard, contact: str) -> tuple[bool, bool]:

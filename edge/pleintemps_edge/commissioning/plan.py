@@ -89,7 +89,7 @@ def _modbus(place: _Place) -> Script:
     config = place.config
     assert isinstance(config, ModbusSoundConfig)
     request = Request(config.address, config.register)
-    return partial(sounds.modbus, request=request, calibrator_db=place.facts.calibrator_db)
+    return partial(sounds.modbus, device=place.name, request=request, calibrator_db=place.facts.calibrator_db)
 
 
 def _microphone(place: _Place) -> Script:

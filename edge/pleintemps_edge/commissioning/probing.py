@@ -65,12 +65,17 @@ def listening() -> Probe:
 def asking() -> Iterator[list[Probe]]:
     """The probes that speak, those of one speed together."""
     for baud in MODBUS_BAUDS:
-        asks = {address: Request(address, 0).encode() for address in MODBUS_ADDRESSES}
-        yield [
-            Probe(baud, ask, _wait_ms(baud, 2 * len(ask)), address, "modbus") for address, ask in asks.items()
-        ]
+        yield modbus(baud)
     for baud in OSDP_BAUDS:
         yield osdp(baud, OSDP_ADDRESSES)
+
+
+def modbus(baud: int) -> list[Probe]:
+    """The probes for Modbus devices."""
+    asks = {address: Request(address, 0).encode() for address in MODBUS_ADDRESSES}
+    return [
+        Probe(baud, ask, _wait_ms(baud, 2 * len(ask)), address, "modbus") for address, ask in asks.items()
+    ]
 
 
 def osdp(baud: int, addresses: Iterable[int]) -> list[Probe]:

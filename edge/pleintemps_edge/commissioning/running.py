@@ -27,15 +27,25 @@ from pleintemps_edge import __version__, calibration
 from pleintemps_edge.config import Setup
 from pleintemps_edge.devices import Devices
 from pleintemps_edge.drivers import registry
-from pleintemps_edge.drivers.base import Driver, Feedback, Observation, Sampled
+from pleintemps_edge.drivers.base import (
+    Driver,
+    Feedback,
+    Observation,
+    Sampled,
+)
 from pleintemps_edge.drivers.building import BuildingLine
+from pleintemps_edge.drivers.modbus_sound import ModbusSoundConfig
+from pleintemps_edge.drivers.serial_port import PortLost
 from pleintemps_edge.errors import CommissioningError, LockError, StateError
 from pleintemps_edge.journal.claim import claim
 from pleintemps_edge.keeper import Keeper
 from pleintemps_edge.record.pins import Seen, TappedFactory
 
-from . import outputs, plan, report, texts
+from . import outputs, plan, probing, report, texts
+from .discovering import hear
 from .heard import Answered, Bytes, Event, Looked, Observed, Pulse, Refused
+from .looks import Looks
+from .moving import Locks
 from .places import Places, pins
 from .steps import (
     Bench,
@@ -56,9 +66,6 @@ from .taps import TappedWires
 
 _BETWEEN_MS: Final = 100
 """Between two commands to a radar, which answers each in about 10 ms."""
-_END_S: Final = 2.0
-_FINE_MS: Final = 20
-_SECOND_MS: Final = 1_200
 
 
 class Selftest:
@@ -94,6 +101,9 @@ class Selftest:
         self._loop = asyncio.get_running_loop()
         self._complete = False
         self._sending: set[asyncio.Task[None]] = set()
+        self._others: dict[str, str] = {}
+        config = setup.config
+        self._looks = Looks(machine, world, rims.disciplined, chip=bool(config.clock.rtc))
         setup.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._held = claim(setup.state)
         try:
@@ -147,6 +157,7 @@ class Selftest:
                 self._devices[name] = Devices([table], context, ())
             except ConfigError as error:
                 self._lost[name] = str(error)
+        self._locks = Locks(setup.config, self._devices)
 
     # --- running ------------------------------------------------------------------------------------
 
@@ -154,6 +165,7 @@ class Selftest:
         """To the end. However it ends, every lock is secured and given back."""
         tasks: list[asyncio.Task[Any]] = []
         try:
+            await self._scan()
             if self._building is not None:
                 tasks.append(asyncio.create_task(self._building.run()))
             tasks += [asyncio.create_task(each.run(self._observed)) for each in self._drivers()]
@@ -162,6 +174,21 @@ class Selftest:
         finally:
             await self._end(tasks)
         return self.report()
+
+    async def _scan(self) -> None:
+        """Who else answers on the meters' buses, before their drivers take the ports."""
+        chosen = {each.device for each in self._benches}
+        for table in self._setup.config.devices:
+            config = registry.read(table)
+            if isinstance(config, ModbusSoundConfig) and config.device in chosen:
+                probes = probing.modbus(config.baud)
+                try:
+                    told = await hear(self._setup.base / config.port, self._wires, self._line, probes)
+                except PortLost:
+                    continue  # the driver says what is wrong with its port
+                found = [each for each in map(probing.heard, probes, told) if each is not None]
+                others = {each.address for each in found} - {config.address}
+                self._others[config.device] = ", ".join(map(str, sorted(others)))
 
     def _drivers(self) -> Iterator[Driver]:
         for devices in self._devices.values():
@@ -216,25 +243,22 @@ class Selftest:
         return Bench(bench.device, bench.driver, script, bench.where, bench.wiring, bench.door)
 
     async def _end(self, tasks: "list[asyncio.Task[Any]]") -> None:
+        self._locks.end()
         for devices in self._devices.values():
-            for lock in devices.locks.values():
-                with contextlib.suppress(LockError):
-                    lock.secure()
             for signal in devices.signals.values():
                 with contextlib.suppress(LockError):
                     signal.warn(False)
         for task in (*self._sending, *tasks):
             task.cancel()
         await asyncio.gather(*self._sending, *tasks, return_exceptions=True)
-        for devices in self._devices.values():
-            for lock in devices.locks.values():
-                lock.close()
+        self._locks.close()
         self._held.close()
 
     # --- what is heard ------------------------------------------------------------------------------
 
     def _observed(self, what: Observation) -> None:
         device = what.series if isinstance(what, Sampled) else what.device
+        self._locks.observe(what)
         self._events.put_nowait(Observed(device, what))
 
     def _heard_pin(self, seen: Seen) -> None:
@@ -252,6 +276,7 @@ class Selftest:
     def _act(self, effects: tuple[Effect, ...]) -> None:
         for effect in effects:
             if isinstance(effect, Say):
+                self._locks.asked(effect.step.ask)
                 self._technician.told(self._prompt(effect), self._answered)
             elif isinstance(effect, Through):
                 found = result(effect, self._finding)
@@ -265,11 +290,18 @@ class Selftest:
 
     def _obey(self, do: Do) -> None:
         try:
-            if do.act in ("send", "look"):
+            if do.act == "bus":
+                others = self._others.get(do.device, "")
+                self._events.put_nowait(Looked(do.device, float(bool(others)), others))
+            elif do.act in ("send", "look"):
                 work = self._send(do) if do.act == "send" else self._look(do.device)
                 task = asyncio.create_task(work)
                 self._sending.add(task)
                 task.add_done_callback(self._sending.discard)
+            elif do.act == "release":
+                self._locks.release(do.device)
+            elif do.act == "secure":
+                self._locks.secure(do.device)
             elif do.device in self._devices:
                 _ACTS[do.act](self._devices[do.device], do.device)
         except LockError as error:
@@ -284,32 +316,7 @@ class Selftest:
             await self._line.sleep_until(self._line.monotonic() + _BETWEEN_MS)
 
     async def _look(self, device: str) -> None:
-        look = {plan.RTC: self._look_at_chip, plan.CLOCK: self._look_at_clock}.get(device, self._look_at_disk)
-        self._events.put_nowait(await look(device))
-
-    async def _look_at_disk(self, device: str) -> Looked:
-        return Looked(device, await asyncio.to_thread(self._machine.free_mib))
-
-    async def _look_at_clock(self, device: str) -> Looked:
-        disciplined = await asyncio.to_thread(self._rims.disciplined)
-        return Looked(device, 0.0) if disciplined else Looked(device, None, "no-ntp")
-
-    async def _look_at_chip(self, device: str) -> Looked:
-        """How far the chip is off NTP's time, ms: where its second turns is looked for."""
-        if not self._setup.config.clock.rtc:
-            return Looked(device, None, "no-chip")
-        first = await asyncio.to_thread(self._machine.chip)
-        if first.at is None:
-            return Looked(device, None, first.fault or "chip-silent")
-        if not await asyncio.to_thread(self._rims.disciplined):
-            return Looked(device, None, "no-reference")
-        end = self._world.monotonic() + _SECOND_MS
-        while self._world.monotonic() < end:
-            chip = await asyncio.to_thread(self._machine.chip)
-            if chip.at is not None and chip.at != first.at:
-                return Looked(device, float(chip.at - self._world.now()))
-            await self._world.sleep_until(self._world.monotonic() + _FINE_MS)
-        return Looked(device, None, "chip-stopped")
+        self._events.put_nowait(await self._looks.look(device))
 
     # --- words --------------------------------------------------------------------------------------
 
@@ -367,8 +374,6 @@ class Selftest:
 
 
 _ACTS: Final[dict[str, Callable[[Devices, str], None]]] = {
-    "release": lambda devices, name: devices.locks[name].release(),
-    "secure": lambda devices, name: devices.locks[name].secure(),
     "on": lambda devices, name: devices.signals[name].warn(True),
     "off": lambda devices, name: devices.signals[name].warn(False),
     "show": lambda devices, name: devices.readers[name].show(Feedback.ACCEPTED),

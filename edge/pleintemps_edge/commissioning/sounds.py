@@ -11,9 +11,9 @@ from pleintemps_edge.drivers.base import Sampled
 from pleintemps_edge.sensing.modbus_rtu import Registers, Request, answer
 
 from .contacts import HAND_MS
-from .heard import Bytes, Heard
+from .heard import Bytes, Heard, Looked
 from .limits import figure, measured
-from .steps import Judged, Known, Problem, Step
+from .steps import Do, Judged, Known, Problem, Step
 
 _LISTEN_MS: Final = 10_000
 _FIRST_MS: Final = 20_000
@@ -24,10 +24,28 @@ _NEAR_DB: Final = 15.0
 _FALL_DB: Final = 10.0
 
 
-def modbus(known: Known, request: Request, calibrator_db: float) -> tuple[Step, ...]:
+def modbus(known: Known, device: str, request: Request, calibrator_db: float) -> tuple[Step, ...]:
     """Answers without errors, then the level."""
     listen = Step("listen", Ask.WAIT, _LISTEN_MS, lambda heard: _judge_line(heard, request), calm=True)
-    return (listen, *_level(known, calibrator_db, lambda off: (measured("meter-off", abs(off)),)))
+    return (
+        _bus(device),
+        listen,
+        *_level(known, calibrator_db, lambda off: (measured("meter-off", abs(off)),)),
+    )
+
+
+def _bus(device: str) -> Step:
+    """Who else answered before the test began."""
+
+    def judge(heard: Heard) -> Judged:
+        others = next((look.fault for _, look in heard.events_of(Looked)), "")
+        found = Problem("others-on-bus", Verdict.WARN, {"addresses": others})
+        return Judged(problems=(found,) if others else ())
+
+    def complete(heard: Heard) -> bool:
+        return any(True for _ in heard.events_of(Looked))
+
+    return Step("bus", Ask.WAIT, _LISTEN_MS, judge, complete, orders=(Do(device, "bus"),))
 
 
 def microphone(known: Known, stored_db: float | None, calibrator_db: float) -> tuple[Step, ...]:

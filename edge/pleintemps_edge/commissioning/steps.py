@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from pleintemps_contract.agent_messages import Health
-from pleintemps_contract.commissioning import NO, SKIP, YES, Ask, DeviceResult, Measurement, Verdict
+from pleintemps_contract.commissioning import SKIP, YES, Ask, DeviceResult, Measurement, Verdict
 from pleintemps_edge.drivers.base import (
     CardRead,
     ContactChanged,
@@ -49,6 +49,7 @@ _BY_HAND: Final = (
 
 
 _NOTHING: Final = Heard("", 0)
+_AGREEMENTS: Final = (Ask.AGREE, Ask.ARM)
 
 
 class Do(NamedTuple):
@@ -226,8 +227,10 @@ def _look(run: Run, step: Step, now: int, effects: list[Effect]) -> Run:
     heard = run.heard
     if heard.answer == SKIP:
         skipped = Problem("skipped", Verdict.SKIPPED, {"step": step.name})
-        # nobody has to take a calibrator off that was never on
-        rest = tuple(each for each in run.steps if each.ask is not Ask.QUIET)
+        # nobody has to take a calibrator off that was never on, and who skips has not agreed
+        rest = (
+            () if step.ask in _AGREEMENTS else tuple(each for each in run.steps if each.ask is not Ask.QUIET)
+        )
         return _next_step(replace(run, steps=rest, problems=(*run.problems, skipped)), now, effects)
     if heard.done is None:
         answered = bool(step.answers) and heard.answer in step.answers
@@ -260,7 +263,8 @@ def _end_step(run: Run, step: Step, heard: Heard, now: int, effects: list[Effect
 
 
 def _declined(step: Step, heard: Heard) -> bool:
-    return step.ask in (Ask.AGREE, Ask.ARM) and heard.answer == NO
+    """Silence is no agreement."""
+    return step.ask in _AGREEMENTS and heard.answer != YES
 
 
 def _next_step(run: Run, now: int, effects: list[Effect]) -> Run:

@@ -1,6 +1,8 @@
 """The technician at a terminal: one instruction at a time out, one key or line in. At the rim."""
 
 import asyncio
+import contextlib
+import os
 from collections.abc import Callable
 from typing import Final, TextIO
 
@@ -8,6 +10,7 @@ from pleintemps_contract.commissioning import NO, SKIP, YES, Answer, Ask, Device
 
 from .texts import word
 
+_READ_BYTES: Final = 4_096
 _WORDS: Final = {
     "": YES,
     "y": YES,
@@ -43,6 +46,7 @@ class Terminal:
         self._prompt: Prompt | None = None
         self._answer: Callable[[Answer], None] | None = None
         self._source = source
+        self._rest = ""
         self._loop = asyncio.get_running_loop()
         if source is not None:
             self._loop.add_reader(source.fileno(), self._read)
@@ -73,10 +77,18 @@ class Terminal:
 
     def _read(self) -> None:
         assert self._source is not None
-        line = self._source.readline()
-        if not line:  # the end of the input: nobody is there any more, devices go on speaking
+        try:
+            data = os.read(self._source.fileno(), _READ_BYTES)
+        except OSError:
+            data = b""
+        if not data:  # the end of the input: nobody is there any more, devices go on speaking
             self.close()
             return
+        *lines, self._rest = (self._rest + data.decode(errors="replace")).split("\n")
+        for line in lines:
+            self._take(line)
+
+    def _take(self, line: str) -> None:
         if self._prompt is None or self._answer is None:
             return
         said = answer_of(line, self._prompt)
@@ -86,5 +98,6 @@ class Terminal:
             self._print(f"    {word(self._language, 'keys-help')}")
 
     def _print(self, text: str) -> None:
-        self._out.write(f"{text}\n")
-        self._out.flush()
+        with contextlib.suppress(OSError):  # a terminal that is gone: the report says the same
+            self._out.write(f"{text}\n")
+            self._out.flush()

@@ -38,7 +38,8 @@ _FREE_MIB: Final = 4_096.0
 @dataclass(frozen=True, slots=True)
 class Wish:
     """``broken``: a device with what is wrong with it. ``out`` gets the signed report. ``stop_at``: there the
-    technician ends it with Ctrl-C. ``after`` looks at the kit when all is over.
+    technician ends it with Ctrl-C. ``prompted`` may do something to the kit at each
+    prompt, ``after`` looks at it when all is over.
     """
 
     order: Order
@@ -47,6 +48,7 @@ class Wish:
     stop_at: Ask | None = None
     after: Callable[[Kit], None] = lambda _kit: None
     told: Callable[[Prompt], None] = lambda _prompt: None
+    prompted: Callable[[Kit, Prompt], None] = lambda _kit, _prompt: None
     found: Callable[[DeviceResult], None] = lambda _result: None
 
 
@@ -90,6 +92,7 @@ async def _bench(setup: Setup, wish: Wish, folder: Path) -> Report:
         loop.real = prompt.driver == "osdp"
         hear.wanted = prompt.device
         wish.told(prompt)
+        wish.prompted(kit, prompt)
         if prompt.ask is wish.stop_at:
             running.cancel()
 
