@@ -302,7 +302,10 @@ def _device_problems(config: EdgeConfig, base: Path) -> Iterator[str]:
 
 
 def _kit_use(config: EdgeConfig, devices: list[DeviceUse]) -> KitUse:
-    doors = tuple(DoorUse(door.door, door.from_, tuple(door.readers)) for door in config.doors)
+    doors = tuple(
+        DoorUse(door.door, door.from_, tuple(door.readers), door.lock, door.exit, door.fire)
+        for door in config.doors
+    )
     rtc = config.clock.rtc if config.clock.source == "system" else None
     return KitUse(tuple(devices), doors, rtc)
 

@@ -40,9 +40,11 @@ def good(name: str) -> Profile:
 
 
 def part_taken_out(found: dict[str, Any], name: str) -> None:
-    """Without the part and its cables."""
+    """Without the part, its cables, and the terminals that then lead nowhere."""
     found["parts"] = [each for each in found["parts"] if each["part"] != name]
     found["cables"] = [each for each in found["cables"] if each["part"] != name]
+    wired = {core["at"] for each in found["cables"] for core in each["cores"]}
+    found["terminals"] = [each for each in found["terminals"] if each["terminal"] in wired]
 
 
 def core_moved(found: dict[str, Any], cable: str, to: str, at: str, only: str = "") -> None:

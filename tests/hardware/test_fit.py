@@ -77,6 +77,8 @@ REFUSED = [
     ("wrong-lock", DOOR, "pin = 27", 'pin = 27\nenergise = "low"'),
     ("wrong-lock", MAGNET, 'energise = "low"', 'energise = "high"'),
     ("no-variant", DOOR, "[[doors]]", SECOND_READER),
+    ("magnet-unread", MAGNET, 'fire = "office-fire"', ""),
+    ("magnet-unread", MAGNET, 'exit = "office-exit"\nexit_releases = true', ""),
     ("rtc-unused", DOOR, 'rtc = "/dev/rtc0"', ""),
     ("wiegand-at-street", MAGNET, 'from = "hall"', 'from = "street"'),
 ]

@@ -17,7 +17,7 @@ from .altering import good
 
 GATEWAY = resources.files("pleintemps_gateway.examples").joinpath("gateway.toml")
 BOOT = (
-    "# the Pi's own\n[all]\nenable_uart=1\ndtoverlay=disable-bt\n"
+    "# the Pi's own\n[all]\nenable_uart=1\ndtparam=uart0=on\ndtoverlay=disable-bt\n"
     "dtparam=i2s=on\ndtoverlay=googlevoicehat-soundcard\n"
 )
 

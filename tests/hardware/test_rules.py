@@ -59,7 +59,7 @@ def exempt(rule: str, part: str) -> Change:
     return lambda found: found.update(exemptions=[{"rule": rule, "part": part, "reason": reason}])
 
 
-def linked(a: str, b: str) -> Change:
+def linked(a: str, b: str, only: str = "magnet") -> Change:
     """A piece of wire between two terminals: a part of one contact that never opens."""
 
     def change(found: dict[str, Any]) -> None:
@@ -84,18 +84,21 @@ def linked(a: str, b: str) -> Change:
                 "length_m": 0.1,
                 "mm2": 0.75,
                 "cores": cores,
-                "only": "magnet",
+                "only": only,
             }
         )
 
     return change
 
 
+SPARE = {"terminal": "X4.1", "title": "spare", "role": "feed"}
+
 BROKEN: list[tuple[str, str, Change]] = [
     ("name-twice", "door-unit", lambda found: found["fuses"].append(dict(found["fuses"][0]))),
     ("unknown-name", "door-unit", put("terminals", "X1.1", fuse="F9")),
     ("unknown-name", "door-unit", put("locks", "strike", relay="X1.1")),
     ("unknown-name", "door-unit", exempt("wiegand-at-street", "keypod")),
+    ("unwired", "door-unit", lambda found: found["terminals"].append(SPARE)),
     ("pin-unknown", "door-unit", put("terminals", "X2.9", pin=28)),
     ("pin-reserved", "door-unit", put("terminals", "X2.9", pin=0)),
     ("pin-twice", "door-unit", put("terminals", "X2.9", pin=22)),
@@ -114,6 +117,7 @@ BROKEN: list[tuple[str, str, Change]] = [
     ("cut-wire", "door-unit", rests("exit-button", "closed")),
     ("output-rest", "door-unit", put("terminals", "J8.13", pull_ohm=None)),
     ("output-rest", "room-unit", put("terminals", "J8.32", pull="up")),
+    ("output-direct", "door-unit", put("terminals", "J8.13", interface="level-shifter")),
     ("i2c-twice", "door-unit", put("parts", "K1", i2c=0x68)),
     ("serial-twice", "room-unit", put("ports", "meter", header="UART0")),
     ("serial-console", "room-unit", lambda found: found["boot"]["cmdline"].append("console=serial0,115200")),
@@ -128,6 +132,8 @@ BROKEN: list[tuple[str, str, Change]] = [
     ("magnet-uncut", "door-unit", moved("W4", "COM", "X1.1", "magnet")),  # around both
     ("magnet-uncut", "door-unit", linked("X1.1", "X1.2")),
     ("magnet-uncut", "door-unit", linked("X1.2", "X1.3")),
+    ("contact-kind", "door-unit", put("parts", "exit-button", kind="contact")),
+    ("contact-kind", "door-unit", put("parts", "fire-panel", kind="contact")),
     ("lock-unfed", "door-unit", moved("W6", "+", "X1.5")),
     ("lock-rest", "door-unit", renamed("W4", "NO", "NC", "strike")),
     ("lock-rest", "door-unit", renamed("W4", "NC", "NO", "magnet")),
@@ -142,6 +148,8 @@ BROKEN: list[tuple[str, str, Change]] = [
     ("exemption", "door-unit", exempt("magnet-uncut", "magnet")),
     ("lock-supply", "door-unit", lambda found: found["controller"].update(supply="PS2")),
     ("coil-diode", "door-unit", put("parts", "strike", diode="")),
+    ("short-circuit", "door-unit", linked("X1.4", "X1.5")),
+    ("short-circuit", "room-unit", linked("X6.4", "X5.1", "meter")),
     ("fuse-missing", "door-unit", put("terminals", "X3.1", fuse="")),
     ("fuse-missing", "room-unit", put("terminals", "X5.1", fuse="")),
     ("fuse-too-big", "door-unit", put("fuses", "F1", amps=6.3)),
@@ -202,7 +210,7 @@ def test_an_unknown_key_or_word_is_refused_with_its_place(change: Change, says: 
 PINNED = [each["terminal"] for each in table("door-unit")["terminals"] if "pin" in each]
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(
     st.lists(st.sampled_from(PINNED), min_size=2, max_size=4, unique=True),
     st.sampled_from(sorted({pin.bcm for pin in board.load("raspberry-pi-40").pins if not pin.reserved})),
@@ -216,7 +224,7 @@ def test_two_terminals_of_one_variant_never_share_a_pin(terminals: list[str], pi
     assert "pin-twice" in {problem.rule for problem in rules.check(read(found))}
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(
     st.lists(
         st.tuples(
@@ -241,6 +249,7 @@ def test_any_link_past_a_contact_of_the_magnet_is_refused(links: list[tuple[str,
     assert ("magnet-uncut" in names) == past
 
 
+@settings(deadline=None)
 @given(st.floats(0.05, 6), st.floats(0.05, 6))
 def test_a_thicker_wire_never_bears_less(a: float, b: float) -> None:
     assert largest_fuse(max(a, b)) >= largest_fuse(min(a, b))

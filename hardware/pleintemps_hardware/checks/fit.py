@@ -90,11 +90,14 @@ class DeviceUse:
 
 @dataclass(frozen=True, slots=True)
 class DoorUse:
-    """One door of a configuration: where it is entered from, and its readers."""
+    """One door of a configuration: where it is entered from, and its devices."""
 
     door: str
     from_: str
     readers: tuple[str, ...]
+    lock: str = ""
+    exit: str | None = None
+    fire: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +263,19 @@ def rtc_unused(fit: Fit) -> Iterator[str]:
         yield "`clock.rtc` is empty, and the kit has a clock with a battery"
 
 
+def magnet_unread(fit: Fit) -> Iterator[str]:
+    magnets = {
+        device.device
+        for device in fit.use.devices
+        if device.driver == "strike" and device.keys.get("wiring") == "energise-to-lock"
+    }
+    for door in fit.use.doors:
+        if door.lock in magnets and door.fire is None:
+            yield f"door {door.door}: without `fire` its magnet holds again as soon as the panel is reset"
+        if door.lock in magnets and door.exit is None:
+            yield f"door {door.door}: without `exit` each who leaves has forced the door"
+
+
 def wiegand_from_street(fit: Fit) -> Iterator[str]:
     if any(each.rule == "wiegand-at-street" for each in fit.whole.exemptions):
         return
@@ -277,6 +293,7 @@ RULES: Final = (
     FitRule("wrong-pull", "set it so", wrong_pull),
     FitRule("wrong-lock", "tell the lock as it is wired", wrong_lock),
     FitRule("no-variant", "build one of the kit's variants, and configure only what it has", no_variant),
+    FitRule("magnet-unread", "name the devices of the second poles", magnet_unread),
     FitRule("rtc-unused", 'set `clock.rtc`, such as "/dev/rtc0"', rtc_unused),
     FitRule(
         "wiegand-at-street",

@@ -32,6 +32,9 @@ AT_REST: Final = {
 """How a contact rests, so that a cut wire is an open door, a bolt not locked, a fire, an open housing, and
 nobody who goes out or presses."""
 
+DRIVERS: Final = frozenset({"relay", "transistor", "optocoupler"})
+"""What may stand between an output and its load."""
+
 LIMITS: Final = {
     "jumper": 0.5,
     "i2c": 0.5,
@@ -107,6 +110,13 @@ def unknown_name(wiring: Wiring) -> Iterator[str]:
             yield f"lock {lock.lock} is part {lock.part!r}"
         if relay is None or relay.role != "lock-relay":
             yield f"lock {lock.lock} is switched at {lock.relay!r}"
+
+
+def unwired(wiring: Wiring) -> Iterator[str]:
+    begun = {core.at for cable in wiring.profile.cables for core in cable.cores}
+    for terminal in wiring.profile.terminals:
+        if terminal.role != "ground" and terminal.terminal not in begun:
+            yield f"nothing is wired to {terminal.terminal} ({terminal.title})"
 
 
 def pin_unknown(wiring: Wiring) -> Iterator[str]:
@@ -211,6 +221,12 @@ def output_rest(wiring: Wiring) -> Iterator[str]:
             yield f"{terminal.terminal} ({terminal.title}) has no resistor {rest} of its own"
 
 
+def output_direct(wiring: Wiring) -> Iterator[str]:
+    for terminal in wiring.profile.terminals:
+        if terminal.role in OUTPUT_ROLES and terminal.interface not in DRIVERS:
+            yield f"{terminal.terminal} ({terminal.title}) drives its load by {terminal.interface}"
+
+
 def i2c_twice(wiring: Wiring) -> Iterator[str]:
     owners: dict[int, str] = {}
     for part in wiring.profile.parts:
@@ -274,6 +290,7 @@ def cable_too_long(wiring: Wiring) -> Iterator[str]:
 RULES: Final = (
     Rule("name-twice", "give each a name of its own", name_twice),
     Rule("unknown-name", "name one that is there", unknown_name),
+    Rule("unwired", "wire it, or take it out of the profile", unwired),
     Rule("pin-unknown", "take a pin of the header", pin_unknown),
     Rule("pin-reserved", "take another pin", pin_reserved),
     Rule("pin-twice", "give each a pin of its own", pin_twice),
@@ -282,6 +299,7 @@ RULES: Final = (
     Rule("over-voltage", "put a level shifter or an optocoupler between, or the pin is lost", over_voltage),
     Rule("pull", "contact to ground: pull-up; contact to 3.3 V: pull-down", pull),
     Rule("cut-wire", "use the other side of the contact", cut_wire),
+    Rule("output-direct", "a pin gives 16 mA: put a relay or transistor stage between", output_direct),
     Rule(
         "output-rest",
         "fit 10 kOhm to the level that does nothing: the pin floats while the Pi starts",

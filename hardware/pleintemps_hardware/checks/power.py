@@ -52,6 +52,17 @@ def _after(wiring: Wiring, terminal: Terminal) -> list[Cable]:
     return wiring.circuit.cables(terminal.terminal, onward)
 
 
+def short_circuit(wiring: Wiring) -> Iterator[str]:
+    plus, minus = sources(wiring.profile), returns(wiring.profile)
+    said = set()
+    for node in plus:
+        for other in sorted(wiring.circuit.reach(node) & (plus.keys() | minus) - {node}):
+            pair = frozenset((node, other))
+            if pair not in said:
+                said.add(pair)
+                yield f"{node} and {other} are joined with no load between"
+
+
 def fuse_missing(wiring: Wiring) -> Iterator[str]:
     for terminal, source in _outlets(wiring):
         if not terminal.fuse:
@@ -116,6 +127,7 @@ def voltage_drop(wiring: Wiring) -> Iterator[str]:
 
 
 RULES: Final = (
+    Rule("short-circuit", "part them", short_circuit),
     Rule("fuse-missing", "fit a fuse terminal there", fuse_missing),
     Rule("fuse-too-big", "fit a smaller fuse, or a thicker cable", fuse_too_big),
     Rule("overload", "fit a larger supply or fuse, or share the load out", overload),

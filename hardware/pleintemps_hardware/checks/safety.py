@@ -21,6 +21,9 @@ PLACES: Final = {
 }
 """Where parts may be; others anywhere."""
 
+MOVERS: Final = {"fire": {"fire"}, "exit": {"exit"}, "switch": {"relay", "transistor"}}
+"""What kind of part may say that its contact cuts in a fire, cuts by hand, is moved by the board."""
+
 READER_ROLES: Final = frozenset(
     {
         "wiegand-d0",
@@ -51,6 +54,13 @@ def magnet_uncut(wiring: Wiring) -> Iterator[str]:
 
             if fed(wiring.profile, wiring.circuit, lock.part, closed):
                 yield f"{lock.part} is still fed when {name} opens"
+
+
+def contact_kind(wiring: Wiring) -> Iterator[str]:
+    for part in wiring.profile.parts:
+        for contact in part.contacts:
+            if part.kind not in MOVERS.get(contact.role, {part.kind}):
+                yield f"{part.part} ({part.title}) is no part whose contact says {contact.role}"
 
 
 def lock_unfed(wiring: Wiring) -> Iterator[str]:
@@ -143,6 +153,7 @@ RULES: Final = (
         "wire the fire panel's contact and the exit device in series with the magnet's supply, both of them",
         magnet_uncut,
     ),
+    Rule("contact-kind", "say `signal`, or wire the part that does this", contact_kind),
     Rule("lock-unfed", "wire both of its ends", lock_unfed),
     Rule("lock-rest", "use the relay's other contact: NO for a strike, NC for a magnet", lock_rest),
     Rule("lock-kind", 'a magnet is `wiring = "energise-to-lock"`', lock_kind),
