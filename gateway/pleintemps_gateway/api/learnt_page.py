@@ -76,7 +76,7 @@ def mark_form(
     known = space_of(context, account.sites, site, space)
     try:
         start, end = _span(day, begin, over, known.zone)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise Problem(422, "This is no day or hour.", where="day") from error
     wish = marking.Wish(space, start, end, "used" if state == "used" else "empty")
     try:

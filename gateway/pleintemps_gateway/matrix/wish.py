@@ -23,6 +23,10 @@ CAPACITIES: Final = (10, 20, 30, 50, 100, 200)
 LENGTHS: Final = (1, 2, 3, 4, 6, 8)
 
 
+_OLDEST: Final = date(1970, 1, 1)
+"""Nothing was measured before, and periods before it are still days of the calendar."""
+
+
 class Wish(NamedTuple):
     """``site`` and ``service`` are empty for all; ``people`` must fit; ``length`` is that of a wanted slot in
     hours. ``first`` and ``last`` count where ``span`` is dates.
@@ -45,7 +49,7 @@ class Wish(NamedTuple):
         """Whole weeks that are over for the usual spans; the dates that were asked for, else."""
         monday = today - timedelta(days=today.weekday())
         if self.span == "dates":
-            last = min(self.last or today, today)
+            last = max(_OLDEST, min(self.last or today, today))
             first = min(self.first or last, last)
             return Period(max(first, last - timedelta(days=MOST_DAYS - 1)), last)
         weeks = {"4-weeks": 4, "12-weeks": 12, "year": 52}[self.span]
