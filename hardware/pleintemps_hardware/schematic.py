@@ -64,6 +64,7 @@ def lock_loop(profile: Profile, lock: Lock) -> str:
         *_forward(profile, there, wires[0]),
         *_load(profile, lock, there, *wires),
         *_back(back, len(there), wires[1]),
+        f'<text x="20" y="368" font-size="12">{escape(_way_out(profile, lock, there))}</text>',
     ]
     title = f"Supply of the {lock.part}: {profile.title}"
     return (
@@ -75,6 +76,21 @@ def lock_loop(profile: Profile, lock: Lock) -> str:
         + "\n".join(body)
         + "\n</svg>\n"
     )
+
+
+def _way_out(profile: Profile, lock: Lock, steps: list[_Step]) -> str:
+    """How somebody gets out, as the wiring has it."""
+    part = profile.part(lock.part)
+    cuts = [
+        f"{step.part} {'-'.join(step.contact.between)}"
+        for step in steps
+        if step.contact is not None and step.contact.role in ("fire", "exit")
+    ]
+    if lock.wiring == "energise-to-lock":
+        return f"Each of these alone frees the door, with the Pi on or off: {', '.join(cuts)}."
+    if part is not None and part.handle:
+        return "From inside the handle opens the door, with the Pi, the strike and its supply on or off."
+    return "Nothing here opens the door from inside."
 
 
 def _steps(profile: Profile, start: str, way: list[circuit.Edge]) -> Iterator[_Step]:

@@ -116,6 +116,7 @@ def test_the_magnets_supply_runs_through_fuse_fire_exit_and_relay() -> None:
     drawing = schematic.lock_loop(profile, profile.locks[0])
     assert "opens in a fire" in drawing
     assert "1N4007" in drawing
+    assert "frees the door, with the Pi on or off: fire-panel 11-12, exit-button 11-12." in drawing
 
 
 def test_the_drawing_follows_the_wiring_and_not_our_wishes() -> None:
@@ -124,6 +125,7 @@ def test_the_drawing_follows_the_wiring_and_not_our_wishes() -> None:
     profile = read(found)
     magnet = next(kit.built(profile, each) for each in profile.variants if each.variant == "magnet-osdp")
     assert "fire-panel 11-12" not in loop(magnet)
+    assert "on or off: exit-button 11-12." in schematic.lock_loop(magnet, magnet.locks[0])
     core_moved(found, "W7", "+", "X1.5")
     profile = read(found)
     magnet = next(kit.built(profile, each) for each in profile.variants if each.variant == "magnet-osdp")

@@ -176,6 +176,12 @@ def test_one_change_is_refused_by_the_name_of_its_rule(rule: str, name: str, cha
     assert all(str(problem).startswith(f"{rule}: ") and str(problem).endswith(todo) for problem in problems)
 
 
+def test_a_lock_on_the_headers_5_v_has_neither_a_supply_of_its_own_nor_a_fuse() -> None:
+    found = table("door-unit")
+    core_moved(found, "W4", "COM", "J8.2", "strike")
+    assert {problem.rule for problem in rules.check(read(found))} == {"lock-supply", "fuse-missing"}
+
+
 def test_every_rule_has_a_kit_that_breaks_it() -> None:
     names = [rule.name for rule in rules.RULES]
     assert len(set(names)) == len(names)

@@ -35,7 +35,8 @@ def _outlets(wiring: Wiring) -> Iterator[tuple[Terminal, str]]:
     for terminal in wiring.profile.terminals:
         ends = {f"{part.part}:{to}" for to, part in wiring.cores(terminal)}
         from_supply = sorted(ends & plus)
-        outside = any(part.side != "secure" for _, part in wiring.cores(terminal))
+        parts = (wiring.profile.part(cable.part) for cable in _after(wiring, terminal))
+        outside = any(part is not None and part.side != "secure" for part in parts)
         if from_supply and terminal.role != "power-in":
             yield terminal, from_supply[0]
         elif terminal.rail in ("3v3", "5v") and outside:
