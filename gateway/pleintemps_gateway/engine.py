@@ -256,6 +256,10 @@ class SiteEngine:
         """What an agent's birth, or its stored row, says of its disk, keys and certificate."""
         self._upkeep.told(agent, upkeep, at)
 
+    def on_stolen(self, since: Mapping[str, int], among: Collection[str]) -> None:
+        """Which agents were stolen when and have no successor yet, ``among`` all that are known."""
+        self._upkeep.stolen(since, among, self._now)
+
     def on_backup(self, last: int | None, within_ms: int) -> None:
         """When the last back-up of the store was made, if ever, and how old it may be."""
         self._upkeep.backup(last, within_ms)

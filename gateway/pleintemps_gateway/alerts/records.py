@@ -38,6 +38,7 @@ class AlertKind(StrEnum):
     HELP = "help"
     DELIVERY_FAILED = "delivery-failed"
     BACKUP_OLD = "backup-old"
+    AGENT_STOLEN = "agent-stolen"
 
 
 class Rank(StrEnum):
@@ -76,6 +77,7 @@ RANKS: Final[Mapping[AlertKind, Rank]] = {
     AlertKind.HELP: Rank.ALERT,
     AlertKind.DELIVERY_FAILED: Rank.WATCH,
     AlertKind.BACKUP_OLD: Rank.WATCH,
+    AlertKind.AGENT_STOLEN: Rank.ALERT,
 }
 
 

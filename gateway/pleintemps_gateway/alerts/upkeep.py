@@ -1,5 +1,6 @@
 """Alerts of an agent's upkeep: its disk, the gateway's keys that it believes, the end of its certificate."""
 
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from msgspec import Struct
@@ -49,6 +50,15 @@ class UpkeepAlerts:
     def wanted(self, key: str, changing: bool) -> None:
         """The key id that every agent should believe; ``changing`` while two are announced."""
         self._wanted, self._changing = key, changing
+
+    def stolen(self, since: Mapping[str, int], among: Iterable[str], now: int) -> None:
+        """Which agents were stolen when (Unix ms) and have no successor yet, ``among`` all that are known."""
+        for agent in among:
+            if agent in since:
+                facts: dict[str, Fact] = {"at": since[agent]}
+                self._alerts.open(AlertKind.AGENT_STOLEN, agent, since[agent], facts, agent=agent)
+            else:
+                self._alerts.resolve(AlertKind.AGENT_STOLEN, agent, now)
 
     def backup(self, last: int | None, within_ms: int) -> None:
         """When the last back-up was made, if ever, and how old it may be."""

@@ -47,7 +47,7 @@ from pleintemps_gateway.series.tap import SiteTap
 from pleintemps_gateway.series.writer import SeriesSink
 from pleintemps_gateway.signing import Signing
 from pleintemps_gateway.store.changes import last_change
-from pleintemps_gateway.store.enrolment import shut_out_agents
+from pleintemps_gateway.store.enrolment import shut_out_agents, stolen_agents
 from pleintemps_gateway.store.schema import journals
 
 from . import signals
@@ -156,6 +156,7 @@ class SiteMemory:
         snapshot = read_snapshot(conn, self.config, now)
         self.hours.away(snapshot.spaces, now)
         self.engine.restore(snapshot)
+        self._tell_stolen(conn)
         self.engine.on_key(self._signing.wanted, len(self._signing.announced) > 1)
         for agent, known in self.agents.rows.items():
             if known["born_at"] is not None:
@@ -276,7 +277,12 @@ class SiteMemory:
         for agent in self._shut_out:
             self._peppers.pop(agent, None)
         self.pending.messages += self.speaker.hold(self._peppers)
+        self._tell_stolen(conn)
         _log.info(line("agents-changed", site=self.site, known=len(self._peppers)))
+
+    def _tell_stolen(self, conn: Connection) -> None:
+        since = stolen_agents(conn, self.site)
+        self.engine.on_stolen(since, {*self._peppers, *self.agents.rows, *since})
 
     # --- messages -------------------------------------------------------------------------------------
 

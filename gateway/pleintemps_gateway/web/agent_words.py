@@ -104,6 +104,10 @@ class AgentWords:
                 "Its doors work alone with the codes that they hold. See that it has power and network; if "
                 "the other agents of the building are silent too, it is the network."
             ),
+            "shut-out": t.gettext(
+                "It is shut out: broker and gateway refuse it. Let another one enrol under its name, or take "
+                "it out of the configuration."
+            ),
             "devices": t.gettext("A device of it is at fault: see below."),
             "certificate-over": t.gettext(
                 "Its certificate is over: at its next connect the broker refuses it. Bring it a new one."

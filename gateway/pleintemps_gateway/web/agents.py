@@ -1,7 +1,7 @@
 """Agents as their page shows them: how each is, by what it said last, and what to do. Read-only."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgspec
@@ -11,6 +11,7 @@ from pleintemps_contract.agent_messages import JournalPosition, StorageInfo
 from pleintemps_gateway.alerts.upkeep import CERTIFICATE_MS
 from pleintemps_gateway.config import SiteConfig
 from pleintemps_gateway.store import reading
+from pleintemps_gateway.store.enrolment import shut_out_agents
 from pleintemps_gateway.store.schema import grants, journals
 
 from . import upkeep
@@ -85,6 +86,7 @@ def load_agents(conn: Connection, sites: Sequence[SiteConfig], now: int) -> list
     through, lost = _stored(conn, names)
     found: list[AgentView] = []
     for site in sites:
+        out = shut_out_agents(conn, site.site)
         silent_ms = int(site.rules.agent_silent_after_s * 1000)
         wanted = {door.agent for door in site.doors} | {panel.agent for panel in site.panels}
         wanted |= {signal.agent for signal in site.signals}
@@ -94,9 +96,10 @@ def load_agents(conn: Connection, sites: Sequence[SiteConfig], now: int) -> list
             here = [each for each in devices if (each.site, each.agent) == (site.site, agent)]
             alerts = {item.device: item for item in faulty if (item.site, item.agent) == (site.site, agent)}
             own = _devices(here, alerts)
-            found.append(
-                _view(conn, site, agent, row, own, through, lost.get((site.site, agent), 0), now, silent_ms)
+            view = _view(
+                conn, site, agent, row, own, through, lost.get((site.site, agent), 0), now, silent_ms
             )
+            found.append(replace(view, state="silent", todo=("shut-out",)) if agent in out else view)
     return sorted(found, key=lambda view: (_ORDER[view.state], -len(view.todo), view.site, view.agent))
 
 

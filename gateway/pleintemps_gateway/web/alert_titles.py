@@ -32,6 +32,7 @@ def titles(t: Catalogue) -> dict[str, str]:
         "certificate-ends": t.gettext("Certificate near its end"),
         "store-restored": t.gettext("Back-up restored"),
         "backup-old": t.gettext("Back-up too old"),
+        "agent-stolen": t.gettext("Stolen agent shut out"),
         "help": t.gettext("It does not open"),
         "delivery-failed": t.gettext("A message did not arrive"),
     }

@@ -53,6 +53,7 @@ class Sentences:
             "certificate-ends": self._certificate,
             "store-restored": self._restored,
             "backup-old": self._backup,
+            "agent-stolen": self._stolen,
             "help": self._help,
             "delivery-failed": self._delivery,
         }
@@ -250,6 +251,12 @@ class Sentences:
         end = self._f.moment(facts["until"], alert.zone, now)
         return self._t.hgettext(
             "It ends <b>%(clock)s</b>; then the agent cannot connect any more.", clock=end
+        )
+
+    def _stolen(self, alert: Alert, facts: Facts, now: int) -> Markup:
+        return self._t.hgettext(
+            "It is shut out since <b>%(clock)s</b>, and codes were made anew. Its doors want another agent.",
+            clock=self._f.moment(facts["at"], alert.zone, now),
         )
 
     def _backup(self, alert: Alert, facts: Facts, now: int) -> Markup:

@@ -24,10 +24,9 @@ from pleintemps_edge.enrolment.renewal import Life, Renewal, due_at, pause_after
 from pleintemps_edge.errors import EnrolmentError
 from pleintemps_gateway.enrolment.desk import server_context
 from pleintemps_gateway.enrolment.service import Office, Peer
-from tests.gateway.enrolment.office import MINUTE, make_office, serving
+from tests.gateway.enrolment.office import HOUR, MINUTE, make_office, serving
 from tests.support.ports import find_free_port
 
-HOUR = 60 * MINUTE
 NOW = SystemWorld().now
 
 

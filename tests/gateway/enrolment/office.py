@@ -21,6 +21,7 @@ from tests.support.ports import find_free_port
 from tests.support.stores import make_store
 
 MINUTE = 60_000
+HOUR = 60 * MINUTE
 
 
 def make_office(folder: Path, url: str, world: ManualWorld | None = None) -> Office:

@@ -24,9 +24,7 @@ from pleintemps_gateway.store.changes import changes_since
 from pleintemps_gateway.store.enrolment import shut_out_agents
 from pleintemps_gateway.store.schema import audit, enrolments
 
-from .office import MINUTE, make_office, request
-
-HOUR = 60 * MINUTE
+from .office import HOUR, make_office, request
 
 
 @pytest.fixture

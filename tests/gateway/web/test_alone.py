@@ -273,6 +273,7 @@ NEW_KINDS = [
     "certificate-ends",
     "store-restored",
     "backup-old",
+    "agent-stolen",
 ]
 
 
