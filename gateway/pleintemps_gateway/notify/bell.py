@@ -72,7 +72,7 @@ class Report(NamedTuple):
 
 
 MakeReport = Callable[[str, str, str], Report]
-"""Of (site, local day on which the night began, language); raises UndeliveredError."""
+"""Of (whom it is for, local day on which the night began, language); raises UndeliveredError."""
 
 _log = logging.getLogger(__name__)
 
@@ -174,7 +174,7 @@ class Bell:
         return person.channels[row.channel]
 
     def _send_report(self, row: Row[Any], language: str) -> _Outcome:
-        made = self._make_report(row.site, row.day or "", language)
+        made = self._make_report(row.person, row.day or "", language)
         files = [(made.name, made.pdf, "application/pdf")] if made.pdf else []
         through_apprise(self._address(row), made.title, made.html, kind="html", files=files)
         return _Outcome()

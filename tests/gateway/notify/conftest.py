@@ -137,8 +137,8 @@ class Desk:
         self.engine.dispose()
 
 
-def _report(site: str, day: str, language: str) -> Report:
-    return Report(f"Night {day}", f"<p>{site} {language}</p>", b"%PDF-", f"{day}.pdf")
+def _report(person: str, day: str, language: str) -> Report:
+    return Report(f"Night {day}", f"<p>{person} {language}</p>", b"%PDF-", f"{day}.pdf")
 
 
 @pytest.fixture

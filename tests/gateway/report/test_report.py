@@ -13,9 +13,11 @@ from sqlalchemy import Engine, delete, update
 
 from pleintemps_contract.world import ManualWorld
 from pleintemps_gateway.cli import main
+from pleintemps_gateway.errors import UndeliveredError
 from pleintemps_gateway.report.night import is_due, last_night, night_of
 from pleintemps_gateway.report.paper import Press
 from pleintemps_gateway.report.reading import Sheet
+from pleintemps_gateway.report.sending import report_maker
 from pleintemps_gateway.report.settings import ReportConfig
 from pleintemps_gateway.store import schema
 from pleintemps_gateway.store.engine import open_engine, write_transaction
@@ -207,3 +209,23 @@ def test_the_command_writes_a_file(tmp_path: Path, capsys: pytest.CaptureFixture
     assert main([*common, "--out", str(tmp_path / "n.txt")]) == 2
     assert main([*common, "--out", str(tmp_path / "n.pdf"), "--site", "elsewhere"]) == 2
     assert capsys.readouterr().err.count("\n") == 2
+
+
+def test_a_mailed_report_is_of_the_buildings_that_its_reader_sees(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def change(**values: object) -> None:
+        with write_transaction(engine, ["*"]) as conn:
+            conn.execute(update(schema.users).where(schema.users.c.name == "camille").values(**values))
+
+    monkeypatch.setattr(Press, "pdf", lambda *_: None)
+    make = report_maker(town.config(), engine, ManualWorld(now=MORNING))
+    own = make("directrice", "2026-11-19", "fr").html
+    assert "Réfectoire" in own and "Atelier bois" not in own
+    change(sites='["moulin"]')
+    assert "Réfectoire" not in (html := make("camille", "2026-11-19", "fr").html) and "Atelier bois" in html
+    for everything in ("marion", "of the duty file alone"):
+        assert "Réfectoire" in (html := make(everything, "2026-11-19", "fr").html) and "Atelier bois" in html
+    change(disabled=1)
+    with pytest.raises(UndeliveredError, match="no building"):
+        make("camille", "2026-11-19", "fr")
