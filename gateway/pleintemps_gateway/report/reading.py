@@ -3,6 +3,7 @@
 What is not known is said: time without a state is missing, a door that has told something since is unknown.
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -252,7 +253,8 @@ def _doors(
 ) -> tuple[int, tuple[str, ...], int]:
     """How many are locked at ``end``, which are not, and of how many it is not known.
 
-    The store keeps the last state of a door: one that has told anything since is not told of.
+    The store keeps the last state of a door; of one that has told anything since, its events until then say
+    what it was, as long as they are kept.
     """
     names = [site.site for site in sites]
     rows = {(row.site, row.door): row for row in reading.doors(conn, names)}
@@ -261,13 +263,36 @@ def _doors(
     for site in sites:
         for door in site.doors:
             row = rows.get((site.site, door.door))
-            if row is None or (row.at or 0) > max(end, 0) or (site.site, door.agent) not in online:
+            if row is not None and (row.at or 0) > max(end, 0):
+                is_locked = _was_locked(conn, row, end)
+            elif row is None or (site.site, door.agent) not in online:
+                is_locked = None
+            else:
+                is_locked = row.lock == "Locked" and row.physical != "Open"
+            if is_locked is None:
                 unknown += 1
-            elif row.lock == "Locked" and row.physical != "Open":
+            elif is_locked:
                 locked += 1
             else:
                 unlocked.append(f"{site.name}, {door.name}")
     return locked, tuple(unlocked), unknown
+
+
+def _was_locked(conn: Connection, row: Row[Any], end: int) -> bool | None:
+    """Whether a door was locked and not open at ``end``, by the last that it had told; None: not known."""
+    lock, leaf = (_told(conn, row, kind, end) for kind in ("lock-physical", "door-physical"))
+    if leaf is None and row.physical not in ("Open", "Closed"):
+        leaf = "Closed"  # nothing at this door tells whether it is open
+    if lock is None or leaf is None:
+        return False if leaf == "Open" else None
+    return lock == "Locked" and leaf != "Open"
+
+
+def _told(conn: Connection, row: Row[Any], kind: str, end: int) -> str | None:
+    table = schema.events.c
+    mine = (table.site == row.site) & (table.door == row.door) & (table.type == kind) & (table.at <= end)
+    body = conn.scalar(select(table.body).where(mine, table.trusted).order_by(table.at.desc()).limit(1))
+    return None if body is None else json.loads(body).get("state")
 
 
 def _today(conn: Connection, sites: Sequence[SiteConfig], start: int, zone: ZoneInfo) -> tuple[Coming, ...]:

@@ -113,6 +113,30 @@ def test_a_door_that_moved_since_is_not_told_of(engine: Engine) -> None:
     assert after.doors_unknown == before.doors_unknown + 1
 
 
+def test_what_a_door_told_by_then_counts_when_it_has_moved_since(engine: Engine) -> None:
+    def tells(kind: str, state: str, at: int, seq: int) -> None:
+        told = {"type": kind, "door": "vestiaires", "state": state}
+        row = {"journal": "j" * 32, "agent": "moulin-1", "boot": "b" * 32, "monotonic": 0, "received": at}
+        with write_transaction(engine, ["moulin"]) as conn:
+            about = {"door": "vestiaires", "type": kind, "body": json.dumps(told), "trusted": True}
+            town.add(conn, schema.events, site="moulin", seq=seq, at=at, **row, **about)
+
+    before = sheet(engine)
+    with write_transaction(engine, ["moulin"]) as conn:
+        here = schema.doors.c.door == "vestiaires"
+        conn.execute(update(schema.doors).where(here).values(at=MORNING, physical="Closed"))
+    end = before.until
+    tells("door-physical", "Open", end - HOUR, 1)
+    assert sheet(engine, MORNING + HOUR).unlocked == before.unlocked, "open is not locked, whatever its bolt"
+    tells("door-physical", "Closed", end - 1, 2)
+    assert sheet(engine, MORNING + HOUR).doors_unknown == before.doors_unknown + 1
+    tells("lock-physical", "Locked", end, 3)
+    tells("lock-physical", "Unlocked", end + 1, 4)
+    later = sheet(engine, MORNING + HOUR)
+    assert (later.locked, later.unlocked) == (before.locked + 1, ())
+    assert later.doors_unknown == before.doors_unknown
+
+
 def test_what_was_done_stands_with_each_alert(engine: Engine) -> None:
     with write_transaction(engine, ["moulin"]) as conn:
         here = schema.alerts.c.alert == town.NOISE
