@@ -1,6 +1,6 @@
 # Everything a fresh machine needs is set up by the target that needs it. Set-up talks on stderr only.
 .DEFAULT_GOAL := help
-.PHONY: help install lint test soak postgresql bench evaluate pictures hardware run lock clean test-system
+.PHONY: help install lint test soak postgresql bench evaluate pictures hardware run lock sbom audit clean test-system
 
 BIN := .venv/bin
 PYTHON ?= python3
@@ -77,6 +77,12 @@ stick: install ## What a USB stick needs for an installation without a network, 
 
 lock: ## Write requirements.lock and those of the packages anew from pyproject.toml; LOCK_ARGS=--upgrade for newer versions
 	@scripts/lock.sh $(LOCK_ARGS)
+
+sbom: install ## Write the bills of materials (CycloneDX) into build/sbom
+	@$(BIN)/python scripts/sbom.py
+
+audit: ## Ask PyPI whether a vulnerability is known in what is locked
+	@$(PYTHON) scripts/audit.py $(AUDIT_ARGS)
 
 clean: ## Remove build/ and caches (.venv stays)
 	@rm -rf build dist htmlcov .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
