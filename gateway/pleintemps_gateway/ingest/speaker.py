@@ -346,7 +346,7 @@ class Speaker:
         """What the broker must hold after a connect: who rules, every agent's grants and timings, every room.
 
         A broker that crashed may have lost any of it, even what it had acknowledged."""
-        self.listening = True
+        self.listening, self._unannounced = True, False
         messages = [self._announcement()]
         for agent, book in self._books.items():
             if book.published is not None:
