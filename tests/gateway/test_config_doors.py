@@ -7,6 +7,7 @@ import pytest
 from pleintemps_contract.errors import ConfigError
 from pleintemps_contract.gateway_messages import DoorTimings
 from pleintemps_gateway.config import GatewayConfig, TimingsConfig, load
+from pleintemps_gateway.enrolment.settings import BrokerConfig, EnrolmentConfig
 
 from .house import TOML
 
@@ -52,7 +53,7 @@ def test_the_example_shows_the_defaults_of_what_it_leaves_out(tmp_path: Path) ->
     kept = []
     for line in EXAMPLE.read_text(encoding="utf-8").splitlines():
         bare = line.removeprefix("# ")
-        heads = ("# [map]", "# [web.oidc]", "# [backup]")
+        heads = ("# [map]", "# [web.oidc]", "# [backup]", "# [broker]", "# [enrolment]")
         commented = line.startswith(heads) or (line.startswith("# ") and ("sites." in line or "=" in line))
         skip = any(
             word in line for word in ("database_url", "[series]", "url =", "org =", "bucket =", "token_file")
@@ -63,7 +64,10 @@ def test_the_example_shows_the_defaults_of_what_it_leaves_out(tmp_path: Path) ->
         kept.append(bare if commented and not skip else line)
     file = tmp_path / "gateway.toml"
     file.write_text("\n".join(kept), encoding="utf-8")
-    site = load(file).sites[0]
+    config = load(file)
+    assert config.enrolment == EnrolmentConfig()
+    assert config.broker == BrokerConfig().located(tmp_path, tmp_path / "state")
+    site = config.sites[0]
     (timings,) = [door.timings for door in site.doors if door.timings]
     assert timings == TimingsConfig() and DoorTimings().release_ms == timings.release_ms
     (panel,) = site.panels
