@@ -43,7 +43,8 @@ class Sheet(NamedTuple):
 
     def query(self, sites: tuple[str, ...]) -> Select[Any]:
         wanted = [self.table.c[name] for name in self.columns.split()]
-        return select(*wanted).where(self.table.c.site.in_(sites), self.only).order_by(self.by).limit(MOST)
+        found = select(*wanted).where(self.table.c.site.in_(sites), self.only)
+        return found.order_by(self.by, *self.table.primary_key.columns).limit(MOST)
 
 
 SHEETS: Final[Mapping[str, Sheet]] = {
