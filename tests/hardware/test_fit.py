@@ -1,15 +1,22 @@
 """Configurations on a kit, as the agent checks them: the examples fit, one change is refused by name."""
 
+import tomllib
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import pytest
+from msgspec.structs import asdict
 
+from pleintemps_contract.errors import ConfigError
 from pleintemps_edge.config import load
 from pleintemps_edge.drivers import registry
 from pleintemps_edge.errors import SetupError
 from pleintemps_hardware import kit
+from pleintemps_hardware.board import PinUse, check
+from pleintemps_hardware.board import load as load_board
 from pleintemps_hardware.checks import fit
+from pleintemps_hardware.checks.fit import DeviceUse, Use
 from tests.edge.actors import write_setup
 
 EXAMPLES = sorted(
@@ -155,6 +162,36 @@ def test_kits_for_different_boards_are_not_put_together(folder: Path) -> None:
     (folder / "own.toml").write_text(own)
     (problem,) = problems(folder, "door-and-room.toml", ('"door-unit + room-unit"', '"door-unit + own.toml"'))
     assert "door-unit and room-unit want different boards" in problem
+
+
+BOARD = load_board("raspberry-pi-40")
+DOOR_UNIT = kit.load("door-unit", Path())
+
+
+def test_no_device_of_the_door_unit_fits_anywhere_else() -> None:
+    """Every device on every other pin of the header, one at a time."""
+    text = resources.files("pleintemps_hardware.examples").joinpath(MAGNET).read_text("utf-8")
+    tables = tomllib.loads(text)["devices"]
+    moved = 0
+    for number, table in enumerate(tables):
+        for key in (key for key, value in table.items() if type(value) is int):
+            for pin in {pin.bcm for pin in BOARD.pins} - {table[key]}:
+                found = wired([*tables[:number], {**table, key: pin}, *tables[number + 1 :]])
+                assert found, (table["device"], key, pin)
+                moved += 1
+    assert moved == 10 * 27
+    assert wired(tables) == []
+
+
+def wired(tables: list[dict[str, Any]]) -> list[str]:
+    """What the door unit says of these devices."""
+    try:
+        devices = [registry.read(table) for table in tables]
+    except ConfigError as error:
+        return [str(error)]
+    uses = [PinUse(each.device, pin) for each in devices for pin in each.pins()]
+    kept = tuple(DeviceUse(each.device, each.driver, asdict(each), each.pins()) for each in devices)
+    return [*check(BOARD, uses), *map(str, fit.check(DOOR_UNIT, BOARD, Use(kept, (), "/dev/rtc0")))]
 
 
 def test_an_unknown_board_names_boards_and_kits(folder: Path) -> None:

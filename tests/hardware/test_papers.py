@@ -5,6 +5,7 @@ the wiring diagrams by what they show.
 import csv
 import io
 import re
+import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -54,6 +55,7 @@ def shown(path: Path) -> tuple[Counter[str], Counter[str], Counter[str]]:
     return texts, titles, lines
 
 
+@pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
 def test_the_drawings_show_what_the_yaml_says(tmp_path: Path) -> None:
     """Drawn anew and compared by content: Graphviz places things by the fonts of the machine."""
     sources = sorted((HARDWARE / "wiring").glob("*.yml"))

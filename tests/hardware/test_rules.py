@@ -155,6 +155,8 @@ BROKEN: list[tuple[str, str, Change]] = [
     ("fuse-too-big", "door-unit", put("fuses", "F1", amps=6.3)),
     ("overload", "door-unit", put("parts", "PS2", amps=0.5)),
     ("overload", "door-unit", put("fuses", "F2", amps=0.1)),
+    ("backup-missing", "door-unit", put("parts", "PS1", backup="")),
+    ("backup-missing", "door-unit", put("parts", "PS2", backup="")),
     ("volts-differ", "door-unit", put("parts", "PS2", volts=24.0)),
     ("voltage-drop", "door-unit", put("cables", "W6", length_m=40.0, mm2=0.34)),
 ]

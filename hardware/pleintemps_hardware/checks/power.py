@@ -103,6 +103,15 @@ def overload(wiring: Wiring) -> Iterator[str]:
             yield f"{fuse.fuse} in {terminal.terminal} bears {fuse.amps:g} A and {drawn:g} A are drawn"
 
 
+def backup_missing(wiring: Wiring) -> Iterator[str]:
+    profile = wiring.profile
+    locks = {lock.part for lock in profile.locks}
+    needed = {profile.controller.supply, *(each.supply for each in profile.parts if each.part in locks)}
+    for part in profile.parts if profile.kind == "door" else ():
+        if part.part in needed and not part.backup:
+            yield f"{part.part} ({part.title}) has nothing that carries it through an outage"
+
+
 def volts_differ(wiring: Wiring) -> Iterator[str]:
     known = sources(wiring.profile)
     for part in wiring.profile.parts:
@@ -132,6 +141,7 @@ RULES: Final = (
     Rule("fuse-missing", "fit a fuse terminal there", fuse_missing),
     Rule("fuse-too-big", "fit a smaller fuse, or a thicker cable", fuse_too_big),
     Rule("overload", "fit a larger supply or fuse, or share the load out", overload),
+    Rule("backup-missing", "PoE from a switch on a UPS, a UPS board, or a battery", backup_missing),
     Rule("volts-differ", "fit parts of one voltage, or a converter", volts_differ),
     Rule(
         "voltage-drop",
