@@ -81,11 +81,17 @@ def refusal(state: State, release: Release, machine: str) -> Refusal | None:
         return Refusal.BUSY
     if release.machine not in (ANY, machine):
         return Refusal.MACHINE
-    if release.version == state.proven:
+    there, coming = version_key(program(state.proven)), version_key(release.version)
+    if coming == there:
         return Refusal.SAME
-    if version_key(release.version) < version_key(state.proven):
+    if coming < there:
         return Refusal.OLDER
     return Refusal.FAILED if release.version in state.refused else None
+
+
+def program(installed: str) -> str:
+    """The program's version in a folder's name: a Debian package adds ``+`` and a number of its own."""
+    return installed.partition("+")[0]
 
 
 def begin(state: State, version: str, before: tuple[str, ...], *, back: bool = False) -> State:
@@ -133,7 +139,7 @@ def settle(state: State | None, current: str, held: Set[str]) -> State:
 
 def health_of(trial: Trial, status: Status | None) -> Health:
     """How the version on trial is; what was ill before it came does not count."""
-    if status is None or status.version != trial.version:
+    if status is None or status.version != program(trial.version):
         return Health.SILENT
     return Health.ILL if set(complaints(status)) - set(trial.before) else Health.WELL
 

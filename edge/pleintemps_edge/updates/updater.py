@@ -22,6 +22,7 @@ from .rules import (
     is_quiet,
     look,
     may_go_back,
+    program,
     refusal,
     settle,
 )
@@ -133,7 +134,7 @@ class Updater:
         if offer.action == "back" and may_go_back(state, self.slots.held):
             self.slots.keep(noted)
             return self.back()
-        if offer.action == "install" and offer.version is not None and offer.version != state.proven:
+        if offer.action == "install" and offer.version is not None and offer.version != program(state.proven):
             said = self.install(source(f"releases/{offer.version}/{self.machine}"), offer.version)
             # only now: what could not be fetched is tried again
             self.slots.keep(replace(self.state(), number=offer.number))

@@ -33,4 +33,5 @@ CHECKS: Final[tuple[Check[Place], ...]] = (
     Check("feeds", readers.read_feeds, rules.judge_feeds),
     Check("messages", readers.read_messages, rules.judge_messages),
     Check("backup", readers.read_backup, rules.judge_backup),
+    Check("updates", readers.read_updates, rules.judge_updates),
 )

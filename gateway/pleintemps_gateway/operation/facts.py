@@ -105,6 +105,14 @@ class ConfigFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class UpdateFacts:
+    """Rollouts as ``site, version, state, reason``; ``configured`` whether releases are believed at all."""
+
+    configured: bool
+    rollouts: tuple[tuple[str, str, str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class StatusFacts:
     """What ``status`` tells besides: agents that are there and that are not, open alerts by rank."""
 

@@ -31,6 +31,7 @@ from pleintemps_gateway.notify.duty import DutyBook
 from pleintemps_gateway.store import engine as stores
 from pleintemps_gateway.store import reading
 from pleintemps_gateway.store.schema import alerts, housekeeping
+from pleintemps_gateway.updates.desk import youngest
 from pleintemps_gateway.web import upkeep
 from pleintemps_gateway.web.agents import load_agents
 from pleintemps_gateway.web.backups import load_backups
@@ -48,6 +49,7 @@ from .facts import (
     ProcessFacts,
     StatusFacts,
     StoreFacts,
+    UpdateFacts,
 )
 
 WALKED_BYTES: Final = 500_000_000
@@ -292,6 +294,15 @@ def read_config(place: Place) -> ConfigFacts:
         no_duty_number=tuple(site.site for site in config.sites if not site.about.duty),
         file_open=bool(place.file.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH)),
     )
+
+
+def read_updates(place: Place) -> UpdateFacts:
+    if place.config.updates is None:
+        return UpdateFacts(False)
+    with place.connect() as conn:
+        found = [(site, youngest(conn, site)) for site in place.sites]
+    told = ((site, each.version, each.state, each.reason) for site, each in found if each is not None)
+    return UpdateFacts(True, tuple(told))
 
 
 def read_status(place: Place) -> StatusFacts:

@@ -14,6 +14,7 @@ from .facts import (
     MessageFacts,
     ProcessFacts,
     StoreFacts,
+    UpdateFacts,
 )
 
 HOUSE_MS: Final = 180_000
@@ -179,3 +180,15 @@ def judge_backup(facts: BackupFacts) -> Iterator[Finding]:
             yield ok("backup", age)
     for folder in facts.away:
         yield warn("backup", f"{folder} is not there now", "plug the disk in, or mount it")
+
+
+def judge_updates(facts: UpdateFacts) -> Iterator[Finding]:
+    for site, version, state, reason in facts.rollouts:
+        if state == "halted":
+            yield warn(
+                "updates", f"{site}: {version} was halted: {reason}", "pleintemps-gateway update status"
+            )
+        else:
+            yield ok("updates", f"{site}: {version} is {state}")
+    if not facts.rollouts:
+        yield ok("updates", "nothing was offered" if facts.configured else "by hand: [updates] is not set")

@@ -13,11 +13,22 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from pleintemps_contract.envelope import Signer, TrustedKeys
 from pleintemps_contract.errors import ContractError
-from pleintemps_contract.releases import version_key
+from pleintemps_contract.releases import Release, version_key
 from pleintemps_edge.errors import UpdateError
 from pleintemps_edge.status import Status
 from pleintemps_edge.updates.fetching import Folder
-from pleintemps_edge.updates.rules import LIMIT, STEADY, Health, State, Trial, begin, health_of, look
+from pleintemps_edge.updates.rules import (
+    LIMIT,
+    STEADY,
+    Health,
+    Refusal,
+    State,
+    Trial,
+    begin,
+    health_of,
+    look,
+    refusal,
+)
 from pleintemps_edge.updates.slots import CURRENT, PROVEN, Slots
 from pleintemps_edge.updates.updater import Updater
 from tests.edge.test_status import WELL
@@ -214,6 +225,18 @@ def test_what_was_ill_before_is_not_held_against_it() -> None:
     assert health_of(known, ill) is Health.WELL
     assert health_of(known, WELL) is Health.SILENT  # the version before still runs
     assert health_of(known, None) is Health.SILENT
+
+
+def test_a_packages_own_number_does_not_count() -> None:
+    state = State(proven="1.2.0+345")
+
+    def refused(version: str) -> Refusal | None:
+        release = Release(format=1, program="edge", version=version, machine="any", made=0, files=[])
+        return refusal(state, release, MACHINE)
+
+    assert [refused(text) for text in ("1.1.9", "1.2.0", "1.2.1")] == [Refusal.OLDER, Refusal.SAME, None]
+    trial = Trial(version="1.2.0+345", back=True)
+    assert health_of(trial, msgspec.structs.replace(WELL, version="1.2.0")) is Health.WELL
 
 
 def test_a_package_installed_by_hand_is_believed(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from pleintemps_gateway.operation.facts import (
     ProcessFacts,
     StatusFacts,
     StoreFacts,
+    UpdateFacts,
 )
 from pleintemps_gateway.operation.growth import DAY_MS, Point
 from pleintemps_gateway.operation.status import describe, status_of
@@ -95,6 +96,15 @@ CASES: list[tuple[Any, Any, Level, str]] = [
     (rules.judge_backup, replace(BACKUP, max_age_h=None), Level.WARN, "nobody is reminded"),
     (rules.judge_backup, replace(BACKUP, away=("/mnt/disk",)), Level.WARN, "/mnt/disk"),
     (rules.judge_backup, replace(BACKUP, unreadable=True), Level.FAIL, "cannot be read"),
+    (rules.judge_updates, UpdateFacts(False), Level.OK, "by hand"),
+    (rules.judge_updates, UpdateFacts(True), Level.OK, "nothing was offered"),
+    (rules.judge_updates, UpdateFacts(True, (("ecole", "1.3.0", "running", ""),)), Level.OK, "is running"),
+    (
+        rules.judge_updates,
+        UpdateFacts(True, (("ecole", "1.3.0", "halted", "x"),)),
+        Level.WARN,
+        "was halted: x",
+    ),
 ]
 
 
