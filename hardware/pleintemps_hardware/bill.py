@@ -96,4 +96,4 @@ def _page(kit: str, variants: dict[str, frozenset[str]]) -> Iterator[str]:
     yield ""
     for title, options in variants.items():
         low, high = total(kit, options)
-        yield f"- {title}: about {low} to {high} EUR, without labour."
+        yield f"- {title}: about {round(low, -1):,} to {round(high, -1):,} EUR, without labour."
