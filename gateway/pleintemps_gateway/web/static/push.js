@@ -17,9 +17,26 @@ async function send(method, address, body) {
   if (!answer.ok) throw new Error(`${answer.status}`);
 }
 
+// What the gateway calls a subscription: the SHA-256 of its endpoint.
+async function nameOf(endpoint) {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(endpoint));
+  return [...new Uint8Array(digest)].map((each) => each.toString(16).padStart(2, "0")).join("");
+}
+
+const own = (name) => document.querySelector(`form[action="/notifications/browsers/${name}/remove"]`);
+
+// One that was made for another key of the gateway takes nothing of ours: it ends here.
+function fits(made) {
+  const key = made.options.applicationServerKey;
+  const [mine, wanted] = [key ? new Uint8Array(key) : [], bytes(box.dataset.push)];
+  return mine.length === wanted.length && wanted.every((each, at) => each === mine[at]);
+}
+
 async function subscribe() {
   const registration = await navigator.serviceWorker.register("/sw.js");
   await navigator.serviceWorker.ready;
+  const old = await registration.pushManager.getSubscription();
+  if (old && !fits(old)) await old.unsubscribe();
   const options = { userVisibleOnly: true, applicationServerKey: bytes(box.dataset.push) };
   const made = await registration.pushManager.subscribe(options);
   const { endpoint, keys } = made.toJSON();
@@ -27,21 +44,38 @@ async function subscribe() {
   location.reload();
 }
 
-if (box) {
-  const button = box.querySelector("button");
-  if (!("serviceWorker" in navigator) || !("PushManager" in window)) say("impossible");
-  else if (Notification.permission === "denied") say("denied");
-  else {
-    say("ready");
-    button.hidden = false;
-    button.addEventListener("click", async () => {
-      button.disabled = true;
-      try {
-        await subscribe();
-      } catch {
-        say(Notification.permission === "denied" ? "denied" : "failed");
-        button.disabled = false;
-      }
-    });
-  }
+async function present() {
+  const registration = await navigator.serviceWorker.getRegistration("/");
+  return (await registration?.pushManager.getSubscription()) ?? null;
 }
+
+async function look() {
+  const button = box.querySelector("button");
+  if (!("serviceWorker" in navigator) || !("PushManager" in window)) return say("impossible");
+  if (Notification.permission === "denied") return say("denied");
+  const made = await present();
+  const form = made && fits(made) ? own(await nameOf(made.endpoint)) : null;
+  if (form) {
+    say("on");
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      await made.unsubscribe().catch(() => false);  // the gateway forgets it in any case
+      form.submit();
+    }, { once: true });
+    return undefined;
+  }
+  say("ready");
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    try {
+      await subscribe();
+    } catch {
+      say(Notification.permission === "denied" ? "denied" : "failed");
+      button.disabled = false;
+    }
+  });
+  return undefined;
+}
+
+if (box) look();
