@@ -171,7 +171,9 @@ def resolve(life: Life) -> Life:
 
 
 def _ask(life: Life, duty: Duty, now: int) -> Step:
-    if duty.chain is None or (life.due is not None and now < life.due):
+    if duty.chain is None:  # the rota is gone: who comes with another one is asked anew
+        return Step(life=replace(life, due=None, asked=()) if life.due is not None else life)
+    if life.due is not None and now < life.due:
         return Step(life=life)
     if life.due is None and life.asked and not duty.urgent:
         return Step(life=life)

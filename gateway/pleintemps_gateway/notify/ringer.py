@@ -1,7 +1,7 @@
 """What time does: a pause ends, nobody has taken an alert, a reminder or the morning report is due."""
 
 from collections.abc import Collection, Sequence
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine, bindparam, or_, select
@@ -58,9 +58,12 @@ class Ringer:
         self._book.refresh()
         if not self._glance.is_due():
             return False
-        asked = [name for name in list(self._held) if self._book.rota(name) is not None]
-        now = self._world.now()
-        return _WAITING.finds(self._engine, {"sites": list(self._held), "asked": asked, "now": now})
+        return _WAITING.finds(self._engine, self._bound())
+
+    def _bound(self) -> dict[str, Any]:
+        held = list(self._held)
+        asked = [name for name in held if self._book.rota(name) is not None]
+        return {"sites": held, "asked": asked, "now": self._world.now()}
 
     async def rest(self, since: int, most_ms: int) -> None:
         """Sleep until there may be something to do, see :meth:`Glance.rest`."""
@@ -69,8 +72,10 @@ class Ringer:
     def look(self, conn: Connection) -> None:
         """Do what is due. One transaction of the writer."""
         now = self._world.now()
-        query = select(alerts).where(_MINE, or_(_DUE, _NEW)).order_by(alerts.c.opened, alerts.c.alert)
-        for row in conn.execute(query.limit(_MOST), {"sites": list(self._held), "now": now}).all():
+        # where there is no rota nobody is asked: those alerts must not stand before those of others
+        waiting = select(alerts).where(_MINE, or_(_DUE, _NEW & _CALLED))
+        query = waiting.order_by(alerts.c.opened, alerts.c.alert).limit(_MOST)
+        for row in conn.execute(query, self._bound()).all():
             site, life = self._sites[row.site], life_of(row)
             duty = self._book.duty(site, row.rank, now)
             step = pass_time(life, duty, now)

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from sqlalchemy import insert
 
 from pleintemps_contract.errors import ConfigError
 from pleintemps_gateway.alerts.life import Act, ActKind, act
@@ -11,6 +12,7 @@ from pleintemps_gateway.notify.duty import read_duty
 from pleintemps_gateway.store.acts import life_of, note, put_life
 from pleintemps_gateway.store.engine import write_transaction
 from pleintemps_gateway.store.reading import alert as alert_row
+from pleintemps_gateway.store.schema import alerts
 
 from .conftest import MINUTE, NOISE, WATCH, Desk
 from .receiver import Receiver
@@ -143,3 +145,33 @@ def test_faults_of_the_file_are_named(tmp_path: Path, text: str, message: str) -
     file.chmod(0o640)
     with pytest.raises(ConfigError, match="chmod 600"):
         read_duty(file, ["moulin"])
+
+
+def test_what_nobody_is_asked_about_stands_in_nobodys_way(desk: Desk) -> None:
+    desk.write(desk.file.read_text().replace("wait_min = 10", 'wait_min = 10\nsites = ["moulin"]'))
+    with write_transaction(desk.engine, ["ecole"]) as conn:
+        for number in range(201):
+            about = {
+                "kind": "no-show",
+                "rank": "watch",
+                "subject": f"x{number}",
+                "state": "open",
+                "facts": "{}",
+            }
+            name = f"{number:032x}"
+            conn.execute(insert(alerts).values(site="ecole", alert=name, opened=number, **about))
+    desk.tick()
+    assert desk.acts(NOISE) == [("asked", "camille")]
+
+
+def test_an_alert_whose_rota_is_gone_waits_for_another_one(desk: Desk) -> None:
+    desk.tick()
+    rotas = desk.file.read_text()
+    desk.write(rotas.partition("[[rotas]]")[0])
+    desk.later(10)
+    assert desk.acts(NOISE) == [("asked", "camille")]
+    desk.pass_by(1)
+    assert not desk.ringer.is_due(), "nothing is due again and again"
+    desk.write(rotas)
+    desk.later(1)
+    assert desk.acts(NOISE) == [("asked", "camille")] * 2
