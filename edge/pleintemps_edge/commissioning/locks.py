@@ -153,7 +153,7 @@ def _cut(name: str, ask: Ask, contact: str, by: str, values: Mapping[str, object
 def _told(problem: Problem) -> Step:
     """Nothing is asked, this is said."""
     told = Judged(problems=(problem,))
-    return Step(problem.code, Ask.WAIT, 0, lambda _heard: told, calm=True)
+    return Step(problem.code, Ask.WAIT, 0, lambda _heard: told, calm=True, unsaid=True)
 
 
 def _there(heard: Heard, contact: str) -> tuple[bool, bool]:

@@ -45,7 +45,7 @@ def _bus(device: str) -> Step:
     def complete(heard: Heard) -> bool:
         return any(True for _ in heard.events_of(Looked))
 
-    return Step("bus", Ask.WAIT, _LISTEN_MS, judge, complete, orders=(Do(device, "bus"),))
+    return Step("bus", Ask.WAIT, _LISTEN_MS, judge, complete, orders=(Do(device, "bus"),), unsaid=True)
 
 
 def microphone(known: Known, stored_db: float | None, calibrator_db: float) -> tuple[Step, ...]:

@@ -93,7 +93,7 @@ def never(_heard: Heard) -> bool:
 class Step:
     """``complete`` looks at what was heard so far. ``listens`` are further devices. ``answers`` are those
     that complete it; ``calm`` steps take their whole time and are not overdue then. One that fails is asked
-    for ``again`` times more.
+    for ``again`` times more; of one that is ``unsaid`` nobody is told.
     """
 
     name: str
@@ -111,6 +111,7 @@ class Step:
     level_db: float = 0.0
     again: int = 0
     repeated: bool = False
+    unsaid: bool = False
     values: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -294,7 +295,7 @@ def _begin_step(run: Run, bench: Bench, step: Step, now: int, effects: list[Effe
         heard = replace(heard, answer=YES)
     run = replace(run, step=step, heard=heard, number=run.number + 1)
     effects.extend(step.orders)
-    if not agreed:
+    if not agreed and not step.unsaid:
         effects.append(Say(run.number, bench, step))
     # what was known before may do already
     return _look(run, step, now, effects)

@@ -1,6 +1,5 @@
 """The commands: exit statuses, files, proofs, the terminal's words."""
 
-import base64
 import io
 import json
 from datetime import UTC, datetime, timedelta
@@ -10,15 +9,15 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from pleintemps_contract.commissioning import NO, SKIP, YES, Ask, Prompt
-from pleintemps_contract.keyfiles import Identity, save_agent_keys
 from pleintemps_edge import cli
 from pleintemps_edge.commissioning.terminal import answer_of
 from pleintemps_edge.journal.claim import claim
+
+from .own_keys import enrolled
 
 
 def name(text: str) -> x509.Name:
@@ -44,14 +43,8 @@ def certificate(
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     """An agent without devices, its key and the certificate of its CA."""
-    identity = Identity(site="s", agent="a", purpose="demo", pepper=base64.b64encode(bytes(32)).decode())
-    save_agent_keys(
-        tmp_path / "keys", identity, [Ed25519PrivateKey.from_private_bytes(bytes(32)).public_key()]
-    )
-    authority, own = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    (tmp_path / "keys" / "agent.key").write_bytes(
-        own.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    )
+    own = enrolled(tmp_path / "keys")
+    authority = ec.generate_private_key(ec.SECP256R1())
     (tmp_path / "keys" / "agent.crt").write_bytes(certificate("a.s", "ca", own, authority))
     (tmp_path / "ca.crt").write_bytes(certificate("ca", "ca", authority, authority))
     (tmp_path / "other.crt").write_bytes(certificate("ca", "ca", own, own))
@@ -123,3 +116,15 @@ def test_a_lock_is_moved_on_a_word_never_on_enter(
 def test_discover_with_no_ports_suggests_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["discover", "--only-ports", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["ports"] == []
+
+
+def test_the_page_asks_for_nothing_and_takes_no_markup_from_outside(place: Path) -> None:
+    test = ["selftest", "--config", str(place / "edge.toml"), "--non-interactive", "--out", str(place)]
+    assert cli.main([*test, "--technician", "<script>alert(1)</script>", "--lang", "fr"]) == 0
+    (page,) = place.glob("selftest-*.html")
+    text = page.read_text()
+    assert "&lt;script&gt;alert(1)" in text
+    assert "<script>alert" not in text
+    assert not [each for each in ("src=", "href=", "url(", "@import", "http://", "https://") if each in text]
+    assert '<html lang="fr">' in text
+    assert text.count("<th") == text.count("scope=") + text.count("<thead")
