@@ -19,12 +19,12 @@ KINDS: Final[dict[str, tuple[str, ...]]] = {
     "codes": ("code.", "salt."),
     "bookings": ("booking.", "help."),
     "groups": ("group.", "right."),
-    "alerts": ("alert.",),
+    "alerts": ("alert.", "notice.", "push."),
     "people": ("user.",),
     "looks": ("access.",),
     "privacy": ("person.",),
     "rooms": ("occupancy.",),
-    "running": ("config.", "key.", "store.", "webhook.", "feed.", "setup."),
+    "running": ("agent.", "calendar.", "config.", "key.", "store.", "update.", "webhook."),
 }
 """What the page calls a kind, by the beginnings of its actions."""
 
