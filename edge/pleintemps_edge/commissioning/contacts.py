@@ -90,7 +90,7 @@ def _script(
     def judge(heard: Heard) -> Judged:
         return rest(bounce(heard), moved(heard, kind, active))
 
-    return (Step(name, ask, HAND_MS, judge, complete, after_ms=300, values=values),)
+    return (Step(name, ask, HAND_MS, judge, complete, after_ms=300, again=1, values=values),)
 
 
 def contact(_known: Known, door: str) -> tuple[Step, ...]:
@@ -128,4 +128,4 @@ def attack(_known: Known) -> tuple[Step, ...]:
     def complete(heard: Heard) -> bool:
         return bool(heard.of(LockdownPressed))
 
-    return (Step("press-attack", Ask.PRESS, HAND_MS, judge, complete, after_ms=1_000),)
+    return (Step("press-attack", Ask.PRESS, HAND_MS, judge, complete, after_ms=1_000, again=1),)

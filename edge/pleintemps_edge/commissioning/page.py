@@ -62,7 +62,7 @@ def page(report: Report, signed: bytes, kid: str) -> str:
         " content=\"default-src 'none';style-src 'unsafe-inline'\">"
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body><main>"
         f"<h1>{escape(title)}</h1>{boxes}"
-        f"<p>{w('verdict')}: {_verdict(report.verdict, language)}</p><dl>{rows}</dl>"
+        f"<p>{w('verdict')}{_colon(language)}{_verdict(report.verdict, language)}</p><dl>{rows}</dl>"
         f"{_summary(report)}"
         + "".join(_device(each, language) for each in report.devices)
         + f"<h2>{w('verify')}</h2><p><code>pleintemps-edge selftest verify FILE</code></p></main>"
@@ -83,6 +83,10 @@ def embedded(data: bytes) -> bytes:
         return base64.b64decode(data[start + len(_MARK) : end], validate=True)
     except (ValueError, binascii.Error) as error:
         raise CommissioningError(f"no report: {error}") from error
+
+
+def _colon(language: str) -> str:
+    return "\N{NO-BREAK SPACE}: " if language == "fr" else ": "
 
 
 def _time(at: int) -> str:
@@ -120,7 +124,7 @@ def _device(device: DeviceResult, language: str) -> str:
         + "</li>"
         for each in device.findings
     )
-    wiring = f"<p>{w('wiring')}: {escape(device.wiring)}</p>" if device.wiring else ""
+    wiring = f"<p>{w('wiring')}{_colon(language)}{escape(device.wiring)}</p>" if device.wiring else ""
     parts = [
         f"<section><h2>{escape(device.device)} {_verdict(device.verdict, language)}</h2>{wiring}",
         f"<h3>{w('findings')}</h3><ul>{found}</ul>" if found else "",

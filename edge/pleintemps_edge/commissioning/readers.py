@@ -49,7 +49,11 @@ def token(_known: Known) -> tuple[Step, ...]:
             return Judged(problems=(Problem("no-lines"),))
         return Judged(problems=(_silence(heard),))
 
-    return (Step("token", Ask.TOKEN, HAND_MS, judge, lambda heard: bool(heard.of(TokenRead)), after_ms=500),)
+    return (
+        Step(
+            "token", Ask.TOKEN, HAND_MS, judge, lambda heard: bool(heard.of(TokenRead)), after_ms=500, again=1
+        ),
+    )
 
 
 def _pressed(heard: Heard) -> int:

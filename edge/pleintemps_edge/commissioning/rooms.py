@@ -54,7 +54,7 @@ def _enter() -> Step:
             return Judged(problems=_ill(heard))
         return Judged() if _present(heard) else Judged(problems=(Problem("blind"),))
 
-    return Step("enter", Ask.ENTER, _ENTER_MS, judge, _present)
+    return Step("enter", Ask.ENTER, _ENTER_MS, judge, _present, again=1)
 
 
 def _ill(heard: Heard) -> tuple[Problem, ...]:

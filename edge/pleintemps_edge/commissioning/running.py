@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import hashlib
 import platform
-import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +22,7 @@ from pleintemps_contract.commissioning import (
 from pleintemps_contract.cores import AgentRims
 from pleintemps_contract.errors import ConfigError
 from pleintemps_contract.world import SystemWorld, World
-from pleintemps_edge import __version__, calibration
+from pleintemps_edge import __version__
 from pleintemps_edge.config import Setup
 from pleintemps_edge.devices import Devices
 from pleintemps_edge.drivers import registry
@@ -36,14 +35,14 @@ from pleintemps_edge.drivers.base import (
 from pleintemps_edge.drivers.building import BuildingLine
 from pleintemps_edge.drivers.modbus_sound import ModbusSoundConfig
 from pleintemps_edge.drivers.serial_port import PortLost
-from pleintemps_edge.errors import CommissioningError, LockError, StateError
+from pleintemps_edge.errors import LockError, StateError
 from pleintemps_edge.journal.claim import claim
-from pleintemps_edge.keeper import Keeper
 from pleintemps_edge.record.pins import Seen, TappedFactory
 
 from . import outputs, plan, probing, report, texts
 from .discovering import hear
 from .heard import Answered, Bytes, Event, Looked, Observed, Pulse, Refused
+from .kept import calibrations, refuse_in_fire
 from .looks import Looks
 from .moving import Locks
 from .places import Places, pins
@@ -104,25 +103,20 @@ class Selftest:
         self._others: dict[str, str] = {}
         config = setup.config
         self._looks = Looks(machine, world, rims.disciplined, chip=bool(config.clock.rtc))
-        setup.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            setup.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StateError(f"{setup.state}: {error.strerror or error}") from error
         self._held = claim(setup.state)
         try:
-            self._refuse_in_fire()
-            stored = calibration.load(setup.state)
-            facts = plan.Facts(order.calibrator_db, {name: each.offset_db for name, each in stored.items()})
+            refuse_in_fire(setup)
+            facts = plan.Facts(order.calibrator_db, calibrations(setup.state))
             places = Places.of(setup.config.board, setup.base)
             self._benches = plan.benches(setup.config, facts, places, order.only)
             self._take_devices()
         except BaseException:
             self._held.close()
             raise
-
-    def _refuse_in_fire(self) -> None:
-        for door in self._setup.config.doors:
-            if Keeper.holds_fire(_kept(self._setup.state / "events.db", Keeper.state_key(door.door))):
-                raise CommissioningError(
-                    f"door {door.door}: a fire is not confirmed as over: confirm that first"
-                )
 
     def _take_devices(self) -> None:
         """Make all devices; one that cannot be had is broken and holds nobody up."""
@@ -279,7 +273,7 @@ class Selftest:
                 self._locks.asked(effect.step.ask)
                 self._technician.told(self._prompt(effect), self._answered)
             elif isinstance(effect, Through):
-                found = result(effect, self._finding)
+                found = texts.translated(self._order.language, result(effect, self._finding))
                 self._results.append(found)
                 self._technician.found(found)
             else:
@@ -380,15 +374,3 @@ _ACTS: Final[dict[str, Callable[[Devices, str], None]]] = {
     "arm": lambda devices, name: devices.panels[name].set(),
     "disarm": lambda devices, name: devices.panels[name].unset(),
 }
-
-
-def _kept(path: Path, key: str) -> bytes | None:
-    """What the agent has kept under ``key``; None where it never ran. Raises StateError."""
-    if not path.exists():
-        return None
-    try:
-        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
-            row = database.execute("SELECT value FROM state WHERE key = ?", (key,)).fetchone()
-    except sqlite3.Error as error:
-        raise StateError(f"{path}: {error}") from error
-    return None if row is None else bytes(row[0])

@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from typing import Final
 
-from pleintemps_contract.commissioning import Ask, Finding, Verdict
+import msgspec
+
+from pleintemps_contract.commissioning import Ask, DeviceResult, Finding, Verdict
 
 from .findings import FINDINGS
 from .steps import Bench, Problem
-from .words import INSTRUCTIONS, WORDS, Text
+from .words import INSTRUCTIONS, SOURCES, WORDS, Text
 
 LANGUAGES: Final = ("fr", "en")
 
@@ -38,6 +40,17 @@ def finding(language: str, problem: Problem, bench: Bench) -> Finding:
         text=say(language, what).format_map(values),
         advice=say(language, advice).format_map(values) if doubt else "",
     )
+
+
+def translated(language: str, result: DeviceResult) -> DeviceResult:
+    """``result`` with the sources of its limits in ``language``; by themselves they are in English."""
+    if language != "fr":
+        return result
+    measurements = [
+        msgspec.structs.replace(each, source=SOURCES[each.name]) if each.source else each
+        for each in result.measurements
+    ]
+    return msgspec.structs.replace(result, measurements=measurements)
 
 
 def _plain(value: object) -> object:

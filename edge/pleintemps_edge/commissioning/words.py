@@ -169,3 +169,27 @@ WORDS: Final[dict[str, Text]] = {
     "arm-time": ("mise en service", "setting"),
     "disarm-time": ("mise hors service", "unsetting"),
 }
+
+SOURCES: Final[dict[str, str]] = {
+    "bounce": "un contact reed nu rebondit environ 1 ms (glossaire reed-sensor.com) ; l’agent filtre 30 ms",
+    "edges": "un contact qui bat : 20 changements en 10 s (filtre de l’agent)",
+    "key-errors": "une touche fausse sur douze vient de la personne, plus vient de la ligne",
+    "bolt": "l’agent laisse 1 s au contact de pêne",
+    "report-rate": "10 trames par seconde (Hi-Link LD2410C V1.07, LD2450 V1.03)",
+    "report-gap": "10 trames par seconde (Hi-Link LD2410C V1.07, LD2450 V1.03) ; muet après 5 s",
+    "frame-errors": "les trames n’ont pas de somme de contrôle : une ligne saine n’a aucun octet perdu",
+    "gate-margin": "énergie au repos sous la sensibilité de la distance (LD2410C V1.07, 0061)",
+    "false-presence": "personne dans la pièce : personne n’est vu",
+    "false-motion": "personne dans la pièce : un détecteur reste au repos (HC-SR501)",
+    "hold": "HC-SR501 : 0,3 à 200 s, variantes 5 min (escol.com.my)",
+    "answer": "l’agent attend 1 s la réponse d’un sonomètre",
+    "answer-errors": "Modbus over Serial Line V1.02 : une ligne saine n’a pas d’erreur de CRC",
+    "meter-off": "erreur annoncée 0,5 dB, calibreur de classe 2 : 0,75 dB (IEC 60942)",
+    "microphone-off": "2 dB près du microphone après calibrage à un point (référence bruit)",
+    "uncalibrated-off": "INMP441 : les pièces diffèrent de 3 dB au plus (DS-INMP441-00 1.1)",
+    "clap-rise": "un claquement tout près dépasse de 10 dB une pièce calme",
+    "chip-off": "la puce compte des secondes entières ; EN 60839-11-1 : 10 s par semaine",
+    "free-space": "64 Mio de mesures, un million d’enregistrements, les mises à jour",
+    "reply": "OSDP : un lecteur répond en 200 ms (SIA OSDP 2.1.7)",
+}
+"""The sources of the limits in French."""

@@ -82,13 +82,21 @@ def test_a_contact_that_moves_there_and_back_passes_with_its_bounce() -> None:
 
 
 def test_a_contact_of_which_nothing_comes_is_silent_or_rests_active_or_is_another() -> None:
-    silent = played(Run((REED,)), [(contacts.HAND_MS, None)])[1]
+    silent = played(Run((REED,)), [(contacts.HAND_MS, None), (2 * contacts.HAND_MS, None)])[1]
     assert results(silent) == {"reed": (Verdict.FAIL, ["silent"])}
-    active = played(Run((REED,)), [(5, opened("reed", True)), (contacts.HAND_MS, None)])[1]
-    assert results(active) == {"reed": (Verdict.FAIL, ["stays-active"])}
+    active = played(
+        Run((REED,)), [(5, opened("reed", True)), (contacts.HAND_MS, None), (2 * contacts.HAND_MS, None)]
+    )[1]
+    assert results(active) == {"reed": (Verdict.FAIL, ["rests-active"])}
     other = played(
         Run((REED,), drivers={"reed": "reed", "side": "reed", "pad": "osdp"}),
-        [(5, opened("pad", True)), (9, opened("side", True)), (contacts.HAND_MS, None)],
+        [
+            (5, opened("pad", True)),
+            (9, opened("side", True)),
+            (contacts.HAND_MS, None),
+            (70_000, opened("side", False)),
+            (2 * contacts.HAND_MS, None),
+        ],
     )[1]
     assert results(other) == {"reed": (Verdict.FAIL, ["swapped"])}
     assert [dict(each.problems[0].values) for each in other if isinstance(each, Through)] == [

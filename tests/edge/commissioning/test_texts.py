@@ -36,3 +36,4 @@ def test_every_ask_and_verdict_and_limit_has_words() -> None:
     assert by_hand - {"wait", "arm"} <= set(words.INSTRUCTIONS)
     assert {each.value for each in Verdict} <= set(words.WORDS)
     assert {name for name in limits.LIMITS if name not in words.WORDS} == set()
+    assert set(words.SOURCES) == set(limits.LIMITS)
