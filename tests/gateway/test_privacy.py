@@ -64,12 +64,14 @@ ACCOUNTS = "account_links setup_steps"
 HOURS = "hours hours_booked hours_due hours_through presence_found"
 CONNECTIONS = "calendar_links posts webhooks"
 GATEWAYS = "gateways leases"
+AGENTS = "enrolments rollouts shut_out"
 OF_ROOMS = frozenset(
     [
         *ACCOUNTS.split(),
         *HOURS.split(),
         *CONNECTIONS.split(),
         *GATEWAYS.split(),
+        *AGENTS.split(),
         *ROOMS.split(),
         *MORE.split(),
         *DESK.split(),

@@ -93,10 +93,10 @@ def _certificate(line: ssl.SSLSocket) -> tuple[tuple[str, ...], int | None]:
 def judge_broker(facts: BrokerFacts) -> Iterator[Finding]:
     where = f"{facts.host}:{facts.port}"
     if facts.fault:
-        todo = "systemctl status mosquitto; journalctl -u mosquitto -n 20; is its address right?"
+        todo = "is it up (on its machine: systemctl status pleintemps-broker), its address right?"
         if "certificate" in facts.fault:
             todo = (
-                "its certificate must name this host and come from this site's authority (docs/operation.md)"
+                "its certificate must name this host and come from this site's authority (docs/security.md)"
             )
         yield fail("broker", f"{where}: {facts.fault}", todo)
         return

@@ -17,7 +17,7 @@ from .readers import Place
 
 FAULTS: Final = (OSError, ContractError, GatewayError, SQLAlchemyError, msgspec.MsgspecError)
 """What keeps a check from looking; anything else is our own mistake."""
-_RENEW: Final = "docs/operation.md#certificates"
+_RENEW: Final = "pleintemps-gateway init --config FILE makes what ends anew (docs/security.md)"
 
 CHECKS: Final[tuple[Check[Place], ...]] = (
     Check("config", readers.read_config, rules.judge_config),

@@ -56,7 +56,7 @@ WALKED_BYTES: Final = 500_000_000
 """A larger store is walked through only when asked."""
 _WEB_S: Final = 5.0
 _OPEN_KEYS: Final = (".crt", ".crl", ".conf", ".acl")
-_OPEN_NAMES: Final = ("purpose", "gateway-keys.json")
+_OPEN_NAMES: Final = ("purpose", "gateway-keys.json", "lock", "acl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +184,7 @@ def read_gateway_broker(place: Place) -> BrokerFacts:
 def read_certificates(place: Place) -> machine.CertificateFacts:
     paths = [
         path
-        for part in ("site-ca", "gateway", "broker")
+        for part in ("site-ca", "gateway", "broker", "enrolment")
         for path in sorted((place.keys / part).glob("*.crt"))
     ]
     return machine.read_certificates(paths, place.world.now())

@@ -29,8 +29,11 @@ _AGENT: Final = {  # the words of web.agents
     "storage": ("its disk is full or ill", "change its card: pleintemps-edge doctor says which"),
     "clock": ("its clock is not trusted", "let it reach a time server, then look at its clock chip"),
     "devices": ("devices are ill", "look at what its line on /agents says"),
-    "certificate-over": ("its certificate is over", "give it a new one (docs/operation.md)"),
-    "certificate": ("its certificate ends soon", "give it a new one (docs/operation.md)"),
+    "certificate-over": (
+        "its certificate is over",
+        "it renews its own; else enrol it again",
+    ),
+    "certificate": ("its certificate ends soon", "it renews its own; else enrol it again"),
     "timings": ("it refuses its timings", "its line on /agents says why"),
     "grants": ("it refuses its codes", "its line on /agents says why"),
     "backlog": ("records wait there", "its network: nothing is lost yet"),
@@ -58,7 +61,9 @@ def _mistakes(facts: ConfigFacts) -> Iterator[Finding]:
     if facts.delivery != "none" and not facts.public_url:
         yield warn("config", "messages hold no link", "[web] public_url")
     for agent in facts.keyless:
-        yield warn("config", f"agent {agent} has no keys", "enrol it (docs/operation.md)")
+        yield warn(
+            "config", f"agent {agent} has no keys", "pleintemps-gateway agent enrol NAME --config FILE"
+        )
     for site in facts.no_duty_number:
         yield warn("config", f"{site}: nobody's number for people who stand outside", "[sites.about] duty")
 
