@@ -196,9 +196,11 @@ def _init(options: argparse.Namespace) -> int:
     from pleintemps_gateway.store.engine import migrate
 
     config = _config(options)
+    revision = migrate(config.database_url)
     homes = {door.agent: site.site for site in config.sites for door in site.doors}
+    known = enrolment.known(config)
     # an agent makes its own key when it enrols; demo houses come with all of them
-    agents = dict(homes) if options.demo else {}
+    agents = enrolment.welcome(config, homes) if options.demo else {}
     for name in options.agent:
         agents[name] = homes.get(name) or _site(config, options.site).site
     purpose = "demo" if options.demo else "production"
@@ -210,7 +212,7 @@ def _init(options: argparse.Namespace) -> int:
     enrolment.write_broker(config, made)
     for line in made:
         print(line)
-    revision = migrate(config.database_url)
+    enrolment.let_in(config, enrolment.known(config) - known)
     link = _first_link(config)
     print(f"{len(made)} made, {purpose} keys in {config.keys}, store at revision {revision}")
     if not made:

@@ -126,6 +126,8 @@ def run(options: argparse.Namespace) -> int:
         print(f"enrolled as {given.site}/{given.agent}, keys in {folder}")
         print(f"the authority is {fingerprint(authority)}")
         _configure(options.config, there, given)
+        if options.again:
+            print("start the agent anew now: until then it knows no code under its new keys")
     except (EdgeError, ContractError, OSError) as error:
         return _fail(error, RUN_ERROR)
     return 0

@@ -98,6 +98,43 @@ def write_broker(config: GatewayConfig, made: list[str]) -> None:
             reload_broker(config)
 
 
+def known(config: GatewayConfig) -> set[tuple[str, str]]:
+    """(site, agent) of every agent that is known now."""
+    from . import roster
+
+    return set(roster.known_agents(Path(config.keys)))
+
+
+def welcome(config: GatewayConfig, homes: dict[str, str]) -> dict[str, str]:
+    """Those of ``homes`` (agent -> site) that nobody has shut out."""
+    from pleintemps_gateway.store.engine import open_engine
+    from pleintemps_gateway.store.enrolment import shut_out_agents
+
+    engine = open_engine(config.database_url)
+    try:
+        with engine.connect() as conn:
+            out = {(site.site, agent) for site in config.sites for agent in shut_out_agents(conn, site.site)}
+    finally:
+        engine.dispose()
+    return {agent: site for agent, site in homes.items() if (site, agent) not in out}
+
+
+def let_in(config: GatewayConfig, agents: set[tuple[str, str]]) -> None:
+    """Agents whose keys ``init`` has just made: whoever was shut out under their names is no more."""
+    from pleintemps_contract.world import SystemWorld
+    from pleintemps_gateway.store.engine import open_engine, write_transaction
+
+    from .service import note_let_in
+
+    engine, now = open_engine(config.database_url), SystemWorld().now()
+    try:
+        for site, agent in sorted(agents):
+            with write_transaction(engine, [site]) as conn:
+                note_let_in(conn, site, agent, now)
+    finally:
+        engine.dispose()
+
+
 def next_steps(config: GatewayConfig, file: Path, homes: dict[str, str]) -> list[str]:
     """What is to be done after ``init``, in a line each."""
     from . import roster
@@ -154,6 +191,7 @@ def _enrol(options: argparse.Namespace) -> int:
 
     config, engine, _, office = _opened(options)
     site = site_of(config, options.name, options.site)
+    again = (site.site, options.name) in known(config)
     try:
         token, expires = office.invite(site.site, options.name, options.valid, _BY)
     finally:
@@ -171,6 +209,8 @@ def _enrol(options: argparse.Namespace) -> int:
     print(
         f"on the agent: pleintemps-edge enrol --config edge.toml --gateway HOST:{port}   (asks for the token)"
     )
+    if again:
+        print("its present keys count until the token is used, and no longer")
     if is_local(broker):
         print(f"its broker will be {broker}, which only this machine reaches: see [enrolment] broker")
     return 0

@@ -148,11 +148,9 @@ class Office:
             authority.revoke(earlier, self.world)
             left = roster.tell_broker(self.config)
         with write_transaction(self._engine, [site]) as conn:
-            mine = (shut_out.c.site == site) & (shut_out.c.agent == agent) & shut_out.c.ended.is_(None)
-            conn.execute(update(shut_out).where(mine).values(ended=self._house.now()))
             facts = {"address": address, "serial": f"{made.serial_number:x}", "broker": left or "told"}
             record(conn, site, self._house, "agent.enrolled", f"agent/{agent}", facts)
-            record_change(conn, site, TRUST, agent, self._house.now())
+            note_let_in(conn, site, agent, self._house.now())
         signing = load_signing(self.keys)
         return Enrolled(
             site=site,
@@ -254,6 +252,13 @@ def note_shut_out(conn: Connection, site: str, agent: str, reason: str, now: int
             conn.execute(update(shut_out).where(standing).values(stolen=True, reason=reason[:200]))
         return
     conn.execute(insert(shut_out).values(site=site, agent=agent, at=now, reason=reason[:200], stolen=stolen))
+
+
+def note_let_in(conn: Connection, site: str, agent: str, now: int) -> None:
+    """An agent of this name is known: whoever was shut out under it is so no more; ingest takes notice."""
+    mine = (shut_out.c.site == site) & (shut_out.c.agent == agent) & shut_out.c.ended.is_(None)
+    conn.execute(update(shut_out).where(mine).values(ended=now))
+    record_change(conn, site, TRUST, agent, now)
 
 
 def _public_key(request: str) -> ec.EllipticCurvePublicKey | None:

@@ -95,4 +95,10 @@ def test_the_command_does_all_of_it_and_says_what_is_left(
     assert main(["agent", "list", "--config", str(house.file)]) == 0
     said = capsys.readouterr().out
     assert "ecole/entrance  certificate until" in said and "ecole/upstairs  shut out" in said
+    known = house.file.parent / "keys" / "agents"
+    assert main(["init", "--demo", "--config", str(house.file)]) == 0
+    assert [folder.name for folder in known.iterdir()] == ["entrance"]  # nobody is let in by the way
+    assert main(["init", "--demo", "--agent", "upstairs", "--config", str(house.file)]) == 0
+    assert main(["agent", "list", "--config", str(house.file)]) == 0
+    assert "2 known, 0 shut out" in capsys.readouterr().out
     assert main(["agent", "stolen", "nobody", "--config", str(house.file)]) == 0  # harms nobody
