@@ -1,5 +1,6 @@
 """The commands: exit statuses, files, proofs, the terminal's words."""
 
+import asyncio
 import io
 import json
 from datetime import UTC, datetime, timedelta
@@ -13,9 +14,13 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from pleintemps_contract.commissioning import NO, SKIP, YES, Ask, Prompt
+from pleintemps_contract.world import ManualWorld
 from pleintemps_edge import cli
 from pleintemps_edge.commissioning.terminal import answer_of
+from pleintemps_edge.door.states import FIRE
 from pleintemps_edge.journal.claim import claim
+from pleintemps_edge.journal.events import EventJournal, Stamp
+from pleintemps_edge.keeper import Keeper
 
 from .own_keys import enrolled
 
@@ -128,3 +133,26 @@ def test_the_page_asks_for_nothing_and_takes_no_markup_from_outside(place: Path)
     assert not [each for each in ("src=", "href=", "url(", "@import", "http://", "https://") if each in text]
     assert '<html lang="fr">' in text
     assert text.count("<th") == text.count("scope=") + text.count("<thead")
+
+
+async def burnt(state: Path) -> None:
+    """What an agent keeps of a fire at its door ``front``."""
+    journal = EventJournal.open(state, ManualWorld(), lambda: Stamp(0, False, 0, "0" * 32))
+    journal.append([], {Keeper.state_key("front"): FIRE.encode()})
+    journal.close()
+
+
+def test_while_a_fire_is_not_confirmed_as_over_no_test_begins(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = place / "edge.toml"
+    config.write_text(
+        config.read_text()
+        + '[[devices]]\ndevice = "strike"\ndriver = "strike"\npin = 17\n'
+        + '[[doors]]\ndoor = "front"\nfrom = "street"\nto = "hall"\nlock = "strike"\n'
+    )
+    (place / "state").mkdir()
+    asyncio.run(burnt(place / "state"))
+    assert cli.main(["selftest", "--config", str(config), "--non-interactive", "--out", str(place)]) == 1
+    assert "a fire is not confirmed as over" in capsys.readouterr().err
+    assert not list(place.glob("selftest-*"))
