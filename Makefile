@@ -22,7 +22,7 @@ run: install ## Start the demo building; DEMO_ARGS="--for 60 --json" and the lik
 	@exec $(BIN)/pleintemps-sim demo $(DEMO_ARGS)
 
 test-system: install
-	@scripts/system-packages.sh mosquitto chromium postgresql influxdb victoria-metrics libfaketime strace npm libpangoft2-1.0-0 graphviz
+	@scripts/system-packages.sh mosquitto chromium postgresql influxdb victoria-metrics libfaketime strace npm libpangoft2-1.0-0 graphviz systemd
 	@scripts/node-packages.sh
 	@scripts/home-assistant.sh
 
@@ -31,6 +31,7 @@ test: test-system ## Every test but the long ones; TEST_ARGS="tests/edge -k door
 	@$(BIN)/python -m pytest -m "not soak and not bench" -n 4 --dist loadgroup $(TEST_ARGS)
 
 soak: test-system ## The tests that take minutes each, and the dear laws with many examples
+	@scripts/system-packages.sh debootstrap systemd-container
 	@PLEINTEMPS_LAWS=many $(BIN)/python -m pytest -m "soak or law" $(TEST_ARGS)
 
 postgresql: test-system ## The gateway's tests but those in a browser, all on PostgreSQL

@@ -15,6 +15,9 @@ have() {
         npm) command -v npm ;;
         libfaketime) ls /usr/lib/*/faketime/libfaketimeMT.so.1 ;;
         strace) command -v strace ;;
+        systemd) command -v systemd-analyze ;;
+        debootstrap) PATH="$PATH:/usr/sbin" command -v debootstrap ;;
+        systemd-container) command -v systemd-nspawn ;;
         libpangoft2-1.0-0) ls /usr/lib/*/libpangoft2-1.0.so.0 ;;
         victoria-metrics) command -v victoria-metrics ;;
         *) echo "system-packages: unknown name $1" >&2; exit 2 ;;

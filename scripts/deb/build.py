@@ -96,6 +96,10 @@ def lay_out(root: Path, program: str, version: str, wheels: Path, source: Path) 
         place(root / "usr/lib/systemd/system" / unit.name, unit.read_text())
     if program == "gateway":
         place(home / "gateway.toml", (HERE / "gateway/gateway.toml").read_text())
+        # for who keeps broker, series and dashboards in containers
+        place(home / "company/compose.yaml", (PROJECT / "compose.yaml").read_text())
+        for name in ("influxdb", "grafana"):
+            shutil.copytree(PROJECT / "dashboards" / name, home / "company/dashboards" / name)
     else:
         place(root / "usr/lib/udev/rules.d/60-pleintemps-edge.rules", (HERE / "edge/udev.rules").read_text())
     documents = root / f"usr/share/doc/pleintemps-{program}"

@@ -172,7 +172,7 @@ class _Many(dict[str, Any]):
 def test_the_unit_lets_devices_through_and_asks_the_kernel_about_ntp() -> None:
     service = unit()
     assert service("Type") == ["notify"]
-    assert service("StateDirectory") == ["pleintemps"]
+    assert service("StateDirectory") == ["pleintemps-edge"]
     assert service("CapabilityBoundingSet") == []
     devices = {line.split()[0] for line in service("DeviceAllow")}
     assert {"char-gpiochip", "char-ttyAMA", "char-ttyUSB", "char-rtc"} <= devices

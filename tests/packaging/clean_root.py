@@ -4,6 +4,7 @@ The bare system is made once by debootstrap; each test writes into a layer above
 """
 
 import contextlib
+import json
 import os
 import re
 import shlex
@@ -13,7 +14,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tests.support.waiting import wait_for
 
@@ -22,6 +23,7 @@ HOME: Final = Path("/tmp/pleintemps-clean-root")
 """On the disk, not where the tests put small files, and there for the next run."""
 PACKAGES: Final = "systemd,systemd-sysv,dbus,python3,procps,iproute2"
 """What stands on the machine before ours: what ours depend on, and tools to look with."""
+STORE: Final = "/var/lib/pleintemps-gateway/gateway.db"
 _SHARE: Final = "/mnt"
 
 
@@ -122,6 +124,13 @@ class CleanRoot:
 
     def journal(self, unit: str) -> str:
         return self.run(f"journalctl --no-pager --unit {shlex.quote(unit)}")
+
+    def rows(self, query: str) -> list[list[Any]]:
+        """Of the gateway's store, asked with the system's own Python."""
+        asked = f"sqlite3.connect({STORE!r}).execute({query!r}).fetchall()"
+        code = shlex.quote(f"import json, sqlite3; print(json.dumps({asked}))")
+        found: list[list[Any]] = json.loads(self.run(f"python3 -c {code}"))
+        return found
 
     def exposure(self, unit: str) -> float:
         """What ``systemd-analyze security`` says of a unit, 0 to 10."""

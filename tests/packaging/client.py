@@ -1,7 +1,7 @@
 """An MQTT client that runs inside the clean root, on the gateway's Python: says what the broker lets it do.
 
-client.py FOLDER ID [TOPIC PAYLOAD-FILE]: connects with ca.crt, agent.crt and agent.key of FOLDER, publishes,
-and prints ``{"connected": ..., "answered": ...}``.
+client.py FOLDER ID [TOPIC PAYLOAD-FILE]: connects with ca.crt and agent.pem (key and certificate) of FOLDER,
+publishes, and prints ``{"connected": ..., "answered": ...}``.
 """
 
 import json
@@ -19,7 +19,7 @@ PATIENCE_S = 10
 
 def main(folder: Path, name: str, *message: str) -> None:
     client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=name, protocol=MQTTProtocolVersion.MQTTv311)
-    client.tls_set(str(folder / "ca.crt"), str(folder / "agent.crt"), str(folder / "agent.key"))
+    client.tls_set(str(folder / "ca.crt"), str(folder / "agent.pem"))
     said = {"connected": False, "answered": False}
     settled = threading.Event()
 

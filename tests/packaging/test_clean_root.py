@@ -6,6 +6,7 @@ import json
 import shlex
 import shutil
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from pleintemps_contract.world import SystemWorld
 from pleintemps_firmware_sim.devices.wiegand import key_edges
 from pleintemps_firmware_sim.pins.board import Board, tick_now
 from pleintemps_gateway.enrolment.authority import key_pem, make_authority, new_key, pem_of
+from tests.support.waiting import wait_for
 
 from . import packages
 from .clean_root import HOME, CleanRoot, booted, missing
@@ -31,7 +33,6 @@ pytestmark = [
 ]
 GATEWAY, EDGE = "/etc/pleintemps/gateway.toml", "/etc/pleintemps/edge.toml"
 PYTHON = "/opt/pleintemps/gateway/current/bin/python"
-STORE = "/var/lib/pleintemps-gateway/gateway.db"
 SITE, AGENT, OTHER = "my-site", "entrance", "upstairs"
 D0, D1, REED, STRIKE = 23, 24, 22, 27
 DEVICES = f"""
@@ -67,13 +68,6 @@ class House:
         self.root = root
         self.share = root.share
 
-    def rows(self, query: str) -> list[list[Any]]:
-        """Of the gateway's store."""
-        asked = f"sqlite3.connect({STORE!r}).execute({query!r}).fetchall()"
-        code = f"import json, sqlite3; print(json.dumps({asked}))"
-        found: list[list[Any]] = json.loads(self.root.run(f"python3 -c {shlex.quote(code)}"))
-        return found
-
     def status(self) -> dict[str, Any]:
         """The agent's own word; empty while it does not run."""
         said = self.root.run(f"pleintemps-edge status --config {EDGE} --json 2>/dev/null", check=False)
@@ -103,7 +97,7 @@ class House:
         return f"/mnt/batch-{name}"
 
     def journals(self) -> set[str]:
-        return {str(row[0]) for row in self.rows("SELECT journal FROM journals")}
+        return {str(row[0]) for row in self.root.rows("SELECT journal FROM journals")}
 
 
 def topic(agent: str, channel: Channel = Channel.EVENTS) -> str:
@@ -190,13 +184,13 @@ def test_the_gateway_is_made_and_its_broker_takes_it(house: House) -> None:
     root.run("systemctl start pleintemps-gateway")
     assert root.run("find /var/lib/pleintemps-gateway ! -user pleintemps-gateway").strip() == ""
 
-    async def story() -> None:
-        await in_there(
-            lambda: "broker-up" in root.journal("pleintemps-gateway"), within_s=60, what="line to the broker"
-        )
-
-    asyncio.run(story())
+    for word in ("broker-up", "enrolment-open"):
+        wait_for(partial(said_by_gateway, root, word), within_s=90, what=word)
     assert "u'gateway'" in root.journal("pleintemps-broker")
+
+
+def said_by_gateway(root: CleanRoot, word: str) -> bool:
+    return word in root.journal("pleintemps-gateway")
 
 
 def enrol(house: House, agent: str, command: str) -> str:
@@ -224,7 +218,7 @@ def test_an_agent_enrols_and_a_code_opens_the_door(house: House) -> None:
             await asyncio.to_thread(root.run, "systemctl daemon-reload && systemctl start pleintemps-edge")
             await in_there(lambda: house.status().get("line"), within_s=30, what="line of the agent")
             await in_there(
-                lambda: house.rows(
+                lambda: house.root.rows(
                     f"SELECT 1 FROM agents WHERE agent = '{AGENT}' AND grants_epoch IS NOT NULL"
                 ),
                 within_s=30,
@@ -232,7 +226,7 @@ def test_an_agent_enrols_and_a_code_opens_the_door(house: House) -> None:
             )
             await type_code(pins, "13572468")
             await in_there(
-                lambda: house.rows("SELECT 1 FROM events WHERE body LIKE '%unknown-credential%'"),
+                lambda: house.root.rows("SELECT 1 FROM events WHERE body LIKE '%unknown-credential%'"),
                 within_s=15,
                 what="refusal of another code",
             )
@@ -241,15 +235,16 @@ def test_an_agent_enrols_and_a_code_opens_the_door(house: House) -> None:
             async with asyncio.timeout(10):
                 await pins.wait_for(lambda _: bool(releases))
             await in_there(
-                lambda: house.rows("SELECT 1 FROM events WHERE body LIKE '%access-granted%'"),
+                lambda: house.root.rows("SELECT 1 FROM events WHERE body LIKE '%access-granted%'"),
                 within_s=15,
                 what="record of the opening at the gateway",
             )
-            before = {each["id"] for each in house.status()["journals"]}
+            before = {each["journal"] for each in house.status()["journals"]}
             # another release of the agent: the door knows what it knew
-            root.run(f"dpkg --install /mnt/pleintemps-edge_2_{packages.ARCHITECTURE}.deb")
+            newer = f"/mnt/pleintemps-edge_2_{packages.ARCHITECTURE}.deb"
+            await asyncio.to_thread(root.run, f"dpkg --install {newer}")
             await in_there(lambda: house.status().get("line"), within_s=30, what="line of the new agent")
-            assert {each["id"] for each in house.status()["journals"]} == before
+            assert {each["journal"] for each in house.status()["journals"]} == before
             assert root.run("readlink /opt/pleintemps/edge/current").strip() == "versions/2"
             opened = len(releases)
             await type_code(pins, made["code"])
@@ -265,10 +260,8 @@ def test_a_foreign_certificate_is_refused(house: House) -> None:
     world, folder = SystemWorld(), house.share / "foreign"
     (folder / "site-ca").mkdir(parents=True)
     authority, key = make_authority(folder, world, []), new_key()
-    (folder / "agent.crt").write_text(
-        pem_of(authority.agent(SITE, AGENT, key.public_key(), 10, world, "folder"))
-    )
-    (folder / "agent.key").write_bytes(key_pem(key))
+    certificate = authority.agent(SITE, AGENT, key.public_key(), 10, world, "folder")
+    (folder / "agent.pem").write_bytes(key_pem(key) + pem_of(certificate).encode())
     (folder / "ca.crt").write_text(house.root.run("cat /var/lib/pleintemps-edge/keys/ca.crt"))
     before = house.journals()
     assert house.speak("foreign", topic(AGENT), house.batch("f")) == {"connected": False, "answered": False}
@@ -285,10 +278,7 @@ def test_an_agent_that_writes_below_another_is_not_heard(house: House) -> None:
     assert house.speak("own", topic(AGENT), house.batch("a"))["connected"]
     house.speak("own", topic(OTHER), house.batch("b"))
 
-    async def story() -> None:
-        await in_there(lambda: "b" * 32 in house.journals(), within_s=15, what="own message of the agent")
-
-    asyncio.run(story())
+    wait_for(lambda: "b" * 32 in house.journals(), within_s=15, what="own message of the agent")
     assert "a" * 32 not in house.journals()
     denied = [
         line for line in house.root.journal("pleintemps-broker").splitlines() if "Denied PUBLISH" in line
@@ -302,27 +292,16 @@ def test_a_revoked_certificate_is_refused(house: House) -> None:
     said = root.run(f"pleintemps-gateway agent revoke {OTHER} --config {GATEWAY}")
     assert "the broker was told" in said
     assert house.speak("own", topic(OTHER), house.batch("c")) == {"connected": False, "answered": False}
-    assert "certificate revoked" in root.journal("pleintemps-broker").lower() or "revoked" in root.journal(
-        "pleintemps-broker"
-    )
+    assert "certificate revoked" in root.journal("pleintemps-broker")
     # a broker that let it through all the same: the gateway's own certificate may write everywhere
     (house.share / "broker").mkdir()
-    for ours, theirs in (
-        ("agent.crt", "gateway.crt"),
-        ("agent.key", "gateway.key"),
-        ("ca.crt", "../site-ca/ca.crt"),
-    ):
-        root.run(f"cp /var/lib/pleintemps-gateway/keys/gateway/{theirs} /mnt/broker/{ours}")
+    keys = "/var/lib/pleintemps-gateway/keys"
+    root.run(f"cp {keys}/site-ca/ca.crt /mnt/broker/ca.crt")
+    root.run(f"cat {keys}/gateway/gateway.key {keys}/gateway/gateway.crt >/mnt/broker/agent.pem")
     assert house.speak("broker", topic(OTHER), house.batch("d"))["answered"]
 
-    async def story() -> None:
-        await in_there(
-            lambda: house.rows(f"SELECT 1 FROM refusals WHERE source = '{topic(OTHER)}'"),
-            within_s=15,
-            what="refusal by the gateway",
-        )
-
-    asyncio.run(story())
+    refused = f"SELECT 1 FROM refusals WHERE source = '{topic(OTHER)}'"
+    wait_for(lambda: house.root.rows(refused), within_s=15, what="refusal by the gateway")
     assert not {"c" * 32, "d" * 32} & house.journals()
     listed = json.loads(root.run(f"pleintemps-gateway agent list --config {GATEWAY} --json"))
     assert [each["agent"] for each in listed["shut_out"]] == [OTHER]
@@ -334,7 +313,8 @@ def test_removing_keeps_what_cannot_be_made_again(house: House) -> None:
     said = root.run("dpkg --remove pleintemps-edge pleintemps-gateway")
     assert "kept: /etc/pleintemps/edge.toml and /var/lib/pleintemps-edge" in said
     assert root.run("ls /opt", check=False).strip() == ""
-    assert root.run("pgrep --full pleintemps- || true").strip() == ""
+    for user in ("pleintemps-gateway", "pleintemps-edge"):
+        assert root.run(f"pgrep --euid {user}", check=False).strip() == ""
     said = root.run("dpkg --purge pleintemps-edge pleintemps-gateway")
     assert "rm -r /var/lib/pleintemps-gateway" in said
     root.run("test ! -e /etc/pleintemps")

@@ -12,7 +12,7 @@ from .clean_root import exposure
 from .packages import HOUSE
 
 CEILINGS = {
-    "pleintemps-gateway.service": 1.1,
+    "pleintemps-gateway.service": 1.2,
     "pleintemps-broker.service": 1.1,
     "pleintemps-edge.service": 1.9,
 }

@@ -1,0 +1,116 @@
+"""From the version before the newest schema to this one and back, with bookings in the store."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.waiting import wait_for
+
+from . import packages
+from .clean_root import HOME, CleanRoot, booted, missing
+
+pytestmark = [
+    pytest.mark.soak,
+    pytest.mark.serial,
+    pytest.mark.skipif(bool(missing()), reason=missing()),
+    pytest.mark.skipif(not packages.ARCHITECTURE, reason="no package for this architecture"),
+]
+CONFIG = "/etc/pleintemps/gateway.toml"
+STATE = "/var/lib/pleintemps-gateway"
+COUNTED = ("bookings", "credentials", "users", "audit")
+
+
+@pytest.fixture(scope="module")
+def root() -> Iterator[CleanRoot]:
+    folder = HOME / "versions"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    newer = packages.build("gateway", folder, "2")
+    older = packages.build("gateway", folder, "1", packages.previous_tree(folder / "tree"))
+    with booted() as started:
+        for path, name in ((older, "older.deb"), (newer, "newer.deb")):
+            shutil.copy(path, started.share / name)
+        yield started
+    shutil.rmtree(folder)
+
+
+def schema(root: CleanRoot) -> str:
+    return str(root.rows("SELECT version_num FROM alembic_version")[0][0])
+
+
+def counts(root: CleanRoot) -> dict[str, int]:
+    return {table: int(root.rows(f"SELECT count(*) FROM {table}")[0][0]) for table in COUNTED}
+
+
+def book(root: CleanRoot, title: str) -> str:
+    times = "--start $(date -Is -d +1hour) --end $(date -Is -d +2hour)"
+    made = root.run(f"pleintemps-gateway booking add --config {CONFIG} --space hall --title {title} {times}")
+    return str(json.loads(made)["booking"])
+
+
+def titles(root: CleanRoot) -> set[str]:
+    return {str(row[0]) for row in root.rows("SELECT title FROM bookings")}
+
+
+def answers(root: CleanRoot) -> bool:
+    code = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8080/healthz', timeout=5).status)"
+    return root.run(f'python3 -c "{code}"', check=False).strip() == "200"
+
+
+def serves(root: CleanRoot) -> None:
+    """Until the service of the installed version answers."""
+    wait_for(lambda: answers(root), within_s=120, what="pages")
+    assert root.run("systemctl is-active pleintemps-gateway").strip() == "active"
+
+
+def version(root: CleanRoot) -> str:
+    return Path(root.run("readlink /opt/pleintemps/gateway/current").strip()).name
+
+
+def test_data_survive_the_way_there_and_back(root: CleanRoot) -> None:
+    root.run("dpkg --install /mnt/older.deb")
+    root.run(f"pleintemps-gateway init --config {CONFIG}")
+    root.run(f"pleintemps-gateway user add --config {CONFIG} --role manager --generate camille")
+    book(root, "before")
+    root.run("systemctl start pleintemps-gateway")
+    serves(root)
+    old, counted = schema(root), counts(root)
+    assert all(counted.values()), counted
+
+    # what cannot be copied is not touched
+    root.run(f"touch {STATE}/upgrades")
+    said = root.run("dpkg --install /mnt/newer.deb", check=False)
+    assert "version 1 stays in place" in said
+    serves(root)
+    assert (version(root), schema(root)) == ("1", old)
+    root.run(f"rm {STATE}/upgrades")
+
+    said = root.run("dpkg --install /mnt/newer.deb")
+    assert "store at revision" in said
+    serves(root)
+    assert version(root) == "2"
+    assert schema(root) > old, "there is a newer schema"
+    after = counts(root)
+    assert all(after[table] >= counted[table] for table in COUNTED), (counted, after)
+    assert titles(root) == {"before"}
+    assert "True" in root.run(f"pleintemps-gateway audit verify --config {CONFIG} --json").replace(
+        "true", "True"
+    )
+    assert root.run(f"ls {STATE}/upgrades").split() == ["1"]
+    book(root, "between")
+
+    said = root.run("dpkg --install /mnt/older.deb")
+    assert "the later store lies in" in said
+    serves(root)
+    assert (version(root), schema(root)) == ("1", old)
+    assert titles(root) == {"before"}
+    assert root.run(f"find {STATE}/set-aside -name gateway.db").strip()
+    root.run(f"pleintemps-gateway audit verify --config {CONFIG}")
+
+    root.run("dpkg --install /mnt/newer.deb")
+    serves(root)
+    assert (version(root), titles(root)) == ("2", {"before"})
+    assert root.run("find /var/lib/pleintemps-gateway ! -user pleintemps-gateway").strip() == ""
