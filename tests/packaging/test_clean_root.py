@@ -289,7 +289,7 @@ def test_an_agent_that_writes_below_another_is_not_heard(house: House) -> None:
 def test_a_revoked_certificate_is_refused(house: House) -> None:
     root = house.root
     assert house.speak("own")["connected"], "it is good until it is revoked"
-    said = root.run(f"pleintemps-gateway agent revoke {OTHER} --config {GATEWAY}")
+    said = root.run(f"pleintemps-gateway agent revoke {OTHER} --reason sold --config {GATEWAY}")
     assert "the broker was told" in said
     assert house.speak("own", topic(OTHER), house.batch("c")) == {"connected": False, "answered": False}
     assert "certificate revoked" in root.journal("pleintemps-broker")
