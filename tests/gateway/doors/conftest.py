@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import Engine, insert
 
 from pleintemps_contract.world import ManualWorld
-from pleintemps_gateway.api.passwords import hash_password
 from pleintemps_gateway.store.engine import open_engine, write_transaction
 from pleintemps_gateway.store.schema import users
+from tests.gateway.web import town
 from tests.gateway.web.clients import browser
-from tests.gateway.web.visitors import PASSWORD, Visitors, school
+from tests.gateway.web.visitors import Visitors, school
 from tests.support.stores import make_store
 
 NOW = 1_795_400_000_000  # Monday 23 November 2026, 03:13:20 in Paris
@@ -40,7 +40,7 @@ def empty(sqlite_url: str) -> Iterator[Engine]:
 def people(tmp_path: Path, empty: Engine, world: ManualWorld) -> Visitors:
     made = school(tmp_path, empty, world)
     with write_transaction(empty, ["*"]) as conn:
-        marion = {"name": "marion", "role": "manager", "password": hash_password(PASSWORD), "created": NOW}
+        marion = {"name": "marion", "role": "manager", "password": town.hashed(), "created": NOW}
         conn.execute(insert(users).values(site="*", **marion))
     return made
 

@@ -21,7 +21,8 @@ from pleintemps_gateway.matrix.lanes import HOUR_MS, Hour
 from pleintemps_gateway.matrix.reading import load_sums
 from pleintemps_gateway.matrix.slots import best_slots
 from pleintemps_gateway.store import schema
-from pleintemps_gateway.store.engine import migrate, open_engine, write_transaction
+from pleintemps_gateway.store.engine import open_engine, write_transaction
+from tests.support.stores import make_store
 
 EMPTY, USED = (
     Hour(known=HOUR_MS),
@@ -41,7 +42,7 @@ def site_of(zone: str = "Europe/Paris", **more: Any) -> SiteConfig:
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
     url = f"sqlite:///{tmp_path / 'store.db'}"
-    migrate(url)
+    make_store(url)
     made = open_engine(url)
     yield made
     made.dispose()

@@ -19,6 +19,7 @@ from pleintemps_gateway.store import schema
 from pleintemps_gateway.store.engine import open_engine, write_transaction
 from pleintemps_gateway.store.writer import Writer
 from tests.gateway.web import town
+from tests.support.stores import make_store
 
 from .receiver import Receiver
 
@@ -68,8 +69,8 @@ class Desk:
             keys=str(folder / "keys"),
             webhooks=WebhooksConfig(private_networks=("127.0.0.1/32",)),
         )
+        make_store(url)
         self.engine: Engine = open_engine(url)
-        schema.metadata.create_all(self.engine)
         with write_transaction(self.engine, ["moulin"]) as conn:
             for name in ("camille", "marion"):
                 values = {"name": name, "password": "-", "role": "caretaker", "created": 0}

@@ -119,7 +119,7 @@ def _fill(engine: Engine, now: int) -> None:
 
 
 @cache
-def _password() -> str:
+def hashed() -> str:
     return hash_password(PASSWORD)
 
 
@@ -128,7 +128,7 @@ def add(conn: Connection, table: Table, **values: Any) -> None:
 
 
 def _people(conn: Connection, now: int) -> None:
-    password = _password()
+    password = hashed()
     for site, name, role in (
         ("*", "camille", "caretaker"),
         ("*", "marion", "manager"),

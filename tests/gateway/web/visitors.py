@@ -11,7 +11,6 @@ from sqlalchemy import Engine, insert, update
 from pleintemps_contract.world import World
 from pleintemps_gateway.access.service import CodeDesk, Issued
 from pleintemps_gateway.api.app import create_app
-from pleintemps_gateway.api.passwords import hash_password
 from pleintemps_gateway.bookings.service import create
 from pleintemps_gateway.config import AboutConfig, DeliveryConfig, GatewayConfig, SiteConfig, TextConfig, load
 from pleintemps_gateway.delivery.outbox import Outbox
@@ -19,8 +18,10 @@ from pleintemps_gateway.store.engine import write_transaction
 from pleintemps_gateway.store.schema import agents, bookings, commands, contacts, events, grants, users
 from tests.gateway import house
 
+from . import town
+
 HOUR = 3_600_000
-PASSWORD = "a lamp for each room"
+PASSWORD = town.PASSWORD
 ABOUT = AboutConfig(
     duty="+33 5 00 00 00 00",
     address="1 rue Haute",
@@ -89,7 +90,7 @@ def school(folder: Path, engine: Engine, world: World) -> Visitors:
     desk = CodeDesk(b"s" * 32, world, Outbox(DeliveryConfig(), b"s" * 32, world))
     now = world.now()
     with write_transaction(engine, ["ecole"]) as conn:
-        hashed = hash_password(PASSWORD)
+        hashed = town.hashed()
         for name, role in (("camille", "caretaker"), ("vera", "viewer")):
             user = {"name": name, "role": role, "password": hashed, "created": now}
             conn.execute(insert(users).values(site="*", **user))
