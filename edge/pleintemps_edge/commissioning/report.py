@@ -47,7 +47,7 @@ _Private = Ed25519PrivateKey | EllipticCurvePrivateKey
 _Public = Ed25519PublicKey | EllipticCurvePublicKey
 
 
-class Signature(msgspec.Struct, frozen=True, kw_only=True):
+class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     alg: str
     kid: str
     public: str
@@ -57,7 +57,7 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
     sig: str
 
 
-class Signed(msgspec.Struct, frozen=True, kw_only=True):
+class Signed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     report: msgspec.Raw
     signature: Signature | None = None
 
@@ -140,8 +140,8 @@ def prove(data: bytes, ca: bytes | None = None) -> Proved:
 
 def _check(signature: Signature, body: bytes) -> _Public:
     try:
-        public = load_der_public_key(base64.b64decode(signature.public, validate=True))
-        raw = base64.b64decode(signature.sig, validate=True)
+        public = load_der_public_key(_bytes(signature.public))
+        raw = _bytes(signature.sig)
         if isinstance(public, Ed25519PublicKey) and signature.alg == "Ed25519":
             public.verify(raw, _CONTEXT + body)
         elif isinstance(public, EllipticCurvePublicKey) and signature.alg == "ES256":
@@ -155,6 +155,14 @@ def _check(signature: Signature, body: bytes) -> _Public:
     if signature.kid != kid_of(public):
         raise CommissioningError("the signature names another key than it is of")
     return public
+
+
+def _bytes(text: str) -> bytes:
+    """Base64 in its one spelling; raises ValueError."""
+    data = base64.b64decode(text, validate=True)
+    if base64.b64encode(data).decode() != text:
+        raise ValueError("not the one spelling of base64")
+    return data
 
 
 def _certificate(signature: Signature, public: _Public, ca: bytes | None, report: Report) -> tuple[str, bool]:

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,12 +13,25 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pleintemps_contract.commissioning import NO, SKIP, YES, Ask, Prompt
+from pleintemps_contract.commissioning import (
+    NO,
+    SKIP,
+    YES,
+    Ask,
+    DeviceResult,
+    Prompt,
+    Report,
+    Verdict,
+)
 from pleintemps_contract.world import ManualWorld
 from pleintemps_edge import cli
+from pleintemps_edge.commissioning.report import prove, write
 from pleintemps_edge.commissioning.terminal import answer_of
 from pleintemps_edge.door.states import FIRE
+from pleintemps_edge.errors import CommissioningError
 from pleintemps_edge.journal.claim import claim
 from pleintemps_edge.journal.events import EventJournal, Stamp
 from pleintemps_edge.keeper import Keeper
@@ -156,3 +170,43 @@ def test_while_a_fire_is_not_confirmed_as_over_no_test_begins(
     assert cli.main(["selftest", "--config", str(config), "--non-interactive", "--out", str(place)]) == 1
     assert "a fire is not confirmed as over" in capsys.readouterr().err
     assert not list(place.glob("selftest-*"))
+
+
+def signed() -> tuple[bytes, bytes, str]:
+    """A report as JSON and as a page, and the name of its key."""
+    report = Report(
+        site="s",
+        agent="a",
+        version="1",
+        started=1_700_000_000_000,
+        ended=1_700_000_060_000,
+        complete=True,
+        verdict=Verdict.PASS,
+        devices=[DeviceResult(device="reed", driver="reed", verdict=Verdict.PASS)],
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        enrolled(Path(folder) / "keys")
+        data, page = (path.read_bytes() for path in write(Path(folder), report, Path(folder) / "keys"))
+    return data, page, prove(data).kid
+
+
+DATA, PAGE, KID = signed()
+
+
+@given(at=st.integers(0, 10_000), byte=st.integers(0, 255), page=st.booleans())
+def test_whatever_is_changed_in_a_report_is_noticed(at: int, byte: int, page: bool) -> None:
+    data = PAGE if page else DATA
+    at %= len(data)
+    changed = data[:at] + bytes((byte,)) + data[at + 1 :]
+    if changed == data:
+        assert prove(changed).kid == KID
+        return
+    with pytest.raises(CommissioningError):
+        prove(changed)
+
+
+@given(st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
+def test_what_is_no_report_is_refused_in_words(data: bytes) -> None:
+    for each in (data, b"<html>" + data, b'{"report":' + data + b"}"):
+        with pytest.raises(CommissioningError):
+            prove(each)
