@@ -14,8 +14,10 @@ time that has passed plus an hour; a signed time sets it freely.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from pleintemps_contract.agent_messages import ClockSource
 from pleintemps_contract.world import World
@@ -32,8 +34,7 @@ STEP_MS: Final = 1_000
 """More than NTP ever slews between two looks: somebody has set the clock, and what NTP said is old."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClockState:
+class ClockState(msgspec.Struct, frozen=True):
     """``floor`` in Unix ms, 0 when there was never a trusted time. ``fixed`` is signed wall time minus
     monotonic, ``answered`` the monotonic time when it came.
     """
@@ -46,8 +47,7 @@ class ClockState:
     answered: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True):
     """Wall time ``at`` (Unix ms), whether it is trusted, and why."""
 
     at: int

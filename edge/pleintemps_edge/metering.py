@@ -1,6 +1,5 @@
 """From measurements to batches on disk: collected, said again as long as they hold, flushed in time."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
@@ -11,7 +10,7 @@ from .clock import Reading
 from .drivers.base import Sampled, SeriesSpec
 from .journal.collector import Collector
 from .journal.samples import SampleJournal
-from .waiting import wait_until
+from .waiting import Signal
 
 STEP_MS: Final = 1_000
 """A clock that is off by more than before has stepped."""
@@ -34,7 +33,7 @@ class Metering:
         self._read = read
         self._boot = boot
         self._collector = Collector.of(specs)
-        self._collected = asyncio.Event()
+        self._collected = Signal()
         self._awaited: int | None = None
         self._time = read()
         self._offset = self._time.at - world.monotonic()
@@ -67,7 +66,7 @@ class Metering:
             if self._collector.is_due(now):
                 self.flush()
             self._awaited = self._collector.next_due()
-            await wait_until(self._world, self._collected, self._awaited)
+            await self._collected.wait_until(self._world, self._awaited)
 
     def flush(self) -> None:
         """Hand what was collected to the journal."""

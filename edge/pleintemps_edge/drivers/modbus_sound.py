@@ -67,55 +67,104 @@ class ModbusSound:
         )
         self._config = config
         self._context = context
-        self._request = Request(config.address, config.register)
 
     async def run(self, emit: Emit) -> None:
         health = HealthReporter(self.device, emit)
-        world = self._context.world
 
         async def serve(port: OpenPort) -> None:
-            failures = 0
-            poll_ms = round(self._config.poll_s * 1000)
-            due = world.monotonic()
-            while True:
-                level = await self._poll(port)
-                if isinstance(level, float):
-                    failures = 0
-                    health.report(Health.OK)
-                    emit(Sampled(self.device, world.now(), level))
-                else:
-                    failures += 1
-                    if failures >= _FAILURES:
-                        health.report(Health.ERROR, level)
-                    port.check_in_place()
-                # a poll that took long is not made up for
-                due += poll_ms * max(1, -(-(world.monotonic() - due) // poll_ms))
-                await world.sleep_until(due)
+            talk = _Talk(self._config, self._context, port, health, emit)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(talk.listen())
+                group.create_task(talk.ask())
 
         await keep_open(self._config.port, self._config.baud, self._context, health, serve)
 
-    async def _poll(self, port: OpenPort) -> float | str:
-        """The level in dB, or why there is none."""
-        port.drain()  # what came late belongs to an earlier poll
-        port.write(self._request.encode())
-        found = await self._answer(port)
-        if isinstance(found, str):
-            return found
-        if isinstance(found, Refusal):
-            return found.reason
+
+class _Talk:
+    """Polls on one open port."""
+
+    def __init__(
+        self,
+        config: ModbusSoundConfig,
+        context: Context,
+        port: OpenPort,
+        health: HealthReporter,
+        emit: Emit,
+    ) -> None:
+        self._config = config
+        self._context = context
+        self._world = context.world
+        self._port = port
+        self._health = health
+        self._emit = emit
+        self._request = Request(config.address, config.register)
+        self._data = b""
+        self._failures = 0
+        self._open = False
+        self._judged_at = 0
+        self._over = asyncio.Event()
+
+    async def ask(self) -> None:
+        """Poll for ever."""
+        frame = self._request.encode()
+        poll_ms = round(self._config.poll_s * 1000)
+        due = self._world.monotonic()
+        while True:
+            self._port.drain()  # what came late belongs to an earlier poll
+            self._data, self._open = b"", True
+            self._over.clear()
+            patience = Patience(self._context, _ANSWER_MS)
+            self._port.write(frame)
+            # most answers are there long before the next poll, and nobody has to wait for them
+            await self._world.sleep_until(min(due + poll_ms, self._world.monotonic() + _ANSWER_MS))
+            if self._open:
+                await self._late(patience)
+            # a poll that took long is not made up for
+            due += poll_ms * max(1, -(-(self._judged_at - due) // poll_ms))
+            await self._world.sleep_until(due)
+
+    async def _late(self, patience: Patience) -> None:
+        """Wait for an answer until there is no more patience."""
+        out = asyncio.ensure_future(patience.out())
+        out.add_done_callback(lambda _: self._over.set())
+        try:
+            await self._over.wait()
+        finally:
+            out.cancel()
+        if self._open:
+            self._judge(why_not(self._request, self._data))
+
+    async def listen(self) -> None:
+        """Judge each answer when it is whole."""
+        while True:
+            more = await self._port.read()
+            if not self._open:
+                continue
+            self._data += more
+            found = answer(self._request, self._data)
+            if found is None and len(self._data) > _MAX_ANSWER:
+                self._judge(why_not(self._request, self._data))
+            elif isinstance(found, Refusal):
+                self._judge(found.reason)
+            elif found is not None:
+                self._judge(self._level(found))
+
+    def _level(self, found: Registers) -> float | str:
+        """The level in dB, or why it is none."""
         level = round(found.values[0] * self._config.scale, 3)
         low, high = _PLAUSIBLE_DB
         return level if low <= level <= high else f"implausible level {level:.1f} dB"
 
-    async def _answer(self, port: OpenPort) -> Registers | Refusal | str:
-        data = b""
-        patience = asyncio.ensure_future(Patience(self._context, _ANSWER_MS).out())
-        patience.add_done_callback(lambda _: port.wake())
-        try:
-            while len(data) <= _MAX_ANSWER and (more := await port.read()):
-                data += more
-                if (found := answer(self._request, data)) is not None:
-                    return found
-            return why_not(self._request, data)
-        finally:
-            patience.cancel()
+    def _judge(self, level: float | str) -> None:
+        """The poll is over: with a level, or why there is none."""
+        self._open, self._judged_at = False, self._world.monotonic()
+        self._over.set()
+        if isinstance(level, float):
+            self._failures = 0
+            self._health.report(Health.OK)
+            self._emit(Sampled(self._config.device, self._world.now(), level))
+            return
+        self._failures += 1
+        if self._failures >= _FAILURES:
+            self._health.report(Health.ERROR, level)
+        self._port.check_in_place()

@@ -32,6 +32,7 @@ from pleintemps_contract.agent_messages import (
 from pleintemps_contract.logs import line
 from pleintemps_contract.world import World
 from pleintemps_edge.errors import StateError
+from pleintemps_edge.waiting import Signal
 
 from .eventfile import EventFile, Loaded, limits, move_home, put_pages, put_state
 from .files import FAULTS, Connect, close_quietly, is_blamed, is_damage
@@ -94,7 +95,7 @@ class EventJournal:
         self._promises: list[asyncio.Future[None]] = []
         self._moving = False
         self._home: asyncio.TimerHandle | None = None
-        self.grown = asyncio.Event()
+        self.grown = Signal()
         self.on_change: Callable[[], None] = lambda: None
         self.on_replaced: Callable[[], None] = lambda: None
         self._take(loaded)

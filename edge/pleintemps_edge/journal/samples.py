@@ -30,6 +30,7 @@ from pleintemps_contract.agent_messages import (
 )
 from pleintemps_contract.logs import line
 from pleintemps_contract.world import World
+from pleintemps_edge.waiting import Signal
 
 from .files import Connect, is_blamed, is_damage
 from .samplefile import RESERVE, Loaded, SampleFile, set_reserved
@@ -80,7 +81,7 @@ class SampleJournal:
         self._trouble = ""
         self._strikes = 0
         self._flushing = self._moving = False
-        self.grown = asyncio.Event()
+        self.grown = Signal()
         self.on_change: Callable[[], None] = lambda: None
         self.on_replaced: Callable[[str], None] = lambda reason: None
         self._take(loaded)

@@ -35,7 +35,7 @@ from pleintemps_contract.world import World
 from pleintemps_edge.clock import Clock
 from pleintemps_edge.journal.events import EventJournal
 from pleintemps_edge.journal.samples import SampleJournal
-from pleintemps_edge.waiting import wait_until
+from pleintemps_edge.waiting import Signal
 
 from .birth import fit
 from .client import Client, tls_context
@@ -109,11 +109,11 @@ class Link:
         self._clock = clock
         self.events = Outbox()
         self.samples = Outbox()
-        self._events_changed = asyncio.Event()
-        self._samples_changed = asyncio.Event()
+        self._events_changed = Signal()
+        self._samples_changed = Signal()
         self._responses: deque[Response] = deque(maxlen=MAX_RESPONSES)
         self._responded = asyncio.Event()
-        self._office_changed = asyncio.Event()
+        self._office_changed = Signal()
         self._birth_changed = asyncio.Event()
         self._client: AgentLine | None = None
         self._pause_ms = FIRST_PAUSE_MS
@@ -278,9 +278,9 @@ class Link:
             outbox.on_sent(batch.seq, self._world.monotonic())
             await self._publish(client, Channel.SAMPLES, batch)
 
-    async def _wait_for_news(self, outbox: Outbox, changed: asyncio.Event) -> None:
+    async def _wait_for_news(self, outbox: Outbox, changed: Signal) -> None:
         overdue = outbox.overdue_at()
-        await wait_until(self._world, changed, overdue)
+        await changed.wait_until(self._world, overdue)
         if overdue is not None and overdue == outbox.overdue_at() and self._world.monotonic() >= overdue:
             outbox.restart()
 
@@ -319,4 +319,4 @@ class Link:
         while True:
             self._office_changed.clear()
             office.tick()
-            await wait_until(self._world, self._office_changed, office.next_due())
+            await self._office_changed.wait_until(self._world, office.next_due())

@@ -8,7 +8,9 @@ Big-endian, CRC-16 with polynomial A001 and initial value FFFF, low byte first. 
 Line" V1.02.
 """
 
+import struct
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 _READ: Final = 0x03
@@ -33,8 +35,14 @@ class Request:
     count: int = 1
 
     def encode(self) -> bytes:
-        body = bytes((self.address, _READ)) + self.register.to_bytes(2, "big") + self.count.to_bytes(2, "big")
-        return body + crc16(body)
+        return _encoded(self.address, self.register, self.count)
+
+
+# each poll asks the same
+@lru_cache(maxsize=64)
+def _encoded(address: int, register: int, count: int) -> bytes:
+    body = struct.pack(">BBHH", address, _READ, register, count)
+    return body + crc16(body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +87,13 @@ def answer(request: Request, data: bytes) -> Registers | Refusal | None:
     """
     data = data.removeprefix(request.encode())
     size = 3 + 2 * request.count + 2
+    good = bytes((request.address, _READ, 2 * request.count))
+    failed = bytes((request.address, _READ | _FAILED))
     for at in range(len(data)):
-        frame = data[at : at + size]
-        if frame[:3] == bytes((request.address, _READ, 2 * request.count)) and _whole(frame, size):
-            return Registers(
-                tuple(int.from_bytes(frame[n : n + 2], "big") for n in range(3, size - 2, 2)),
-            )
-        frame = data[at : at + 5]
-        if frame[:2] == bytes((request.address, _READ | _FAILED)) and _whole(frame, 5):
-            return Refusal(frame[2])
+        if data.startswith(good, at) and _whole(data[at : at + size], size):
+            return Registers(struct.unpack_from(f">{request.count}H", data, at + 3))
+        if data.startswith(failed, at) and _whole(data[at : at + 5], 5):
+            return Refusal(data[at + 2])
     return None
 
 
