@@ -27,7 +27,8 @@ RUN_ERROR = 1
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command to the agent's parser."""
     summary = "get this agent's keys from the gateway, with the token of `pleintemps-gateway agent enrol`"
-    command = commands.add_parser("enrol", help=summary, description=summary)
+    # without abbreviations: `--token` would be taken for the file, and said in the error
+    command = commands.add_parser("enrol", help=summary, description=summary, allow_abbrev=False)
     command.add_argument(
         "--config",
         type=Path,
@@ -42,6 +43,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         metavar="FILE",
         help="holds the token; - is standard input; asked for without",
     )
+    command.add_argument("--token", dest="told", help=argparse.SUPPRESS)
     command.add_argument("--keys", metavar="DIR", help="of a new edge.toml: the key folder (keys)")
     command.add_argument("--state", metavar="DIR", help="of a new edge.toml: the state folder (state)")
     command.add_argument("--again", action="store_true", help="replace the keys that are there")
@@ -108,6 +110,8 @@ def run_renewal(options: argparse.Namespace) -> int:
 def run(options: argparse.Namespace) -> int:
     """The exit status: 0 enrolled, 1 the gateway refuses or is away, 2 what was given cannot be used."""
     try:
+        if options.told is not None:
+            raise EnrolmentError("others see a command line: paste the token when it is asked for")
         there = _there(options)
         folder = options.config.resolve().parent / there.get("keys", "keys")
         place = read_place(options.gateway)

@@ -7,9 +7,10 @@ TLS has checked against the authority; revocation and name are checked for each 
 import asyncio
 import logging
 import ssl
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -35,8 +36,9 @@ from .settings import EnrolmentConfig
 
 PATIENCE_S: Final = 10
 """For the whole of a connection."""
-MOST: Final = 32
-"""Connections at a time; the next one is hung up on."""
+MOST: Final = 64
+MOST_EACH: Final = 8
+"""Connections at a time, and of one address; the next one is hung up on."""
 _GUESS: Final = "token"
 
 _decoder: Final = msgspec.json.Decoder(Request)
@@ -64,7 +66,7 @@ class Desk:
     def __init__(self, office: Office) -> None:
         self._office = office
         self._throttle = LoginThrottle()
-        self._open = 0
+        self._open: Counter[str] = Counter()
 
     async def serve(
         self, settings: EnrolmentConfig, stop: asyncio.Event, ready: Callable[[], None] = lambda: None
@@ -91,14 +93,16 @@ class Desk:
             await stop.wait()
 
     async def _greet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._open >= MOST:
+        address = str((writer.get_extra_info("peername") or ("",))[0])
+        if self._open.total() >= MOST or self._open[address] >= MOST_EACH:
             writer.close()
             return
-        self._open += 1
+        self._open[address] += 1
         try:
             async with asyncio.timeout(PATIENCE_S):
                 said = await reader.readline()
-                answer = await asyncio.to_thread(self._answer, said, writer)
+                shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+                answer = await asyncio.to_thread(self.answer, said, address, shown)
                 writer.write(msgspec.json.encode(answer) + b"\n")
                 await writer.drain()
         except (OSError, TimeoutError, ValueError):
@@ -106,11 +110,14 @@ class Desk:
         except (GatewayError, ContractError) as error:
             _log.error(line("enrolment-failed", error=error))
         finally:
-            self._open -= 1
+            self._open -= Counter({address: 1})
             writer.close()
 
-    def _answer(self, said: bytes, writer: asyncio.StreamWriter) -> Answer:
-        address = str((writer.get_extra_info("peername") or ("",))[0])
+    def answer(self, said: bytes, address: str, shown: bytes | None) -> Answer:
+        """To one line of who has ``shown`` a certificate (DER) that TLS believes, or none; it blocks.
+
+        Raises KeyFileError or StoreError where the gateway itself is ill.
+        """
         try:
             request = _decoder.decode(said)
         except (msgspec.MsgspecError, UnicodeDecodeError):
@@ -120,13 +127,12 @@ class Desk:
         wait = self._throttle.begin(_GUESS, address, self._office.world.monotonic())
         if wait:
             return Denied(reason="wait", wait_s=-(-wait // 1000))
-        answer = self._work(request, address, writer.get_extra_info("ssl_object"))
+        answer = self._work(request, address, shown)
         if not isinstance(answer, Denied):
             self._throttle.succeeded(_GUESS, address)
         return answer
 
-    def _work(self, request: Enrol | Renew | Confirm, address: str, connection: Any) -> Answer:
-        shown = connection.getpeercert(binary_form=True)
+    def _work(self, request: Enrol | Renew | Confirm, address: str, shown: bytes | None) -> Answer:
         peer = peer_of(shown) if shown else None
         match request:
             case Enrol():

@@ -169,6 +169,9 @@ def test_each_mistake_is_one_line(
         assert gateway.enrol(place, new) == 1
         assert "clock is 7" in capsys.readouterr().err  # 7,200 s behind the gateway's
         world.step_wall(-2 * HOUR)
+        assert main(["enrol", "--config", "x", "--gateway", "x", "--token", "PTE1.secret"]) == 2
+        said = capsys.readouterr().err
+        assert "command line" in said and "PTE1.secret" not in said
         old.write_text("PTE1.short")
         assert gateway.enrol(place, old) == 2
         said = capsys.readouterr().err
