@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from pleintemps_contract import logs
-from pleintemps_contract.errors import ContractError
+from pleintemps_contract.errors import ConfigError, ContractError
 from pleintemps_edge.errors import CommissioningError, EdgeError, SetupError
 
 FAILED: Final = 1
@@ -100,7 +100,7 @@ def _selftest(options: argparse.Namespace) -> int:
         return asyncio.run(_run(options))
     except (EdgeError, ContractError) as error:
         print(f"pleintemps-edge: {error}", file=sys.stderr)
-        return FAILED
+        return USAGE_ERROR if isinstance(error, ConfigError) else FAILED
 
 
 def _somebody() -> bool:
