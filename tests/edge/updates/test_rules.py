@@ -178,7 +178,7 @@ class Agents(RuleBasedStateMachine):
 
 
 TestAgents = Agents.TestCase
-TestAgents.settings = settings(max_examples=40, stateful_step_count=14, deadline=None)
+TestAgents.settings = settings(max_examples=25, stateful_step_count=12, deadline=None)
 
 
 @pytest.mark.parametrize("cut", range(8))

@@ -43,10 +43,10 @@ OF_ASKING = {"user.logged-in", "access.looked", "store.restored"}
 """What asking and restoring themselves write into the audit log."""
 
 
-@pytest.fixture
-def house(tmp_path: Path, store_url: str) -> Iterator[House]:
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.soak)])
+def house(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[House]:
     (tmp_path / "house").mkdir()
-    made = build(tmp_path / "house", store_url)
+    made = build(tmp_path / "house", str(request.getfixturevalue(f"{request.param}_url")))
     yield made
     made.engine.dispose()
 

@@ -2,6 +2,7 @@
 
 import json
 import stat
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -193,9 +194,10 @@ def test_the_youngest_stay(made: list[int], keep: int) -> None:
 
 
 def test_a_machine_that_has_nothing_left(
-    house: House, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    house: House, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Everything is in the configuration; one command brings store and keys back from a sealed back-up."""
+    monkeypatch.setattr("pleintemps_gateway.backup.cli.new_seal", partial(new_seal, log_n=QUICK_N))
     words = tmp_path / "words"
     words.write_text(WORDS)
     words.chmod(0o600)

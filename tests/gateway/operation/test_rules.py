@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pleintemps_contract.checkup.findings import Check, Finding, Level, examine, exit_code, ok, page
@@ -134,6 +134,7 @@ def test_a_broken_check_harms_itself_only() -> None:
         list(examine(table, object(), (ValueError,)))  # what was not expected is our own mistake
 
 
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.integers(0, 3 * DAY_MS), st.integers(0, 10**9)), max_size=80))
 def test_growth_is_noted_once_a_day(steps: list[tuple[int, int]]) -> None:
     points: list[Point] = []

@@ -62,7 +62,7 @@ FATES = st.builds(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     st.lists(FATES, min_size=1, max_size=7),
     st.integers(1, 2),
