@@ -92,7 +92,8 @@ def lay_out(root: Path, program: str, version: str, wheels: Path, source: Path) 
     place(home / "common.sh", (HERE / "common.sh").read_text())
     command = (HERE / program / "program").read_text()
     place(root / f"usr/bin/pleintemps-{program}", command, executable=True)
-    for unit in sorted((PROJECT / UNITS[program]).glob("*.service")):
+    units = PROJECT / UNITS[program]
+    for unit in sorted([*units.glob("*.service"), *units.glob("*.timer")]):
         place(root / "usr/lib/systemd/system" / unit.name, unit.read_text())
     if program == "gateway":
         place(home / "gateway.toml", (HERE / "gateway/gateway.toml").read_text())
