@@ -21,11 +21,11 @@ from pleintemps_gateway.store.schema_connections import calendar_links, webhooks
 from pleintemps_gateway.web.connections import fault_words
 from pleintemps_gateway.web.i18n import catalogue
 from tests.gateway.web import town
-from tests.gateway.web.clients import browser, csrf_of, log_in
+from tests.gateway.web.clients import browser, csrf_of, enter
 
 
 async def manager(client: httpx.AsyncClient) -> str:
-    await log_in(client, "marion")
+    await enter(client, "marion")
     return await csrf_of(client)
 
 
@@ -193,7 +193,7 @@ def test_others_look_and_change_nothing(app: FastAPI, engine: Engine) -> None:
     async def story() -> None:
         async with browser(app) as client:
             assert (await client.get("/connections")).headers["location"].startswith("/login")
-            await log_in(client, "camille")
+            await enter(client, "camille")
             csrf = await csrf_of(client)
             page = await client.get("/connections")
             assert page.status_code == 200 and '<form method="post" action="/connections' not in page.text
@@ -225,8 +225,8 @@ def test_every_table_is_a_file_for_the_readers_own_sites(app: FastAPI) -> None:
     async def story() -> None:
         async with browser(app) as client, browser(app) as other:
             assert (await client.get("/tables/alerts.csv")).headers["location"].startswith("/login")
-            await log_in(client, "regard")
-            await log_in(other, "directrice")
+            await enter(client, "regard")
+            await enter(other, "directrice")
             for name, wanted in SHEETS.items():
                 whole = list(csv.reader(io.StringIO((await client.get(f"/tables/{name}.csv")).text)))
                 own = list(csv.reader(io.StringIO((await other.get(f"/tables/{name}.csv")).text)))

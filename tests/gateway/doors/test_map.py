@@ -24,7 +24,7 @@ from pleintemps_gateway.web.outline import Shape, frame_of, load_outline, paths_
 from pleintemps_gateway.web.render import STATIC
 from tests.gateway import house
 from tests.gateway.web import town
-from tests.gateway.web.clients import browser, log_in
+from tests.gateway.web.clients import browser, enter
 from tests.gateway.web.conftest import engine
 
 __all__ = ["engine"]
@@ -74,7 +74,7 @@ def words(html: str) -> str:
 async def test_the_map_shows_every_site_and_the_plan_its_spaces(app: FastAPI) -> None:
     async with browser(app) as client:
         assert (await client.get("/map")).status_code == 303
-        await log_in(client)
+        await enter(client)
         page = (await client.get("/map")).text
         assert 'id="pin-moulin"' in page and 'id="pin-ecole"' in page
         assert "la Loutre &lt;b&gt;" in page and "m-water" in page
@@ -90,7 +90,7 @@ async def test_the_map_shows_every_site_and_the_plan_its_spaces(app: FastAPI) ->
         assert (await client.get("/map?plan=moulin/attic")).status_code == 404
         assert (await client.get("/map?plan=../etc")).status_code == 422
         await client.post("/logout", data={"csrf": re.search('csrf-token" content="([^"]+)', page)[1]})  # type: ignore[index]
-        await log_in(client, "directrice")
+        await enter(client, "directrice")
         mine = (await client.get("/map")).text
         assert 'id="pin-moulin"' not in mine and "Aucun plan" in mine
         assert (await client.get("/plans/moulin/rdc")).status_code == 404
@@ -119,14 +119,14 @@ async def test_a_broken_outline_is_said_and_the_map_stands(
     Path(config.map.outline).write_text("no outline", encoding="utf-8")
     async with browser(create_app(config, world, engine)) as client:
         assert "n&#39;est pas dessiné" not in (await client.get("/free/map")).text
-        await log_in(client)
+        await enter(client)
         page = (await client.get("/map")).text
     assert "n&#39;est pas dessiné" in page and 'id="pin-moulin"' in page
 
 
 async def test_without_places_or_plans_the_page_says_so(engine: Engine, world: ManualWorld) -> None:
     async with browser(create_app(town.config(), world, engine)) as client:
-        await log_in(client)
+        await enter(client)
         page = (await client.get("/map")).text
         assert "Aucun bâtiment n&#39;a de lieu" in page and "Aucun plan" in page
         assert "Rien n&#39;est libre" in (await client.get("/free/map")).text

@@ -10,6 +10,10 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
+from pleintemps_gateway.api.sessions import start
+from pleintemps_gateway.store import reading
+from pleintemps_gateway.store.engine import write_transaction
+
 from . import town
 
 HEADERS = {"accept-language": "fr"}
@@ -33,6 +37,18 @@ async def log_in(
     form = await client.get("/login")
     fields = {"name": name, "password": password, "csrf": field(form.text, "csrf"), "next": "/"}
     return await client.post("/login", data=fields)
+
+
+async def enter(client: httpx.AsyncClient, name: str = "camille") -> None:
+    """Be logged in as :func:`log_in` does it, without the price of a password."""
+    transport = client._transport
+    assert isinstance(transport, httpx.ASGITransport) and isinstance(transport.app, FastAPI)
+    context = transport.app.state.context
+    with context.engine.connect() as conn:
+        (user,) = reading.users(conn, name)
+    with write_transaction(context.engine, [user.site]) as conn:
+        session = start(conn, context, user, via="password")
+    client.cookies.set("pleintemps_session", session.token)
 
 
 async def csrf_of(client: httpx.AsyncClient) -> str:

@@ -17,7 +17,7 @@ from pleintemps_gateway.store.engine import write_transaction
 from pleintemps_gateway.web.evidence import Evidence, load_evidence
 
 from . import town
-from .clients import browser, csrf_of, field, log_in
+from .clients import browser, csrf_of, enter, field
 
 NOISE = f"/alerts/moulin/{town.NOISE}"
 DOOR = f"/alerts/moulin/{town.DOOR_OPEN}"
@@ -47,8 +47,8 @@ def acts(engine: Engine, alert: str) -> list[tuple[str, str, str | None]]:
 @pytest.mark.anyio
 async def test_two_at_once_the_second_sees_what_the_first_did(app: FastAPI, engine: Engine) -> None:
     async with browser(app) as first, browser(app) as second:
-        await log_in(first)
-        await log_in(second, "marion")
+        await enter(first)
+        await enter(second, "marion")
         page = (await second.get(NOISE)).text
         taken = await post(first, f"{NOISE}/take", version=0, comment="J'appelle le groupe.", back=NOISE)
         assert (taken.status_code, taken.headers["location"]) == (303, NOISE)
@@ -77,7 +77,7 @@ async def test_two_at_once_the_second_sees_what_the_first_did(app: FastAPI, engi
 @pytest.mark.anyio
 async def test_a_page_that_is_not_ours_changes_nothing(app: FastAPI, engine: Engine) -> None:
     async with browser(app) as client:
-        await log_in(client)
+        await enter(client)
         refused = await client.post(f"{NOISE}/take", data={"csrf": "0" * 64})
         assert refused.status_code == 403
         assert (await post(client, f"{NOISE}/burn")).status_code == 404
@@ -85,7 +85,7 @@ async def test_a_page_that_is_not_ours_changes_nothing(app: FastAPI, engine: Eng
         assert (await post(client, f"{NOISE}/give", person="nobody")).status_code == 422
         assert (await post(client, f"/alerts/moulin/{'0' * 32}/take")).status_code == 404
     async with browser(app) as viewer:
-        await log_in(viewer, "regard")
+        await enter(viewer, "regard")
         assert 'name="chosen"' not in (await viewer.get("/alerts")).text
         assert (await post(viewer, f"{NOISE}/take")).status_code == 403
     assert row(engine, town.NOISE).state == "open" and acts(engine, town.NOISE) == []
@@ -94,7 +94,7 @@ async def test_a_page_that_is_not_ours_changes_nothing(app: FastAPI, engine: Eng
 @pytest.mark.anyio
 async def test_several_at_once_each_stands_for_itself(app: FastAPI, engine: Engine) -> None:
     async with browser(app) as client:
-        await log_in(client)
+        await enter(client)
         chosen = [f"moulin/{town.NOISE}/0", f"moulin/{town.DOOR_OPEN}/0", f"ecole/{town.SILENT}/0"]
         done = await post(client, "/alerts/acts", act="take", chosen=chosen[:2], back="/alerts?state=mine")
         assert done.headers["location"] == "/alerts?state=mine&done=2"
@@ -116,7 +116,7 @@ async def test_lists_are_filtered_and_searched(app: FastAPI, engine: Engine, wor
         here = schema.alerts.c.alert == town.DOOR_OPEN
         conn.execute(update(schema.alerts).where(here).values(state="resolved", resolved=town.NOW - 60_000))
     async with browser(app) as client:
-        await log_in(client)
+        await enter(client)
 
         async def found(query: str) -> int:
             answer = await client.get(f"/alerts?{query}")
@@ -194,7 +194,7 @@ async def test_one_alert_shows_why_and_what_was_done(app: FastAPI, engine: Engin
         here = schema.alerts.c.alert == town.NOISE
         conn.execute(update(schema.alerts).where(here).values(facts=json.dumps(facts)))
     async with browser(app) as client:
-        await log_in(client)
+        await enter(client)
         page = (await client.get(NOISE)).text
     assert page.count('<svg class="chart" viewBox="0 0 860') == 1
     assert 'class="level"' in page and 'class="limit"' in page and 'class="doorl"' in page
@@ -220,7 +220,7 @@ def test_a_window_of_seconds_is_shown_by_the_minute(engine: Engine) -> None:
 @pytest.mark.anyio
 async def test_without_a_rota_nobody_is_left_to_ask(app: FastAPI, engine: Engine) -> None:
     async with browser(app) as client:
-        await log_in(client)
+        await enter(client)
         refused = await post(client, f"{NOISE}/escalate")
         assert refused.status_code == 409 and "donnez-la à quelqu&#39;un par son nom" in refused.text
 
@@ -274,7 +274,7 @@ async def test_the_next_on_duty_is_asked_by_hand_and_who_is_on_duty_is_shown(
     dutiful: FastAPI, engine: Engine
 ) -> None:
     async with browser(dutiful) as client:
-        await log_in(client)
+        await enter(client)
         assert (
             "d&#39;astreinte maintenant <b>Camille Roux, marion</b>, jusqu&#39;à"
             in (await client.get("/alerts")).text

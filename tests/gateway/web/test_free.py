@@ -28,7 +28,7 @@ from pleintemps_gateway.store import schema
 from pleintemps_gateway.store.engine import write_transaction
 
 from . import town
-from .clients import browser, field, log_in
+from .clients import browser, enter, field
 
 THEATRE, SECRET = "b7" * 16, "Répétition de la troupe"
 TODAY = date(2026, 11, 19)
@@ -378,7 +378,7 @@ async def test_a_caretaker_sees_releases_and_takes_one_back(public: FastAPI, eng
         conn.execute(insert(schema.usage).values(missed | {"since": town.NOW, "closed_at": town.NOW}))
     async with browser(public) as client:
         assert (await client.get("/released")).status_code == 303
-        await log_in(client)
+        await enter(client)
         assert "/released" in (await client.get("/")).text
         page = await client.get("/released")
         assert SECRET in page.text and "Annuler la libération" in page.text
@@ -392,7 +392,7 @@ async def test_a_caretaker_sees_releases_and_takes_one_back(public: FastAPI, eng
         assert done.status_code == 303
         assert "gardé par une personne" in (await client.get("/released")).text
         viewer = browser(public)
-        await log_in(viewer, "regard")
+        await enter(viewer, "regard")
         page = await viewer.get("/released")
         assert "Garder la salle" not in page.text
         await viewer.aclose()

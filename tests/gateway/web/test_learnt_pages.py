@@ -18,7 +18,7 @@ from pleintemps_gateway.store.learnt import keep
 from pleintemps_gateway.store.schema_rooms import learnt, marks
 
 from . import town
-from .clients import browser, field, log_in
+from .clients import browser, enter, field
 from .test_rest import program, refused
 
 HOUR = 3_600_000
@@ -124,7 +124,7 @@ def test_an_hour_is_marked_listed_and_taken_away(app: FastAPI, taught: Engine) -
 def test_the_page_marks_by_the_clock_on_the_wall(app: FastAPI, taught: Engine) -> None:
     async def story() -> None:
         async with browser(app) as client:
-            await log_in(client)
+            await enter(client)
             page = (await client.get("/learnt")).text
             assert "Ce que les salles ont appris" in page and "Salle de danse" in page
             assert "Lui faire oublier" not in page
@@ -149,13 +149,13 @@ def test_the_page_marks_by_the_clock_on_the_wall(app: FastAPI, taught: Engine) -
             assert late.status_code == 409 and "déjà été retirée" in late.text
             assert (await client.post(f"{here}/reset", data={"csrf": csrf})).status_code == 403
         async with browser(app) as client:
-            await log_in(client, "marion")
+            await enter(client, "marion")
             page = (await client.get("/learnt", headers={"accept-language": "en"})).text
             assert "Let it forget all of this" in page and "Begun anew at" in page
             done = await client.post("/learnt/moulin/danse/reset", data={"csrf": field(page, "csrf")})
             assert done.status_code == 303
         async with browser(app) as client:
-            await log_in(client, "regard")
+            await enter(client, "regard")
             page = (await client.get("/learnt")).text
             assert "Salle de danse" in page and "Elle était vide" not in page
 
@@ -173,7 +173,7 @@ def test_a_stuck_sensor_is_shown_with_what_to_do(app: FastAPI, engine: Engine) -
 
     async def story() -> tuple[str, str]:
         async with browser(app) as client:
-            await log_in(client)
+            await enter(client)
             health = await client.get("/agents", headers={"accept-language": "en"})
             return health.text, (await client.get(f"/alerts/moulin/{'c' * 32}")).text
 

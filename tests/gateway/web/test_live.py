@@ -20,7 +20,7 @@ from pleintemps_gateway.store.engine import write_transaction
 from pleintemps_gateway.web.fragments import View
 
 from . import town
-from .clients import Events, browser, csrf_of, log_in, stream
+from .clients import Events, browser, csrf_of, enter, stream
 
 
 def lit(engine: Engine, space: str, state: str = "occupied", probability: float = 0.97) -> None:
@@ -56,7 +56,7 @@ async def frame_with(events: Events, name: str) -> dict[str, Any]:
 def test_the_first_frame_is_the_page_and_the_next_only_what_changed(app: FastAPI, engine: Engine) -> None:
     async def story() -> None:
         async with browser(app) as client:
-            await log_in(client)
+            await enter(client)
             async with stream(app, client) as events:
                 first = await events.frame()
                 assert events.status == 200
@@ -85,7 +85,7 @@ def test_the_first_frame_is_the_page_and_the_next_only_what_changed(app: FastAPI
 def test_a_code_that_comes_to_its_door_or_leaves_it_is_shown(app: FastAPI, engine: Engine) -> None:
     async def story() -> None:
         async with browser(app) as client:
-            await log_in(client)
+            await enter(client)
             async with stream(app, client) as events:
                 await events.frame()
                 held(engine, 8)
@@ -104,7 +104,7 @@ def test_a_code_that_comes_to_its_door_or_leaves_it_is_shown(app: FastAPI, engin
 def test_frames_hold_no_readers_token_and_speak_the_pages_language(app: FastAPI) -> None:
     async def story() -> None:
         async with browser(app) as client:
-            await log_in(client)
+            await enter(client)
             csrf = await csrf_of(client)
             async with stream(app, client, "/api/v1/live?lang=en") as events:
                 first = await events.frame()
@@ -117,7 +117,7 @@ def test_frames_hold_no_readers_token_and_speak_the_pages_language(app: FastAPI)
 def test_a_new_alert_is_announced_once_in_a_sentence(app: FastAPI, engine: Engine) -> None:
     async def story() -> None:
         async with browser(app) as client:
-            await log_in(client)
+            await enter(client)
             async with stream(app, client) as events:
                 await events.frame()
                 alarm(engine, "d1" * 16)
@@ -134,7 +134,7 @@ def test_a_new_alert_is_announced_once_in_a_sentence(app: FastAPI, engine: Engin
 def test_many_changes_at_once_are_one_frame(app: FastAPI, engine: Engine) -> None:
     async def story() -> None:
         async with browser(app) as client:
-            await log_in(client)
+            await enter(client)
             async with stream(app, client) as events:
                 await events.frame()
                 loop = asyncio.get_running_loop()
@@ -156,8 +156,8 @@ def test_many_changes_at_once_are_one_frame(app: FastAPI, engine: Engine) -> Non
 def test_viewers_of_one_language_share_one_rendering_and_one_follower(app: FastAPI, engine: Engine) -> None:
     async def story() -> None:
         async with browser(app) as one, browser(app) as other:
-            await log_in(one)
-            await log_in(other, "directrice")
+            await enter(one)
+            await enter(other, "directrice")
             async with stream(app, one) as first, stream(app, one) as second, stream(app, other) as school:
                 await first.frame(), await second.frame()
                 assert "tile-moulin-danse" not in (await school.frame())["fragments"]
@@ -172,8 +172,8 @@ def test_viewers_of_one_language_share_one_rendering_and_one_follower(app: FastA
 def test_log_out_ends_the_stream_of_that_session_only(app: FastAPI, engine: Engine) -> None:
     async def story() -> None:
         async with browser(app) as one, browser(app) as other:
-            await log_in(one)
-            await log_in(other)
+            await enter(one)
+            await enter(other)
             async with stream(app, one) as mine, stream(app, other) as theirs:
                 await mine.frame(), await theirs.frame()
                 await one.post("/logout", data={"csrf": await csrf_of(one)})
@@ -187,7 +187,7 @@ def test_log_out_ends_the_stream_of_that_session_only(app: FastAPI, engine: Engi
 def test_a_session_that_expires_ends_its_stream(app: FastAPI, engine: Engine, world: ManualWorld) -> None:
     async def story() -> None:
         async with browser(app) as client:
-            await log_in(client)
+            await enter(client)
             async with stream(app, client) as events:
                 await events.frame()
                 world.move(13 * 3_600_000)
@@ -214,7 +214,7 @@ def test_nobody_watching_means_nobody_asks_the_store(app: FastAPI, engine: Engin
 
     async def story() -> None:
         async with browser(app) as client:
-            await log_in(client)
+            await enter(client)
             async with stream(app, client) as events:
                 await events.frame()
                 assert hub.following
@@ -228,7 +228,7 @@ def test_nobody_watching_means_nobody_asks_the_store(app: FastAPI, engine: Engin
 def test_a_store_that_is_away_stalls_the_stream_and_it_goes_on(app: FastAPI, engine: Engine) -> None:
     async def story() -> None:
         async with browser(app) as client:
-            await log_in(client)
+            await enter(client)
             async with stream(app, client) as events:
                 await events.frame()
                 with engine.begin() as conn:
@@ -256,7 +256,7 @@ def test_a_fault_ends_the_streams_and_who_comes_back_is_served(
 
     async def story() -> None:
         async with browser(app) as client:
-            await log_in(client)
+            await enter(client)
             async with stream(app, client) as events:
                 await events.frame()
                 with monkeypatch.context() as patch:
@@ -298,7 +298,7 @@ def test_a_page_that_comes_back_gets_what_it_missed_and_a_strangers_frame_everyt
 ) -> None:
     async def story() -> None:
         async with browser(app) as client:
-            await log_in(client)
+            await enter(client)
             page = (await client.get("/")).text
             found = re.search(r'data-frame="([^"]+)"', page)
             assert found
@@ -322,7 +322,7 @@ def test_a_page_that_comes_back_gets_what_it_missed_and_a_strangers_frame_everyt
 def test_what_only_grows_older_sends_an_age_and_no_html(app: FastAPI, engine: Engine) -> None:
     async def story() -> None:
         async with browser(app) as client:
-            await log_in(client)
+            await enter(client)
             async with stream(app, client) as events:
                 first = await events.frame()
                 with write_transaction(engine, ["moulin"]) as conn:
@@ -345,8 +345,8 @@ def test_the_page_is_not_drawn_anew_for_the_next_reader(app: FastAPI, engine: En
 
     async def story() -> None:
         async with browser(app) as one, browser(app) as other:
-            await log_in(one)
-            await log_in(other)
+            await enter(one)
+            await enter(other)
             await one.get("/")
             drawn, reads = drawing.drawn, drawing.picture.reads
             lit(engine, "danse")

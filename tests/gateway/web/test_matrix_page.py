@@ -15,7 +15,7 @@ from pleintemps_gateway.matrix.lanes import HOUR_MS, Hour
 from pleintemps_gateway.store.engine import write_transaction
 
 from . import town
-from .clients import browser, log_in
+from .clients import browser, enter
 from .test_rest import program
 
 USED = Hour(known=HOUR_MS, used=HOUR_MS // 2, booked=HOUR_MS, both=HOUR_MS // 2, known_booked=HOUR_MS)
@@ -39,7 +39,7 @@ def weeks(engine: Engine) -> None:
 def get(app: FastAPI, address: str, language: str = "fr", name: str = "camille") -> httpx.Response:
     async def story() -> httpx.Response:
         async with browser(app) as client:
-            await log_in(client, name)
+            await enter(client, name)
             return await client.get(address, headers={"accept-language": language})
 
     answer = asyncio.run(story())

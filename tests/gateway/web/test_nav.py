@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from pleintemps_gateway.web import nav
 from pleintemps_gateway.web.render import TEMPLATES
 
-from .clients import browser, log_in
+from .clients import browser, enter
 
 
 def test_every_page_of_the_table_stands_with_its_sign_and_is_on_more(app: FastAPI) -> None:
@@ -18,7 +18,7 @@ def test_every_page_of_the_table_stands_with_its_sign_and_is_on_more(app: FastAP
 
     async def story() -> None:
         async with browser(app) as client:
-            await log_in(client, "marion")
+            await enter(client, "marion")
             more = (await client.get("/more")).text
             assert '<span class="n">3<span' in more, "alerts that nobody has, on every page"
             for entry in nav.pages("manager"):

@@ -16,7 +16,7 @@ from pleintemps_gateway.store import schema
 from pleintemps_gateway.store.engine import write_transaction
 
 from . import town
-from .clients import browser, csrf_of, log_in
+from .clients import browser, csrf_of, enter
 
 POINT, AUTH = "B" + "A" * 86, "A" * 22
 SECRET = "mailtos://user:hunter2@smtp.example.org/camille@example.org"
@@ -50,7 +50,7 @@ async def post(client: httpx.AsyncClient, path: str, **fields: Any) -> httpx.Res
 @pytest.mark.anyio
 async def test_channels_are_tested_and_their_addresses_never_shown(dutiful: FastAPI, engine: Engine) -> None:
     async with browser(dutiful) as client:
-        await log_in(client)
+        await enter(client)
         page = (await client.get("/notifications")).text
         assert "hunter2" not in page and "smtp" not in page and "<script>" not in page
         assert "les alertes seulement" in page and "le rapport du matin" in page
@@ -83,7 +83,7 @@ async def test_every_send_and_every_failure_is_shown(dutiful: FastAPI, engine: E
             row = {"notice": f"{number:032}", "done": town.NOW, "attempts": 0, **about, **values}
             conn.execute(insert(schema.notices).values(row))
     async with browser(dutiful) as client:
-        await log_in(client)
+        await enter(client)
         page = (await client.get("/notifications")).text
     for text in (
         "aucun moyen ne joint cette personne",
@@ -99,7 +99,7 @@ async def test_every_send_and_every_failure_is_shown(dutiful: FastAPI, engine: E
 async def test_a_browser_is_taken_and_ended(dutiful: FastAPI, engine: Engine) -> None:
     endpoint = "https://push.example.net/send/abc"
     async with browser(dutiful, **{"user-agent": "Mozilla/5.0 (Linux) Firefox/130"}) as client:
-        await log_in(client)
+        await enter(client)
         token = {"X-CSRF-Token": await csrf_of(client)}
         body = {"endpoint": endpoint, "p256dh": POINT, "auth": AUTH}
         here = "/api/v1/push-subscriptions"
@@ -121,7 +121,7 @@ async def test_a_browser_is_taken_and_ended(dutiful: FastAPI, engine: Engine) ->
         assert "Firefox, Linux" in page and "1 navigateur" in page and 'data-push="B' in page
         name = hashlib.sha256(endpoint.encode()).hexdigest()
         async with browser(dutiful) as other:
-            await log_in(other, "marion")
+            await enter(other, "marion")
             assert (await post(other, f"/notifications/browsers/{name}/remove")).status_code == 404
         for number in range(9):
             more = body | {"endpoint": f"{endpoint}{number}"}
@@ -137,7 +137,7 @@ async def test_a_browser_is_taken_and_ended(dutiful: FastAPI, engine: Engine) ->
 @pytest.mark.anyio
 async def test_the_report_is_a_page_and_a_file(dutiful: FastAPI) -> None:
     async with browser(dutiful) as client:
-        await log_in(client)
+        await enter(client)
         latest = await client.get("/reports")
         assert latest.headers["location"] == "/reports/2026-11-18"
         english = await client.get("/reports?lang=en")

@@ -15,7 +15,7 @@ from pleintemps_gateway.store.engine import write_transaction
 from pleintemps_gateway.web.picture import load_board
 
 from . import town
-from .clients import browser, csrf_of, log_in
+from .clients import browser, csrf_of, enter
 from .sessions import visitor
 
 
@@ -152,7 +152,7 @@ def test_an_alert_is_taken_by_a_form_with_a_comment(app: FastAPI, world: ManualW
 
     async def story() -> None:
         async with browser(app) as client:
-            await log_in(client)
+            await enter(client)
             assert (await client.post(f"{path}/take", data={"comment": "x"})).status_code == 403
             world.move(town.MINUTE)
             fields = {"csrf": await csrf_of(client), "comment": "J'y <i>vais</i>", "back": path}
@@ -260,7 +260,7 @@ def test_opening_a_door_asks_first_and_tells_the_result(
 ) -> None:
     async def story() -> None:
         async with browser(app) as client:
-            await log_in(client)
+            await enter(client)
             asked = words((await client.get("/doors/moulin/studio")).text)
             assert "La serrure de Studio laisse un passage, puis se verrouille d'elle-même." in asked
             assert "Maintenant : verrouillée." in asked
@@ -342,7 +342,7 @@ def test_language_by_address_cookie_and_browser(app: FastAPI) -> None:
 def test_every_answer_keeps_the_browser_within_our_own_files(app: FastAPI) -> None:
     async def story() -> None:
         async with browser(app) as client:
-            await log_in(client)
+            await enter(client)
             for path in (
                 "/",
                 "/nothing",

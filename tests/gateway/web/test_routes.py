@@ -14,7 +14,7 @@ from pleintemps_gateway.api.guard import HEADERS, PERSONAL
 from pleintemps_gateway.api.rights import RIGHTS, ROLES, Right, may
 from pleintemps_gateway.web.render import static_url
 
-from .clients import browser, csrf_of, log_in
+from .clients import browser, csrf_of, enter
 
 OPEN = {
     "/login": "the log-in itself",
@@ -90,7 +90,7 @@ def test_every_form_of_a_page_is_refused_without_the_pages_token(app: FastAPI) -
     async def story() -> list[str]:
         taken = []
         async with browser(app) as client:
-            await log_in(client, "marion")
+            await enter(client, "marion")
             for route in routes(app):
                 if not changing(route) or route.path in OPEN or route.path.startswith("/b/"):
                     continue
@@ -130,7 +130,7 @@ def test_what_asks_for_no_log_in_answers_without_one(app: FastAPI) -> None:
 def test_every_answer_has_the_headers(app: FastAPI) -> None:
     async def story() -> None:
         async with browser(app) as client:
-            await log_in(client, "marion")
+            await enter(client, "marion")
             await csrf_of(client)
             for path in (
                 "/",

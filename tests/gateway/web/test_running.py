@@ -12,14 +12,14 @@ from sqlalchemy import Engine, update
 from pleintemps_contract.world import ManualWorld
 from pleintemps_gateway.api.app import create_app
 from pleintemps_gateway.backup.copies import Manifest, last_made, remember_folder, write_manifest
-from pleintemps_gateway.config import BackupConfig
+from pleintemps_gateway.backup.settings import BackupConfig
 from pleintemps_gateway.store import schema
 from pleintemps_gateway.store.engine import write_transaction
 from pleintemps_gateway.store.schema import agents
 from pleintemps_gateway.web.agents import DAY_MS, load_agents
 
 from . import town
-from .clients import browser, csrf_of, log_in
+from .clients import browser, csrf_of, enter
 
 JOURNAL = "7" * 32
 
@@ -69,7 +69,7 @@ def test_agents_say_how_they_are_and_what_to_do_the_most_pressing_first(engine: 
 def test_the_page_of_health_leads_to_the_agents_and_tables_are_files(app: FastAPI) -> None:
     async def story() -> None:
         async with browser(app) as client:
-            await log_in(client)
+            await enter(client)
             away = await client.get("/health")
             assert (away.status_code, away.headers["location"]) == (308, "/agents")
             page = (await client.get("/agents")).text
@@ -87,10 +87,10 @@ def test_back_ups_are_seen_where_they_are(engine: Engine, world: ManualWorld, tm
 
     async def page() -> str:
         async with browser(create_app(config, world, engine)) as client:
-            await log_in(client, "camille")
+            await enter(client, "camille")
             assert (await client.get("/backups")).status_code == 403
         async with browser(create_app(config, world, engine)) as client:
-            await log_in(client, "marion")
+            await enter(client, "marion")
             return (await client.get("/backups", headers={"accept-language": "en"})).text
 
     assert "No back-up was ever made" in asyncio.run(page())
@@ -130,7 +130,7 @@ def test_set_up_shows_what_is_known_and_lets_every_step_wait(
 ) -> None:
     async def story() -> None:
         async with browser(app, **{"accept-language": language}) as client:
-            await log_in(client, "marion")
+            await enter(client, "marion")
             page = (await client.get("/setup")).text
             assert page.count('aria-current="step"') == 1 and 'href="/notifications"' in page
             for step in ("site", "account", "agent", "feed", "notify", "night"):

@@ -19,7 +19,7 @@ from pleintemps_gateway.web.space_chart import ticks
 from pleintemps_gateway.web.space_series import RANGES, axis_of
 
 from . import town
-from .clients import browser, log_in
+from .clients import browser, enter
 
 MINUTE = 60_000
 
@@ -70,7 +70,7 @@ def measured(engine: Engine) -> None:
 def get(app: FastAPI, address: str, language: str = "fr", name: str = "camille") -> httpx.Response:
     async def story() -> httpx.Response:
         async with browser(app) as client:
-            await log_in(client, name)
+            await enter(client, name)
             return await client.get(address, headers={"accept-language": language})
 
     return asyncio.run(story())

@@ -19,7 +19,7 @@ from pleintemps_gateway.store.engine import write_transaction
 from pleintemps_gateway.usage.seal import prove
 
 from . import town
-from .clients import browser, log_in
+from .clients import browser, enter
 from .test_rest import program, refused
 
 MINUTE, HOUR = 60_000, 3_600_000
@@ -28,7 +28,7 @@ MINUTE, HOUR = 60_000, 3_600_000
 def look(app: FastAPI, address: str, language: str = "fr", name: str = "camille") -> str:
     async def story() -> str:
         async with browser(app) as client:
-            await log_in(client, name)
+            await enter(client, name)
             answer = await client.get(address, headers={"accept-language": language})
             assert answer.status_code == 200
             return answer.text.replace("\u00a0", " ")
