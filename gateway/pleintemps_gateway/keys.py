@@ -15,7 +15,7 @@ Nothing that exists is ever overwritten: losing a signing key means a visit to e
 
 import base64
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple, get_args
@@ -105,22 +105,28 @@ class Peppers(dict[str, bytes]):
         super().__init__()
         self._keys = keys
         self._site = site
-        agents = keys / "agents"
-        for folder in sorted(agents.iterdir()) if agents.is_dir() else ():
-            # an agent that is being let in or shut out has no identity: it is no agent
-            if (folder / IDENTITY).exists():
-                found = load_agent_keys(folder)
-                if found.site == site:
-                    self[found.agent] = found.pepper
 
     def anew(self) -> "Peppers":
         """As the folder is now; raises KeyFileError."""
-        return Peppers(self._keys, self._site)
+        return load_peppers(self._keys, self._site)
 
 
 def load_peppers(keys: Path, site: str) -> Peppers:
     """The pepper of every agent that ``keys/agents`` has for ``site``, by agent name; raises KeyFileError."""
-    return Peppers(keys, site)
+    return load_all_peppers(keys, [site])[site]
+
+
+def load_all_peppers(keys: Path, sites: Iterable[str]) -> dict[str, Peppers]:
+    """The same for many ``sites``: every agent's folder is read once; raises KeyFileError."""
+    found = {site: Peppers(keys, site) for site in sites}
+    agents = keys / "agents"
+    for folder in sorted(agents.iterdir()) if agents.is_dir() else ():
+        # an agent that is being let in or shut out has no identity: it is no agent
+        if (folder / IDENTITY).exists():
+            agent = load_agent_keys(folder)
+            if agent.site in found:
+                found[agent.site][agent.agent] = agent.pepper
+    return found
 
 
 def make_keys(

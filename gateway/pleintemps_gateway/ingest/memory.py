@@ -14,7 +14,8 @@ from pleintemps_gateway.store.engine import write_transaction
 from pleintemps_gateway.store.schema import reigns
 from pleintemps_gateway.store.upsert import upsert
 
-from .site import Incoming, SiteMemory
+from .arrivals import Incoming
+from .site import SiteMemory
 
 _REIGNS: Final = select(reigns.c.site, reigns.c.epoch).where(
     reigns.c.site.in_(bindparam("sites", expanding=True))

@@ -32,7 +32,7 @@ from pleintemps_gateway.errors import (
     StoreError,
 )
 from pleintemps_gateway.home_assistant.bridge import SOURCE, Bridge
-from pleintemps_gateway.keys import load_gateway_keys, load_peppers
+from pleintemps_gateway.keys import Peppers, load_all_peppers, load_gateway_keys
 from pleintemps_gateway.leases.keeper import LeaseKeeper
 from pleintemps_gateway.leases.name import name_of
 from pleintemps_gateway.notify.bell import Bell
@@ -101,7 +101,11 @@ class Ingest:
                 raw.add_days(conn, world.now())
             self._share(name, run, names)
         else:
-            sites = [self._make_site(site, take_over(self.engine, site.site, world)) for site in config.sites]
+            peppers = load_all_peppers(Path(config.keys), names)
+            sites = [
+                self._make_site(site, take_over(self.engine, site.site, world), peppers[site.site])
+                for site in config.sites
+            ]
             own = broker or PahoBroker(config.mqtt, Path(config.keys))
             self._session = own.session(names, self._take, self._on_connected)
             self._memory = GatewayMemory(sites, self._session.publish, alone=broker is not None)
@@ -135,7 +139,7 @@ class Ingest:
 
         def begin() -> Sharing:
             return Sharing(
-                self._config.sites,
+                self._config,
                 self.engine,
                 self._writer,
                 memory,
@@ -147,19 +151,21 @@ class Ingest:
 
         self._begin_sharing = begin
 
-    def _make_site(self, site: SiteConfig, epoch: int) -> SiteMemory:
+    def _make_site(self, site: SiteConfig, epoch: int, peppers: Peppers) -> SiteMemory:
         return SiteMemory(
             site,
             self._world,
             self._signing,
             self._desk.vault,
-            load_peppers(Path(self._config.keys), site.site),
+            peppers,
             epoch,
             self._series.sink if self._series else None,
             self._desk.outbox,
         )
 
     def _make_crew(self, site: SiteMemory) -> Crew:
+        if site.signing is not self._signing:  # changed while the site was read
+            self._writer.submit(lambda _conn: site.sign_with(self._signing), site=site.site)
         return Crew(site, self._desk, self.engine, self._writer, lambda: self._signing.signer)
 
     def _beside(self, site: str) -> list[Coroutine[Any, Any, None]]:

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Coroutine, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import Engine
 
-from pleintemps_gateway.config import SiteConfig
+from pleintemps_gateway.config import GatewayConfig, SiteConfig
 from pleintemps_gateway.errors import StoreError
+from pleintemps_gateway.keys import Peppers, load_all_peppers
 from pleintemps_gateway.store.writer import Writer
 
 from .crew import Crew
@@ -17,8 +19,8 @@ from .site import SiteMemory
 
 _READ_AT_ONCE: Final = 8
 """Sites that are read before the first of them is ruled: reading one takes some 10 ms."""
-MakeSite = Callable[[SiteConfig, int], SiteMemory]
-"""Of a site and the epoch of our reign."""
+MakeSite = Callable[[SiteConfig, int, Peppers], SiteMemory]
+"""Of a site, the epoch of our reign, and the secrets of its agents."""
 
 
 class Sharing:
@@ -26,7 +28,7 @@ class Sharing:
 
     def __init__(
         self,
-        sites: Collection[SiteConfig],
+        config: GatewayConfig,
         engine: Engine,
         writer: Writer,
         memory: LeasedMemory,
@@ -36,7 +38,8 @@ class Sharing:
         more: Callable[[str], list[Coroutine[Any, Any, None]]],
     ) -> None:
         """``more`` is what goes on beside a site's crew, as long as the site is ours."""
-        self._sites = {site.site: site for site in sites}
+        self._sites = {site.site: site for site in config.sites}
+        self._keys = Path(config.keys)
         self._engine = engine
         self._writer = writer
         self._memory = memory
@@ -50,8 +53,9 @@ class Sharing:
     async def take(self, tokens: Mapping[str, int]) -> None:
         """Read these sites, rule them, hear them, and say who rules: then agents send what has no receipt."""
         wanted = list(tokens.items())
+        peppers = await asyncio.to_thread(load_all_peppers, self._keys, tokens)
         for start in range(0, len(wanted), _READ_AT_ONCE):
-            made = await asyncio.to_thread(self._read, wanted[start : start + _READ_AT_ONCE])
+            made = await asyncio.to_thread(self._read, wanted[start : start + _READ_AT_ONCE], peppers)
             self._memory.join(made)
             await asyncio.wrap_future(self._writer.submit(lambda _conn: None))
             for site in made:
@@ -59,10 +63,10 @@ class Sharing:
                 crew.start(self._more(site.site), self._fail)
             self._session.follow([site.site for site in made])
 
-    def _read(self, tokens: Collection[tuple[str, int]]) -> list[SiteMemory]:
+    def _read(self, tokens: Collection[tuple[str, int]], peppers: Mapping[str, Peppers]) -> list[SiteMemory]:
         made = []
         for name, token in tokens:
-            site = self._make_site(self._sites[name], token)
+            site = self._make_site(self._sites[name], token, peppers[name])
             site.speaker.listening = False  # agents that are told now would speak to nobody
             with self._engine.connect() as conn:
                 site.reload(conn)

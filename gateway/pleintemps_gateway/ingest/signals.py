@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, select
 
-from pleintemps_contract.agent_messages import Birth, EventRecord, SignalChanged
+from pleintemps_contract.agent_messages import Birth, DeviceInfo, EventRecord, Health, SignalChanged
 from pleintemps_contract.onvif import DoorAction
 from pleintemps_gateway.config import SiteConfig
 from pleintemps_gateway.store.schema_rooms import signals
@@ -44,6 +44,12 @@ class _Told:
 
     at: int | None = None
     failures: int = 0
+
+
+def device(signal: str, detail: str, *, ill: bool) -> DeviceInfo:
+    """A signal as the rules of health see it."""
+    health = Health.ERROR if ill else Health.OK
+    return DeviceInfo(device=signal, driver="signal", health=health, detail=detail)
 
 
 class SignalBook:

@@ -4,30 +4,23 @@ All calls come from the writer's thread. The state follows the store: after a ro
 """
 
 import logging
-from typing import Final, NamedTuple
+from typing import Final
 
-import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from pleintemps_contract.agent_messages import (
     AccessGranted,
     Availability,
     Birth,
-    DeviceInfo,
     EventsBatch,
-    Health,
-    JournalPosition,
     Presence,
     Response,
     SamplesBatch,
     SignalChanged,
     Stream,
 )
-from pleintemps_contract.errors import ContractError, DecodeError, KeyFileError
-from pleintemps_contract.logs import line
 from pleintemps_contract.onvif import DoorAction
-from pleintemps_contract.topics import Channel, Topic
-from pleintemps_contract.wire import decode_agent
+from pleintemps_contract.topics import Channel
 from pleintemps_contract.world import World
 from pleintemps_gateway.access.vault import Vault
 from pleintemps_gateway.bookings.calendars import calendar_of
@@ -39,54 +32,39 @@ from pleintemps_gateway.engine import (
     Output,
     SiteEngine,
     SpaceNow,
-    WarningEnded,
-    WarningWanted,
 )
 from pleintemps_gateway.keys import Peppers
 from pleintemps_gateway.series.tap import SiteTap
 from pleintemps_gateway.series.writer import SeriesSink
 from pleintemps_gateway.signing import Signing
 from pleintemps_gateway.store.changes import last_change
-from pleintemps_gateway.store.enrolment import shut_out_agents, stolen_agents
-from pleintemps_gateway.store.schema import journals
+from pleintemps_gateway.store.enrolment import stolen_agents
 
 from . import signals
 from .agents import AgentBook
-from .clean import clean
+from .arrivals import Incoming, batch_row, event_row, opened
 from .commands import Answered, Asked
 from .doors import DoorBook
 from .following import Followed, follow
 from .hours import HourBook
-from .journals import Accepted, Mark, Refused, advance
+from .journals import Refused
+from .known import KnownAgents
 from .late import LateBook
+from .marks import JournalBook
 from .outputs import persist
 from .panels import FOREIGN, PanelBook
-from .pending import Pending, Question, ReceiptKey
-from .refusals import RefusalCounts, reason_of
+from .pending import Pending, ReceiptKey
+from .refusals import RefusalCounts
 from .series import SeriesBook
 from .snapshot import read_bookings, read_snapshot
 from .speaker import Speaker
-from .warned import tell_people
+from .warned import warn
 
-UNKNOWN_AGENTS: Final = "unknown agents"
-SHUT_OUT: Final = "this agent was shut out"
-MAX_JOURNALS: Final = 64
-"""Journals of one agent: each is a new card or a new folder, not a habit."""
 _TICK_MS: Final = 1_000
 _PATIENCE_MS: Final = 5_000
 _CLEANED: Final = "control characters in a text, replaced by blanks"
-_NO_JOURNAL: Final = "0" * 32
-
 
 _log = logging.getLogger(__name__)
-
-
-class Incoming(NamedTuple):
-    """A message as the broker gave it."""
-
-    topic: Topic
-    payload: bytes
-    retained: bool
 
 
 class SiteMemory:
@@ -109,12 +87,11 @@ class SiteMemory:
         self.world = world
         self.pending = Pending()
         self.refusals = RefusalCounts()
-        self._peppers = peppers
-        self._shut_out: frozenset[str] = frozenset()
+        self._known = KnownAgents(self.site, peppers)
         self.followed = 0
         self._hooked: set[str] = set()
         self.speaker = Speaker(config, world, signing, vault, peppers, epoch)
-        self._signing = signing
+        self.signing = signing
         self._tap = SiteTap(config, sink)
         self._outbox = outbox
         self.hours = HourBook(config)
@@ -129,7 +106,7 @@ class SiteMemory:
         self.panels = PanelBook(self.config)
         self.signals = signals.SignalBook(self.config)
         self.agents = AgentBook(self.site)
-        self._marks: dict[tuple[str, str], Mark] = {}
+        self.journals = JournalBook(self.site)
         self._series = SeriesBook(self.site)
         self.late = LateBook(self.config)
         self._ticked = 0
@@ -142,11 +119,9 @@ class SiteMemory:
         self._reset()
         now, site = self.world.now(), self.site
         self.followed = last_change(conn, site)
-        self._shut_out = shut_out_agents(conn, site)
+        self._known.load(conn)
         self.refusals.load(conn, site)
-        for row in conn.execute(select(journals).where(journals.c.site == site)):
-            mark = Mark(row.agent, row.through, row.lost, row.duplicates)
-            self._marks[row.journal, row.stream] = mark
+        self.journals.load(conn)
         self.agents.load(conn)
         self._series.load(conn)
         self.doors.load(conn)
@@ -157,7 +132,7 @@ class SiteMemory:
         self.hours.away(snapshot.spaces, now)
         self.engine.restore(snapshot)
         self._tell_stolen(conn)
-        self.engine.on_key(self._signing.wanted, len(self._signing.announced) > 1)
+        self.engine.on_key(self.signing.wanted, len(self.signing.announced) > 1)
         for agent, known in self.agents.rows.items():
             if known["born_at"] is not None:
                 self.engine.on_upkeep(agent, self.agents.upkeep(agent), known["born_at"])
@@ -184,7 +159,7 @@ class SiteMemory:
                 asked = Asked(wanted.panel, wanted.agent, DoorAction.SET_PANEL.value)
                 self.speaker.wanted(conn, wanted.command, asked, wanted.at)
             for warning in said.warnings:
-                self._warn(conn, warning, now)
+                warn(conn, self.config, self._outbox, warning, self.signals, self.pending, now)
             for item in said.ignored:
                 self.refuse(item.source, item.reason, item.count)
             self.pending.changes |= dict.fromkeys(said.changes)
@@ -216,16 +191,6 @@ class SiteMemory:
         self._ticked = now
         self._outputs += self.engine.tick(now)
 
-    def _warn(self, conn: Connection, warning: WarningWanted | WarningEnded, now: int) -> None:
-        """The people of a room are to be warned of their noise, or no more."""
-        on = isinstance(warning, WarningWanted)
-        lit = self.signals.want(warning.space, on, self.pending)
-        told = False
-        if isinstance(warning, WarningWanted) and self._outbox is not None:
-            told = tell_people(conn, self._outbox, self.config, warning, now)
-        facts = {"space": warning.space, "on": on, "signals": len(lit), "told": told}
-        _log.info(line("room-warned", site=self.site, **facts))
-
     def _answered(self, answered: Answered, now: int) -> None:
         """What became of a rule's command."""
         name, agent, action = answered.asked
@@ -237,21 +202,21 @@ class SiteMemory:
 
     def _signal_heard(self, signal: str, agent: str, reason: str, now: int) -> None:
         if (ill := self.signals.answered(signal, reason)) is not None:
-            health = Health.ERROR if ill else Health.OK
-            device = DeviceInfo(device=signal, driver="signal", health=health, detail=reason)
-            self.engine.on_devices(agent, [device], now)
+            self.engine.on_devices(agent, [signals.device(signal, reason, ill=ill)], now)
 
     def committed(self) -> list[tuple[str, bytes, bool]]:
         """What is to be said now that it is on disk: (topic, payload, retained)."""
         pending, self.pending = self.pending, Pending()
         self._tap.committed()
         receipts = [self.speaker.receipt(key, through) for key, through in pending.receipts.items()]
-        times = [self.speaker.receipt(key, self.through(key), nonce) for key, nonce in pending.questions]
+        times = [
+            self.speaker.receipt(key, self.journals.through(key), nonce) for key, nonce in pending.questions
+        ]
         return [*times, *receipts, *pending.messages]
 
     def sign_with(self, signing: Signing) -> None:
         """The gateway's keys have changed."""
-        self._signing = signing
+        self.signing = signing
         self.engine.on_key(signing.wanted, len(signing.announced) > 1)
         self.speaker.sign_with(signing)
 
@@ -268,21 +233,13 @@ class SiteMemory:
 
     def _trust(self, conn: Connection) -> None:
         """Agents came or were shut out, or a secret of their doors is another one."""
-        try:
-            self._peppers = self._peppers.anew()
-        except KeyFileError as error:
-            # who was shut out must not speak because another one's folder cannot be read
-            _log.error(line("agents-not-read", site=self.site, error=error))
-        self._shut_out = shut_out_agents(conn, self.site)
-        for agent in self._shut_out:
-            self._peppers.pop(agent, None)
-        self.pending.messages += self.speaker.hold(self._peppers)
+        self._known.anew(conn)
+        self.pending.messages += self.speaker.hold(self._known.peppers)
         self._tell_stolen(conn)
-        _log.info(line("agents-changed", site=self.site, known=len(self._peppers)))
 
     def _tell_stolen(self, conn: Connection) -> None:
         since = stolen_agents(conn, self.site)
-        self.engine.on_stolen(since, {*self._peppers, *self.agents.rows, *since})
+        self.engine.on_stolen(since, {*self._known.peppers, *self.agents.rows, *since})
 
     # --- messages -------------------------------------------------------------------------------------
 
@@ -292,30 +249,19 @@ class SiteMemory:
         if topic.channel is Channel.PAGE:
             self.speaker.page_seen(topic.agent, topic.tail, bool(message.payload))
             return
-        if topic.agent not in self._peppers or topic.agent in self._shut_out:
-            if topic.agent in self._shut_out:
-                self.refuse(f"{topic.agent}/{topic.channel.value}", SHUT_OUT)
-            else:
-                self.refuse(UNKNOWN_AGENTS, f"no keys were made for an agent that writes on {topic.channel}")
+        if (complaint := self._known.complaint(topic)) is not None:
+            self.refuse(*complaint)
             return
         source = f"{topic.agent}/{topic.channel.value}"
         if not message.payload:
             return  # an empty retained payload clears and means nothing
-        if message.retained and not topic.row.retained:
-            self.refuse(source, "retained")
+        found = opened(message)
+        if isinstance(found, str):
+            self.refuse(source, found)
             return
-        try:
-            body = decode_agent(topic, message.payload)
-        except DecodeError as error:
-            self.refuse(source, reason_of(error.reason))
-            return
-        except ContractError as error:
-            self.refuse(source, reason_of(str(error)))
-            return
-        if not isinstance(body, SamplesBatch):  # the many, which hold no text
-            body, cleaned = clean(body, message.payload)
-            if cleaned:
-                self.refuse(source, _CLEANED, cleaned)
+        body, cleaned = found
+        if cleaned:
+            self.refuse(source, _CLEANED, cleaned)
         match body:
             case EventsBatch():
                 self._events(conn, topic.agent, source, body)
@@ -356,23 +302,7 @@ class SiteMemory:
             if record.seq < fresh:
                 continue
             event = record.event
-            door = getattr(event, "door", None)
-            self.pending.events.append(
-                {
-                    "site": self.site,
-                    "journal": batch.journal,
-                    "seq": record.seq,
-                    "agent": agent,
-                    "boot": record.boot,
-                    "at": record.at,
-                    "trusted": record.trusted,
-                    "monotonic": record.monotonic,
-                    "received": now,
-                    "type": type(event).__struct_config__.tag,
-                    "door": door,
-                    "body": msgspec.json.encode(event).decode(),
-                }
-            )
+            self.pending.events.append(event_row(self.site, agent, batch.journal, record, now))
             self.pending.changes["events", f"{batch.journal}/{record.seq}"] = None
             complaint = self.doors.take(agent, record, self.pending)
             complaint = complaint or self.panels.take(agent, record, self.pending)
@@ -407,41 +337,17 @@ class SiteMemory:
                 self._tap.samples(*taken)
                 if samples:
                     self.late.told(str(taken[0]["space"]), samples[0][0], samples[-1][0], now)
-        self.pending.batches.append(
-            {
-                "site": self.site,
-                "journal": batch.journal,
-                "seq": batch.seq,
-                "agent": agent,
-                "base": batch.base,
-                "readings": readings,
-                "body": payload,
-            }
-        )
+        self.pending.batches.append(batch_row(self.site, agent, batch, readings, payload))
         self.engine.on_samples(agent, usable)
 
     def _advance(self, receipt: ReceiptKey, source: str, first: int, start: int, end: int) -> int | None:
         """First fresh sequence number; None if the batch is refused. A receipt follows the commit."""
-        agent, journal, stream = receipt
-        key = (journal, stream.value)
-        old = self._marks.get(key)
-        if old is None and sum(mark.agent == agent for mark in self._marks.values()) >= 2 * MAX_JOURNALS:
-            self.refuse(source, "too many journals")
+        fresh = self.journals.advance(receipt, first, start, end, self.pending)
+        if isinstance(fresh, str):
+            self.refuse(source, fresh)
             return None
-        result = advance(old, agent, first, start, end)
-        if not isinstance(result, Accepted):
-            self.refuse(source, result)
-            return None
-        mark = self._marks[key] = result.mark
-        self.pending.journals[key] = {
-            "site": self.site,
-            "journal": journal,
-            "stream": stream.value,
-            **mark._asdict(),
-        }
-        self.pending.receipts[receipt] = mark.through
-        self.agents.seen(agent, self.pending, self.world.now())
-        return result.fresh
+        self.agents.seen(receipt.agent, self.pending, self.world.now())
+        return fresh
 
     # --- agents ---------------------------------------------------------------------------------------
 
@@ -473,30 +379,16 @@ class SiteMemory:
         if not self.signals.born(agent, birth, self.pending):
             self.refuse(f"{agent}/birth", signals.FOREIGN)
         if not retained:
-            self._ask(agent, birth.nonce, birth.journals)
+            asked = self.journals.question(agent, birth.nonce, birth.journals)
+            self.pending.questions.append(asked)
             self.speaker.born(agent, birth.grants, self.agents.row(agent), self.pending)
         if there:
             self._present(agent, Presence.ONLINE)
 
-    def _ask(self, agent: str, nonce: str, positions: list[JournalPosition]) -> None:
-        for position in positions:
-            key = ReceiptKey(agent, position.journal, position.stream)
-            break
-        else:
-            own = [key for key, mark in self._marks.items() if mark.agent == agent]
-            journal, stream = own[0] if own else (_NO_JOURNAL, Stream.EVENTS.value)
-            key = ReceiptKey(agent, journal, Stream(stream))
-        self.pending.questions.append(Question(key, nonce))
-
-    def through(self, key: ReceiptKey) -> int:
-        """How far a journal is stored or accounted for; 0 if it is unknown or another agent's."""
-        mark = self._marks.get((key.journal, key.stream.value))
-        return mark.through if mark is not None and mark.agent == key.agent else 0
-
     def _response(self, conn: Connection, agent: str, response: Response) -> None:
         self.agents.seen(agent, self.pending, self.world.now())
         if (nonce := getattr(response, "nonce", None)) is not None:
-            self._ask(agent, nonce, [])
+            self.pending.questions.append(self.journals.question(agent, nonce, []))
             return
         row = self.agents.row(agent)
         if complaint := self.speaker.answered(conn, agent, response, row, self.pending):
