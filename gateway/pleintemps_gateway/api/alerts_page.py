@@ -168,8 +168,8 @@ def _page(
         booking = found.booking.booking if found.booking else ""
         if found.alert.kind == AlertKind.HELP and booking and account.may(Right.HELP):
             call = load_call(conn, context.config, config, booking, now)
-    if call is not None:
-        looked(context, account, f"booking/{call.booking}", site)
+    if booking and (call is not None or (found.phone and account.may(Right.HELP))):
+        looked(context, account, f"booking/{booking}", site)
     duty = context.duty.on_duty(config, now)
     values: dict[str, Any] = {
         "found": found if account.may(Right.HELP) else replace(found, phone=""),

@@ -116,3 +116,24 @@ def test_who_saw_the_people_of_a_booking_by_a_program_is_written_down(app: FastA
         ("group/list", "camille"),
         ("right/list", "camille"),
     ]
+
+
+def test_who_saw_the_number_to_call_beside_an_alert_is_written_down(app: FastAPI, engine: Engine) -> None:
+    booking = "b1" * 16
+    with write_transaction(engine, ["moulin"]) as conn:
+        person = {"name": "Rosine", "mail": "", "phone": "+33 6 11 22 33 44", "language": "fr"}
+        conn.execute(insert(schema.contacts).values(site="moulin", booking=booking, **person))
+
+    async def story() -> list[bool]:
+        shown = []
+        for name in ("regard", "camille"):
+            async with visitor(app, engine, name) as client:
+                shown.append("tel:+33611223344" in (await client.get(f"/alerts/moulin/{town.NOISE}")).text)
+        return shown
+
+    assert asyncio.run(story()) == [False, True]
+    with engine.connect() as conn:
+        rows = conn.execute(select(schema.audit).where(schema.audit.c.action == "access.looked")).all()
+    assert [(row.subject, json.loads(row.fields)["by"]) for row in rows] == [
+        (f"booking/{booking}", "camille")
+    ]
