@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from pleintemps_gateway.access.placing import living
 from pleintemps_gateway.access.salts import sets_of
 from pleintemps_gateway.access.secrets import space_secrets_of
+from pleintemps_gateway.bookings.right_rules import Kind, RightRule
+from pleintemps_gateway.bookings.rights import Right, add_right, list_rights
 from pleintemps_gateway.bookings.service import create
 from pleintemps_gateway.cli import main
 from pleintemps_gateway.enrolment.rotation import rotate, spaces_behind
@@ -18,6 +22,8 @@ from pleintemps_gateway.store.engine import write_transaction
 from pleintemps_gateway.store.schema import audit, deliveries, shut_out
 from tests.gateway.house import HOUR, NOW, House, build
 from tests.gateway.light_agent import Town
+
+DAY = 24 * HOUR
 
 
 @pytest.fixture
@@ -102,3 +108,41 @@ def test_the_command_does_all_of_it_and_says_what_is_left(
     assert main(["agent", "list", "--config", str(house.file)]) == 0
     assert "2 known, 0 shut out" in capsys.readouterr().out
     assert main(["agent", "stolen", "nobody", "--config", str(house.file)]) == 0  # harms nobody
+
+
+def test_rights_codes_under_threat_and_one_time_codes_go_too(house: House) -> None:
+    signer = load_signing(Path(house.config.keys)).signer
+    booking, _ = book(house, "class")
+    rule = RightRule(days=["mon"], from_="08:00", to="12:00")
+    common: dict[str, Any] = {
+        "spaces": ["class"],
+        "rule": rule,
+        "valid_from": NOW,
+        "valid_until": NOW + 40 * DAY,
+    }
+    with write_transaction(house.engine, ["ecole"]) as conn:
+        kinds: list[tuple[Kind, str]] = [("code", ""), ("card", "w26:12:3456"), ("token", "")]
+        for kind, card in kinds:
+            right = Right(person=kind, kind=kind, card=card, **common)
+            add_right(conn, house.site, house.desk, right, "test")
+        house.desk.issue(conn, house.site, booking, "extra", "them", duress=True)
+        house.desk.one_time(conn, house.site, booking, NOW)
+        rights = {row.person: row.right for row in list_rights(conn, ("ecole",), NOW)}
+        for kind in ("code", "token"):
+            house.desk.issue_right(conn, house.site, rights[kind], signer=signer)
+        before = {name: living(conn, "ecole", right=right) for name, right in rights.items()}
+        ours = living(conn, "ecole", booking=booking)
+    assert ({name: len(found) for name, found in before.items()}, len(ours)) == (
+        {"code": 1, "card": 1, "token": 1},
+        3,
+    )
+    done = rotate(house.engine, house.site, house.desk, "upstairs", signer, "test")
+    assert (done.bookings, done.rights, done.cards) == (1, 1, 1)
+    with house.engine.connect() as conn:
+        after = {name: living(conn, "ecole", right=right) for name, right in rights.items()}
+        fresh = living(conn, "ecole", booking=booking)
+    assert {name for name in rights if after[name] == before[name]} == {"card", "token"}
+    assert len(after["code"]) == 1
+    # the main code and the one under threat are others; the one that was read out just now is gone
+    assert sorted((row.purpose, row.duress) for row in fresh) == [("extra", True), ("main", False)]
+    assert not {row.grant for row in fresh} & {row.grant for row in ours}
