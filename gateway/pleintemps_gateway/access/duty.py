@@ -4,11 +4,13 @@ rights, and what to say of doors whose codes are too easy to guess.
 
 from collections.abc import Collection
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Row, and_, select, true
+from sqlalchemy import Connection, Row, Select, and_, bindparam, select, true
 
 from pleintemps_gateway.config import SiteConfig
+from pleintemps_gateway.store.prepared import Prepared
 from pleintemps_gateway.store.schema import agents, bookings, credentials, rights
 
 from .allocator import odds
@@ -46,32 +48,18 @@ def needing_offline(
     """Bookings (of ``among``, if given) for which an offline code has to be told now, the next first: their
     doors open within two hours, and one that could check such a code lacks the grant.
     """
-    spaces = plan_of(site).spaces
-    query = (
-        select(bookings, credentials.c.created)
-        .join(
-            credentials,
-            and_(
-                credentials.c.site == bookings.c.site,
-                credentials.c.booking == bookings.c.booking,
-                credentials.c.purpose == MAIN,
-                credentials.c.rests_until.is_(None),
-            ),
-        )
-        .where(
-            bookings.c.site == site.site,
-            bookings.c.status == "confirmed",
-            bookings.c.withheld.is_(None),
-            bookings.c.space.in_(sorted(spaces)),
-            bookings.c.start <= now + DUE_MS,
-            bookings.c.end > now - round(site.rules.tail_s * 1000),
-            true() if among is None else bookings.c.booking.in_(sorted(among)),
-        )
-        .order_by(bookings.c.start)
-    )
-    near = {row.booking: row for row in conn.execute(query)}
-    if not near:
+    params: dict[str, Any] = {
+        "site": site.site,
+        "spaces": sorted(plan_of(site).spaces),
+        "soon": now + DUE_MS,
+        "over": now - round(site.rules.tail_s * 1000),
+    }
+    if among is not None:
+        params["among"] = sorted(among)
+    query = _near(among is not None)
+    if query.prepared.first(conn, params) is None:
         return []
+    near = {row.booking: row for row in conn.execute(query.statement, params)}
     reports = codes_on_doors(conn, site, list(near), now)
     holding = select(agents.c.agent).where(agents.c.site == site.site, agents.c.grants_epoch.is_not(None))
     with_keys = set(conn.execute(holding).scalars())
@@ -88,6 +76,38 @@ def needing_offline(
     ]
 
 
+class _Near(NamedTuple):
+    """Bookings that open soon, with the time at which their code was made."""
+
+    statement: Select[*tuple[Any, ...]]
+    prepared: Prepared
+
+
+@lru_cache(maxsize=2)
+def _near(among: bool) -> _Near:
+    main = and_(
+        credentials.c.site == bookings.c.site,
+        credentials.c.booking == bookings.c.booking,
+        credentials.c.purpose == MAIN,
+        credentials.c.rests_until.is_(None),
+    )
+    made = (
+        select(bookings, credentials.c.created)
+        .join(credentials, main)
+        .where(
+            bookings.c.site == bindparam("site"),
+            bookings.c.status == "confirmed",
+            bookings.c.withheld.is_(None),
+            bookings.c.space.in_(bindparam("spaces", expanding=True)),
+            bookings.c.start <= bindparam("soon"),
+            bookings.c.end > bindparam("over"),
+            bookings.c.booking.in_(bindparam("among", expanding=True)) if among else true(),
+        )
+        .order_by(bookings.c.start)
+    )
+    return _Near(made, Prepared(made))
+
+
 def _is_untold(conn: Connection, site: SiteConfig, booking: Row[Any], now: int) -> bool:
     own = living(conn, site.site, booking=booking.booking)
     told = {offline_windows(each) for each in own if each.purpose == OFFLINE}
@@ -100,22 +120,30 @@ def without_credential(
     """Rights (of ``among``, if given) that count and have no credential, or a token that lasts less than a
     week; cards are told by hand.
     """
+    params: dict[str, Any] = {"site": site.site, "now": now, "week": now + _WEEK_MS}
+    if among is not None:
+        params["among"] = sorted(among)
+    return [str(right) for (right,) in _lacking(among is not None).all(conn, params)]
+
+
+@lru_cache(maxsize=2)
+def _lacking(among: bool) -> Prepared:
     has = (
         select(credentials.c.grant)
         .where(
             credentials.c.site == rights.c.site,
             credentials.c.right == rights.c.right,
             credentials.c.rests_until.is_(None),
-            (credentials.c.kind != TOKEN) | (credentials.c.end > now + _WEEK_MS),
+            (credentials.c.kind != TOKEN) | (credentials.c.end > bindparam("week")),
         )
         .exists()
     )
     query = select(rights.c.right).where(
-        rights.c.site == site.site,
+        rights.c.site == bindparam("site"),
         rights.c.kind.in_(("code", "staff-code", TOKEN)),
         rights.c.ended.is_(None),
-        rights.c.valid_until > now,
+        rights.c.valid_until > bindparam("now"),
         ~has,
-        true() if among is None else rights.c.right.in_(sorted(among)),
+        rights.c.right.in_(bindparam("among", expanding=True)) if among else true(),
     )
-    return [str(right) for right in conn.execute(query.limit(_STEP)).scalars()]
+    return Prepared(query.limit(_STEP))

@@ -3,10 +3,11 @@
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, true, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, func, insert, or_, select, true, update
 
 from pleintemps_contract.gateway_messages import Window
 from pleintemps_contract.offline import QUARTER_MS, OfflineWindow, code_id
@@ -15,6 +16,7 @@ from pleintemps_gateway.bookings.way import by_agent, doors_on_way
 from pleintemps_gateway.bookings.windows import windows_of
 from pleintemps_gateway.config import DoorConfig, SiteConfig
 from pleintemps_gateway.store.changes import record_change, record_changes
+from pleintemps_gateway.store.prepared import Prepared
 from pleintemps_gateway.store.schema import bookings, credentials, grants, rights
 
 from .offline_plan import pieces
@@ -253,6 +255,14 @@ def without_code(
     """Confirmed bookings (of ``among``, if given) that may have a code and have none, the nearest first,
     until their doors close.
     """
+    params: dict[str, Any] = {"site": site.site, "over": now - round(site.rules.tail_s * 1000), "most": limit}
+    if among is not None:
+        params["among"] = sorted(among)
+    return [str(booking) for (booking,) in _codeless(among is not None).all(conn, params)]
+
+
+@lru_cache(maxsize=2)
+def _codeless(among: bool) -> Prepared:
     has_code = (
         select(credentials.c.grant)
         .where(
@@ -263,20 +273,19 @@ def without_code(
         )
         .exists()
     )
-    query = (
+    return Prepared(
         select(bookings.c.booking)
         .where(
-            bookings.c.site == site.site,
+            bookings.c.site == bindparam("site"),
             bookings.c.status == "confirmed",
             bookings.c.withheld.is_(None),
-            bookings.c.end > now - round(site.rules.tail_s * 1000),
+            bookings.c.end > bindparam("over"),
             ~has_code,
-            true() if among is None else bookings.c.booking.in_(sorted(among)),
+            bookings.c.booking.in_(bindparam("among", expanding=True)) if among else true(),
         )
         .order_by(bookings.c.start)
-        .limit(limit)
+        .limit(bindparam("most"))
     )
-    return [str(booking) for booking in conn.execute(query).scalars()]
 
 
 def offline_windows(credential: Row[*tuple[Any, ...]]) -> OfflineWindow:

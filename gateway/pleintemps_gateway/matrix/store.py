@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, delete, func, insert, or_, select
 
 from pleintemps_gateway.bookings.availability import Span
+from pleintemps_gateway.store.prepared import Prepared
 from pleintemps_gateway.store.schema import (
     bookings,
     hours,
@@ -30,6 +31,20 @@ def shift_of(zone: str) -> int:
     """How far the hours of a zone begin from those of UTC, in ms: 0 nearly everywhere."""
     offset = datetime.fromtimestamp(_STANDARD / 1000, UTC).astimezone(ZoneInfo(zone)).utcoffset()
     return 0 if offset is None else round(offset.total_seconds() * 1000) % HOUR_MS
+
+
+_OLDEST: Final = [
+    Prepared(
+        select(func.min(row[name])).where(row.site == bindparam("site"), row.space == bindparam("space"))
+    )
+    for row, name in ((occupancy.c, "since"), (presence_found.c, "start"), (hours_booked.c, "start"))
+]
+_DUES: Final = Prepared(
+    select(hours_due.c.space, hours_due.c.hour, hours_due.c.replay, hours_due.c.due)
+    .where(hours_due.c.site == bindparam("site"), hours_due.c.due <= bindparam("now"))
+    .order_by(hours_due.c.due, hours_due.c.space, hours_due.c.hour)
+    .limit(bindparam("most"))
+)
 
 
 class Place(NamedTuple):
@@ -88,12 +103,9 @@ def worked_out(conn: Connection, place: Place, first: int, last: int) -> dict[in
 
 def oldest(conn: Connection, place: Place) -> int | None:
     """From when on something is stored of the space."""
-    tables = ((occupancy.c, "since"), (presence_found.c, "start"), (hours_booked.c, "start"))
-    queries = [
-        select(func.min(row[name])).where(row.site == place.site, row.space == place.space)
-        for row, name in tables
-    ]
-    return min((at for query in queries if (at := conn.scalar(query)) is not None), default=None)
+    params = {"site": place.site, "space": place.space}
+    found = [row[0] for query in _OLDEST if (row := query.first(conn, params)) is not None]
+    return min((int(at) for at in found if at is not None), default=None)
 
 
 # --- putting down -----------------------------------------------------------------------------------------
@@ -193,16 +205,14 @@ def put_due(conn: Connection, place: Place, first: int, last: int, due: int, *, 
 
 def dues(conn: Connection, site: str, now: int, most: int) -> list[Due]:
     """At most ``most`` hours that are due, side by side where they can be."""
-    row = hours_due.c
-    query = select(row.space, row.hour, row.replay, row.due).where(row.site == site, row.due <= now)
-    found = conn.execute(query.order_by(row.due, row.space, row.hour).limit(most)).all()
     runs: list[Due] = []
-    for each in sorted(found, key=lambda each: (each.space, each.hour)):
+    found = _DUES.all(conn, {"site": site, "now": now, "most": most})
+    for space, hour, replay, due in sorted(found, key=lambda each: (each[0], each[1])):
         last = runs[-1] if runs else None
-        if last and (last.space, last.last, last.replay) == (each.space, each.hour, each.replay):
-            runs[-1] = last._replace(last=each.hour + HOUR_MS, due=max(last.due, each.due))
+        if last and (last.space, last.last, last.replay) == (space, hour, bool(replay)):
+            runs[-1] = last._replace(last=hour + HOUR_MS, due=max(last.due, due))
         else:
-            runs.append(Due(each.space, each.hour, each.hour + HOUR_MS, bool(each.replay), each.due))
+            runs.append(Due(space, hour, hour + HOUR_MS, bool(replay), due))
     return runs
 
 

@@ -69,6 +69,18 @@ class Prepared:
             conn.begin()
         return self._first(conn, params)
 
+    def all(self, conn: Connection, params: Params) -> Sequence[Sequence[Any]]:
+        """All rows, as :meth:`first`. Raises SQLAlchemyError."""
+        if not conn.in_transaction():
+            conn.begin()
+        if conn.dialect.name != _SQLITE:
+            return conn.execute(self._statement, params).all()
+        text = self._text_of(conn, params)
+        try:
+            return _driver(conn).execute(text.sql, text.values(params)).fetchall()
+        except sqlite3.Error as error:
+            raise _as_usual(text.sql, error) from error
+
     def finds(self, engine: Engine, params: Params) -> bool:
         """Whether there is a row now. Raises SQLAlchemyError."""
         with engine.connect() as conn:  # one statement needs no transaction around it
@@ -77,13 +89,16 @@ class Prepared:
     def _first(self, conn: Connection, params: Params) -> Sequence[Any] | None:
         if conn.dialect.name != _SQLITE:
             return conn.execute(self._statement, params).first()
-        sizes = [len(value) for value in params.values() if isinstance(value, list)]
-        text = self._text(conn.dialect, (*params, *sizes), params)
+        text = self._text_of(conn, params)
         try:
             found: tuple[Any, ...] | None = _driver(conn).execute(text.sql, text.values(params)).fetchone()
         except sqlite3.Error as error:
             raise _as_usual(text.sql, error) from error
         return found
+
+    def _text_of(self, conn: Connection, params: Params) -> _Text:
+        sizes = [len(value) for value in params.values() if isinstance(value, list)]
+        return self._text(conn.dialect, (*params, *sizes), params)
 
     def _text(self, dialect: Dialect, key: tuple[str | int, ...], params: Params) -> _Text:
         if (known := self._texts.get(key)) is None:
