@@ -17,8 +17,8 @@ from pleintemps_edge.errors import LockError
 class Locks:
     """Only what was let go here is secured here: a motor lock that nobody has moved stays as it was found.
 
-    A lock that throws its bolt is secured once its door is shut. After a fire that nobody was asked to play
-    nothing is energised any more.
+    A lock that throws its bolt is secured once its door is shut, as far as its contact is known to work. At a
+    door with a fire that nobody was asked to play nothing is energised any more.
     """
 
     def __init__(self, config: EdgeConfig, devices: Mapping[str, Devices]) -> None:
@@ -31,7 +31,8 @@ class Locks:
         self._open: set[str] = set()
         self._fires: set[str] = set()
         self._tripping = False
-        self.fire = False
+        self._loops = {door.lock: door.fire for door in config.doors}
+        self._idle: set[str] = set()
 
     def asked(self, ask: Ask) -> None:
         """A step begins; some play a fire."""
@@ -51,14 +52,14 @@ class Locks:
 
     def release(self, name: str) -> None:
         """Let go; raises LockError, also in a fire."""
-        if self.fire:
+        if name in self._idle:
             raise LockError(f"device {name}: fire")
         self._released.add(name)
         self._devices[name].locks[name].release()
 
     def secure(self, name: str) -> None:
         """Hold again, now or when its door is shut; raises LockError."""
-        if name not in self._devices or self.fire:
+        if name not in self._devices or name in self._idle:
             return
         if name in self._throws and self._contacts.get(name) in self._open:
             self._owed.add(name)
@@ -77,16 +78,20 @@ class Locks:
 
     def close(self) -> None:
         """Give the pins back."""
-        for lock in self._all():
+        for _, lock in self._all():
             lock.close()
 
-    def _all(self) -> Iterator[Lock]:
+    def distrust(self, contact: str) -> None:
+        """It is broken: what it says of its door counts for nothing."""
+        self._contacts = {lock: each for lock, each in self._contacts.items() if each != contact}
+
+    def _all(self) -> Iterator[tuple[str, Lock]]:
         for devices in self._devices.values():
-            yield from devices.locks.values()
+            yield from devices.locks.items()
 
     def _mind_fire(self) -> None:
-        if self._fires and not self._tripping and not self.fire:
-            self.fire = True
-            for lock in self._all():
+        for name, lock in () if self._tripping else self._all():
+            if self._loops.get(name) in self._fires and name not in self._idle:
+                self._idle.add(name)
                 with contextlib.suppress(LockError):
                     lock.idle()

@@ -1,6 +1,5 @@
 """Where a device's wires end: the header, and the screw terminals where the board is a kit. Pure."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -17,26 +16,21 @@ class Places:
     ports: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, names: str | Iterable[str] | None, base: Path) -> Self:
-        """Of the board or kits of a configuration; raises ConfigError for one that there is not."""
-        places = cls()
-        for name in [names] if isinstance(names, str) else names or ():
-            places._add(name, base)
-        return places
-
-    def _add(self, name: str, base: Path) -> None:
+    def of(cls, name: str | None, base: Path) -> Self:
+        """Of the board or kit of a configuration; raises ConfigError for one that there is not."""
+        if name is None:
+            return cls()
         if name in board.names():
-            self.pins.update({pin.bcm: f"header {pin.header}" for pin in board.load(name).pins})
-            return
+            return cls({pin.bcm: f"header {pin.header}" for pin in board.load(name).pins})
         profile = kit.load(name, base)
         header = board.load(profile.board)
+        pins: dict[int, str] = {}
         for terminal in profile.terminals:
             pin = header.pin(terminal.pin) if terminal.pin is not None else None
             if pin is not None:
                 words = f"{terminal.terminal} {terminal.title}, header {pin.header}"
-                before = self.pins.get(pin.bcm)
-                self.pins[pin.bcm] = words if before is None else f"{before}; {words}"
-        self.ports.update({device: port.title for port in profile.ports for device in port.devices})
+                pins[pin.bcm] = f"{pins[pin.bcm]}; {words}" if pin.bcm in pins else words
+        return cls(pins, {device: port.title for port in profile.ports for device in port.devices})
 
     def wiring(self, config: DeviceConfig) -> str:
         """Where the wires of a device end."""

@@ -280,6 +280,8 @@ class Selftest:
             elif isinstance(effect, Through):
                 found = texts.translated(self._order.language, result(effect, self._finding))
                 self._results.append(found)
+                if found.verdict is Verdict.FAIL:
+                    self._locks.distrust(found.device)
                 self._technician.found(found)
             else:
                 self._obey(effect)
