@@ -19,8 +19,8 @@ class StoreFacts:
 
 @dataclass(frozen=True, slots=True)
 class ProcessFacts:
-    """``kept`` is when ingest last kept house for each site. ``web`` is the answer of ``/healthz``, None if
-    nobody listens at ``where``.
+    """``kept`` is when ingest last kept house for each site, or heard an agent. ``web`` is the answer of
+    ``/healthz``, None if nobody listens at ``where``.
     """
 
     now: int

@@ -30,7 +30,7 @@ from pleintemps_gateway.keys import load_gateway_keys
 from pleintemps_gateway.notify.duty import DutyBook
 from pleintemps_gateway.store import engine as stores
 from pleintemps_gateway.store import reading
-from pleintemps_gateway.store.schema import alerts, housekeeping
+from pleintemps_gateway.store.schema import agents, alerts, housekeeping
 from pleintemps_gateway.updates.desk import youngest
 from pleintemps_gateway.web import upkeep
 from pleintemps_gateway.web.agents import load_agents
@@ -147,8 +147,11 @@ def _store(place: Place, conn: Connection, file: Path | None) -> StoreFacts:
 
 def read_processes(place: Place) -> ProcessFacts:
     with place.connect() as conn:
-        rows = conn.execute(select(housekeeping.c.site, housekeeping.c.at))
-        kept = {str(row.site): int(row.at) for row in rows}
+        # its first round of the house is a minute after its start; an agent that it hears is a sign before
+        heard = select(agents.c.site, func.max(agents.c.last_seen)).group_by(agents.c.site)
+        kept = {str(site): int(at) for site, at in conn.execute(heard) if at is not None}
+        for site, at in conn.execute(select(housekeeping.c.site, housekeeping.c.at)):
+            kept[site] = max(kept.get(site, 0), int(at))
     web = place.config.web
     return ProcessFacts(
         now=place.world.now(),
