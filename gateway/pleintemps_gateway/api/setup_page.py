@@ -13,7 +13,7 @@ from pleintemps_gateway.web.setup import STEPS, load_setup
 
 from .auth import Account, InContext, Posts, Reads
 from .pages import show
-from .problems import not_found
+from .problems import Problem, not_found
 from .rights import Right
 
 router = APIRouter(prefix="/setup", include_in_schema=False, default_response_class=HTMLResponse)
@@ -39,7 +39,9 @@ def put_off(
     step: str,
     state: Annotated[str, Form(pattern="^(later|open)$")],
 ) -> Any:
-    """Leave a step for later, or take it up again; what is done is found out, not said."""
+    """Leave a step of the whole gateway for later, or take it up again; what is done is found out."""
+    if not account.everywhere:
+        raise Problem(403, "Only a manager of every site sets the gateway up.", code="every-site")
     if step not in STEPS:
         raise not_found("step")
     with write_transaction(context.engine, ["*"]) as conn:
