@@ -19,7 +19,7 @@ def fragment(discovery: Discovery) -> str:
     parts: list[str] = []
     if discovery.clocks:
         clock = discovery.clocks[0]
-        parts.append(f'# {clock.name}\n[clock]\nsource = "system"\nrtc = {_text(clock.path)}')
+        parts.append(f'# {_comment(clock.name)}\n[clock]\nsource = "system"\nrtc = {_text(clock.path)}')
     number: dict[str, int] = {}
     for probed in discovery.ports:
         for found in probed.found:

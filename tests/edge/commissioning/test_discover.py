@@ -11,7 +11,7 @@ import pytest
 from pleintemps_contract.configfile import load_toml
 from pleintemps_edge.commissioning import probing
 from pleintemps_edge.commissioning.discovering import Discovery, discover
-from pleintemps_edge.commissioning.looking import Looking, Port
+from pleintemps_edge.commissioning.looking import Chip, Looking, Port, Sound
 from pleintemps_edge.commissioning.probing import Found
 from pleintemps_edge.commissioning.suggesting import describe, fragment
 from pleintemps_edge.config import EdgeConfig
@@ -127,18 +127,16 @@ def test_what_is_suggested_passes_the_check_in_a_configuration(tmp_path: Path) -
     discovery = searched(tmp_path, "radar", "tracker", "meter", "reader")
     discovery = msgspec.structs.replace(
         discovery,
-        clocks=[
-            msgspec.convert({"path": "/dev/rtc0", "name": 'rtc-ds1307 "x"\n'}, type(Looking().clocks()[0]))
-        ]
-        if Looking().clocks()
-        else discovery.clocks,
+        clocks=[Chip(path="/dev/rtc0", name='rtc "x"\nevil = 1')],
+        sounds=[Sound(pcm="hw:1,0", name="INMP441\nevil = 2")],
     )
     text = 'site = "s"\nagent = "a"\nkeys = "k"\nstate = "t"\n\n' + fragment(discovery)
     path = tmp_path / "edge.toml"
     path.write_text(text)
     config = load_toml(path, EdgeConfig)
     drivers = [registry.read(table).driver for table in config.devices]
-    assert drivers == ["ld2410", "ld2450", "modbus_sound", "osdp"]
+    assert drivers == ["ld2410", "ld2450", "modbus_sound", "osdp", "i2s_microphone"]
+    assert config.clock.rtc == "/dev/rtc0"
     assert "modbus_sound at 9600 baud, address 7" in describe(discovery)
 
 
