@@ -163,7 +163,7 @@ class Agent:
             for signal in config.signals
         }
         self._metering = Metering(self._devices.series, self._samples, world, self._clock.read, self.boot)
-        inbox = Inbox(config.site, config.agent, keys.trusted)
+        self._inbox = inbox = Inbox(config.site, config.agent, keys.trusted)
         self._desk = Desk(
             self._doors,
             keys=keys,
@@ -380,7 +380,8 @@ class Agent:
         await asyncio.gather(*(keeper.probe() for keeper in self._doors.values()))
 
     def _status(self) -> Status:
-        return Status.of(self._config.site, self._config.agent, self._link.up, self._birth("0" * 32))
+        keys, birth = self._inbox.keys, self._birth("0" * 32)
+        return Status.of(self._config.site, self._config.agent, self._link.up, birth, keys)
 
     async def _keep_house(self) -> None:
         """Once a minute: own up to dropped samples, keep the time that is never gone below."""

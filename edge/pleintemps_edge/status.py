@@ -4,6 +4,7 @@ Whoever may enter the state folder may ask; nothing in the answer is secret and 
 """
 
 import asyncio
+import base64
 import contextlib
 import logging
 import os
@@ -27,6 +28,7 @@ from pleintemps_contract.agent_messages import (
     SignalInfo,
     StorageInfo,
 )
+from pleintemps_contract.envelope import TrustedKeys
 from pleintemps_contract.logs import line
 from pleintemps_contract.onvif import DoorAlarm, DoorPhysicalState, LockPhysicalState
 
@@ -39,7 +41,10 @@ _LOG: Final = logging.getLogger("status")
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """The agent at one moment; ``at`` is its own time. ``line`` is whether it has a broker."""
+    """The agent at one moment; ``at`` is its own time. ``line`` is whether it has a broker.
+
+    ``gateway_keys`` are the public keys (base64) that may sign for the gateway now.
+    """
 
     site: str
     agent: str
@@ -56,9 +61,10 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     storage: list[StorageInfo]
     journals: list[JournalPosition]
     grants: GrantsHeld | None
+    gateway_keys: list[str] = msgspec.field(default_factory=list)
 
     @classmethod
-    def of(cls, site: str, agent: str, line: bool, birth: Birth) -> "Status":
+    def of(cls, site: str, agent: str, line: bool, birth: Birth, keys: TrustedKeys) -> "Status":
         """What ``birth`` would tell now, without what is of no use here."""
         return cls(
             site=site,
@@ -76,6 +82,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
             storage=birth.storage,
             journals=birth.journals,
             grants=birth.grants,
+            gateway_keys=[base64.b64encode(key.public_bytes_raw()).decode() for key in keys.public.values()],
         )
 
 

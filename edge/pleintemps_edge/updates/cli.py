@@ -117,6 +117,7 @@ def _updater(base: Path, config: "EdgeConfig", updates: "UpdatesConfig") -> "Upd
 
 def _act(options: argparse.Namespace, config: "EdgeConfig", updater: "Updater") -> list[str]:
     from pleintemps_contract.keyfiles import load_agent_keys
+    from pleintemps_edge.link.keyring import read_keys
 
     from .fetching import Folder, Web
 
@@ -130,7 +131,10 @@ def _act(options: argparse.Namespace, config: "EdgeConfig", updater: "Updater") 
     if not url:
         return []
     keys = options.config.resolve().parent / config.keys
-    gateway = load_agent_keys(keys).trusted
+    status = updater.status()
+    # the running agent knows keys that were introduced since it enrolled
+    told = status.gateway_keys if status is not None else []
+    gateway = read_keys(told) if told else load_agent_keys(keys).trusted
     return updater.follow(
         lambda path: Web(f"{url}/{path}", keys / "ca.crt"), config.site, config.agent, gateway
     )

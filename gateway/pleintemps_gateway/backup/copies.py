@@ -176,8 +176,15 @@ def surplus(copies: Iterable[tuple[int, Path]], keep: int) -> list[Path]:
 
 def thin(folder: Path, keep: int, sealing: str) -> list[Path]:
     """Take away the :func:`surplus` of ``folder``, of back-ups with this mark ``sealing`` only."""
-    found = ((read_manifest(copy), copy) for copy in copies_in(folder))
-    gone = surplus([(manifest.made, copy) for manifest, copy in found if manifest.sealing == sealing], keep)
+    found: list[tuple[int, Path]] = []
+    for copy in copies_in(folder):
+        try:
+            manifest = read_manifest(copy)
+        except SettingsError:
+            continue  # not ours to judge
+        if manifest.sealing == sealing:
+            found.append((manifest.made, copy))
+    gone = surplus(found, keep)
     for copy in gone:
         (copy / MANIFEST).unlink()  # first: what is half taken away is no back-up
         shutil.rmtree(copy)

@@ -1,5 +1,7 @@
 """What is fetched is what was signed; offers are the gateway's, for this agent, and new."""
 
+import asyncio
+import base64
 import http.server
 import threading
 from collections.abc import Iterator
@@ -10,11 +12,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from pleintemps_contract.configfile import load_toml
 from pleintemps_contract.envelope import TrustedKeys
 from pleintemps_contract.errors import ContractError
 from pleintemps_contract.releases import RELEASE_FILE, Offer, open_release, seal_offer, version_key
 from pleintemps_edge.cli import main
+from pleintemps_edge.config import EdgeConfig
 from pleintemps_edge.errors import UpdateError
+from pleintemps_edge.status import telling
 from pleintemps_edge.updates.fetching import Folder, Source, Web, fetch, read_offer, read_release
 from pleintemps_edge.updates.slots import Slots
 from pleintemps_edge.updates.updater import Updater
@@ -163,9 +168,36 @@ def test_nobody_answers(tmp_path: Path, free_port: int) -> None:
         read_offer(Web(f"http://127.0.0.1:{free_port}/x"), "ecole", "door", GATEWAY)
 
 
-def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    import base64
+def test_a_key_that_was_introduced_since_counts(
+    tmp_path: Path, web: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Offers are believed by the keys that the running agent holds; without one, by those of its folder."""
+    Place(tmp_path, web)
+    file = write_setup(tmp_path, 1883)
+    key = base64.b64encode(RELEASER.public.public_bytes_raw()).decode()
+    more = f'[updates]\nrelease_keys = ["{key}"]\nroot = "{tmp_path}/slots"\nurl = "{web}"\n'
+    file.write_text(file.read_text() + more)
+    config = load_toml(file, EdgeConfig)
+    offer = Offer(site=config.site, agent=config.agent, number=3, action="stay")
+    folder = tmp_path / "www" / config.site / config.agent
+    folder.mkdir(parents=True)
+    (folder / "offer").write_bytes(seal_offer(offer, OTHER))
+    follow = ["update", "follow", "--config", str(file)]
+    assert main(follow) == 1
+    assert "unknown-key" in capsys.readouterr().err
+    held = [base64.b64encode(OTHER.public.public_bytes_raw()).decode()]
+    status = msgspec.structs.replace(WELL, gateway_keys=held)
 
+    async def while_it_runs() -> int:
+        (tmp_path / config.state).mkdir(exist_ok=True)
+        async with telling(tmp_path / config.state, lambda: status):
+            return await asyncio.to_thread(main, follow)
+
+    assert asyncio.run(while_it_runs()) == 0
+    assert (tmp_path / "slots" / "update.json").read_bytes().count(b'"number":3') == 1
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = write_setup(tmp_path, 1883)
     assert main(["update", "status", "--config", str(file)]) == 2
     assert "[updates] is missing" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """Sealed back-ups: what goes in comes out, and nothing else opens."""
 
 import json
+import shutil
 import stat
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,16 @@ from hypothesis import strategies as st
 
 from pleintemps_contract.errors import KeyFileError
 from pleintemps_contract.world import ManualWorld
-from pleintemps_gateway.backup.copies import MANIFEST, Manifest, copies_in, digest_of, surplus, write_manifest
+from pleintemps_gateway.backup.copies import (
+    MANIFEST,
+    Manifest,
+    copies_in,
+    digest_of,
+    read_manifest,
+    surplus,
+    thin,
+    write_manifest,
+)
 from pleintemps_gateway.backup.saving import save
 from pleintemps_gateway.backup.sealing import (
     CHUNK,
@@ -191,6 +201,21 @@ def test_the_youngest_stay(made: list[int], keep: int) -> None:
     left = [at for at, path in copies if path not in gone]
     assert len(left) == (min(keep, len(made)) if keep else len(made))
     assert all(at >= old for at in left for old, path in copies if path in gone)
+
+
+def test_thinning_touches_this_gateways_back_ups_only(house: House, tmp_path: Path) -> None:
+    folders = []
+    for _ in range(3):
+        house.world.move(HOUR)
+        folders.append(saved(house, tmp_path, with_keys=False)[0])
+    foreign, unreadable = tmp_path / "pleintemps-1", tmp_path / "pleintemps-2"
+    for other in (foreign, unreadable):
+        shutil.copytree(folders[0], other)
+    manifest = read_manifest(folders[0])
+    write_manifest(foreign, msgspec.structs.replace(manifest, sealing="another gateway's", made=0))
+    (unreadable / MANIFEST).write_text("{")
+    assert thin(tmp_path, 2, manifest.sealing) == [folders[0]]
+    assert copies_in(tmp_path) == sorted([foreign, unreadable, *folders[1:]])
 
 
 def test_a_machine_that_has_nothing_left(

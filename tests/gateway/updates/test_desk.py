@@ -13,6 +13,7 @@ from sqlalchemy import select, update
 
 from pleintemps_contract.errors import ContractError
 from pleintemps_contract.releases import Offer, open_offer, open_release
+from pleintemps_contract.world import SystemWorld
 from pleintemps_gateway.api.app import create_app
 from pleintemps_gateway.audit.log import entries_about
 from pleintemps_gateway.cli import main
@@ -163,10 +164,13 @@ def test_the_commands(house: House, tmp_path: Path, capsys: pytest.CaptureFixtur
     where = ["--config", str(house.file), "--json"]
     assert main(["update", "status", *where]) == 0
     assert json.loads(capsys.readouterr().out) == {"ecole": None}
-    # the machine's clock is behind that of the house, so everybody is there
-    assert main(["update", "offer", *where, "--from", str(tmp_path / "release"), "--canary", "nobody"]) == 2
+    offer = ["update", "offer", *where, "--from", str(tmp_path / "release")]
+    assert main([*offer, "--canary", "nobody"]) == 2
     assert "nobody is not there" in capsys.readouterr().err
-    desk_of(house).offer(house.site, "1.3.0", ["entrance"])
+    house.world.step_wall(SystemWorld().now() - house.world.now())
+    tell(house, "entrance")
+    assert main([*offer, "--canary", "entrance"]) == 0
+    assert json.loads(capsys.readouterr().out)["ecole"]["waves"] == [["entrance"], ["upstairs"]]
     assert main(["update", "halt", *where, "--reason", "on the radio"]) == 0
     assert json.loads(capsys.readouterr().out)["ecole"]["reason"] == "on the radio"
     assert main(["update", "status", "--config", str(house.file)]) == 1
