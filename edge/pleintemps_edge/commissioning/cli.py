@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -113,6 +114,11 @@ def _somebody() -> bool:
         return False
 
 
+def _say(text: str) -> None:
+    with contextlib.suppress(OSError):  # the terminal may be what was lost
+        print(text, file=sys.stderr)
+
+
 async def _run(options: argparse.Namespace) -> int:
     from pleintemps_contract.clockconfig import open_world
     from pleintemps_contract.commissioning import Order
@@ -159,16 +165,16 @@ async def _run(options: argparse.Namespace) -> int:
             await running
         except asyncio.CancelledError:
             ended = True
-            print(f"\n{texts.word(language, 'ended')}", file=sys.stderr)
+            _say(f"\n{texts.word(language, 'ended')}")
     finally:
         technician.close()
     report = test.report()
     for path in test.write(options.out):
-        print(f"{texts.word(language, 'written')}: {path}", file=sys.stderr)
+        _say(f"{texts.word(language, 'written')}: {path}")
     if options.json:
         print(msgspec.json.encode(report).decode())
     broken = ", ".join(report.broken) or texts.word(language, "none")
-    print(f"{texts.word(language, 'broken')}: {broken}", file=sys.stderr)
+    _say(f"{texts.word(language, 'broken')}: {broken}")
     return INTERRUPTED if ended else FAILED if report.broken else 0
 
 

@@ -382,6 +382,7 @@ FINDINGS: Final[dict[str, tuple[Text, Text]]] = {
             "Is that meant? Two devices at one address spoil each other.",
         ),
     ),
+    "interrupted": (("l’essai a été interrompu ici", "the test was ended here"), ("", "")),
     "unproved": (
         (
             "non prouvé que {by} libère la ventouse par fil",

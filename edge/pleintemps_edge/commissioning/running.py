@@ -101,6 +101,7 @@ class Selftest:
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._loop = asyncio.get_running_loop()
         self._complete = False
+        self._run = Run(())
         self._sending: set[asyncio.Task[None]] = set()
         self._others: dict[str, str] = {}
         config = setup.config
@@ -199,9 +200,11 @@ class Selftest:
         await self._world.sleep_until(self._world.monotonic() + _BETWEEN_MS)
         drivers = {str(table["device"]): str(table["driver"]) for table in self._setup.config.devices}
         state = Run(waiting, alone=self._order.alone, agreed=self._order.agreed, drivers=drivers)
+        self._run = state
         while not self._events.empty():
             state, _ = advance(state, self._events.get_nowait(), self._world.monotonic())
         state, effects = begin(state, self._world.monotonic())
+        self._run = state
         self._act(effects)
         while not state.over:
             for task in tasks:
@@ -209,6 +212,7 @@ class Selftest:
                     task.result()
             event = await self._next(state.due)
             state, effects = advance(state, event, self._world.monotonic())
+            self._run = state
             self._act(effects)
 
     async def _next(self, due: int | None) -> Event | None:
@@ -343,9 +347,19 @@ class Selftest:
     def _finding(self, problem: Problem, bench: Bench) -> Finding:
         return texts.finding(self._order.language, problem, bench)
 
+    def _begun(self) -> Iterator[DeviceResult]:
+        """The device at which it was ended, with what had been measured."""
+        run = self._run
+        if run.bench is not None:
+            problems = (*run.problems, Problem("interrupted", Verdict.SKIPPED))
+            verdicts = [*(each.verdict for each in run.measurements), *(each.verdict for each in problems)]
+            ended = Through(run.bench, verdict_of(verdicts), run.measurements, problems)
+            yield texts.translated(self._order.language, result(ended, self._finding))
+
     def report(self) -> Report:
         """What was found so far; ``complete`` once :meth:`run` has come to its end."""
         config = self._setup.config
+        devices = [*self._results, *([] if self._complete else self._begun())]
         return Report(
             site=config.site,
             agent=config.agent,
@@ -362,11 +376,11 @@ class Selftest:
             complete=self._complete,
             verdict=verdict_of(
                 [
-                    *(each.verdict for each in self._results),
+                    *(each.verdict for each in devices),
                     *([] if self._complete else [Verdict.SKIPPED]),
                 ]
             ),
-            devices=list(self._results),
+            devices=devices,
         )
 
     def write(self, folder: Path) -> list[Path]:

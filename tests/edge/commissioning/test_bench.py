@@ -87,7 +87,9 @@ def test_ctrl_c_secures_the_lock_and_keeps_what_was_found() -> None:
     assert held == [True]
     assert prompts[-1].ask is Ask.ENTRANCE
     assert not report.complete
-    assert [each.device for each in report.devices] == ["office-contact"]
+    assert [each.device for each in report.devices] == ["office-contact", "office-magnet"]
+    assert [each.verdict for each in report.devices] == [Verdict.PASS, Verdict.SKIPPED]
+    assert [each.code for each in report.devices[1].findings] == ["interrupted"]
 
 
 @pytest.mark.soak
