@@ -4,7 +4,8 @@
     open           take -> acknowledged; pause -> paused;                 asks the next of the rota each
                    give -> open, theirs; escalate -> open, the next asked  ``wait_ms`` until somebody takes it
     acknowledged   as above, but no take                                  once: a reminder after ``remind_ms``
-    paused         as above; resume -> open                               at its hour -> open, asked anew
+    paused         as above; resume -> open                               at its hour, or louder (``due``)
+                                                                           -> open, asked anew
     resolved       comment only
 
 An act names the ``version`` its actor had seen: after the act of somebody else it is refused, and they see
@@ -18,13 +19,17 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from .records import AlertState
+from .records import AlertState, Fact
 
 NOBODY: Final = ""
 """The last of ``asked``: everybody on duty was asked; who comes on duty is asked still."""
 LOOK_AGAIN_MS: Final = 60_000
 """How often it is looked whether somebody has come on duty."""
 MOST_PAUSE_MS: Final = 7 * 86_400_000
+LOUDER_DB: Final = 5.0
+"""A pause of noise ends early when it is so much louder than when it was paused."""
+PAUSED_DB: Final = "paused_db"
+"""The fact of an alert that says how loud it was then."""
 
 
 class ActKind(StrEnum):
@@ -153,7 +158,8 @@ def pass_time(life: Life, duty: Duty, now: int) -> Step:
     if life.state is AlertState.RESOLVED:
         return Step(life=replace(life, due=None, until=None) if life.due or life.until else life)
     if life.state is AlertState.PAUSED:
-        if life.until is not None and now < life.until:
+        due = life.due if life.due is not None else life.until
+        if due is not None and now < due:
             return Step(life=life)
         back = Done(kind=ActKind.BACK, person=life.by, tell=True)
         return Step(life=_opened(life, now, duty), done=(back,))
@@ -163,6 +169,20 @@ def pass_time(life: Life, duty: Duty, now: int) -> Step:
         done = Done(kind=ActKind.REMINDED, person=life.by, tell=True)
         return Step(life=replace(life, due=None), done=(done,))
     return _ask(life, duty, now)
+
+
+def at_pause(facts: dict[str, Fact]) -> dict[str, Fact]:
+    """``facts`` of an alert that is paused now, with how loud it is."""
+    level = facts.get("level_db")
+    return facts | {PAUSED_DB: level} if isinstance(level, float | int) else facts
+
+
+def louder(facts: dict[str, Fact], before: dict[str, Fact]) -> tuple[dict[str, Fact], bool]:
+    """New ``facts`` of an alert that was paused with those ``before``, and whether they end its pause."""
+    then, level = before.get(PAUSED_DB), facts.get("level_db")
+    if not isinstance(then, float | int):
+        return facts, False
+    return facts | {PAUSED_DB: then}, isinstance(level, float | int) and level >= then + LOUDER_DB
 
 
 def resolve(life: Life) -> Life:

@@ -2,10 +2,12 @@
 
 from typing import Final
 
+import msgspec
 from sqlalchemy import select
 
 from pleintemps_contract.onvif import DoorAction
-from pleintemps_gateway.alerts.life import Act, ActKind, Refusal, act
+from pleintemps_gateway.alerts.life import Act, ActKind, Refusal, act, at_pause
+from pleintemps_gateway.alerts.records import Fact
 from pleintemps_gateway.audit.log import record
 from pleintemps_gateway.config import SignalConfig, SiteConfig
 from pleintemps_gateway.ingest.asking import Wish, ask
@@ -60,11 +62,22 @@ def do(context: Context, account: Account, site: SiteConfig, alert: str, wish: A
                 ask(conn, site.site, light, context.world)
         if step.life != life:
             said = {"comment": comment} if comment else {}
+            if wish.kind is ActKind.PAUSE:
+                said["facts"] = _paused(row.facts)
             put_life(conn, site.site, alert, step.life, now, **said)
         note(conn, site.site, alert, now, step.done, comment)
         queue_acts(conn, site, row, step.done, context.duty, context.world)
         fields = {"by": account.name} | ({"person": wish.person} if wish.person else {})
         record(conn, site.site, context.world, _LOGGED[wish.kind], f"alert/{alert}", fields)
+
+
+def _paused(text: str) -> str:
+    """The facts of an alert with how loud it is as it is paused."""
+    try:
+        facts = msgspec.json.decode(text, type=dict[str, Fact])
+    except msgspec.DecodeError:
+        return text
+    return msgspec.json.encode(at_pause(facts)).decode()
 
 
 def signals_of(site: SiteConfig, space: str | None) -> list[SignalConfig]:

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import ColumnElement, Connection, insert, select, update
 
-from pleintemps_gateway.alerts.life import ActKind
+from pleintemps_gateway.alerts.life import ActKind, louder
+from pleintemps_gateway.alerts.records import Alert, AlertState, Fact
 from pleintemps_gateway.engine import (
     AlertOpened,
     AlertResolved,
@@ -87,10 +88,22 @@ def _alert(conn: Connection, site: str, output: AlertOpened | AlertUpdated | Ale
         conn.execute(insert(alerts).values(site=site, **(msgspec.to_builtins(alert) | {"facts": facts})))
         note_one(conn, site, alert.alert, alert.opened, ActKind.OPENED)
         return
+    mine = (alerts.c.site == site) & (alerts.c.alert == alert.alert)
     values: dict[str, Any] = {"facts": facts}
+    if isinstance(output, AlertUpdated):
+        values |= _of_paused(conn, mine, alert)
     if isinstance(output, AlertResolved):
         values |= {"state": alert.state.value, "resolved": alert.resolved}
         values |= {"paused_until": None, "due": None}  # it asks for nobody any more
         note_one(conn, site, alert.alert, alert.resolved or alert.opened, ActKind.RESOLVED)
-    mine = (alerts.c.site == site) & (alerts.c.alert == alert.alert)
     conn.execute(update(alerts).where(mine).values(**values))
+
+
+def _of_paused(conn: Connection, mine: ColumnElement[bool], alert: Alert) -> dict[str, Any]:
+    """What the new facts of an alert change that people have paused: it may be too loud for a pause."""
+    before = conn.scalar(select(alerts.c.facts).where(mine, alerts.c.state == AlertState.PAUSED.value))
+    if before is None:
+        return {}
+    facts, ends = louder(alert.facts, msgspec.json.decode(before, type=dict[str, Fact]))
+    told = {"facts": msgspec.json.encode(facts).decode()}
+    return told | {"due": alert.opened} if ends else told

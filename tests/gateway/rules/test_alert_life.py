@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from msgspec.structs import replace
 
 from pleintemps_gateway.alerts.life import (
     LOOK_AGAIN_MS,
@@ -15,6 +16,8 @@ from pleintemps_gateway.alerts.life import (
     Refusal,
     Step,
     act,
+    at_pause,
+    louder,
     pass_time,
     resolve,
 )
@@ -57,6 +60,18 @@ def test_a_pause_comes_back_by_itself_and_asks_anew() -> None:
     assert back.done == (Done(kind=ActKind.BACK, person="anne", tell=True),)
     asked = pass_time(back.life, DUTY, 30 * MINUTE)
     assert [done.person for done in asked.done] == ["anne"]
+
+
+def test_what_gets_louder_ends_its_pause() -> None:
+    before = at_pause({"level_db": 70.0, "limit_db": 65})
+    assert louder({"level_db": 74.9}, before) == ({"level_db": 74.9, "paused_db": 70.0}, False)
+    told, ends = louder({"level_db": 75.0}, before)
+    assert ends and louder({"level_db": 80.0}, told)[1], "it stays the level of the pause"
+    assert louder({"level_db": 99.0}, {"level_db": 70.0}) == ({"level_db": 99.0}, False)
+    assert at_pause({"door": "hall"}) == {"door": "hall"} and louder({"level_db": None}, before)[1] is False
+    wish = Act(kind=ActKind.PAUSE, by="anne", until=30 * MINUTE)
+    life = replace(step(act(Life(), wish, DUTY, MINUTE)), due=0)
+    assert pass_time(life, DUTY, 2 * MINUTE).done == (Done(kind=ActKind.BACK, person="anne", tell=True),)
 
 
 def test_a_pause_that_was_resolved_stays_quiet() -> None:

@@ -1,6 +1,7 @@
 """What "Tonight" says of alerts: several taken at once, and what is calm again for a while."""
 
 import asyncio
+import json
 import re
 
 import httpx
@@ -8,6 +9,8 @@ from fastapi import FastAPI
 from sqlalchemy import Engine, select, update
 
 from pleintemps_contract.world import ManualWorld
+from pleintemps_gateway.alerts.records import Alert, AlertKind, AlertState, AlertUpdated, Rank
+from pleintemps_gateway.ingest.outputs import persist
 from pleintemps_gateway.store import schema
 from pleintemps_gateway.store.changes import record_change
 from pleintemps_gateway.store.engine import write_transaction
@@ -104,3 +107,36 @@ def test_a_comment_has_words(app: FastAPI, engine: Engine) -> None:
     assert answer.status_code == 422 and "Le commentaire est vide" in answer.text
     with engine.connect() as conn:
         assert conn.execute(select(schema.alert_acts)).all() == []
+
+
+def test_a_pause_of_noise_ends_early_when_it_gets_louder(app: FastAPI, engine: Engine) -> None:
+    async def story() -> None:
+        async with visitor(app, engine, "camille") as client:
+            path, until = f"/alerts/moulin/{town.NOISE}", str(town.NOW + 3_600_000)
+            assert "plus tôt si le bruit monte de 5" in (await client.get(path)).text
+            assert (
+                await client.post(f"{path}/pause", data={"csrf": CSRF, "until": until})
+            ).status_code == 303
+
+    asyncio.run(story())
+
+    def measured(level: float) -> tuple[float, bool]:
+        """The level of the pause, and whether the alert is due at once, when the rule tells of ``level``."""
+        with write_transaction(engine, ["moulin"]) as conn:
+            row = conn.execute(select(schema.alerts).where(schema.alerts.c.alert == town.NOISE)).one()
+            alert = Alert(
+                alert=row.alert,
+                kind=AlertKind.NOISE,
+                rank=Rank.ALERT,
+                subject=row.subject,
+                state=AlertState.PAUSED,
+                opened=row.opened,
+                facts={"level_db": level, "limit_db": 65},
+                space="studio",
+            )
+            persist(conn, "moulin", [AlertUpdated(alert=alert)])
+            row = conn.execute(select(schema.alerts).where(schema.alerts.c.alert == town.NOISE)).one()
+            return json.loads(row.facts)["paused_db"], row.due <= town.NOW
+
+    assert measured(79.1) == (74.2, False)
+    assert measured(79.2) == (74.2, True)
