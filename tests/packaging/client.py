@@ -1,7 +1,7 @@
 """An MQTT client that runs inside the clean root, on the gateway's Python: says what the broker lets it do.
 
 client.py FOLDER ID [TOPIC PAYLOAD-FILE]: connects with ca.crt and agent.pem (key and certificate) of FOLDER,
-publishes, and prints ``{"connected": ..., "answered": ...}``.
+publishes, and prints ``{"connected": ..., "answered": ..., "refused": why TLS was}``.
 """
 
 import json
@@ -20,7 +20,7 @@ PATIENCE_S = 10
 def main(folder: Path, name: str, *message: str) -> None:
     client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=name, protocol=MQTTProtocolVersion.MQTTv311)
     client.tls_set(str(folder / "ca.crt"), str(folder / "agent.pem"))
-    said = {"connected": False, "answered": False}
+    said: dict[str, Any] = {"connected": False, "answered": False, "refused": ""}
     settled = threading.Event()
 
     def on_connect(_client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
@@ -42,8 +42,8 @@ def main(folder: Path, name: str, *message: str) -> None:
             said["answered"] = told.is_published()
         client.disconnect()
         client.loop_stop()
-    except (ssl.SSLError, OSError) as error:
-        print(type(error).__name__, file=sys.stderr)
+    except ssl.SSLError as error:
+        said["refused"] = error.reason
     print(json.dumps(said))
 
 
