@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from sqlalchemy import Engine
@@ -43,6 +44,8 @@ class LeaseKeeper:
         self._seen: tuple[int, View] | None = None
         self._news = asyncio.Event()
         self._down = False
+        # a sign of life must not wait for those who read and replay in the loop's own threads
+        self._thread = ThreadPoolExecutor(1, "leases")
 
     def speaks(self) -> bool:
         """Whether no other gateway can believe us dead: what we hold is ours by our own watch."""
@@ -70,18 +73,13 @@ class LeaseKeeper:
         while True:
             begun = self._world.monotonic()
             try:
-                view = await asyncio.to_thread(store.renew, self._engine, self._name, self._run)
-                mine = view.gateways.get(self._name)
-                if mine is None or (mine.run != self._run and self._until is None):
-                    await asyncio.to_thread(store.join, self._engine, self._name, self._run, self._sites)
-                    view = await asyncio.to_thread(store.renew, self._engine, self._name, self._run)
-                    mine = view.gateways.get(self._name)
+                view = await asyncio.get_running_loop().run_in_executor(self._thread, self._show)
             except SQLAlchemyError as error:
                 if not self._down:
                     self._down = True
                     _log.warning(line("leases-not-renewed", error=type(error).__name__))
             else:
-                if mine is None or mine.run != self._run:
+                if view.gateways[self._name].run != self._run:
                     raise DeposedError(f"another gateway is called {self._name!r}: each needs its own name")
                 if self._down:
                     self._down = False
@@ -90,6 +88,14 @@ class LeaseKeeper:
                 self._seen = begun, view
                 self._news.set()
             await self._world.sleep_until(begun + LOOK_MS)
+
+    def _show(self) -> View:
+        view = store.renew(self._engine, self._name, self._run)
+        mine = view.gateways.get(self._name)
+        if mine is None or (mine.run != self._run and self._until is None):
+            store.join(self._engine, self._name, self._run, self._sites)
+            view = store.renew(self._engine, self._name, self._run)
+        return view
 
     async def _act(self, owner: Owner) -> None:
         acted = self._world.monotonic()
