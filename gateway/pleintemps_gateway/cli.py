@@ -19,6 +19,7 @@ from pleintemps_gateway.backup import cli as backup
 from pleintemps_gateway.bookings import cli as groups
 from pleintemps_gateway.config import GatewayConfig, SiteConfig, load
 from pleintemps_gateway.enrolment import cli as enrolment
+from pleintemps_gateway.enrolment.programs import cli as programs
 from pleintemps_gateway.errors import GatewayError, OutsideError, SettingsError
 from pleintemps_gateway.evaluate import cli as evaluate
 from pleintemps_gateway.keychange import cli as keychange
@@ -93,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     groups.register(commands)
     keychange.register(commands)
     enrolment.register(commands)
+    programs.register(commands)
     codes.register(commands)
     evaluate.register(commands)
     audit.register(commands)

@@ -34,14 +34,16 @@ SERVER_DAYS: Final = 10 * 365
 _LEDGER: Final = "issued.jsonl"
 _NAME_BYTES: Final = 64
 
-Via = Literal["folder", "enrolled", "renewed"]
+Via = Literal["folder", "enrolled", "renewed", "program"]
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One certificate of an agent; ``serial`` is hexadecimal, ``until`` its end."""
+    """One certificate of an agent; ``serial`` is hexadecimal, ``until`` its end. Of another program ``site``
+    is ``*``, and ``agent`` its name.
+    """
 
     serial: str
-    site: Slug
+    site: str
     agent: Slug
     at: UnixMs
     until: UnixMs
@@ -82,6 +84,18 @@ class Authority(NamedTuple):
         if len(site) + len(agent) + 1 > _NAME_BYTES:
             raise KeyFileError(f"{site}/{agent}: too long for the name in a certificate (64 characters)")
         made = self.client(f"{site}/{agent}", public, days, world)
+        self._note(made, site, agent, world, via)
+        return made
+
+    def program(
+        self, name: str, public: ec.EllipticCurvePublicKey, days: float, world: World
+    ) -> x509.Certificate:
+        """A certificate for another program, which is the broker's user ``name`` then; in the ledger too."""
+        made = self.client(name, public, days, world)
+        self._note(made, "*", name, world, "program")
+        return made
+
+    def _note(self, made: x509.Certificate, site: str, agent: str, world: World, via: Via) -> None:
         entry = Entry(
             serial=f"{made.serial_number:x}",
             site=site,
@@ -95,7 +109,6 @@ class Authority(NamedTuple):
             write_secret(path, b"")
         with path.open("ab") as file:
             file.write(msgspec.json.encode(entry) + b"\n")
-        return made
 
     def issued(self) -> list[Entry]:
         """The ledger; raises KeyFileError if it is damaged."""

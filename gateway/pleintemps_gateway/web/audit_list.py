@@ -24,7 +24,7 @@ KINDS: Final[dict[str, tuple[str, ...]]] = {
     "looks": ("access.",),
     "privacy": ("person.",),
     "rooms": ("occupancy.",),
-    "running": ("agent.", "calendar.", "config.", "key.", "store.", "update.", "webhook."),
+    "running": ("agent.", "broker.", "calendar.", "config.", "key.", "store.", "update.", "webhook."),
 }
 """What the page calls a kind, by the beginnings of its actions."""
 

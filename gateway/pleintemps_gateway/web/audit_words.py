@@ -46,6 +46,8 @@ class AuditWords:
             "booking.released": t.gettext("Booking given back"),
             "booking.restored": t.gettext("Release taken back"),
             "booking.withheld": t.gettext("Code withheld"),
+            "broker.user-ended": t.gettext("Program shut out of the broker"),
+            "broker.user-made": t.gettext("Program let into the broker"),
             "calendar.ended": t.gettext("Address of a calendar ended"),
             "calendar.made": t.gettext("Address of a calendar made"),
             "code.issued": t.gettext("Code made"),

@@ -123,7 +123,7 @@ def test_silence_and_long_lines_are_hung_up_on_and_the_desk_goes_on(office: Offi
             pytest.fail("the desk does not answer any more")
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.one_of(st.binary(max_size=200), st.text(max_size=80).map(lambda text: text.encode())),
     st.text(max_size=90),

@@ -28,7 +28,15 @@ from .office import HOUR, make_office, request
 
 
 @pytest.fixture
-def office(tmp_path: Path, store_url: str) -> Iterator[Office]:
+def office(tmp_path: Path, sqlite_url: str) -> Iterator[Office]:
+    made = make_office(tmp_path, sqlite_url)
+    yield made
+    made._engine.dispose()
+
+
+@pytest.fixture
+def either(tmp_path: Path, store_url: str) -> Iterator[Office]:
+    """On SQLite and on PostgreSQL."""
     made = make_office(tmp_path, store_url)
     yield made
     made._engine.dispose()
@@ -119,7 +127,7 @@ def test_what_is_no_request_of_ours_uses_no_token_up(office: Office) -> None:
     assert isinstance(office.enrol(token.text, good, ""), Enrolled)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 68), st.characters(codec="ascii", exclude_categories=["Cc"]))
 def test_an_altered_token_is_worth_nothing(office: Office, place: int, letter: str) -> None:
     token, _ = office.invite("ecole", "entrance", HOUR, "test")
@@ -152,7 +160,8 @@ def test_any_text_is_a_token_or_refused(text: str) -> None:
         assert len(str(error)) < 100
 
 
-def test_an_agent_renews_until_it_is_shut_out(office: Office) -> None:
+def test_an_agent_renews_until_it_is_shut_out(either: Office) -> None:
+    office = either
     given = let_in(office)
     other = let_in(office, "upstairs")
     following = office.renew(peer(given), request(), "")
