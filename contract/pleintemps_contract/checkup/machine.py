@@ -54,8 +54,9 @@ class DiskFacts:
 
 
 def read_disk(path: Path, store: int, grows: float | None = None) -> DiskFacts:
-    """Raises OSError."""
-    usage = shutil.disk_usage(path)
+    """``path`` need not be there yet. Raises OSError."""
+    there = next(each for each in (path, *path.absolute().parents) if each.exists())
+    usage = shutil.disk_usage(there)
     return DiskFacts(str(path), usage.total, usage.free, store, grows)
 
 

@@ -86,7 +86,7 @@ def rtc_facts(chip: RtcDevice, path: str, doors: int, known: int | None) -> RtcF
 
 
 def read_disk(place: Place) -> machine.DiskFacts:
-    size = sum(path.stat().st_size for path in place.state.iterdir() if path.is_file())
+    size = sum(path.stat().st_size for path in place.state.glob("*") if path.is_file())
     return machine.read_disk(place.state, size)
 
 

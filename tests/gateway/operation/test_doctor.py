@@ -16,8 +16,11 @@ from tests.gateway.web.town import add
 from tests.support.broker import Mosquitto
 
 
-def test_the_page_of_a_gateway_that_does_not_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    house = build(tmp_path, "")
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgres", marks=pytest.mark.soak)])
+def test_the_page_of_a_gateway_that_does_not_run(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    house = build(tmp_path, str(request.getfixturevalue(f"{kind}_url")))
     (tmp_path / "keys" / "gateway" / "sealing.key").chmod(0o644)
     with write_transaction(house.engine, ["ecole"]) as conn:
         add(conn, agents, site="ecole", agent="entrance", presence="online", last_seen=NOW, version="0.0.9")
@@ -32,7 +35,8 @@ def test_the_page_of_a_gateway_that_does_not_run(tmp_path: Path, capsys: pytest.
         by_check.setdefault(each["check"], []).append(f"{each['level']} {each['measured']}")
     assert told["level"] == "fail"
     assert any("sealing.key" in line for line in by_check["secrets"])
-    assert by_check["store"][0].startswith("ok sqlite, schema")
+    assert by_check["store"][0].startswith("ok ") and ", schema 0" in by_check["store"][0]
+    assert by_check["disk"][0].partition(" ")[2].count("ours 0.0 MB") == 0
     assert by_check["broker"] == ["fail 127.0.0.1:1: [Errno 111] Connection refused"]
     assert by_check["web"][0].startswith("fail nobody answers")
     assert "0.0.9" in by_check["versions"][0]
