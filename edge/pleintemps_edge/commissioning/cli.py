@@ -35,7 +35,9 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     )
     command.add_argument("--config", type=Path, metavar="FILE", help="the agent's edge.toml")
     command.add_argument("--lang", choices=("fr", "en"), help="of instructions and report (fr, or by LANG)")
-    command.add_argument("--out", type=Path, metavar="DIR", default=Path(), help="for the report (here)")
+    command.add_argument(
+        "--out", type=Path, metavar="DIR", help="for the report (reports in the state folder)"
+    )
     command.add_argument("--only", nargs="+", default=[], metavar="DEVICE", help="test these alone")
     command.add_argument("--yes", action="store_true", help="locks may be moved without asking")
     command.add_argument(
@@ -169,7 +171,7 @@ async def _run(options: argparse.Namespace) -> int:
     finally:
         technician.close()
     report = test.report()
-    for path in test.write(options.out):
+    for path in test.write(options.out or setup.state / "reports"):
         _say(f"{texts.word(language, 'written')}: {path}")
     if options.json:
         print(msgspec.json.encode(report).decode())

@@ -2,9 +2,9 @@
 
     {"report": {...}, "signature": {"alg": ..., "kid": ..., "public": ..., "certificate": ..., "sig": ...}}
 
-The signature covers ``pleintemps/selftest/v1``, NUL and the exact bytes of ``report``: by ``agent.key`` of
-the key folder, Ed25519 or ECDSA with SHA-256. ``kid`` is as in :mod:`pleintemps_contract.envelope`, for ECDSA
-over the key's SubjectPublicKeyInfo. Without such a key the report is not signed and says so.
+The signature covers ``pleintemps/selftest/v1``, NUL and the exact bytes of ``report``: by the agent's own TLS
+key, Ed25519 or ECDSA with SHA-256. ``kid`` is as in :mod:`pleintemps_contract.envelope`, for ECDSA over the
+key's SubjectPublicKeyInfo. Without such a key the report is not signed and says so.
 """
 
 import base64
@@ -34,12 +34,11 @@ from cryptography.hazmat.primitives.serialization import (
 
 from pleintemps_contract.commissioning import Report
 from pleintemps_contract.envelope import key_id
+from pleintemps_contract.keyfiles import own_certificate
 from pleintemps_edge.errors import CommissioningError
 
 from . import page
 
-KEY: Final = "agent.key"
-CERTIFICATE: Final = "agent.crt"
 MAX_BYTES: Final = 8 * 2**20
 _CONTEXT: Final = b"pleintemps/selftest/v1\0"
 
@@ -74,13 +73,12 @@ class Proved(NamedTuple):
 def sign(report: Report, keys: Path | None) -> Signed:
     """``report`` signed by the agent if it has a key; raises CommissioningError for one of no use."""
     body = msgspec.json.encode(report)
-    path = None if keys is None else keys / KEY
-    if path is None or not path.is_file():
+    held, path = own_certificate(keys) if keys is not None else (None, None)
+    if held is None or path is None or not path.is_file():
         return Signed(report=msgspec.Raw(body))
     try:
         private = load_pem_private_key(path.read_bytes(), None)
-        held = path.with_name(CERTIFICATE)
-        certificate = held.read_text("ascii") if held.is_file() else ""
+        certificate = _pem(held) if held.is_file() else ""
     except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise CommissioningError(f"{path}: no key to sign with: {error}") from error
     if isinstance(private, Ed25519PrivateKey):
@@ -100,6 +98,11 @@ def sign(report: Report, keys: Path | None) -> Signed:
             sig=base64.b64encode(signature).decode(),
         ),
     )
+
+
+def _pem(path: Path) -> str:
+    """The certificate alone: beside it the file may hold the key."""
+    return x509.load_pem_x509_certificate(path.read_bytes()).public_bytes(Encoding.PEM).decode()
 
 
 def kid_of(public: _Public) -> str:

@@ -71,15 +71,22 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.parametrize("enrolled_itself", [False, True])
 def test_a_report_is_written_and_proved_by_the_site_s_authority_and_no_other(
-    place: Path, capsys: pytest.CaptureFixture[str]
+    place: Path, capsys: pytest.CaptureFixture[str], enrolled_itself: bool
 ) -> None:
     out = place / "out"
+    if enrolled_itself:  # then key and certificate are one file
+        parts = [place / "keys" / each for each in ("agent.key", "agent.crt")]
+        (place / "keys" / "agent.pem").write_bytes(b"".join(each.read_bytes() for each in parts))
+        for each in parts:
+            each.unlink()
     test = ["selftest", "--config", str(place / "edge.toml"), "--non-interactive", "--lang", "en", "--json"]
     assert cli.main([*test, "--out", str(out)]) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["site"], told["agent"], told["complete"]) == ("s", "a", True)
     page, data = sorted(map(str, out.iterdir()))
+    assert b"PRIVATE KEY" not in Path(page).read_bytes() + Path(data).read_bytes()
     for file in (page, data):
         assert cli.main(["selftest", "verify", file, "--ca", str(place / "ca.crt"), "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["issued"] is True
