@@ -414,9 +414,9 @@ class SiteEngine:
         repeats."""
         now = self._now = max(now, self._now)
         outputs: list[Output] = []
-        moment = self._hours.at(now)
-        for space in self._spaces.values():
-            if space.runtime.due <= now:
+        if due := [space for space in self._spaces.values() if space.runtime.due <= now]:
+            moment = self._hours.at(now)
+            for space in due:
                 self._look(space, moment, outputs)
         self._ledger.tick(now)
         for name in sorted(self._watched):

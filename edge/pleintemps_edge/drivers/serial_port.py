@@ -82,7 +82,8 @@ class OpenPort:
         """``wires`` None are those of the kernel."""
         self._data = bytearray()
         self._lost: PortLost | None = None
-        self._changed = asyncio.Event()
+        self._changed = False
+        self._reader: asyncio.Future[None] | None = None
         try:
             self._wire: Wire = (wires or Ttys()).open(path, baud, self._take, self.fail)
         except OSError as error:
@@ -93,20 +94,27 @@ class OpenPort:
 
     def _take(self, data: bytes) -> None:
         self._data += data
-        self._changed.set()
+        self.wake()
 
     def fail(self, reason: str) -> None:
         """Give the port up: who reads it gets PortLost."""
         self._lost = PortLost(reason)
-        self._changed.set()
+        self.wake()
 
     def wake(self) -> None:
         """Let :meth:`read` return, with nothing if there is nothing."""
-        self._changed.set()
+        self._changed = True
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)
 
     async def read(self) -> bytes:
-        """At least one byte, as soon as there is one; fewer only after :meth:`wake`."""
-        await self._changed.wait()
+        """At least one byte, as soon as there is one; fewer only after :meth:`wake`. One reads at a time."""
+        if not self._changed:
+            self._reader = asyncio.get_running_loop().create_future()
+            try:
+                await self._reader
+            finally:
+                self._reader = None
         if self._lost:
             raise self._lost
         return self.drain()
@@ -115,7 +123,7 @@ class OpenPort:
         """What has come and was not read."""
         data = bytes(self._data)
         self._data.clear()
-        self._changed.clear()
+        self._changed = False
         return data
 
     def write(self, data: bytes) -> None:

@@ -10,6 +10,7 @@ Communication Protocol" V1.07.
 import struct
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final
 
 _REPORT: Final = b"\xf4\xf3\xf2\xf1"
@@ -59,6 +60,10 @@ class Reader:
 
     def feed(self, data: bytes) -> list[Report]:
         """The reports that ``data`` completes. Command and ACK frames are skipped; garbage never raises."""
+        if not self._buffer and data.startswith(_REPORT) and data.endswith(_TAILS[_REPORT]):
+            whole = len(data) == 10 + int.from_bytes(data[4:6], "little")
+            if whole and (only := parse(data[6:-4])) is not None:
+                return [only]
         self._buffer += data
         found: list[Report] = []
         start = 0
@@ -94,6 +99,8 @@ class Reader:
         return len(self._buffer)
 
 
+# where nobody moves a report is like the one before
+@lru_cache(maxsize=64)
 def parse(payload: bytes) -> Report | None:
     """The payload of a report frame (0x0D or 0x23 bytes), or None if it is not plausible."""
     if len(payload) < _BASIC.size or len(payload) != _LENGTHS.get(payload[0]):

@@ -127,6 +127,7 @@ class Ld2410:
         self._scene = Scene()
         self._engineering = False
         self._last = Report()
+        self._told: tuple[Report, bytes] | None = None
         self._seen_at: int | None = None
         self._calibrating: tuple[int, int, bool] | None = None
         light = version[:2] >= _KNOWS_LIGHT
@@ -169,7 +170,12 @@ class Ld2410:
 
     def transmit(self, now: int) -> bytes:
         answers = self.line.answers(now)
-        return answers + encode_report(self._look(now)) if self.line.reports(now) else answers
+        if not self.line.reports(now):
+            return answers
+        report = self._look(now)
+        if self._told is None or self._told[0] != report:
+            self._told = (report, encode_report(report))
+        return answers + self._told[1]
 
     def receive(self, data: bytes, now: int) -> None:
         self.line.receive(data, now)

@@ -131,6 +131,7 @@ class MemoryLine:
         self._will = will
         self._loop = asyncio.get_running_loop()
         self._filters: list[str] = []
+        self._wants: dict[str, bool] = {}
         self._inbox: deque[Delivered] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self._lost: ConnectionError | None = None
@@ -160,6 +161,7 @@ class MemoryLine:
 
     def _subscribed(self, wanted: list[str]) -> None:
         self._filters += [each for each in wanted if each not in self._filters]
+        self._wants.clear()
         for each in wanted:
             for message in self._broker.matching(each):
                 self.deliver(message)
@@ -200,7 +202,9 @@ class MemoryLine:
 
     def wants(self, topic: str) -> bool:
         """Whether it has subscribed for ``topic``."""
-        return any(matches(wanted, topic) for wanted in self._filters)
+        if (known := self._wants.get(topic)) is None:
+            known = self._wants[topic] = any(matches(wanted, topic) for wanted in self._filters)
+        return known
 
     def deliver(self, message: Delivered) -> None:
         """From the broker's side."""

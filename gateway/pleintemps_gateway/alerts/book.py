@@ -120,6 +120,8 @@ class AlertBook:
 
     def resolve(self, kind: AlertKind, about: str, at: int) -> None:
         """Close the alert about ``about`` if one stands."""
+        if not self._by_subject:
+            return
         alert = self._by_subject.pop(subject_of(kind, about), None)
         if alert is not None:
             del self._subjects[alert.alert]

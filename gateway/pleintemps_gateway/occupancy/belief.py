@@ -5,7 +5,7 @@ on the hidden state: staying silent for t seconds has likelihood exp(-rate t), a
 held output is therefore never counted twice, however often it is repeated."""
 
 from math import exp
-from typing import Final
+from typing import Final, NamedTuple
 
 from pleintemps_contract.units import Quantity
 
@@ -19,6 +19,16 @@ from .sensors import PIR_FELL, PIR_FOUND, PIR_ROSE, RADAR_ENDS, RADAR_TO, Meter,
 from .sound import APART_MS, NEAR_MS, step
 
 _MINUTE_MS: Final = 60_000
+_RADAR_SPEAKS_MS: Final = p.RADAR_SPEAKS_S * 1000
+
+
+class _Rates(NamedTuple):
+    """How fast each state loses likelihood, per second; ``passing``: not for long."""
+
+    vacant: float
+    active: float
+    still: float
+    passing: bool
 
 
 class Belief:
@@ -341,44 +351,51 @@ class Belief:
                 if sensor.last_at + sensor.stale_ms < to - p.FORGET_MS:
                     sensor.value = None
             self.at = (to - p.FORGET_MS) // p.GRID_MS * p.GRID_MS
+        rates: _Rates | None = None
+        sensors = list(self.sensors.values())
         while self.at < to:
             end = min(to, (self.at // p.GRID_MS + 1) * p.GRID_MS)
-            for sensor in self.sensors.values():
+            live = watched = False
+            for sensor in sensors:
                 if sensor.value is not None:
                     stale_at = sensor.last_at + sensor.stale_ms
                     if stale_at <= self.at:
-                        sensor.value = None
-                    elif stale_at < end:
-                        end = stale_at
-            self._watch_runs(end)
-            self._step(end)
+                        sensor.value = rates = None
+                    else:
+                        live = True
+                        end = min(end, stale_at)
+                watched = watched or bool(sensor.value) or sensor.stuck_at is not None
+            if watched:
+                self._watch_runs(end)
+                rates = None
+            if rates is None or rates.passing:
+                rates = self._rates()
+            if self.learns and live:
+                self.memory.lived_ms += end - self.at
+            self._pass((end - self.at) / 1000, rates)
+            self.at = end
 
-    def _rates(self) -> tuple[float, float, float]:
-        """How fast each state loses likelihood while nothing changes, per second."""
+    def _rates(self) -> "_Rates":
+        """How fast each state loses likelihood while nothing changes."""
         vacant = active = still = 0.0
+        passing = False
         motion = self._motion()
         if motion is not None:
             rates = p.PIR_FALLS if motion else p.PIR_RISES
             vacant, active, still = rates
         for sensor in self.sensors.values():
             if sensor.quantity is Quantity.RADAR and sensor.value is not None and sensor.stuck_at is None:
-                fresh = self.at - sensor.changed_at < p.RADAR_SPEAKS_S * 1000
+                fresh = self.at - sensor.changed_at < _RADAR_SPEAKS_MS
+                passing = passing or fresh
                 weight = 1.0 if fresh else p.RADAR_CONFIRMS[sensor.value > 0]
                 rates = RADAR_ENDS[sensor.value]
                 vacant += weight * rates.vacant
                 active += weight * rates.active
                 still += weight * rates.still
-        return vacant, active, still
+        return _Rates(vacant, active, still, passing)
 
-    def _step(self, end: int) -> None:
-        seconds = (end - self.at) / 1000
-        if self.learns and any(sensor.value is not None for sensor in self.sensors.values()):
-            self.memory.lived_ms += end - self.at
-        self._pass(seconds, self._rates())
-        self.at = end
-
-    def _pass(self, seconds: float, rates: tuple[float, float, float]) -> None:
-        lose_vacant, lose_active, lose_still = rates
+    def _pass(self, seconds: float, rates: "_Rates") -> None:
+        lose_vacant, lose_active, lose_still, _ = rates
         least = min(lose_vacant, lose_active, lose_still)
         vacant = self.vacant * exp((least - lose_vacant) * seconds)
         active = self.active * exp((least - lose_active) * seconds)

@@ -102,7 +102,7 @@ def _sqlite_begin(connection: Connection) -> None:
 
 
 class Turn:
-    """The place of one thread in the line of those who write into a SQLite store.
+    """The place of one thread in the line of those who write into a SQLite store, with its connection.
 
     SQLite has no queue: who writes without a pause leaves it for microseconds, who waits looks in 100 ms. So
     whoever writes holds one file beside the store, and who is next another one: only the next waits for who
@@ -114,6 +114,23 @@ class Turn:
         lines = engine.dialect.name == "sqlite" and file and file != ":memory:"
         self._paths = [f"{file}{name}" for name in BESIDE] if lines else []
         self._files: list[int] = []
+        self._engine = engine
+        self._connection: Connection | None = None
+
+    @contextmanager
+    def connected(self) -> Iterator[Connection]:
+        """A connection that writes. To SQLite it stays open; one to a server may be lost meanwhile."""
+        if self._connection is not None:
+            yield self._connection
+            return
+        connection = self._engine.connect()
+        connection.execution_options(**{_WRITE: True})
+        if self._paths:
+            self._connection = connection
+            yield connection
+        else:
+            with connection:
+                yield connection
 
     @contextmanager
     def taken(self) -> Iterator[None]:
@@ -135,7 +152,10 @@ class Turn:
             fcntl.flock(mine, fcntl.LOCK_UN)
 
     def close(self) -> None:
-        """Let go of the files; the next turn opens them again."""
+        """Let go of everything; the next turn opens it again."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
         files, self._files = self._files, []
         for file in files:
             os.close(file)
@@ -160,12 +180,10 @@ def write_transaction(engine: Engine, sites: Iterable[str], turn: Turn | None = 
     """
     own = turn or Turn(engine)
     try:
-        with own.taken(), engine.connect() as connection:
-            connection.execution_options(**{_WRITE: True})
-            with connection.begin():
-                if engine.dialect.name == "postgresql":
-                    connection.execute(_LOCK_SITES, {"sites": sorted(sites)})
-                yield connection
+        with own.taken(), own.connected() as connection, connection.begin():
+            if engine.dialect.name == "postgresql":
+                connection.execute(_LOCK_SITES, {"sites": sorted(sites)})
+            yield connection
     finally:
         if turn is None:
             own.close()
