@@ -53,7 +53,7 @@ def test_the_example_shows_the_defaults_of_what_it_leaves_out(tmp_path: Path) ->
     kept = []
     for line in EXAMPLE.read_text(encoding="utf-8").splitlines():
         bare = line.removeprefix("# ")
-        heads = ("# [map]", "# [web.oidc]", "# [backup]", "# [broker]", "# [enrolment]")
+        heads = ("# [map]", "# [web.oidc]", "# [backup]", "# [broker]", "# [enrolment]", "# [updates]")
         commented = line.startswith(heads) or (line.startswith("# ") and ("sites." in line or "=" in line))
         skip = any(
             word in line for word in ("database_url", "[series]", "url =", "org =", "bucket =", "token_file")
