@@ -224,7 +224,7 @@ class Ingest:
         if self._leases is not None:
             self._sharing = sharing = self._begin_sharing()
             self._crews = sharing.crews
-            jobs += [self._leases.run(sharing), sharing.failed]
+            jobs += [self._leases.run(sharing), sharing.run()]
         jobs += [crew.codes.run() for crew in self._crews.values()]
         for crew in self._crews.values():
             jobs += crew.feeding()

@@ -51,6 +51,7 @@ class Session:
         self._connected = connected
         self._followed = followed
         self._asked: dict[int | None, tuple[str, ...]] = {}
+        self._refused: set[str] = set()
         self._asking = threading.Lock()
         self._generation = 0
         self.failed = False
@@ -96,6 +97,14 @@ class Session:
             if gone and self._client.is_connected():
                 self._client.unsubscribe([topic for topic, _ in _filters(gone)])
 
+    def ask_again(self) -> None:
+        """Subscribe again where the broker has refused it; a cluster does while it elects a leader."""
+        with self._asking:
+            wanted, self._refused = self._refused.intersection(self._sites), set()
+            if wanted and self._client.is_connected():
+                _, mid = self._client.subscribe(_filters(wanted))
+                self._asked[mid] = tuple(wanted)
+
     @property
     def is_connected(self) -> bool:
         return self._client.is_connected()
@@ -120,12 +129,19 @@ class Session:
         _log.info(line("broker-up"))
         with self._asking:
             self._asked.clear()
+            self._refused.clear()
             if self._sites:
                 client.subscribe(_filters(self._sites))
 
-    def _on_subscribe(self, _client: Client, _data: Any, mid: int, *_: object) -> None:
+    def _on_subscribe(
+        self, _client: Client, _data: Any, mid: int, codes: list[ReasonCode], _: Properties | None
+    ) -> None:
         with self._asking:
             sites = self._asked.pop(mid, None)
+            if refused := sum(code.is_failure for code in codes):
+                self._refused |= set(self._sites if sites is None else sites)
+        if refused:
+            _log.warning(line("subscriptions-refused", count=refused))
         if sites is not None and self._followed is not None:
             self._followed(sites)
         else:

@@ -19,6 +19,8 @@ from .site import SiteMemory
 
 _READ_AT_ONCE: Final = 8
 """Sites that are read before the first of them is ruled: reading one takes some 10 ms."""
+_ASK_S: Final = 1.0
+"""Between two looks whether the broker has refused a subscription."""
 MakeSite = Callable[[SiteConfig, int, Peppers], SiteMemory]
 """Of a site, the epoch of our reign, and the secrets of its agents."""
 
@@ -87,6 +89,13 @@ class Sharing:
             self._writer.submit(lambda _conn: self._memory.announce_some(sites))
         except StoreError:
             self._session.failed = True
+
+    async def run(self) -> None:
+        """Look after the subscriptions until cancelled; raises what has ended a crew."""
+        while not self.failed.done():
+            await asyncio.wait({self.failed}, timeout=_ASK_S)
+            self._session.ask_again()
+        self.failed.result()
 
     async def stop(self) -> None:
         """End every crew."""
