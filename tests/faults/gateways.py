@@ -27,7 +27,7 @@ autosave_interval 60
 max_queued_messages 100000
 max_inflight_messages 1000
 """
-DAY_MIN: Final = 3
+DAY_MIN: Final = 6
 NAMES: Final = ("a", "b", "c")
 # who wrote each change, by the name that its connection bears, beside the lease that was in force
 _WITNESS: Final = """

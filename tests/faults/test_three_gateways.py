@@ -52,7 +52,7 @@ def test_one_of_three_gateways_dies_every_20_s(
         for name in NAMES:
             place.start(name)
         place.settle(NAMES, 120)
-        with place.fleet(KILLS * EVERY_S + 5, rate=0.5) as fleet:
+        with place.fleet(KILLS * EVERY_S + 5, rate=0.2) as fleet:
             begun = time.monotonic() + 5
             for number in range(KILLS):
                 name, moment = NAMES[number % 3], begun + number * EVERY_S
