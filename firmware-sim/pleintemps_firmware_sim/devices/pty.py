@@ -201,6 +201,10 @@ class SerialDevice:
             if self._speed is not None:
                 self.link.set_speed(self._speed())
 
+    def unplug(self) -> None:
+        """Pull the plug."""
+        self.link.unplug()
+
     def send(self, data: bytes) -> None:
         """Put bytes on the line at the device's speed, beside the firmware if need be."""
         reads = self.link.speed

@@ -6,10 +6,10 @@ from typing import Final
 from pleintemps_contract.world import World
 from pleintemps_firmware_sim.errors import ControlError
 from pleintemps_firmware_sim.processes import answers, until
+from pleintemps_firmware_sim.scenario.device_faulting import DeviceFaults
 from pleintemps_firmware_sim.scenario.faults import Fault, FaultKind
 from pleintemps_firmware_sim.scenario.script import Chance
 
-from .device_faults import DeviceFaults
 from .site import RealSite
 
 _UP_MS: Final = 30_000

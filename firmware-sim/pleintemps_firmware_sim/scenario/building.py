@@ -1,12 +1,10 @@
 """The running building on wires that processes reach: pins on sockets, serial lines on pseudo-terminals."""
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from pleintemps_contract.world import SystemWorld, World
-from pleintemps_firmware_sim.devices.ld2410 import Scene
 from pleintemps_firmware_sim.devices.pty import SerialDevice
 from pleintemps_firmware_sim.devices.serial_core import SerialCore
 from pleintemps_firmware_sim.pins.board import Board, OnOutput
@@ -42,10 +40,6 @@ class Building(House[Board, SerialDevice]):
 
     def __init__(self, plan: Plan, world: World, *, sockets: Path, ports: Path) -> None:
         super().__init__(plan, world, _Wiring(sockets, ports))
-        self.biases: dict[str, Callable[[float], float]] = {}
-        """What a faulty meter of a space makes of the true level."""
-        self.frozen: dict[str, Scene] = {}
-        """What a stuck radar of a space sees for ever."""
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> "Building":

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Generic, Protocol, TypeVar
 
 from pleintemps_contract.world import World
+from pleintemps_firmware_sim.devices.ld2410 import Scene
 from pleintemps_firmware_sim.devices.serial_core import SerialCore
 from pleintemps_firmware_sim.errors import ControlError
 from pleintemps_firmware_sim.pins.board import OnOutput
@@ -63,6 +64,10 @@ class House(Generic[B, D]):
         self.on_light: Callable[[str, bool], None] | None = None
         """Called with the space whose warning light goes on or off."""
         self._lit: dict[str, bool] = {}
+        self.biases: dict[str, Callable[[float], float]] = {}
+        """What a faulty meter of a space makes of the true level."""
+        self.frozen: dict[str, Scene] = {}
+        """What a stuck radar of a space sees for ever."""
 
     def wire(self) -> None:
         """Levels before any agent is there."""
@@ -77,6 +82,9 @@ class House(Generic[B, D]):
         now = self.world.monotonic()
         for room in self.rooms.values():
             self.boards[room.plan.agent].drive(room.plan.pir_pin, room.advance(now))
+
+    def look(self, space: str) -> None:
+        """Something about a room has changed: its devices are to sense it, if they do not all the time."""
 
     def fire(self, agent: str, active: bool) -> None:
         """The fire panel's contact at ``agent``: closed to ground at rest. Raises ControlError."""

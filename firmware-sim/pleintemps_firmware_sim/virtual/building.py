@@ -1,11 +1,10 @@
 """The building of a play: nothing here runs while nothing changes."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Final
 
 from pleintemps_contract.world import World
-from pleintemps_firmware_sim.devices.ld2410 import Ld2410, Scene
+from pleintemps_firmware_sim.devices.ld2410 import Ld2410
 from pleintemps_firmware_sim.devices.serial_core import SerialCore
 from pleintemps_firmware_sim.pins.board import OnOutput
 from pleintemps_firmware_sim.scenario.configs import radar_link
@@ -42,10 +41,6 @@ class VirtualBuilding(House[MemoryBoard, MemoryDevice]):
     def __init__(self, plan: Plan, world: World, loop: VirtualLoop) -> None:
         super().__init__(plan, world, _Wiring(world, loop))
         self._loop = loop
-        self.biases: dict[str, Callable[[float], float]] = {}
-        """What a faulty meter of a space makes of the true level."""
-        self.frozen: dict[str, Scene] = {}
-        """What a stuck radar of a space sees for ever."""
         self._looks: dict[str, asyncio.TimerHandle] = {}
         self._tasks: list[asyncio.Task[None]] = []
 

@@ -54,8 +54,7 @@ class MemoryDevice:
         self.piece = 0
         """Bytes to the agent arrive so many at a time; 0 is all at once."""
         self.gap_ms = 0
-        self.cut = False
-        """The next frame begins in its middle."""
+        self._headless = False
 
     def plug(self) -> None:
         """Put the plug in."""
@@ -69,6 +68,10 @@ class MemoryDevice:
         if port is not None:
             port.lost("Input/output error")
         self._stop()
+
+    def begin_within_a_frame(self) -> None:
+        """What is sent next is the end of a frame."""
+        self._headless = True
 
     def open(self, take: Callable[[bytes], None], lost: Callable[[str], None]) -> MemoryPort:
         """Raises OSError."""
@@ -116,8 +119,8 @@ class MemoryDevice:
         port = self.port
         if port is None:
             return
-        if self.cut:
-            self.cut = False
+        if self._headless:
+            self._headless = False
             data = data[len(data) // 2 :]
         if self.garble is not None:
             data = self.garble(data)

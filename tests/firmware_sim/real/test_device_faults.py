@@ -10,8 +10,8 @@ import serial
 
 from pleintemps_contract.world import ManualWorld, SystemWorld, World
 from pleintemps_firmware_sim.errors import ControlError
-from pleintemps_firmware_sim.real.device_faults import DeviceFaults
 from pleintemps_firmware_sim.scenario.building import Building
+from pleintemps_firmware_sim.scenario.device_faulting import DeviceFaults
 from pleintemps_firmware_sim.scenario.faults import FAULTS, Fault, FaultKind
 from pleintemps_firmware_sim.scenario.plan import SAINT_AUBIN, SCHOOL, Plan
 from pleintemps_firmware_sim.scenario.script import Chance

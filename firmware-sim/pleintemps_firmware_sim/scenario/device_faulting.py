@@ -1,25 +1,48 @@
-"""Faults of sensors and lines: pins that lie, bytes that go astray, plugs that come out."""
+"""Faults of sensors and lines, in real and in virtual time: pins that lie, bytes that go astray, plugs that
+come out.
+"""
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from pleintemps_firmware_sim.devices.ld2410 import Scene, Target
-from pleintemps_firmware_sim.devices.pty import SerialDevice
 from pleintemps_firmware_sim.errors import ControlError
-from pleintemps_firmware_sim.scenario.building import Building
-from pleintemps_firmware_sim.scenario.faults import Fault, FaultKind
-from pleintemps_firmware_sim.scenario.plan import Part, Plan
-from pleintemps_firmware_sim.scenario.script import Chance
+
+from .faults import Fault, FaultKind
+from .house import House, PinBoard
+from .plan import Part, Plan
+from .script import Chance
 
 _HOUR_MS: Final = 3_600_000
 Act = Callable[[Fault], None]
 
 
+class Board(PinBoard, Protocol):
+    """Pins that can be held."""
+
+    def stick(self, pin: int, level: int | None) -> None: ...
+
+
+class Line(Protocol):
+    """A serial line to an agent: what it makes of bytes, and its plug."""
+
+    garble: Callable[[bytes], bytes] | None
+    piece: int
+    gap_ms: int
+
+    def plug(self) -> None: ...
+
+    def unplug(self) -> None: ...
+
+    def begin_within_a_frame(self) -> None: ...
+
+
 class DeviceFaults:
     """Begins and mends; raises ControlError for a target that cannot suffer so."""
 
-    def __init__(self, plan: Plan, building: Building, chance: Chance) -> None:
+    def __init__(self, plan: Plan, building: House[Any, Any], chance: Chance) -> None:
+        """A building of :class:`Board` and :class:`Line`."""
         self._plan = plan
         self._building = building
         self._chance = chance
@@ -75,19 +98,25 @@ class DeviceFaults:
 
     def _put(self, fault: Fault, level: int | None) -> None:
         agent, pin = self._pin(fault)
-        self._building.boards[agent].stick(pin, level)
+        self._board(agent).stick(pin, level)
 
     def _true(self, fault: Fault) -> int:
         agent, pin = self._pin(fault)
-        return self._building.boards[agent].level(pin) or 0
+        return self._board(agent).level(pin) or 0
+
+    def _board(self, agent: str) -> Board:
+        board: Board = self._building.boards[agent]
+        return board
 
     def _stick(self, fault: Fault) -> None:
         part, where = self._part(fault)
         value = fault.number("value")
         if part == "meter":
             self._building.biases[where] = lambda _true: value
+            self._building.look(where)
         elif part == "radar":
             self._building.frozen[where] = Scene((Target(200, moving=False),)) if value else Scene()
+            self._building.look(where)
         else:
             self._put(fault, 1 if value else 0)
 
@@ -98,13 +127,16 @@ class DeviceFaults:
         world, per_h = self._building.world, fault.number("db_per_h")
         began = world.monotonic()
         self._building.biases[where] = lambda true: true + per_h * (world.monotonic() - began) / _HOUR_MS
+        self._building.look(where)
 
     def _loosen(self, fault: Fault) -> None:
         part, where = self._part(fault)
         if part == "meter":
             self._building.biases.pop(where, None)
+            self._building.look(where)
         elif part == "radar":
             self._building.frozen.pop(where, None)
+            self._building.look(where)
         else:
             self._put(fault, None)
 
@@ -140,7 +172,7 @@ class DeviceFaults:
     def _drop_out(self, fault: Fault) -> None:
         part, where = self._part(fault)
         if part in ("radar", "meter"):
-            self._line(fault).link.unplug()
+            self._line(fault).unplug()
         elif part == "keypad":
             self._building.door(where).deaf = True
         elif part == "pir":
@@ -161,11 +193,12 @@ class DeviceFaults:
 
     # --- serial lines --------------------------------------------------------------------------------
 
-    def _line(self, fault: Fault) -> SerialDevice:
+    def _line(self, fault: Fault) -> Line:
         part, where = self._part(fault)
         if part not in ("radar", "meter"):
             raise ControlError(f"{fault.target} is on no serial line")
-        return self._building.device(f"{where}-{part}")
+        line: Line = self._building.device(f"{where}-{part}")
+        return line
 
     def _garble(self, fault: Fault) -> None:
         share = fault.number("share")
@@ -183,7 +216,7 @@ class DeviceFaults:
 
     def _plug_anew(self, fault: Fault) -> None:
         line = self._line(fault)
-        line.link.unplug()
+        line.unplug()
         line.begin_within_a_frame()
         line.plug()
 
