@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,6 +15,10 @@ SIZE_MIB: Final = 32
 _AGAIN_MS: Final = 100
 _BLOCKS: Final = (65_536, 4_096, 1)
 _BALLAST: Final = "ballast"
+_MADE_BY: Final = "pleintemps-sim"
+_MOUNTS: Final = Path("/proc/self/mounts")
+_STARTED: Final = 19
+"""The field of ``/proc/PID/stat`` after the name of the program."""
 
 
 class SmallDisk:
@@ -26,7 +31,8 @@ class SmallDisk:
     async def mount(self) -> None:
         """Raises StageError where nobody lets us."""
         self.folder.mkdir(parents=True)
-        said = await _call("mount", "-t", "tmpfs", "-o", f"size={SIZE_MIB}m,mode=0700", "tmpfs", self.folder)
+        options = f"size={SIZE_MIB}m,mode=0700"
+        said = await _call("mount", "-t", "tmpfs", "-o", options, mark(os.getpid()), self.folder)
         if said:
             raise StageError(
                 f"disk-full needs a small disk of its own for agent {self.folder.name}, and that cannot be"
@@ -54,6 +60,27 @@ class SmallDisk:
         kept.rename(self.folder)
 
 
+def mark(pid: int) -> str:
+    """What a mount of process ``pid`` is called in the table of mounts; empty when there is none."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text("ascii", "replace")
+    except OSError:
+        return ""
+    return f"{_MADE_BY}-{pid}-{stat.rpartition(')')[2].split()[_STARTED]}"
+
+
+def stale(table: str) -> list[Path]:
+    """Where in a ``table`` of mounts killed runs have left their disks, by :func:`mark`."""
+    found: list[Path] = []
+    for line in table.splitlines():
+        source, where, kind = line.split()[:3]
+        made_by, _, pid = source.rpartition("-")[0].rpartition("-")
+        if kind == "tmpfs" and made_by == _MADE_BY and pid.isdigit() and mark(int(pid)) != source:
+            # blanks of a path are written as \040
+            found.append(Path(os.fsdecode(where.encode().decode("unicode_escape").encode("latin-1"))))
+    return found
+
+
 def _fill(ballast: Path) -> None:
     with ballast.open("ab", buffering=0) as file:
         for size in _BLOCKS:
@@ -79,6 +106,8 @@ async def mounted(
     folders: Iterable[Path], host: World, stack: contextlib.AsyncExitStack
 ) -> dict[str, SmallDisk]:
     """A small disk at each folder, by its name, unmounted with ``stack``. Raises StageError."""
+    for folder in stale(_MOUNTS.read_text("utf-8", "surrogateescape")):
+        await _call("umount", "--lazy", folder)
     disks: dict[str, SmallDisk] = {}
     for folder in folders:
         disk = SmallDisk(folder, host)
