@@ -12,7 +12,7 @@ from pleintemps_contract import recording
 from pleintemps_contract.recording import MAX_LINE, End, Gap, Header, Line, encode
 from pleintemps_firmware_sim import cli
 from pleintemps_firmware_sim.errors import DatasetError
-from pleintemps_firmware_sim.replaying.reading import read
+from pleintemps_firmware_sim.replaying.reading import MAX_SILENCE_MS, read
 
 HEADER = encode(
     Header(format=1, version="1", site="a", agent="b", boot="0" * 32, begin=0, config={"site": "a"})
@@ -53,6 +53,7 @@ def test_lines_are_put_in_order_of_time(tmp_path: Path) -> None:
         (gzip.compress(HEADER + b'{"k":"end","t":1e300}\n'), "line 2"),
         (gzip.compress(HEADER + b'{"k":"bytes","t":1,"port":"p","to":true,"data":"***"}\n'), "line 2"),
         (gzip.compress(HEADER + encode(End(t=recording.MAX_LINE * 2**19))), "31 days"),
+        (gzip.compress(HEADER + encode(End(t=MAX_SILENCE_MS + 1))), "nothing between 0 ms and 21600001 ms"),
         (gzip.compress(HEADER + b" " * (MAX_LINE + 1)), "more than"),
         (gzip.compress(HEADER + UP * 5_000)[:60] + b"\0" * 99, "damaged"),
     ],

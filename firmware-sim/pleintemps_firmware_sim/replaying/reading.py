@@ -21,6 +21,10 @@ from pleintemps_contract.recording import (
 from pleintemps_firmware_sim.errors import DatasetError
 
 MAX_MS: Final = 31 * 86_400_000
+MAX_SILENCE_MS: Final = 6 * 3_600_000
+"""To play time back costs as much whether something was recorded of it or not: a file of a few lines must not
+claim a month. An agent asks for the time, says its states again or tries to connect many times an hour.
+"""
 _CHUNK: Final = 65_536
 _GZIP: Final = 16 + zlib.MAX_WBITS
 
@@ -67,8 +71,16 @@ def _read(file: BinaryIO) -> Recording:
         lost += entry.lines if isinstance(entry, Gap) else 0
         ended = ended or isinstance(entry, End)
         entries.append(entry)
-    length = max((entry.t for entry in entries), default=0)
-    return Recording(header, sorted(entries, key=lambda entry: entry.t), not ended, lost, length)
+    entries.sort(key=lambda entry: entry.t)
+    before = 0
+    for entry in entries:
+        if entry.t - before > MAX_SILENCE_MS:
+            most = f"{MAX_SILENCE_MS // 3_600_000} hours"
+            raise RecordingError(
+                f"nothing between {before} ms and {entry.t} ms: no agent is silent for more than {most}"
+            )
+        before = entry.t
+    return Recording(header, entries, not ended, lost, before)
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:
