@@ -64,7 +64,7 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         ('space = "class"', 'space = "hall"', "two spaces"),
         ('space = "class"', 'space = "street"', "street"),
         ("[mqtt]", "[mqtt", "not TOML"),
-        ("sqlite:", "oracle:", "database_url"),
+        pytest.param("sqlite:", "oracle:", "database_url", marks=pytest.mark.sqlite),
     ],
 )
 def test_a_mistake_in_the_configuration_is_one_line(
