@@ -304,7 +304,7 @@ def test_a_revoked_certificate_is_refused(house: House) -> None:
     root.run(f"cat {keys}/gateway/gateway.key {keys}/gateway/gateway.crt >/mnt/broker/agent.pem")
     assert house.speak("broker", topic(OTHER), house.batch("d"))["answered"]
 
-    query = f"SELECT 1 FROM refusals WHERE source = '{topic(OTHER)}'"
+    query = f"SELECT 1 FROM refusals WHERE source = '{OTHER}/events' AND reason = 'this agent was shut out'"
     wait_for(lambda: house.root.rows(query), within_s=15, what="refusal by the gateway")
     assert not {"c" * 32, "d" * 32} & house.journals()
     listed = json.loads(root.run(f"pleintemps-gateway agent list --config {GATEWAY} --json"))
