@@ -28,9 +28,11 @@ def slot_of(start: int, now: int) -> int:
 def mask(start: int, now: int, changes: Sequence[tuple[int, str]], booked: Iterable[Interval]) -> Mask:
     """``changes`` of belief (since, state), oldest first, the last goes on. The same all through a slot."""
     used = 0
-    for (since, state), (until, _) in pairwise([*changes, (now + 1, "")]):
+    # to the end of the slot, not to now: after a clock that went back a change may lie a little ahead
+    end = start + (slot_of(start, now) + 1) * HALF_HOUR_MS
+    for (since, state), (until, _) in pairwise([*changes, (end, "")]):
         if state == "occupied":
-            used |= _bits(since - start, min(until, now + 1) - start)
+            used |= _bits(since - start, min(until, end) - start)
     taken = 0
     for begin, end in booked:
         taken |= _bits(begin - start, end - start)

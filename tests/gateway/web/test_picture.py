@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, Table, delete, insert, update
 
@@ -271,6 +271,12 @@ def same(picture: Picture, page: Page, engine: Engine, now: int) -> None:
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(st.tuples(st.lists(ACTS, max_size=3), PASSES, st.booleans()), min_size=1, max_size=6))
+@example(
+    [([believed("bois", "occupied")], 10 * MINUTE, False), ([], -5 * MINUTE, True), ([], 12 * SECOND, False)]
+)
+@example(
+    [([believed("bois", "occupied")], 10 * MINUTE, False), ([], -5 * MINUTE, True), ([], 7 * MINUTE, False)]
+)
 def test_what_is_kept_up_is_what_would_be_read_whole(
     pattern: Path, tmp_path: Path, steps: list[tuple[list[Act], int, bool]]
 ) -> None:
