@@ -109,7 +109,7 @@ class VirtualSite:
                 self.plan,
                 agent,
                 mqtt_url="mqtt://127.0.0.1:1883",
-                ports=self.folder / "ports",
+                ports=Path("ports"),  # the folder of a run has another name each time, and errors name ports
                 clock_socket=None,
             )
             (self.folder / f"{agent}.toml").write_text(text, encoding="utf-8")
