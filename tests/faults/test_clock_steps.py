@@ -36,6 +36,8 @@ class Leaping(SystemWorld):
 
 TIMES = 20
 """How often a code is typed until it can be read."""
+PATIENCE_S = 30
+"""How long a busy machine may take for one entry."""
 
 
 class Street:
@@ -60,7 +62,8 @@ class Street:
         for key in [*code, "#"]:
             await pulse_key(self._pins, key)
         strike = self._pins.pin(27)
-        await until(lambda: strike.state or len(self._gateway.events(AccessRefused)) > before)
+        # an entry whose last key was lost is given up after a while
+        await until(lambda: strike.state or len(self._gateway.events(AccessRefused)) > before, PATIENCE_S)
         if not strike.state:
             return RefusalReason(self._gateway.events(AccessRefused)[-1].reason)
         assert len(self._gateway.events(AccessRefused)) == before
