@@ -15,6 +15,8 @@ from pleintemps_gateway.keys import load_gateway_keys, load_purpose
 from pleintemps_gateway.supervisor import Child, supervise
 
 PARTS: Final = ("ingest", "web")
+DESK: Final = "enrolment"
+"""A part that the others do without."""
 
 
 def world_of(config: GatewayConfig, base: Path) -> World:
@@ -81,12 +83,12 @@ def run(path: Path) -> int:
     from pleintemps_gateway.enrolment.service import settings_of
 
     # a mistake is said once, here, before anything starts
-    parts = PARTS if settings_of(load(path)) is None else (*PARTS, "enrolment")
+    parts = PARTS if settings_of(load(path)) is None else (*PARTS, DESK)
     code = 0
 
     async def work(stop: asyncio.Event) -> None:
         nonlocal code
-        code = await supervise(parts, partial(_start, path), SystemWorld(), stop)
+        code = await supervise(parts, partial(_start, path), SystemWorld(), stop, (DESK,))
 
     asyncio.run(until_signal(work))
     return code

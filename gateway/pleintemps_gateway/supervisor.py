@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, Final, Protocol
 
 from pleintemps_contract.logs import line
@@ -48,16 +48,19 @@ class Pauses:
         return pause
 
 
-async def supervise(parts: Sequence[str], start: Start, world: World, stop: asyncio.Event) -> int:
+async def supervise(
+    parts: Sequence[str], start: Start, world: World, stop: asyncio.Event, spare: Collection[str] = ()
+) -> int:
     """Keep every part alive until ``stop``, then end them all; returns the exit code.
 
-    A part that ends with ``USAGE_ERROR`` has said why and is not started again: that ends all.
+    A part that ends with ``USAGE_ERROR`` has said why and is not started again: that ends all, unless it is
+    ``spare``: doors and alerts do without it.
     """
-    codes = await asyncio.gather(*(_keep(part, start, world, stop) for part in parts))
+    codes = await asyncio.gather(*(_keep(part, start, world, stop, part in spare) for part in parts))
     return max(codes, default=0)
 
 
-async def _keep(part: str, start: Start, world: World, stop: asyncio.Event) -> int:
+async def _keep(part: str, start: Start, world: World, stop: asyncio.Event, spare: bool) -> int:
     pauses, down = Pauses(), False
     stopped = asyncio.ensure_future(stop.wait())
     try:
@@ -71,6 +74,9 @@ async def _keep(part: str, start: Start, world: World, stop: asyncio.Event) -> i
             await asyncio.wait((ended, stopped), return_when=asyncio.FIRST_COMPLETED)
             if stop.is_set():
                 await _end(child, ended)
+                return 0
+            if ended.result() == USAGE_ERROR and spare:
+                _log.error(line("process-missing", part=part, code=USAGE_ERROR))
                 return 0
             if ended.result() == USAGE_ERROR:
                 stop.set()

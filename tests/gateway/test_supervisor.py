@@ -39,8 +39,8 @@ class Bench:
         self.started.append((self.world.monotonic(), part, Part()))
         return self.started[-1][2]
 
-    def run(self, *parts: str) -> "asyncio.Task[int]":
-        return asyncio.create_task(supervise(parts, self.start, self.world, self.stop))
+    def run(self, *parts: str, spare: tuple[str, ...] = ()) -> "asyncio.Task[int]":
+        return asyncio.create_task(supervise(parts, self.start, self.world, self.stop, spare))
 
     async def end_last(self, code: int) -> None:
         self.started[-1][2].code.set_result(code)
@@ -102,3 +102,19 @@ def test_a_stop_during_a_pause_starts_nothing_more() -> None:
         assert len(bench.started) == 1
 
     asyncio.run(story())
+
+
+def test_without_a_spare_part_the_others_go_on(caplog: pytest.LogCaptureFixture) -> None:
+    async def one_short() -> None:
+        bench = Bench()
+        running = bench.run("ingest", "desk", spare=("desk",))
+        await bench.world.advance(0)
+        ingest, desk = (part for _, _, part in bench.started)
+        desk.code.set_result(2)
+        await bench.world.advance(LONGEST_MS)
+        assert not running.done() and not ingest.terminated and len(bench.started) == 2
+        bench.stop.set()
+        assert await running == 0 and ingest.terminated
+
+    asyncio.run(one_short())
+    assert [record.getMessage() for record in caplog.records] == ["process-missing part=desk code=2"]

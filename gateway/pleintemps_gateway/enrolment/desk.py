@@ -56,7 +56,8 @@ def server_context(keys: Path) -> ssl.SSLContext:
         context.load_cert_chain(keys / "enrolment" / "desk.crt", keys / "enrolment" / "desk.key")
         context.load_verify_locations(keys / "site-ca" / "ca.crt")
     except (OSError, ssl.SSLError) as error:
-        raise SettingsError(f"{keys / 'enrolment'}: cannot be used ({error}): repeat `init`") from error
+        what = "repeat `init`, then start the gateway anew"
+        raise SettingsError(f"{keys / 'enrolment'}: cannot be used ({error}): {what}") from error
     return context
 
 
