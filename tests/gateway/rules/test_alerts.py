@@ -36,6 +36,7 @@ def test_every_kind_has_a_rank() -> None:
         "panel-alarm",
         "help",
         "store-restored",
+        "agent-stolen",
     }
 
 
