@@ -66,7 +66,9 @@ class Street:
         await until(lambda: strike.state or len(self._gateway.events(AccessRefused)) > before, PATIENCE_S)
         if not strike.state:
             return RefusalReason(self._gateway.events(AccessRefused)[-1].reason)
-        assert len(self._gateway.events(AccessRefused)) == before
+        # of an entry that a busy machine broke in two, the rest may be told late
+        late = self._gateway.events(AccessRefused)[before:]
+        assert all(each.reason == RefusalReason.UNREADABLE for each in late)
         self._pins.pin(22).drive_high()
         await until(lambda: not strike.state)
         self._pins.pin(22).drive_low()
