@@ -18,9 +18,16 @@ from .scenario.building import pins_socket
 
 CARETAKER: Final = "gardien"
 MANAGER: Final = "mairie"
+_LETTERS: Final = "abcdefghjkmnpqrstuvwxyz"
 _UP_MS: Final = 60_000
 _RESTART_MS: Final = 500
 _BROKER_MS: Final = 1_000
+
+
+def _password(host: World) -> str:
+    """72 bits in letters: digits alone, or nearly, could be among the passwords that the gateway refuses."""
+    letters = [_LETTERS[host.random_below(len(_LETTERS))] for _ in range(16)]
+    return "-".join("".join(letters[at : at + 4]) for at in range(0, 16, 4))
 
 
 def command(name: str) -> str:
@@ -47,7 +54,7 @@ class Installation:
         self.sockets = Path(tempfile.mkdtemp(prefix="pleintemps-"))
         self.ports = data / "ports"
         self.logs = data / "logs"
-        self.password = host.random_bytes(9).hex()
+        self.password = _password(host)
         self.api = GatewayApi(web_port)
         self._host = host
         self._say = say
@@ -112,7 +119,7 @@ class Installation:
 
     async def add_manager(self) -> str:
         """Let :data:`MANAGER` log in, who sees accounts, audit and people's data; returns the password."""
-        password = self._host.random_bytes(9).hex()
+        password = _password(self._host)
         await self._gateway_command(
             *("user", "add", MANAGER, "--role", "manager", "--config", str(self.gateway_config)),
             text=password,

@@ -16,6 +16,7 @@ globalThis.fetch = async (address, { method }) => { log.push(`${method} ${addres
 Object.defineProperty(globalThis, "navigator", { value: { serviceWorker: { register: async () => ({ pushManager }), ready: Promise.resolve(),
   getRegistration: async () => ({ pushManager }) } } });
 await import(GIVEN.script);
-await new Promise((done) => setTimeout(done, 0)); await new Promise((done) => setTimeout(done, 0));
+// a digest is made in a thread: until then there is nothing to press
+while (!acts.click && !acts.submit) await new Promise((done) => setTimeout(done, 1));
 await (acts.click ?? acts.submit)({ preventDefault() {} });
 console.log(JSON.stringify({ log, says: said.filter((each) => !each.hidden).map((each) => each.dataset.pushSays), offered: !button.hidden }));
