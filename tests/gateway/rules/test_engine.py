@@ -108,7 +108,7 @@ def straight_life(seed: int) -> list[Output]:
 
 
 @pytest.mark.parametrize(
-    "seed", [*range(3), *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(3, 20))]
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(1, 20))]
 )
 @pytest.mark.parametrize("restart_at", [37, 95])
 def test_a_restart_repeats_and_loses_no_alert_usage_or_state(seed: int, restart_at: int) -> None:

@@ -91,7 +91,7 @@ LEVELS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=25)
 @given(LEVELS, st.randoms(use_true_random=False))
 def test_levels_in_any_order_give_the_same(levels: list[tuple[int, str, float]], chance: object) -> None:
     kept = taught()[0].memory.kept()

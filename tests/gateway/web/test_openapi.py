@@ -4,22 +4,13 @@ import asyncio
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 import pytest
-import schemathesis
 from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from requests import Request
-from schemathesis import GenerationMode
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    negative_data_rejection,
-    response_headers_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-)
 from sqlalchemy import create_engine
 
 from pleintemps_contract.world import ManualWorld
@@ -29,13 +20,6 @@ from pleintemps_gateway.api.docs import OPEN, describe
 from . import town
 from .clients import browser
 
-CHECKS = [
-    not_a_server_error,
-    status_code_conformance,
-    content_type_conformance,
-    response_headers_conformance,
-    response_schema_conformance,
-]
 QUICK = settings(
     max_examples=2,
     derandomize=True,
@@ -48,7 +32,6 @@ STREAM = "/api/v1/live"  # it has no end; test_live reads it
 
 
 DOCUMENT = describe(create_app(town.config(), ManualWorld(town.NOW), create_engine("sqlite://")))
-SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
 OPERATIONS = [
     (method.upper(), path)
     for path, methods in DOCUMENT["paths"].items()
@@ -56,6 +39,14 @@ OPERATIONS = [
     if path != STREAM
 ]
 CALLS = pytest.mark.parametrize(("method", "path"), OPERATIONS)
+
+
+@cache
+def schema() -> Any:
+    """What makes calls from the document; dear to load, so by who runs these tests alone."""
+    import schemathesis
+
+    return schemathesis.openapi.from_dict(DOCUMENT)
 
 
 @pytest.fixture
@@ -70,10 +61,21 @@ def token(app: FastAPI) -> str:
 
 def ask(app: FastAPI, method: str, path: str, how: settings, token: str) -> None:
     """Ask in every way that the document allows, and in ways that it forbids; also without a log-in."""
-    operation = SCHEMA[path][method]
+    from schemathesis import GenerationMode
+    from schemathesis.checks import not_a_server_error
+    from schemathesis.specs.openapi import checks as openapi
+
+    checks = [
+        not_a_server_error,
+        openapi.status_code_conformance,
+        openapi.content_type_conformance,
+        openapi.response_headers_conformance,
+        openapi.response_schema_conformance,
+    ]
+    operation = schema()[path][method]
     takes = any((operation.body, operation.path_parameters, operation.query, operation.headers))
 
-    def run(mode: GenerationMode, headers: dict[str, str], checks: list[Any]) -> None:
+    def run(mode: GenerationMode, headers: dict[str, str], wanted: list[Any]) -> None:
         @how
         @given(case=operation.as_strategy(generation_mode=mode))
         def one(case: Any) -> None:
@@ -81,17 +83,17 @@ def ask(app: FastAPI, method: str, path: str, how: settings, token: str) -> None
             sent = {name: str(value) for name, value in asked.headers.items()} | headers
             body: Any = asked.body
             answer = runner.run(client.request(str(asked.method), str(asked.url), content=body, headers=sent))
-            case.validate_response(answer, checks=checks)
+            case.validate_response(answer, checks=wanted)
 
         probe: Callable[[], None] = one
         probe()
 
     client = browser(app)
     with asyncio.Runner() as runner:
-        run(GenerationMode.POSITIVE, {}, CHECKS)
-        run(GenerationMode.POSITIVE, {"Authorization": f"Bearer {token}"}, CHECKS)
+        run(GenerationMode.POSITIVE, {}, checks)
+        run(GenerationMode.POSITIVE, {"Authorization": f"Bearer {token}"}, checks)
         if takes:
-            refuses = [*CHECKS, negative_data_rejection]
+            refuses = [*checks, openapi.negative_data_rejection]
             run(GenerationMode.NEGATIVE, {"Authorization": f"Bearer {token}"}, refuses)
         runner.run(client.aclose())
 
