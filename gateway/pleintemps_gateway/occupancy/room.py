@@ -231,7 +231,8 @@ class RoomFilter:
             if probability > above:
                 state = Occupancy.OCCUPIED
             elif probability < below or state is Occupancy.UNKNOWN:
-                state = Occupancy.VACANT if probability < 0.5 else Occupancy.OCCUPIED
+                # exactly a half is what is believed of a room before any evidence: nobody was seen
+                state = Occupancy.VACANT if probability <= 0.5 else Occupancy.OCCUPIED
         elif all(_lost(sensor, now) for sensor in belief.sensors.values()):
             state = Occupancy.UNKNOWN
         text, evidence_at = self._evidence(state, live, belief)
