@@ -107,9 +107,7 @@ def straight_life(seed: int) -> list[Output]:
     return a_day_of_life(Day(INFOS, tick_ms=2 * SECOND), seed, 180)
 
 
-@pytest.mark.parametrize(
-    "seed", [0, *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(1, 20))]
-)
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(1, 20))])
 @pytest.mark.parametrize("restart_at", [37, 95])
 def test_a_restart_repeats_and_loses_no_alert_usage_or_state(seed: int, restart_at: int) -> None:
     straight = straight_life(seed)
