@@ -5,6 +5,7 @@ pytest_plugins = [
     "tests.support.own_logs",
     "tests.support.skips",
     "tests.support.data",
+    "tests.support.loops",
     "tests.support.ports",
     "tests.support.broker",
     "tests.support.stores",

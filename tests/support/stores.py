@@ -18,9 +18,9 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import Engine, make_url
 
-from pleintemps_gateway.store.engine import migrate
+from pleintemps_gateway.store.engine import migrate, open_engine
 
 from .ports import find_free_port
 from .processes import wait_until_up
@@ -212,6 +212,15 @@ def sqlite_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if _ONLY_POSTGRES and request.node.get_closest_marker("sqlite") is None:
         return str(request.getfixturevalue("postgres_url"))
     return f"sqlite:///{tmp_path / 'store.db'}"
+
+
+@pytest.fixture
+def empty(sqlite_url: str) -> Iterator[Engine]:
+    """A migrated store without a row."""
+    make_store(sqlite_url)
+    engine = open_engine(sqlite_url)
+    yield engine
+    engine.dispose()
 
 
 @pytest.fixture(params=["postgres"] if _ONLY_POSTGRES else ["sqlite", "postgres"])

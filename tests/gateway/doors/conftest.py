@@ -1,6 +1,6 @@
 """The school of the people's page, at a fixed hour, with a caretaker and a manager."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
@@ -8,32 +8,18 @@ import pytest
 from sqlalchemy import Engine, insert
 
 from pleintemps_contract.world import ManualWorld
-from pleintemps_gateway.store.engine import open_engine, write_transaction
+from pleintemps_gateway.store.engine import write_transaction
 from pleintemps_gateway.store.schema import users
 from tests.gateway.web import town
 from tests.gateway.web.clients import browser
 from tests.gateway.web.visitors import Visitors, school
-from tests.support.stores import make_store
 
 NOW = 1_795_400_000_000  # Monday 23 November 2026, 03:13:20 in Paris
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 def world() -> ManualWorld:
     return ManualWorld(NOW)
-
-
-@pytest.fixture
-def empty(sqlite_url: str) -> Iterator[Engine]:
-    make_store(sqlite_url)
-    engine = open_engine(sqlite_url)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

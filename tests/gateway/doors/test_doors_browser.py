@@ -12,7 +12,6 @@ from pleintemps_gateway.store.schema import agents, commands, users
 from tests.gateway.web.test_booking_browser import (
     address,
     chromium,
-    empty,
     opened,
     people,
     playwright,
@@ -22,7 +21,7 @@ from tests.gateway.web.test_browser import check
 from tests.gateway.web.visitors import HOUR, PASSWORD, Visitors
 from tests.support.looking import PICTURES
 
-__all__ = ["address", "chromium", "empty", "people", "pytestmark"]
+__all__ = ["address", "chromium", "people", "pytestmark"]
 MOST_MS = 60_000
 
 

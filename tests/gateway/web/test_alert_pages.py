@@ -23,11 +23,6 @@ NOISE = f"/alerts/moulin/{town.NOISE}"
 DOOR = f"/alerts/moulin/{town.DOOR_OPEN}"
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def post(client: httpx.AsyncClient, path: str, **fields: Any) -> httpx.Response:
     return await client.post(path, data={"csrf": await csrf_of(client), **fields})
 

@@ -19,7 +19,7 @@ from pleintemps_contract.world import SystemWorld
 from pleintemps_gateway.api.app import create_app
 from pleintemps_gateway.api.serve import Server
 from pleintemps_gateway.bookings.service import create
-from pleintemps_gateway.store.engine import open_engine, write_transaction
+from pleintemps_gateway.store.engine import write_transaction
 from pleintemps_gateway.store.schema import commands
 from tests.gateway.house import build
 from tests.gateway.player import birth, playing
@@ -27,7 +27,6 @@ from tests.gateway.test_ingest_wire import running
 from tests.support.broker import Mosquitto
 from tests.support.looking import small_targets
 from tests.support.ports import find_free_port
-from tests.support.stores import make_store
 
 from .test_browser import CHROMIUM, LOOKS, check
 from .visitors import HOUR, PASSWORD, Visitors, school
@@ -53,14 +52,6 @@ def serving(app: FastAPI) -> Iterator[str]:
     server.should_exit = True
     thread.join(10)
     assert not thread.is_alive()
-
-
-@pytest.fixture
-def empty(sqlite_url: str) -> Iterator[Engine]:
-    make_store(sqlite_url)
-    engine = open_engine(sqlite_url)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

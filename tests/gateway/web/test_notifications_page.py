@@ -23,11 +23,6 @@ SECRET = "mailtos://user:hunter2@smtp.example.org/camille@example.org"
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 def dutiful(engine: Engine, world: ManualWorld, tmp_path: Path) -> FastAPI:
     file = tmp_path / "duty.toml"
     days = '["mon", "tue", "wed", "thu", "fri", "sat", "sun"]'

@@ -16,12 +16,12 @@ from tests.gateway import house
 from tests.gateway.test_bookings_rights import EXTRA
 from tests.support.looking import PICTURES, sideways, small_targets
 
-from .test_booking_browser import address, chromium, empty, people, playwright, pytestmark, serving
+from .test_booking_browser import address, chromium, people, playwright, pytestmark, serving
 from .test_browser import check
 from .test_rights_page import Town
 from .visitors import HOUR, PASSWORD, Visitors
 
-__all__ = ["address", "chromium", "empty", "people", "pytestmark"]
+__all__ = ["address", "chromium", "people", "pytestmark"]
 Look = tuple[str, str, int]
 """Language, scheme, width."""
 LOOKS: list[Look] = [("fr", "light", 390), ("en", "dark", 320)]

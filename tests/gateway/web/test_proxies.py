@@ -1,6 +1,5 @@
 """Who asks, behind a proxy and without one: visitors are counted alone, and nobody chooses who they are."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,27 +14,12 @@ from pleintemps_contract.world import ManualWorld
 from pleintemps_gateway.api.auth import address_of
 from pleintemps_gateway.api.serve import settings
 from pleintemps_gateway.config import WebConfig, load
-from pleintemps_gateway.store.engine import open_engine
 from tests.gateway import house
-from tests.support.stores import make_store
 
 from .visitors import school
 
 pytestmark = pytest.mark.anyio
 NOWHERE = "/b/" + "x" * 43
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-def empty(sqlite_url: str) -> Iterator[Engine]:
-    make_store(sqlite_url)
-    engine = open_engine(sqlite_url)
-    yield engine
-    engine.dispose()
 
 
 def served(app: Any, proxies: list[str]) -> Any:

@@ -31,11 +31,6 @@ WHO: dict[str, Any] = {"person": "Inès Roux", "mail": "ines@example.org", "vali
 WHO |= {"rule": RightRule(days=["mon", "thu"], from_="08:00", to="12:00"), "valid_until": NOW + 60 * DAY}
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class Town:
     """Two sites, the web tier over them, and who gives rights."""
 
