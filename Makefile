@@ -44,6 +44,7 @@ bench: install ## Measure; one JSON line each
 	@$(BIN)/python -m tests.bench.footprint --json
 	@$(BIN)/python -m tests.bench.fleet --json
 	@$(BIN)/python -m tests.bench.ingest --json
+	@$(BIN)/python -m tests.bench.scale --json
 	@$(BIN)/python -m tests.bench.occupancy --json
 	@$(BIN)/python -m tests.bench.metering --json
 	@$(BIN)/python -m tests.bench.matrix --json

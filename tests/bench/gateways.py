@@ -36,14 +36,16 @@ def prepare(folder: Path, plan: FleetPlan, port: int, extra: str = "") -> Path:
 
 
 @contextmanager
-def ingesting(config: Path) -> Iterator[None]:
-    """The ingest process runs and has its line to the broker."""
+def ingesting(config: Path, core: int | None = None) -> Iterator[int]:
+    """The ingest process runs, on ``core`` alone, and has its line to the broker; its process id."""
     path = config.parent / "gateway.log"
     with path.open("wb") as log:
-        process = subprocess.Popen([COMMAND, "ingest", "--config", str(config)], stdout=log, stderr=log)
+        alone = [] if core is None else ["taskset", "--cpu-list", str(core)]
+        command = [*alone, COMMAND, "ingest", "--config", str(config)]
+        process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
         wait_for(lambda: b"broker-up" in path.read_bytes(), within_s=60, what="gateway")
-        yield
+        yield process.pid
     finally:
         process.terminate()
         process.wait(15)
