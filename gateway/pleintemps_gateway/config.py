@@ -259,13 +259,15 @@ class DeliveryConfig(_Table, frozen=True, kw_only=True):
 
 
 class SeriesConfig(_Table, frozen=True, kw_only=True):
-    """Where all series are copied to: a v2 write API (InfluxDB 1.8, 2, 3, VictoriaMetrics).
+    """Where all series are copied to: a v2 write API (InfluxDB 1.8, 2, 3, VictoriaMetrics), or that of
+    InfluxDB before 1.8 (``v1``; ``bucket`` is then the database, or database/retention-policy).
 
     ``token_file`` holds the token alone and is readable by its owner only; no token without it. What
     waits for the server is kept up to ``budget_mb`` on disk and sent every ``flush_s`` seconds.
     """
 
     url: Annotated[str, Meta(pattern=r"^https?://[^\s@?#]+\Z")]
+    api: Literal["v1", "v2"] = "v2"
     org: str = ""
     bucket: Annotated[str, Meta(min_length=1, max_length=200)] = "pleintemps"
     token_file: str = ""

@@ -18,10 +18,10 @@ Every line has the same four tags, because InfluxDB 3 fixes the tags of a table 
 VictoriaMetrics makes 0 of text. Points are named by tags and time: writing one twice changes nothing.
 """
 
-import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
+from math import isfinite
 from typing import Final
 
 from pleintemps_contract.agent_messages import ClockSource
@@ -87,7 +87,6 @@ def escape_tag(text: str) -> str:
     return _DELIMITER.sub(r"\\\1", text)
 
 
-@lru_cache(maxsize=65_536)
 def head(measurement: str, *, site: str, space: str, sensor: str, kind: str) -> str:
     """Measurement and tags, in the order that InfluxDB sorts them in."""
     tags = (("kind", kind), ("sensor", sensor), ("site", site), ("space", space))
@@ -96,19 +95,25 @@ def head(measurement: str, *, site: str, space: str, sensor: str, kind: str) -> 
 
 def render(site: str, rows: Iterable[Row]) -> list[str]:
     """One string a point; fields that are not finite are left out, and points without fields."""
-    return [line for row in rows for line in _lines(site, row)]
+    return [line for row in rows for line in lines_of(site, row)]
+
+
+def lines_of(site: str, row: Row) -> list[str]:
+    """The points of one row."""
+    if isinstance(row, Samples):  # nineteen of twenty lines: 0.4 us each
+        start = _start(site, row.space, row.agent, row.series, row.quantity)
+        return [f"{start}{float(value)!r} {at}" for at, value in row.samples if isfinite(value)]
+    return list(_lines(site, row))
+
+
+@lru_cache(maxsize=65_536)
+def _start(site: str, space: str, agent: str, series: str, quantity: Quantity) -> str:
+    named = head(FAMILY[quantity], site=site, space=space, sensor=f"{agent}/{series}", kind=quantity.value)
+    return f"{named} value="
 
 
 def _lines(site: str, row: Row) -> Iterator[str]:
     match row:
-        case Samples():
-            sensor = f"{row.agent}/{row.series}"
-            start = head(
-                FAMILY[row.quantity], site=site, space=row.space, sensor=sensor, kind=row.quantity.value
-            )
-            for at, value in row.samples:
-                if math.isfinite(value):
-                    yield f"{start} value={float(value)!r} {at}"
         case SpaceState():
             start = head("occupancy", site=site, space=row.space, sensor=NONE, kind="state")
             yield from _point(start, row.at, state=STATE[row.state], probability=row.probability)
@@ -152,9 +157,7 @@ def _lines(site: str, row: Row) -> Iterator[str]:
 
 def _point(start: str, at: int, **fields: float | None) -> Iterator[str]:
     parts = [
-        f"{name}={float(value)!r}"
-        for name, value in fields.items()
-        if value is not None and math.isfinite(value)
+        f"{name}={float(value)!r}" for name, value in fields.items() if value is not None and isfinite(value)
     ]
     if parts:
         yield f"{start} {','.join(parts)} {at}"

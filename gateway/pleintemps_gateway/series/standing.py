@@ -1,13 +1,15 @@
 """What stands in the store and changes without an event, told as rows again and again: agents, hours.
 
-Hours are told for two days back each time: one that late data have corrected is written over. To a database
-that was never told anything all hours that the store has are told first.
+Hours are told for two days back, and again when late data have corrected them. To a database that was never
+told anything all hours that the store has are told first.
 """
 
 import asyncio
 import re
+from array import array
 from collections.abc import Collection, Iterable
 from typing import Any, Final
+from zlib import crc32
 
 import msgspec
 from sqlalchemy import Connection, Engine, Row, func, select
@@ -20,12 +22,14 @@ from pleintemps_gateway.matrix.store import shift_of, throughs
 from pleintemps_gateway.store.schema import agents, devices, hours, journals
 
 from .rows import AgentNow, SpaceHour
-from .writer import SeriesSink
+from .sink import SeriesSink
 
 TELL_MS: Final = 60_000
 BACK_MS: Final = 48 * HOUR_MS
 ALL_MS: Final = 10 * 366 * 24 * HOUR_MS
 _DAY_MS: Final = 86_400_000
+_SLOTS: Final = 64
+"""Hours remembered of a space: more than are told."""
 _VERSION: Final = re.compile(r"(\d{1,4})\.(\d{1,3})(?:\.(\d{1,3}))?")
 
 
@@ -133,6 +137,7 @@ class Standing:
         self._sink = sink
         self._world = world
         self._hour: dict[str, int] = {}
+        self._told: dict[tuple[str, str], array[int]] = {}
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -149,7 +154,7 @@ class Standing:
         for site in self._sites:
             for space in site.spaces:
                 with self._engine.connect() as conn:
-                    self._sink.add(site.site, hour_rows(conn, site, now, ALL_MS, space.space))
+                    self._sink.add_when_room(site.site, hour_rows(conn, site, now, ALL_MS, space.space))
 
     def tell(self) -> None:
         """One round. Hours a quarter of an hour after they are over, when they are worked out."""
@@ -158,8 +163,19 @@ class Standing:
             if self._held is not None and site.site not in self._held:
                 continue
             with self._engine.connect() as conn:
-                self._sink.add(site.site, agent_rows(conn, site.site, now))
+                self._sink.add_when_room(site.site, agent_rows(conn, site.site, now))
                 hour = (now - HOUR_MS // 4) // HOUR_MS
                 if self._hour.get(site.site) != hour:
                     self._hour[site.site] = hour
-                    self._sink.add(site.site, hour_rows(conn, site, now))
+                    hours = hour_rows(conn, site, now)
+                    self._sink.add_when_room(
+                        site.site, [row for row in hours if self._is_news(site.site, row)]
+                    )
+
+    def _is_news(self, site: str, row: SpaceHour) -> bool:
+        """Whether the hour was not told yet as it is now; it is from here on."""
+        told = self._told.setdefault((site, row.space), array("Q", bytes(8 * _SLOTS)))
+        slot = row.at // HOUR_MS % _SLOTS
+        news = row.at // HOUR_MS << 32 | crc32(msgspec.msgpack.encode(row))
+        is_news, told[slot] = told[slot] != news, news
+        return is_news

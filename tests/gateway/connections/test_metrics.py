@@ -20,7 +20,7 @@ from pleintemps_gateway.api.app import create_app
 from pleintemps_gateway.config import GatewayConfig, SeriesConfig
 from pleintemps_gateway.connections.settings import MetricsConfig, WebhooksConfig, check
 from pleintemps_gateway.metrics.collector import expose
-from pleintemps_gateway.series.outbox import Outbox
+from pleintemps_gateway.series.outbox import Batch, Outbox, pack
 from pleintemps_gateway.store.engine import write_transaction
 from pleintemps_gateway.store.schema import agents, bookings, deliveries, housekeeping, journals
 from pleintemps_gateway.store.schema_connections import posts, webhooks
@@ -73,7 +73,7 @@ def whole(engine: Engine, tmp_path: Path) -> bytes:
         post = {"site": "moulin", "hook": "2" * 32, "event": "alert", "subject": "a", "post": "3" * 32}
         conn.execute(insert(posts).values(post | {"digest": "", "body": "{}", "at": town.NOW, "attempts": 1}))
     outbox = Outbox(tmp_path / "series.db", 10_000_000)
-    outbox.add(["a v=1.0 1", "a v=2.0 2"])
+    outbox.add([Batch(2, True, pack(["a v=1.0 1", "a v=2.0 2"]))])
     outbox.close()
     return expose(config(state=str(tmp_path), series=SeriesConfig(url="http://127.0.0.1:1")), engine)
 

@@ -12,6 +12,7 @@ from pleintemps_contract.units import Quantity
 from pleintemps_contract.world import SystemWorld
 from pleintemps_gateway.config import SeriesConfig
 from pleintemps_gateway.errors import LinesRefusedError, SeriesDownError
+from pleintemps_gateway.series.outbox import pack
 from pleintemps_gateway.series.rows import NoiseWindow, Row, Samples, SpaceHour
 from pleintemps_gateway.series.sender import Sender
 from pleintemps_gateway.series.writer import SeriesWriter
@@ -131,7 +132,7 @@ def test_request_and_token_are_those_of_the_v2_api(answering: Answering, tmp_pat
     write_secret(token, b"t0ken\n")
     config = SeriesConfig(url=answering.url, org="town", bucket="rooms", token_file=str(token))
     sender = Sender(config)
-    sender.send(["m v=1.0 1"])
+    sender.send(pack(["m v=1.0 1"]))
     sender.close()
     (path,) = answering.paths
     assert path.startswith("/api/v2/write?")
@@ -146,7 +147,7 @@ def test_request_and_token_are_those_of_the_v2_api(answering: Answering, tmp_pat
 )
 def test_answers_about_the_lines(answering: Answering) -> None:
     with pytest.raises(LinesRefusedError, match="unable to parse"):
-        Sender(SeriesConfig(url=answering.url)).send(["m v="])
+        Sender(SeriesConfig(url=answering.url)).send(pack(["m v="]))
 
 
 @pytest.mark.parametrize(
@@ -156,7 +157,7 @@ def test_answers_about_the_lines(answering: Answering) -> None:
 )
 def test_answers_that_say_later(answering: Answering) -> None:
     with pytest.raises(SeriesDownError, match="HTTP") as caught:
-        Sender(SeriesConfig(url=answering.url)).send(["m v=1.0 1"])
+        Sender(SeriesConfig(url=answering.url)).send(pack(["m v=1.0 1"]))
     assert caught.value.retry_after_s == 30
 
 
@@ -169,10 +170,10 @@ def test_a_token_that_others_may_read_is_not_sent_and_a_corrected_one_is(
     token.chmod(0o644)
     sender = Sender(SeriesConfig(url=answering.url, token_file=str(token)))
     with pytest.raises(SeriesDownError, match="token_file") as caught:
-        sender.send(["m v=1.0 1"])
+        sender.send(pack(["m v=1.0 1"]))
     assert "t0ken" not in str(caught.value)
     assert answering.paths == []
     token.chmod(0o600)
-    sender.send(["m v=1.0 1"])
+    sender.send(pack(["m v=1.0 1"]))
     sender.close()
     assert answering.tokens == ["Token t0ken"]

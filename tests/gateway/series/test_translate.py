@@ -18,11 +18,11 @@ from pleintemps_gateway.alerts.records import (
 from pleintemps_gateway.config import DoorConfig, SiteConfig, SpaceConfig
 from pleintemps_gateway.occupancy.records import SpaceNow
 from pleintemps_gateway.series.lines import render
-from pleintemps_gateway.series.outbox import Outbox
+from pleintemps_gateway.series.outbox import Outbox, unpack
 from pleintemps_gateway.series.rows import AlertChange, DoorAlarmState, NoiseWindow, SpaceState
+from pleintemps_gateway.series.sink import SeriesSink
 from pleintemps_gateway.series.tap import SiteTap
 from pleintemps_gateway.series.translate import rows_of_event, rows_of_outputs
-from pleintemps_gateway.series.writer import SeriesSink
 
 ALARM = DoorAlarmChanged(door="main", alarm=DoorAlarm.FORCED_OPEN)
 AT = 1_700_000_000_000
@@ -143,18 +143,27 @@ def _feed(tap: SiteTap) -> None:
 
 def test_rows_leave_once_and_only_after_the_commit(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path / "series.db", 10_000_000)
-    tap = SiteTap(SITE, SeriesSink(outbox))
+    sink = SeriesSink(outbox)
+    tap = SiteTap(SITE, sink)
     _feed(tap)
     tap.reset()
     tap.committed()
+    sink.pack()
     assert outbox.counts().waiting == 0
     _feed(tap)
+    sink.pack()
     assert outbox.counts().waiting == 0
     tap.committed()
     tap.committed()
+    sink.pack()
     parcel = outbox.take()
     assert parcel is not None
-    assert [line.split(",")[0] for line in parcel.lines] == ["presence", "presence", "door", "occupancy"]
+    assert [line.split(",")[0] for line in unpack(parcel.body)] == [
+        "door",
+        "occupancy",
+        "presence",
+        "presence",
+    ]
 
 
 def test_a_tap_without_a_sink_gathers_nothing() -> None:

@@ -12,8 +12,9 @@ from pleintemps_contract.world import ManualWorld, SystemWorld
 from pleintemps_gateway import config as gateway_config
 from pleintemps_gateway.config import GatewayConfig, SeriesConfig
 from pleintemps_gateway.errors import LinesRefusedError, SeriesDownError
-from pleintemps_gateway.series.outbox import Counts, Outbox
+from pleintemps_gateway.series.outbox import Batch, Counts, Outbox, pack, unpack
 from pleintemps_gateway.series.rows import Samples
+from pleintemps_gateway.series.sink import SeriesSink
 from pleintemps_gateway.series.writer import FIRST_PAUSE_MS, LONGEST_PAUSE_MS, MAX_HALVINGS, SeriesWriter
 
 FLUSH_MS = 5_000
@@ -31,7 +32,8 @@ class Server:
         self.bad = "bad"
         self.closed = False
 
-    def send(self, lines: list[str]) -> None:
+    def send(self, body: bytes) -> None:
+        lines = unpack(body)
         self.requests += 1
         if self.down is not None:
             raise self.down
@@ -66,6 +68,10 @@ def _samples(first: int, count: int = 1) -> Samples:
         quantity=Quantity.LEVEL,
         samples=[(first + number, 50.0) for number in range(count)],
     )
+
+
+def _batch(lines: list[str]) -> Batch:
+    return Batch(len(lines), True, pack(lines))
 
 
 def _times(server: Server) -> list[int]:
@@ -114,7 +120,7 @@ def test_a_bad_line_harms_itself_only_and_is_not_sent_for_ever(
 ) -> None:
     lines = [f"m v={number} {number}" for number in range(1000)]
     lines[617] = "bad"
-    outbox.add(lines)
+    outbox.add([_batch(lines)])
     assert writer.drain() == FLUSH_MS
     assert server.lines == lines[:617] + lines[618:]
     assert writer.counts() == Counts(written=999, refused=1, dropped=0, waiting=0)
@@ -128,7 +134,7 @@ def test_a_server_that_refuses_everything_is_not_asked_for_every_line(
     writer: SeriesWriter, outbox: Outbox, server: Server
 ) -> None:
     server.bad = "m"
-    outbox.add([f"m v={number} {number}" for number in range(5000)])
+    outbox.add([_batch([f"m v={number} {number}" for number in range(5000)])])
     writer.drain()
     assert writer.counts() == Counts(written=0, refused=5000, dropped=0, waiting=0)
     assert server.requests <= 2 * MAX_HALVINGS + 1
@@ -136,17 +142,17 @@ def test_a_server_that_refuses_everything_is_not_asked_for_every_line(
 
 def test_an_outage_in_the_middle_of_a_search_loses_nothing(outbox: Outbox) -> None:
     class Falling(Server):
-        def send(self, lines: list[str]) -> None:
+        def send(self, body: bytes) -> None:
             if self.requests == 4:
                 self.requests += 1
                 raise SeriesDownError("gone")
-            super().send(lines)
+            super().send(body)
 
     server = Falling()
     writer = SeriesWriter(outbox, server, ManualWorld(), 5)
     lines = [f"m v={number} {number}" for number in range(64)]
     lines[63] = "bad"
-    outbox.add(lines)
+    outbox.add([_batch(lines)])
     assert writer.drain() == FIRST_PAUSE_MS
     assert writer.counts().waiting == 64
     writer.drain()
@@ -158,8 +164,9 @@ def test_a_disk_that_fails_never_reaches_who_adds(
     writer: SeriesWriter, outbox: Outbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     outbox.close()
-    writer.sink.add("saint-aubin", [_samples(1)])
-    writer.sink.add("saint-aubin", [_samples(2)])
+    for number in range(2):
+        writer.sink.add("saint-aubin", [_samples(number)])
+        writer.sink.pack()
     assert [record.getMessage().split()[0] for record in caplog.records] == ["series-outbox-failed"]
     assert writer.drain() == LONGEST_PAUSE_MS
 
@@ -190,10 +197,10 @@ def test_a_request_that_hangs_does_not_hold_up_the_end(
     asked, answer, ended = threading.Event(), threading.Event(), threading.Event()
 
     class Hanging(Server):
-        def send(self, lines: list[str]) -> None:
+        def send(self, body: bytes) -> None:
             asked.set()
             answer.wait(10)
-            super().send(lines)
+            super().send(body)
             ended.set()
 
     async def scenario() -> None:
@@ -252,3 +259,34 @@ def test_a_wrong_table_is_named(tmp_path: Path, table: str, named: str) -> None:
     path.write_text(f"[series]\n{table}\n{CONFIG}")
     with pytest.raises(ConfigError, match=named):
         load_toml(path, GatewayConfig)
+
+
+def test_what_comes_meanwhile_goes_before_what_has_waited(outbox: Outbox) -> None:
+    class Busy(Server):
+        sink: SeriesSink
+
+        def send(self, body: bytes) -> None:
+            super().send(body)
+            if self.requests <= 4:  # the gateway goes on measuring while the past is told
+                self.sink.add("saint-aubin", [_samples(1_000 * self.requests)])
+                self.sink.pack()
+
+    server = Busy()
+    writer = SeriesWriter(outbox, server, ManualWorld(), FLUSH_MS / 1000)
+    server.sink = writer.sink
+    old = [[f"m v=0.0 {group}"] * 3_000 for group in range(3)]
+    for lines in old:
+        outbox.add([_batch(lines)])
+    server.down = SeriesDownError("away")
+    assert writer.drain() == FIRST_PAUSE_MS
+    server.down = None
+    server.requests = 0
+    assert writer.drain() == FLUSH_MS
+    times = _times(server)
+    assert [at for at, before in zip(times, [-1, *times], strict=False) if at != before] == [
+        0,
+        *(1000, 2000, 3000, 4000),
+        1,
+        2,
+    ]
+    assert writer.counts() == Counts(written=9_004, refused=0, dropped=0, waiting=0)
