@@ -3,11 +3,12 @@
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from pleintemps_contract.agent_messages import Availability, Birth, Presence, StorageInfo
 from pleintemps_gateway.alerts.upkeep import Upkeep
 from pleintemps_gateway.store.schema import agents
+from pleintemps_gateway.store.together import table_of
 
 from .pending import Pending
 
@@ -24,7 +25,7 @@ class AgentBook:
         self._hints: dict[str, str] = {}
 
     def load(self, conn: Connection) -> None:
-        for row in conn.execute(select(agents).where(agents.c.site == self._site)):
+        for row in table_of(conn, self._site, agents):
             self.rows[row.agent] = dict(row._mapping)
 
     def row(self, agent: str) -> dict[str, Any]:

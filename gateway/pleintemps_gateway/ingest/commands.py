@@ -8,6 +8,7 @@ from pleintemps_contract.agent_messages import CommandResult
 from pleintemps_contract.gateway_messages import Command
 from pleintemps_contract.onvif import DoorAction
 from pleintemps_gateway.store.schema import commands
+from pleintemps_gateway.store.together import SITES, rows_of
 
 from .pending import Pending
 
@@ -16,6 +17,10 @@ ANSWER_MS: Final = 10_000
 LIFE_MS: Final = 30_000
 OURS: Final = ""
 """The user of a command that a rule asked for."""
+
+_UNDER_WAY: Final = select(commands).where(
+    commands.c.site.in_(SITES), commands.c.outcome.in_(("requested", "sent"))
+)
 
 
 class Reign(NamedTuple):
@@ -52,8 +57,7 @@ class CommandDesk:
 
     def load(self, conn: Connection) -> None:
         """Read what is under way."""
-        open_ones = commands.c.outcome.in_(("requested", "sent"))
-        under_way = conn.execute(select(commands).where(commands.c.site == self._site, open_ones)).all()
+        under_way = rows_of(conn, self._site, _UNDER_WAY)
         self._sent = {row.command: row.sent for row in under_way if row.outcome == "sent"}
         self._ours = {
             row.command: Asked(row.door, row.agent, row.action) for row in under_way if row.user == OURS

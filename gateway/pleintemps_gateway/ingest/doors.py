@@ -3,7 +3,7 @@
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete
 
 from pleintemps_contract.agent_messages import (
     Birth,
@@ -19,6 +19,7 @@ from pleintemps_contract.agent_messages import (
 )
 from pleintemps_gateway.config import SiteConfig
 from pleintemps_gateway.store.schema import devices, doors
+from pleintemps_gateway.store.together import table_of
 
 from .pending import Pending
 
@@ -36,9 +37,9 @@ class DoorBook:
         self._devices: dict[tuple[str, str], dict[str, Any]] = {}
 
     def load(self, conn: Connection) -> None:
-        for row in conn.execute(select(doors).where(doors.c.site == self._site)):
+        for row in table_of(conn, self._site, doors):
             self._doors[row.door] = dict(row._mapping)
-        for row in conn.execute(select(devices).where(devices.c.site == self._site)):
+        for row in table_of(conn, self._site, devices):
             self._devices[row.agent, row.device] = dict(row._mapping)
 
     def belongs(self, door: str, agent: str) -> bool:

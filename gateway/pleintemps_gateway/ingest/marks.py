@@ -2,10 +2,11 @@
 
 from typing import Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from pleintemps_contract.agent_messages import JournalPosition, Stream
 from pleintemps_gateway.store.schema import journals
+from pleintemps_gateway.store.together import table_of
 
 from .journals import Accepted, Mark, advance
 from .pending import Pending, Question, ReceiptKey
@@ -23,7 +24,7 @@ class JournalBook:
         self._marks: dict[tuple[str, str], Mark] = {}
 
     def load(self, conn: Connection) -> None:
-        for row in conn.execute(select(journals).where(journals.c.site == self._site)):
+        for row in table_of(conn, self._site, journals):
             mark = Mark(row.agent, row.through, row.lost, row.duplicates)
             self._marks[row.journal, row.stream] = mark
 

@@ -12,6 +12,7 @@ from pleintemps_gateway.errors import DeposedError
 from pleintemps_gateway.store import raw
 from pleintemps_gateway.store.engine import write_transaction
 from pleintemps_gateway.store.schema import reigns
+from pleintemps_gateway.store.together import together
 from pleintemps_gateway.store.upsert import upsert
 
 from .arrivals import Incoming
@@ -68,8 +69,9 @@ class GatewayMemory:
 
     def reload(self, conn: Connection) -> None:
         self._check_reign(conn)
-        for site in self.sites.values():
-            site.reload(conn)
+        with together(conn, self.sites):
+            for site in self.sites.values():
+                site.reload(conn)
 
     def judge(self) -> bool:
         """Let the rules of all sites judge what time brings; whether a group should be written for it."""

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from pleintemps_contract.agent_messages import (
     Birth,
@@ -14,6 +14,7 @@ from pleintemps_contract.agent_messages import (
 )
 from pleintemps_gateway.config import SiteConfig
 from pleintemps_gateway.store.schema import panels
+from pleintemps_gateway.store.together import table_of
 
 from .pending import Pending
 
@@ -29,7 +30,7 @@ class PanelBook:
         self.rows: dict[str, dict[str, Any]] = {}
 
     def load(self, conn: Connection) -> None:
-        for row in conn.execute(select(panels).where(panels.c.site == self._site)):
+        for row in table_of(conn, self._site, panels):
             self.rows[row.panel] = dict(row._mapping)
 
     def belongs(self, panel: str, agent: str) -> bool:

@@ -3,9 +3,10 @@
 import re
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from pleintemps_gateway.store.schema import refusals
+from pleintemps_gateway.store.together import table_of
 
 MAX_ROWS: Final = 500
 """Different (source, reason) of a site; what comes after counts in one row for all."""
@@ -39,10 +40,9 @@ class RefusalCounts:
         self._counts: dict[tuple[str, str], Count] = {}
 
     def load(self, conn: Connection, site: str) -> None:
-        query = select(refusals).where(refusals.c.site == site)
         self._counts = {
             (row.source, row.reason): Count(row._mapping["count"], row.first_at, row.last_at)
-            for row in conn.execute(query)
+            for row in table_of(conn, site, refusals)
         }
 
     def add(self, site: str, source: str, reason: str, count: int, at: int) -> dict[str, Any]:

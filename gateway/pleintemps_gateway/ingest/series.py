@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete
 
 from pleintemps_contract.agent_messages import Birth
 from pleintemps_gateway.store.schema import series
+from pleintemps_gateway.store.together import table_of
 
 from .pending import Pending
 from .rollup import FUTURE_MS, SeriesRoll, sound
@@ -26,7 +27,7 @@ class SeriesBook:
         self._touched: set[Key] = set()
 
     def load(self, conn: Connection) -> None:
-        for row in conn.execute(select(series).where(series.c.site == self._site)):
+        for row in table_of(conn, self._site, series):
             self._remember((row.agent, row.series), dict(row._mapping))
 
     def _remember(self, key: Key, row: dict[str, Any]) -> None:

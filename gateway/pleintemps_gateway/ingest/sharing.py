@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from pleintemps_gateway.config import GatewayConfig, SiteConfig
 from pleintemps_gateway.errors import StoreError
 from pleintemps_gateway.keys import Peppers, load_all_peppers
+from pleintemps_gateway.store.together import together
 from pleintemps_gateway.store.writer import Writer
 
 from .crew import Crew
@@ -66,13 +67,11 @@ class Sharing:
             self._session.follow([site.site for site in made])
 
     def _read(self, tokens: Collection[tuple[str, int]], peppers: Mapping[str, Peppers]) -> list[SiteMemory]:
-        made = []
-        for name, token in tokens:
-            site = self._make_site(self._sites[name], token, peppers[name])
-            site.speaker.listening = False  # agents that are told now would speak to nobody
-            with self._engine.connect() as conn:
+        made = [self._make_site(self._sites[name], token, peppers[name]) for name, token in tokens]
+        with self._engine.connect() as conn, together(conn, [site.site for site in made]):
+            for site in made:
+                site.speaker.listening = False  # agents that are told now would speak to nobody
                 site.reload(conn)
-            made.append(site)
         return made
 
     async def give(self, sites: Collection[str]) -> None:

@@ -10,12 +10,13 @@ no good answer     after FAILURES in a row its device is ill, until an answer or
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from pleintemps_contract.agent_messages import Birth, DeviceInfo, EventRecord, Health, SignalChanged
 from pleintemps_contract.onvif import DoorAction
 from pleintemps_gateway.config import SiteConfig
 from pleintemps_gateway.store.schema_rooms import signals
+from pleintemps_gateway.store.together import table_of
 
 from .pending import Pending
 
@@ -74,7 +75,7 @@ class SignalBook:
 
     def load(self, conn: Connection) -> None:
         """Go on with what a predecessor wanted; a signal that has moved to another space begins anew."""
-        for row in conn.execute(select(signals).where(signals.c.site == self._site)):
+        for row in table_of(conn, self._site, signals):
             known = self.rows.get(row.signal)
             if known is not None and (known["agent"], known["space"]) == (row.agent, row.space):
                 self.rows[row.signal] = dict(row._mapping)

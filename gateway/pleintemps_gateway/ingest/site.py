@@ -37,7 +37,7 @@ from pleintemps_gateway.keys import Peppers
 from pleintemps_gateway.series.tap import SiteTap
 from pleintemps_gateway.series.writer import SeriesSink
 from pleintemps_gateway.signing import Signing
-from pleintemps_gateway.store.changes import last_change
+from pleintemps_gateway.store.changes import last_known
 from pleintemps_gateway.store.enrolment import stolen_agents
 
 from . import signals
@@ -118,7 +118,7 @@ class SiteMemory:
         """Forget everything and read it anew."""
         self._reset()
         now, site = self.world.now(), self.site
-        self.followed = last_change(conn, site)
+        self.followed = last_known(conn, site)
         self._known.load(conn)
         self.refusals.load(conn, site)
         self.journals.load(conn)

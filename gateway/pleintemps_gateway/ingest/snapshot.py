@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Row, func, or_, select
+from sqlalchemy import Connection, Row, bindparam, func, or_, select
 
 from pleintemps_contract.agent_messages import SamplesBatch, SeriesInfo
 from pleintemps_gateway.config import SiteConfig
@@ -33,12 +33,40 @@ from pleintemps_gateway.store.schema import (
     usage,
 )
 from pleintemps_gateway.store.schema_rooms import noise_days
+from pleintemps_gateway.store.together import SITES, rows_of, table_of
 
 _HALF_HOUR_MS: Final = 30 * 60_000
 _DAY_MS: Final = 86_400_000
 _CLOSED_MS: Final = 3 * _DAY_MS
 PAST_MS: Final = 2 * _DAY_MS
 """Bookings that ended longer ago do not concern the rules."""
+
+_MINUTE_MS: Final = 60_000
+
+# a booking that was cancelled long before its time is closed long before it as well
+_USAGE: Final = select(usage).where(
+    usage.c.site.in_(SITES),
+    or_(
+        usage.c.closed_at.is_(None),
+        usage.c.closed_at > bindparam("since"),
+        usage.c.booked_to > bindparam("since"),
+    ),
+)
+_ALERTS: Final = select(alerts).where(alerts.c.site.in_(SITES), alerts.c.state != "resolved")
+_NOISE_DAYS: Final = select(noise_days).where(
+    noise_days.c.site.in_(SITES), noise_days.c.day >= bindparam("first")
+)
+_BATCHES: Final = select(sample_batches.c.site, sample_batches.c.agent, sample_batches.c.body).where(
+    sample_batches.c.site.in_(SITES), sample_batches.c.base >= bindparam("since")
+)
+_BOOKINGS: Final = select(bookings).where(
+    bookings.c.site.in_(SITES), bookings.c.end > bindparam("since"), bookings.c.start < bindparam("until")
+)
+
+
+def _minute(at: int) -> int:
+    """Its begin: so that sites that are read together ask the same."""
+    return at - at % _MINUTE_MS
 
 
 def _as(record: type[Any], row: Row[Any]) -> Any:
@@ -55,23 +83,14 @@ def read_snapshot(conn: Connection, config: SiteConfig, now: int) -> Snapshot:
     site = config.site
     windows = [window_ms for space in config.spaces for window_ms in _windows(space.noise)]
     since = now - max([_HALF_HOUR_MS, *windows])
-    # a booking that was cancelled long before its time is closed long before it as well
-    young = or_(usage.c.closed_at > now - _CLOSED_MS, usage.c.booked_to > now - _CLOSED_MS)
-    open_usage = or_(usage.c.closed_at.is_(None), young)
-    usage_rows = conn.execute(select(usage).where(usage.c.site == site, open_usage)).all()
-    unresolved = select(alerts).where(alerts.c.site == site, alerts.c.state != "resolved")
-    open_alerts = conn.execute(unresolved).all()
+    usage_rows = rows_of(conn, site, _USAGE, since=_minute(now - _CLOSED_MS))
     return Snapshot(
-        spaces=[_as(SpaceNow, row) for row in conn.execute(select(spaces).where(spaces.c.site == site))],
+        spaces=[_as(SpaceNow, row) for row in table_of(conn, site, spaces)],
         usage=[_as(UsageChanged, row) for row in usage_rows],
-        alerts=[alert_of(row) for row in open_alerts],
+        alerts=[alert_of(row) for row in rows_of(conn, site, _ALERTS)],
         occupancy=_occupancy(conn, config, [row.booking for row in usage_rows if row.closed_at is None]),
         series=_series(conn, site, since),
-        heard={
-            row.agent: row.last_seen
-            for row in conn.execute(select(agents.c.agent, agents.c.last_seen).where(agents.c.site == site))
-            if row.last_seen is not None
-        },
+        heard={row.agent: row.last_seen for row in table_of(conn, site, agents) if row.last_seen is not None},
         noise_days=_noise_days(conn, site, now),
         marks=lessons(conn, site),
         learnt={space: row["body"] for space, row in youngest(conn, site).items() if row["body"]},
@@ -86,8 +105,7 @@ def _windows(noise: NoiseConfig) -> list[int]:
 def _noise_days(conn: Connection, site: str, now: int) -> list[NoiseDay]:
     """Those of the last year, which is how far back a habit is counted."""
     first = datetime.fromtimestamp((now - KEPT_DAYS * _DAY_MS) / 1000, UTC).date().isoformat()
-    mine = (noise_days.c.site == site) & (noise_days.c.day >= first)
-    return [_as(NoiseDay, row) for row in conn.execute(select(noise_days).where(mine))]
+    return [_as(NoiseDay, row) for row in rows_of(conn, site, _NOISE_DAYS, first=first)]
 
 
 def alert_of(row: Row[Any]) -> Alert:
@@ -125,10 +143,7 @@ def _occupancy(conn: Connection, config: SiteConfig, unfinished: list[str]) -> l
 def _series(conn: Connection, site: str, since: int) -> list[RecentSeries]:
     samples: dict[tuple[str, str], list[tuple[int, float]]] = {}
     decoder = msgspec.json.Decoder(SamplesBatch)
-    recent = select(sample_batches.c.agent, sample_batches.c.body).where(
-        sample_batches.c.site == site, sample_batches.c.base >= since
-    )
-    for row in conn.execute(recent):
+    for row in rows_of(conn, site, _BATCHES, since=_minute(since)):
         batch = decoder.decode(row.body)
         for name, column in batch.series.items():
             values = zip(column.dt, column.value, strict=True)
@@ -139,7 +154,7 @@ def _series(conn: Connection, site: str, since: int) -> list[RecentSeries]:
             info=info_of(row),
             samples=sorted(samples.get((row.agent, row.series), ())),
         )
-        for row in conn.execute(select(series).where(series.c.site == site))
+        for row in table_of(conn, site, series)
     ]
 
 
@@ -152,10 +167,8 @@ def info_of(row: Row[Any]) -> SeriesInfo:
 
 def read_bookings(conn: Connection, site: str, now: int, horizon_ms: int) -> list[Booking]:
     """Bookings that concern the rules: those not long over, until the horizon."""
-    query = select(bookings).where(
-        bookings.c.site == site, bookings.c.end > now - PAST_MS, bookings.c.start < now + horizon_ms
-    )
-    return [booking_of(row) for row in conn.execute(query)]
+    times = {"since": _minute(now - PAST_MS), "until": _minute(now + horizon_ms) + _MINUTE_MS}
+    return [booking_of(row) for row in rows_of(conn, site, _BOOKINGS, **times)]
 
 
 def booking_of(row: Row[Any]) -> Booking:

@@ -110,8 +110,7 @@ class LeaseKeeper:
             if todo.give:
                 tokens = {site: self._holding[site] for site in todo.give}
                 await self._let_go(owner, todo.give)
-                for site, token in tokens.items():
-                    await asyncio.to_thread(store.release, self._engine, site, token)
+                await asyncio.to_thread(store.release, self._engine, tokens)
             if todo.take:
                 await self._take(owner, todo.take)
             acted = self._world.monotonic()
@@ -122,14 +121,10 @@ class LeaseKeeper:
         await owner.give(sites)
         _log.info(line("sites-left", count=len(sites), left=len(self._holding)))
 
-    async def _take(self, owner: Owner, sites: Iterable[str]) -> None:
-        taken: dict[str, int] = {}
-        for site in sites:
-            token = await asyncio.to_thread(
-                store.take, self._engine, site, self._name, self._run, self._world.now()
-            )
-            if token is not None:
-                taken[site] = token
+    async def _take(self, owner: Owner, sites: Collection[str]) -> None:
+        taken = await asyncio.to_thread(
+            store.take, self._engine, sites, self._name, self._run, self._world.now()
+        )
         if taken:
             self._holding |= taken
             await owner.take(taken)

@@ -1,12 +1,12 @@
 """Leases in the store (PostgreSQL). What may be done is said by :mod:`.rules`, under the lock of the site."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
-from sqlalchemy import BigInteger, Connection, Engine, cast, delete, extract, func, select, update
+from sqlalchemy import BigInteger, Connection, Engine, cast, delete, extract, func, select, tuple_, update
 
-from pleintemps_gateway.store.engine import write_transaction
+from pleintemps_gateway.store.engine import IDLE_MS, write_transaction
 from pleintemps_gateway.store.schema import gateways, leases, reigns
 from pleintemps_gateway.store.upsert import upsert
 
@@ -28,15 +28,15 @@ def clock(conn: Connection) -> int:
     return int(conn.execute(_NOW).scalar_one())
 
 
-def look(conn: Connection, site: str | None = None) -> View:
-    """Who lives and who rules; everywhere, or at one ``site``."""
+def look(conn: Connection, sites: Collection[str] | None = None) -> View:
+    """Who lives and who rules; everywhere, or at ``sites``."""
     alive = {
         row.gateway: Gateway(row.run, row.expires, row.sites)
         for row in conn.execute(select(gateways).where(gateways.c.site == EVERY))
     }
     in_force = select(leases).where(leases.c.ended.is_(None))
-    if site is not None:
-        in_force = in_force.where(leases.c.site == site)
+    if sites is not None:
+        in_force = in_force.where(leases.c.site.in_(sites))
     terms = {row.site: Term(row.gateway, row.run, row.token) for row in conn.execute(in_force)}
     return View(clock(conn), alive, terms)
 
@@ -67,32 +67,36 @@ def leave(engine: Engine, gateway: str, run: str) -> None:
         conn.execute(delete(gateways).where(own))
 
 
-def take(engine: Engine, site: str, gateway: str, run: str, wall: int) -> int | None:
-    """Begin a term, if the site is free and we live; its token. ``wall``: Unix ms of the gateway's clock.
+def take(engine: Engine, sites: Collection[str], gateway: str, run: str, wall: int) -> dict[str, int]:
+    """Begin a term at those of ``sites`` that are free, if we live; its token, by site. ``wall``: Unix ms of
+    the gateway's clock.
 
-    The site's lock keeps out whoever writes in its name: what the last holder wrote is committed, and from
-    here on it writes nothing.
+    The sites' locks keep out whoever writes in their name: what the last holders wrote is committed, and from
+    here on they write nothing.
     """
-    with write_transaction(engine, [site]) as conn:
-        view = look(conn, site)
+    with write_transaction(engine, sites, idle_ms=IDLE_MS) as conn:
+        view = look(conn, sites)
         me = view.gateways.get(gateway)
         if me is None or me.run != run or view.now >= me.expires:
-            return None
-        if not is_free(view.terms.get(site), view.gateways, view.now):
-            return None
-        mine = leases.c.site == site
+            return {}
+        free = [site for site in sites if is_free(view.terms.get(site), view.gateways, view.now)]
+        if not free:
+            return {}
+        mine = leases.c.site.in_(free)
         conn.execute(update(leases).where(mine, leases.c.ended.is_(None)).values(ended=view.now))
         conn.execute(delete(leases).where(mine, leases.c.ended < view.now - KEPT_MS))
-        last = conn.execute(select(reigns.c.epoch).where(reigns.c.site == site)).scalar_one_or_none()
-        token = next_token(last, wall)
-        term = {"site": site, "token": token, "gateway": gateway, "run": run, "taken": view.now}
-        upsert(conn, leases, [term | {"ended": None}])
-        upsert(conn, reigns, [{"site": site, "epoch": token, "revision": 0, "started": wall}])
-        return token
+        reigned = select(reigns.c.site, reigns.c.epoch).where(reigns.c.site.in_(free))
+        last = {row.site: int(row.epoch) for row in conn.execute(reigned)}
+        tokens = {site: next_token(last.get(site), wall) for site in free}
+        term = {"gateway": gateway, "run": run, "taken": view.now, "ended": None}
+        upsert(conn, leases, [{"site": site, "token": token, **term} for site, token in tokens.items()])
+        reign = {"revision": 0, "started": wall}
+        upsert(conn, reigns, [{"site": site, "epoch": token, **reign} for site, token in tokens.items()])
+        return tokens
 
 
-def release(engine: Engine, site: str, token: int) -> None:
-    """End a term of ours; everything that was to be written in it is."""
-    with write_transaction(engine, [site]) as conn:
-        mine = (leases.c.site == site) & (leases.c.token == token) & leases.c.ended.is_(None)
-        conn.execute(update(leases).where(mine).values(ended=clock(conn)))
+def release(engine: Engine, tokens: Mapping[str, int]) -> None:
+    """End terms of ours, by site; everything that was to be written in them is."""
+    with write_transaction(engine, tokens, idle_ms=IDLE_MS) as conn:
+        own = tuple_(leases.c.site, leases.c.token).in_(list(tokens.items()))
+        conn.execute(update(leases).where(own, leases.c.ended.is_(None)).values(ended=clock(conn)))

@@ -18,6 +18,7 @@ from pleintemps_gateway.store.schema import (
     occupancy,
     presence_found,
 )
+from pleintemps_gateway.store.together import table_of
 from pleintemps_gateway.store.upsert import Incoming, upsert
 
 from .hours import Found, Told, hours_between, timeline
@@ -136,9 +137,7 @@ def put(conn: Connection, place: Place, found: Mapping[int, Hour]) -> None:
 
 def throughs(conn: Connection, site: str) -> dict[str, int]:
     """How far the hours of each space of a site are there."""
-    mine = hours_through.c.site == site
-    query = select(hours_through.c.space, hours_through.c.through).where(mine)
-    return {row.space: row.through for row in conn.execute(query)}
+    return {row.space: row.through for row in table_of(conn, site, hours_through)}
 
 
 def put_through(conn: Connection, place: Place, through: int) -> None:

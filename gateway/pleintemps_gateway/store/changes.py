@@ -19,7 +19,8 @@ from sqlalchemy import (
 
 from .engine import lock_site
 from .prepared import Prepared
-from .schema import changes
+from .schema import changes, reigns
+from .together import SITES, rows_of
 
 KEEP: Final = 20_000
 """Rows kept a site: a follower that is further behind reads everything anew."""
@@ -28,6 +29,10 @@ KEEP: Final = 20_000
 _NOTED: Final = "pleintemps_changes"
 # made once: building a statement takes longer than the store takes to answer it
 _LAST: Final = Prepared(select(func.max(changes.c.seq)).where(changes.c.site == bindparam("site")))
+_LAST_KNOWN: Final = select(
+    reigns.c.site,
+    select(func.max(changes.c.seq)).where(changes.c.site == reigns.c.site).scalar_subquery().label("last"),
+).where(reigns.c.site.in_(SITES))
 _PUT: Final = Prepared(insert(changes))
 _SINCE: Final = select(
     func.max(changes.c.seq),
@@ -96,6 +101,12 @@ def last_change(conn: Connection, site: str) -> int:
     """The highest ``seq`` of ``site``; 0 if nothing ever changed."""
     found = _LAST.first(conn, {"site": site})
     return 0 if found is None or found[0] is None else int(found[0])
+
+
+def last_known(conn: Connection, site: str) -> int:
+    """The same of a site over which somebody rules; of several at once, for who reads them together."""
+    rows = rows_of(conn, site, _LAST_KNOWN)
+    return int(rows[0].last or 0) if rows else 0
 
 
 def is_told_since(conn: Connection, site: str, seq: int, kinds: Sequence[str]) -> tuple[int, bool]:

@@ -19,6 +19,10 @@ from .prepared import begin
 
 BUSY_MS: Final = 20_000
 """How long a writer waits for another process's commit before it gives up."""
+IDLE_MS: Final = 4_000
+"""A transaction of several gateways that is left alone for so long is undone by the server: else who was
+suspended, or has lost its power or its line, would keep the locks of its sites.
+"""
 _WRITE: Final = "pleintemps_write"
 _SWITCHES: Final = 20
 BESIDE: Final = ("-next", "-turn")
@@ -30,6 +34,7 @@ _LOCK_SITES: Final = text(
     "SELECT count(pg_advisory_xact_lock(hashtextextended(each.site, 20)))"
     " FROM unnest(CAST(:sites AS text[])) AS each(site)"
 )
+_PATIENCE: Final = text("SELECT set_config('idle_in_transaction_session_timeout', :idle, true)")
 _OPEN: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 _NEVER: Final = threading.Event()
 
@@ -109,7 +114,9 @@ class Turn:
     writes. After ``BUSY_MS`` one goes on without, and SQLite has the last word.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, idle_ms: int | None = None) -> None:
+        """``idle_ms``: see :func:`write_transaction`."""
+        self.idle_ms = idle_ms
         file = engine.url.database
         lines = engine.dialect.name == "sqlite" and file and file != ":memory:"
         self._paths = [f"{file}{name}" for name in BESIDE] if lines else []
@@ -171,17 +178,21 @@ def _lock(file: int) -> None:
 
 
 @contextmanager
-def write_transaction(engine: Engine, sites: Iterable[str], turn: Turn | None = None) -> Iterator[Connection]:
+def write_transaction(
+    engine: Engine, sites: Iterable[str], turn: Turn | None = None, idle_ms: int | None = None
+) -> Iterator[Connection]:
     """One transaction that may write rows of ``sites``; commits at the end, rolls back on an error.
 
     Writers of one site go one after another, in whatever process they are: the order of ``changes.seq``
     is therefore the order of commits. On SQLite nobody writes twice while another process waits; who writes
-    often keeps a ``turn`` of its thread.
+    often keeps a ``turn`` of its thread. PostgreSQL undoes it once it was left alone for ``idle_ms``.
     """
-    own = turn or Turn(engine)
+    own = turn or Turn(engine, idle_ms)
     try:
         with own.taken(), own.connected() as connection, connection.begin():
             if engine.dialect.name == "postgresql":
+                if own.idle_ms is not None:
+                    connection.execute(_PATIENCE, {"idle": str(own.idle_ms)})
                 connection.execute(_LOCK_SITES, {"sites": sorted(sites)})
             yield connection
     finally:

@@ -1,17 +1,20 @@
 """Who is shut out, as the store says, and who was stolen."""
 
+from typing import Final
+
 from sqlalchemy import Connection, select
 
 from .schema import shut_out
+from .together import SITES, rows_of
+
+_OUT: Final = select(shut_out).where(shut_out.c.site.in_(SITES), shut_out.c.ended.is_(None))
 
 
 def shut_out_agents(conn: Connection, site: str) -> frozenset[str]:
     """The agents of a site that nobody hears until they are enrolled again."""
-    mine = (shut_out.c.site == site) & shut_out.c.ended.is_(None)
-    return frozenset(conn.execute(select(shut_out.c.agent).where(mine)).scalars())
+    return frozenset(str(row.agent) for row in rows_of(conn, site, _OUT))
 
 
 def stolen_agents(conn: Connection, site: str) -> dict[str, int]:
     """When those of them were stolen (Unix ms) that were."""
-    mine = (shut_out.c.site == site) & shut_out.c.ended.is_(None) & shut_out.c.stolen
-    return {row.agent: row.at for row in conn.execute(select(shut_out.c.agent, shut_out.c.at).where(mine))}
+    return {row.agent: row.at for row in rows_of(conn, site, _OUT) if row.stolen}

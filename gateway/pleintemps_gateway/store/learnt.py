@@ -5,6 +5,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, delete, func, insert, or_, select
 
 from .schema_rooms import learnt
+from .together import table_of
 
 KEPT: Final = 10
 """Versions kept of a space, besides those that :func:`valid_at` may still be asked for."""
@@ -47,7 +48,7 @@ def valid_at(conn: Connection, site: str, space: str, at: int) -> str | None:
 
 def youngest(conn: Connection, site: str) -> dict[str, dict[str, Any]]:
     """The youngest version of each space of ``site`` (version, at, reset_by, body)."""
-    rows = conn.execute(select(learnt).where(learnt.c.site == site).order_by(learnt.c.version))
+    rows = sorted(table_of(conn, site, learnt), key=lambda row: row.version)
     return {
         row.space: {"version": row.version, "at": row.at, "reset_by": row.reset_by, "body": row.body}
         for row in rows

@@ -32,7 +32,7 @@ from pleintemps_gateway.errors import (
 )
 
 from .changes import take_noted
-from .engine import Turn, write_transaction
+from .engine import IDLE_MS, Turn, write_transaction
 
 T = TypeVar("T")
 MAX_GROUP: Final = 512
@@ -111,7 +111,7 @@ class Writer:
         self._group: list[Job] = []
         self._ended = threading.Event()
         self._noted: set[str] = set()
-        self._line = Turn(engine)
+        self._line = Turn(engine, None if fence is None else IDLE_MS)
         self._begin()
 
     def _begin(self) -> None:

@@ -16,13 +16,14 @@ from pleintemps_gateway.ingest.site import SiteMemory
 from pleintemps_gateway.keys import load_gateway_keys, load_peppers
 from pleintemps_gateway.leases import store
 from pleintemps_gateway.store.changes import record_change
+from pleintemps_gateway.store.engine import IDLE_MS
 from pleintemps_gateway.store.schema import changes, events
 from pleintemps_gateway.store.writer import Writer
 from tests.gateway.house import NOW, House, build
 from tests.gateway.player import batch
 from tests.support.waiting import wait_for
 
-from .test_lease_store import age
+from .test_lease_store import age, take
 
 WAIT_S = 20.0
 TOPIC = "pleintemps/v1/ecole/entrance/events"
@@ -37,7 +38,7 @@ class Gateway:
         self.speaks = True
         keys = Path(house.config.keys)
         store.join(house.engine, "a", "a1", ["ecole"])
-        self.token = store.take(house.engine, "ecole", "a", "a1", NOW)
+        self.token = take(house.engine, "ecole", "a", "a1")
         assert self.token is not None
         signing = load_gateway_keys(keys).signing
         site = SiteMemory(
@@ -77,7 +78,7 @@ def test_who_has_lost_a_site_writes_and_says_nothing_of_it(gateway: Gateway) -> 
     engine = gateway.house.engine
     store.join(engine, "b", "b1", ["ecole"])
     age(engine, "a")
-    assert store.take(engine, "ecole", "b", "b1", NOW) == (gateway.token or 0) + 1
+    assert take(engine, "ecole", "b", "b1") == (gateway.token or 0) + 1
     gateway.said.clear()
     gateway.hear(3, 4)
     late = gateway.writer.submit(lambda conn: record_change(conn, "ecole", "alerts", "x", NOW), site="ecole")
@@ -119,7 +120,7 @@ def test_nobody_takes_a_site_from_a_transaction_under_way(gateway: Gateway) -> N
     with ThreadPoolExecutor(1) as pool:
 
         def work(_conn: Connection) -> "Future[int | None]":
-            taking = pool.submit(store.take, engine, "ecole", "b", "b1", NOW)
+            taking = pool.submit(take, engine, "ecole", "b", "b1")
             wait_for(lambda: waiting(engine), within_s=WAIT_S, what="a taker in line")
             assert not taking.done()
             return taking
@@ -132,3 +133,10 @@ def waiting(engine: Engine) -> bool:
     """Whether somebody waits for a lock."""
     with engine.connect() as conn:
         return bool(conn.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
+
+
+def test_a_group_is_not_left_open_for_ever(gateway: Gateway) -> None:
+    patience = gateway.writer.submit(
+        lambda conn: conn.scalar(text("SHOW idle_in_transaction_session_timeout"))
+    )
+    assert patience.result(WAIT_S) == f"{IDLE_MS // 1000}s"

@@ -5,10 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import Engine, select, update
+from sqlalchemy.exc import DBAPIError
 
 from pleintemps_gateway.leases import store
 from pleintemps_gateway.leases.rules import LIVES_MS, Term
-from pleintemps_gateway.store.engine import open_engine
+from pleintemps_gateway.store.engine import open_engine, write_transaction
 from pleintemps_gateway.store.schema import gateways, leases, reigns
 from tests.support.stores import make_store
 
@@ -31,11 +32,15 @@ def age(engine: Engine, gateway: str) -> None:
         conn.execute(update(gateways).where(mine).values(expires=gateways.c.expires - LIVES_MS))
 
 
+def take(engine: Engine, site: str, gateway: str, run: str) -> int | None:
+    return store.take(engine, [site], gateway, run, WALL).get(site)
+
+
 def test_a_site_is_taken_once_and_its_token_is_the_epoch(engine: Engine) -> None:
     for name in ("a", "b"):
         store.join(engine, name, f"{name}1", SITES)
     with ThreadPoolExecutor(2) as pool:
-        tokens = list(pool.map(lambda name: store.take(engine, "ecole", name, f"{name}1", WALL), ("a", "b")))
+        tokens = list(pool.map(lambda name: take(engine, "ecole", name, f"{name}1"), ("a", "b")))
     assert sorted(map(bool, tokens)) == [False, True]
     (token,) = (each for each in tokens if each)
     assert token == WALL // 1000
@@ -46,11 +51,11 @@ def test_a_site_is_taken_once_and_its_token_is_the_epoch(engine: Engine) -> None
 def test_the_dead_are_replaced_and_their_terms_end(engine: Engine) -> None:
     for name in ("a", "b"):
         store.join(engine, name, f"{name}1", SITES)
-    first = store.take(engine, "ecole", "a", "a1", WALL)
-    assert store.take(engine, "ecole", "b", "b1", WALL) is None
+    first = take(engine, "ecole", "a", "a1")
+    assert take(engine, "ecole", "b", "b1") is None
     age(engine, "a")
-    assert store.take(engine, "mairie", "a", "a1", WALL) is None  # the dead take nothing
-    second = store.take(engine, "ecole", "b", "b1", WALL)
+    assert take(engine, "mairie", "a", "a1") is None  # the dead take nothing
+    second = take(engine, "ecole", "b", "b1")
     assert first is not None
     assert second == first + 1
     view = store.renew(engine, "a", "a1")
@@ -63,10 +68,10 @@ def test_the_dead_are_replaced_and_their_terms_end(engine: Engine) -> None:
 
 def test_a_process_of_the_same_name_takes_over_at_once(engine: Engine) -> None:
     store.join(engine, "a", "a1", SITES)
-    first = store.take(engine, "ecole", "a", "a1", WALL)
+    first = take(engine, "ecole", "a", "a1")
     store.join(engine, "a", "a2", SITES)
     assert store.renew(engine, "a", "a1").gateways["a"].run == "a2"
-    second = store.take(engine, "ecole", "a", "a2", WALL)
+    second = take(engine, "ecole", "a", "a2")
     assert first is not None
     assert second == first + 1
 
@@ -74,12 +79,21 @@ def test_a_process_of_the_same_name_takes_over_at_once(engine: Engine) -> None:
 def test_who_goes_in_order_leaves_its_sites_free(engine: Engine) -> None:
     for name in ("a", "b"):
         store.join(engine, name, f"{name}1", SITES)
-    given = store.take(engine, "ecole", "a", "a1", WALL)
-    store.take(engine, "mairie", "a", "a1", WALL)
+    given = take(engine, "ecole", "a", "a1")
+    take(engine, "mairie", "a", "a1")
     assert given is not None
-    store.release(engine, "ecole", given)
-    assert store.take(engine, "ecole", "b", "b1", WALL) == given + 1
+    store.release(engine, {"ecole": given})
+    assert take(engine, "ecole", "b", "b1") == given + 1
     store.leave(engine, "a", "a1")
     view = store.renew(engine, "b", "b1")
     assert view.gateways.keys() == {"b"}
     assert view.terms.keys() == {"ecole"}
+
+
+def test_who_stands_still_in_a_transaction_loses_its_locks(engine: Engine) -> None:
+    """A suspended machine, or one without power, whose connection nobody has closed."""
+    store.join(engine, "b", "b1", SITES)
+    with pytest.raises(DBAPIError), write_transaction(engine, SITES, idle_ms=100) as conn:
+        conn.execute(select(1))
+        assert store.take(engine, SITES, "b", "b1", WALL).keys() == set(SITES)
+        conn.execute(select(1))
