@@ -5,7 +5,6 @@ same inputs give the same outputs. After a restart :meth:`SiteEngine.restore` co
 fed."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from operator import itemgetter
 from typing import Final
 
 from pleintemps_contract.agent_messages import (
@@ -50,6 +49,7 @@ from .reconcile.panels import PanelRule, PanelWanted
 from .reconcile.records import Booking, UsageChanged, UsageState
 from .reconcile.unexpected import Unexpected
 from .reconcile.usage import Margins, Observed, Usage
+from .stretch import Stretch
 
 __all__ = [
     "Alert",
@@ -183,7 +183,8 @@ class SiteEngine:
         for agent, infos in by_agent.items():
             self._announce(agent, infos)
         for recent in snapshot.series:
-            self._take(recent.agent, recent.info.series, recent.samples)
+            if (stretch := Stretch.of(recent.samples)) is not None:
+                self._take(recent.agent, recent.info.series, stretch)
         self._ignored.clear()
         history: dict[str, list[Observed]] = {}
         for change in sorted(snapshot.occupancy, key=lambda change: (change.space, change.since)):
@@ -272,19 +273,28 @@ class SiteEngine:
         """Values by series name, (Unix ms, value) in any order of time; a value that cannot be used is
         counted.
         """
-        self._health.heard(agent, self._now)
-        for name in sorted(samples):
-            self._take(agent, name, samples[name])
+        found = {name: made for name, each in samples.items() if (made := Stretch.of(each)) is not None}
+        self.on_stretches(agent, found)
 
-    def _take(self, agent: str, name: str, samples: Sequence[tuple[int, float]]) -> None:
+    def on_stretches(self, agent: str, stretches: Mapping[str, Stretch]) -> None:
+        """As :meth:`on_samples`, as columns."""
+        self._health.heard(agent, self._now)
+        for name in sorted(stretches):
+            self._take(agent, name, stretches[name])
+
+    def _take(self, agent: str, name: str, stretch: Stretch) -> None:
         source = f"{agent}/{name}"
         info = self._series.get(agent, {}).get(name)
         space = None if info is None else self._spaces.get(info.space)
         if space is None:
             why = "series was not announced" if info is None else "space is not in the configuration"
-            self._ignore(source, why, len(samples))
+            self._ignore(source, why, len(stretch.ats))
             return
-        for at, value in sorted(samples, key=itemgetter(0)):
+        if stretch.rising and stretch.ats[-1] <= self._now + FUTURE_MS:
+            for reason, count in space.runtime.samples(source, stretch.ats, stretch.values).items():
+                self._ignore(source, reason, count)
+            return
+        for at, value in stretch.pairs():
             if at > self._now + FUTURE_MS:
                 self._ignore(source, "time is ahead of the gateway's clock")
             elif fault := space.runtime.sample(source, at, value):

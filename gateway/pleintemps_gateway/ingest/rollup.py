@@ -1,11 +1,16 @@
 """Minutes from samples: levels by energy, states by the time that they were on. Pure."""
 
 import math
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import Final
 
 from pleintemps_contract.units import Quantity, SeriesKind
+from pleintemps_gateway.noise.energy import powers
+from pleintemps_gateway.stretch import Stretch
 
 MINUTE_MS: Final = 60_000
 FUTURE_MS: Final = 5 * MINUTE_MS
@@ -17,6 +22,7 @@ _STATES: Final = {
     Quantity.TARGETS: 3,
     Quantity.RANGE: 2,
 }
+_ALLOWED: Final = {quantity.value: frozenset(range(highest + 1)) for quantity, highest in _STATES.items()}
 _LEVEL_DB: Final = (-40.0, 200.0)
 
 
@@ -48,6 +54,19 @@ def sound(quantity: str, samples: Iterable[tuple[int, float]], latest: int) -> l
     return [(at, value) for at, value in samples if at <= latest and value in states]
 
 
+def sound_stretch(quantity: str, stretch: Stretch, latest: int) -> Stretch | None:
+    """As :func:`sound`; None if nothing is left."""
+    ats, values = stretch.ats, stretch.values
+    if ats[-1] <= latest:
+        if (allowed := _ALLOWED.get(quantity)) is not None:
+            if allowed.issuperset(values):
+                return stretch
+        # a sum that is not a number has one that is none
+        elif min(values) >= _LEVEL_DB[0] and max(values) <= _LEVEL_DB[1] and not math.isnan(sum(values)):
+            return stretch
+    return Stretch.of(sound(quantity, stretch.pairs(), latest))
+
+
 class SeriesRoll:
     """One series; remembers its last sample, so that a state is counted for as long as it held."""
 
@@ -76,6 +95,37 @@ class SeriesRoll:
                 self._hold(self.last_at, min(at, self.last_at + self._hold_ms))
             if self.last_at is None or at >= self.last_at:
                 self.last_at, self.last_value = at, value
+
+    def take_stretch(self, stretch: Stretch) -> None:
+        """As :meth:`take`."""
+        ats, values = stretch.ats, stretch.values
+        if not stretch.rising or (self.last_at is not None and ats[0] <= self.last_at):
+            self.take(stretch.pairs())
+            return
+        start, count = 0, len(ats)
+        while start < count:
+            first = ats[start] - ats[start] % MINUTE_MS
+            end = count if ats[-1] < first + MINUTE_MS else bisect_left(ats, first + MINUTE_MS, start)
+            some = values if end - start == count else values[start:end]
+            minute = self._minute(first)
+            minute.count += end - start
+            minute.low = min(minute.low, *some)
+            minute.high = max(minute.high, *some)
+            if self._kind == SeriesKind.LEVEL:
+                # one after the other: a sum of floats depends on its order
+                minute.total = reduce(add, some, minute.total)
+                minute.energy = reduce(add, powers(some), minute.energy)
+            start = end
+        if self._kind != SeriesKind.LEVEL:
+            self._hold_all(ats, values)
+        self.last_at, self.last_value = ats[-1], values[-1]
+
+    def _hold_all(self, ats: Sequence[int], values: Sequence[float]) -> None:
+        """A state from its last sample to the end of the stretch."""
+        for at, value in zip(ats, values, strict=True):
+            if self.last_at is not None and self.last_value:
+                self._hold(self.last_at, min(at, self.last_at + self._hold_ms))
+            self.last_at, self.last_value = at, value
 
     def _hold(self, start: int, end: int) -> None:
         while start < end:

@@ -1,6 +1,6 @@
 """The series that agents announced: their youngest values and their minutes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -9,9 +9,10 @@ from sqlalchemy import Connection, delete
 from pleintemps_contract.agent_messages import Birth
 from pleintemps_gateway.store.schema import series
 from pleintemps_gateway.store.together import table_of
+from pleintemps_gateway.stretch import Stretch
 
 from .pending import Pending
-from .rollup import FUTURE_MS, SeriesRoll, sound
+from .rollup import FUTURE_MS, SeriesRoll, sound_stretch
 
 Key = tuple[str, str]
 """Agent, series."""
@@ -38,19 +39,21 @@ class SeriesBook:
         self._rows[key], self._rolls[key] = row, roll
 
     def take(
-        self, agent: str, name: str, samples: Sequence[tuple[int, float]], now: int
-    ) -> tuple[Mapping[str, Any], list[tuple[int, float]]] | None:
-        """Count (Unix ms, value) in rising order; the series' row and what of it was sound.
+        self, agent: str, name: str, stretch: Stretch, now: int
+    ) -> tuple[Mapping[str, Any], Stretch | None] | None:
+        """Count it; the series' row and what of the stretch was sound.
 
         None if the series was not announced. A value that its quantity cannot have, and one from the future,
         is left out: the rules count and tell it.
         """
-        row = self._rows.get((agent, name))
+        key = (agent, name)
+        row = self._rows.get(key)
         if row is None:
             return None
-        usable = sound(row["quantity"], samples, now + FUTURE_MS)
-        self._rolls[agent, name].take(usable)
-        self._touched.add((agent, name))
+        usable = sound_stretch(row["quantity"], stretch, now + FUTURE_MS)
+        if usable is not None:
+            self._rolls[key].take_stretch(usable)
+        self._touched.add(key)
         return row, usable
 
     def born(self, conn: Connection, agent: str, birth: Birth, pending: Pending) -> None:

@@ -34,11 +34,12 @@ from pleintemps_gateway.engine import (
     SpaceNow,
 )
 from pleintemps_gateway.keys import Peppers
+from pleintemps_gateway.series.sink import SeriesSink
 from pleintemps_gateway.series.tap import SiteTap
-from pleintemps_gateway.series.writer import SeriesSink
 from pleintemps_gateway.signing import Signing
 from pleintemps_gateway.store.changes import last_known
 from pleintemps_gateway.store.enrolment import stolen_agents
+from pleintemps_gateway.stretch import Cutter, Stretch
 
 from . import signals
 from .agents import AgentBook
@@ -326,19 +327,21 @@ class SiteMemory:
         if fresh is None or fresh > batch.seq:
             return
         now = self.world.now()
-        usable: dict[str, list[tuple[int, float]]] = {}
+        stretches: dict[str, Stretch] = {}
         readings = 0
+        cutter = Cutter(batch.base)
         for name, column in batch.series.items():
             readings += len(column.dt)
-            samples = sorted(zip((batch.base + dt for dt in column.dt), column.value, strict=True))
-            usable[name] = samples  # the rules judge and count by themselves what they cannot use
-            taken = self._series.take(agent, name, samples, now)
+            # the rules judge and count by themselves what they cannot use
+            stretch = stretches[name] = cutter.cut(column.dt, column.value)
+            taken = self._series.take(agent, name, stretch, now)
             if taken is not None:
-                self._tap.samples(*taken)
-                if samples:
-                    self.late.told(str(taken[0]["space"]), samples[0][0], samples[-1][0], now)
+                row, usable = taken
+                if usable is not None:
+                    self._tap.samples(row, usable)
+                self.late.told(row["space"], stretch.ats[0], stretch.ats[-1], now)
         self.pending.batches.append(batch_row(self.site, agent, batch, readings, payload))
-        self.engine.on_samples(agent, usable)
+        self.engine.on_stretches(agent, stretches)
 
     def _advance(self, receipt: ReceiptKey, source: str, first: int, start: int, end: int) -> int | None:
         """First fresh sequence number; None if the batch is refused. A receipt follows the commit."""

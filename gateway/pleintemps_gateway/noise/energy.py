@@ -2,7 +2,28 @@
 
 from collections.abc import Iterable
 from math import log10
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+_MOST: Final = 10_000
+
+
+class _Powers(dict[float, float]):
+    """Meters say levels in steps: each is raised once."""
+
+    def __missing__(self, level_db: float) -> float:
+        if len(self) >= _MOST:
+            self.clear()
+        power: float = 10 ** (level_db / 10)
+        self[level_db] = power
+        return power
+
+
+_power_of: Final = _Powers().__getitem__
+
+
+def powers(levels_db: Iterable[float]) -> list[float]:
+    """10^(L/10) of each level."""
+    return list(map(_power_of, levels_db))
 
 
 class Energy(NamedTuple):

@@ -2,12 +2,16 @@
 enough counts."""
 
 from collections import deque
+from collections.abc import Sequence
+from itertools import chain
 from math import inf
+from operator import sub
 from typing import Final, NamedTuple
 
 from pleintemps_contract.units import Quantity
 
 from .background import Background
+from .energy import powers
 from .window import Level, LevelWindow
 
 PUBLIC_MS: Final = 15 * 60_000
@@ -51,6 +55,34 @@ class _Meter:
         for window in self.windows.values():
             window.add(at, level_db, span)
         return span
+
+    def take(self, ats: Sequence[int], levels_db: Sequence[float]) -> list[int]:
+        """As :meth:`add` of each: rising times, all younger than the last."""
+        spans = self._spans(ats)
+        self.last_at = ats[-1]
+        raised = powers(levels_db)
+        for window in self.windows.values():
+            window.take(ats, raised, spans)
+        return spans
+
+    def _spans(self, ats: Sequence[int]) -> list[int]:
+        last = self.last_at
+        if last is not None:
+            gaps = list(map(sub, ats, chain((last,), ats)))
+            gap = gaps[0]
+            if gaps.count(gap) == len(gaps) and self._gaps.count(gap) == _GAPS:  # a steady rhythm
+                return [min(gap, self.silence_ms)] * len(gaps)
+        spans = []
+        for at in ats:
+            span = 1000
+            if last is not None:
+                gap = at - last
+                rhythm = sorted(self._gaps)[_GAPS // 2] if len(self._gaps) == _GAPS else gap
+                span = min(gap, self.silence_ms, _LATE * rhythm)
+                self._gaps.append(gap)
+            last = at
+            spans.append(span)
+        return spans
 
 
 class _Range:
@@ -123,6 +155,23 @@ class NoiseMonitor:
         if self.learning:
             meter.background.learn(level_db, span)
         return True
+
+    def levels(self, key: str, ats: Sequence[int], levels_db: Sequence[float]) -> int:
+        """As :meth:`sample` of each, at rising times; how many came too late to count."""
+        own = self._meters.get(key)
+        meter = self._c_meters[key] if own is None else own
+        if meter.last_at is not None and ats[0] <= meter.last_at:
+            found = zip(ats, levels_db, strict=True)
+            return sum(not self.sample(key, at, level_db) for at, level_db in found)
+        hot_db = self._hot_c_db if own is None else self._hot_db
+        if max(levels_db) > hot_db:
+            for at, level_db in zip(ats, levels_db, strict=True):
+                self._heat(at, level_db, hot_db)
+        spans = meter.take(ats, levels_db)
+        if own is not None and self.learning:
+            for level_db, span in zip(levels_db, spans, strict=True):
+                own.background.learn(level_db, span)
+        return 0
 
     def _heat(self, at: int, level_db: float, hot_db: float) -> None:
         if level_db > hot_db and (self._hot_at is None or at > self._hot_at):

@@ -1,5 +1,6 @@
 """Everything that watches the noise of one space: samples in, figures, warnings and alerts out."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from pleintemps_contract.units import Quantity
@@ -23,6 +24,7 @@ QUANTITIES: Final = LEVELS | {Quantity.LCEQ, Quantity.RANGE} | set(OCTAVES)
 PUBLIC_DB: Final = (102.0, 118.0)
 CHILDREN_DB: Final = (94.0, 104.0)
 """dB(A) and dB(C) over 15 min (R1336-1)."""
+TOO_LATE: Final = "level older than one that came before"
 _LOOKS_MS: Final = 5_000
 """A space is looked at this often, or more."""
 Said = WarningWanted | WarningEnded | NoiseDay
@@ -85,7 +87,12 @@ class NoiseWatch:
             if not 0 <= value <= 200:
                 return "level outside 0 to 200 dB"
             taken = self._monitor.sample(key, at, value)
-        return None if taken else "level older than one that came before"
+        return None if taken else TOO_LATE
+
+    def levels(self, key: str, ats: Sequence[int], levels_db: Sequence[float]) -> int:
+        """As :meth:`sample` of each, of levels from 0 to 200 dB(A) or dB(C) at rising times; how many came
+        too late to count."""
+        return self._monitor.levels(key, ats, levels_db)
 
     def booked(self, until: int) -> None:
         """A booking of the space has ended, at ``until``: its noise is no rise above the background."""

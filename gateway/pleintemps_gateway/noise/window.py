@@ -4,6 +4,7 @@ A level sample at t speaks for the time since the series' previous sample, at mo
 (for one second if it is the first). Energy and measured time are kept in bins of a sixtieth of the window, at
 least one second; the oldest bin counts in proportion."""
 
+from collections.abc import Iterable, Sequence
 from math import log10
 from typing import NamedTuple
 
@@ -26,6 +27,7 @@ class LevelWindow:
         self._max_silence_ms = max_silence_ms
         self._bin_ms = max(1000, -(-window_ms // BINS))
         self._bins: dict[int, tuple[float, int]] = {}
+        self._forgotten_ms = 0  # what ends here or before is of no look any more
         self.last_at: int | None = None
 
     def add(self, at: int, level_db: float, span: int | None = None) -> bool:
@@ -45,9 +47,35 @@ class LevelWindow:
             start = end
         return True
 
+    def take(self, ats: Sequence[int], powers: Iterable[float], spans: Iterable[int]) -> None:
+        """As :meth:`add` of each, with its power: rising times, all younger than the last."""
+        self.last_at = ats[-1]
+        if ats[-1] <= self._forgotten_ms:
+            return
+        bins, width = self._bins, self._bin_ms
+        index: int | None = None
+        end, energy, covered = 0, 0.0, 0
+        for at, power, span in zip(ats, powers, spans, strict=True):
+            start = at - min(span, self._window_ms)
+            while start < at:
+                if index is None or start >= end:
+                    if index is not None:
+                        bins[index] = (energy, covered)
+                    index = start // width
+                    end = (index + 1) * width
+                    energy, covered = bins.get(index, (0.0, 0))
+                upto = at if at < end else end
+                energy += power * (upto - start)
+                covered += upto - start
+                start = upto
+        if index is not None:
+            bins[index] = (energy, covered)
+
     def over(self, start: int, end: int) -> Level:
-        """LAeq from ``start`` to ``end`` (Unix ms, within the window); coverage is of the whole window."""
+        """LAeq from ``start`` to ``end`` (Unix ms, within the window); coverage is of the whole window.
+        ``end`` does not go back."""
         oldest = (end - self._window_ms) // self._bin_ms
+        self._forgotten_ms = oldest * self._bin_ms
         for index in [index for index in self._bins if index < oldest]:
             del self._bins[index]
         energy, covered = 0.0, 0.0

@@ -6,7 +6,7 @@ estimate, so that samples of several agents give the in-order result. What comes
 level that late tells nothing."""
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -118,6 +118,23 @@ class RoomFilter:
     def sample(self, key: str, at: int, value: int) -> None:
         """``key`` said ``value`` (0 or 1; 0 to 3 for radar) at ``at``."""
         self._append(at, _SAMPLE, key, value)
+
+    def samples(self, key: str, ats: Sequence[int], values: Sequence[int]) -> None:
+        """As :meth:`sample` of each, at rising times."""
+        if ats[-1] < self._belief.at:  # of what is late the youngest alone can count
+            self.memory.late += len(ats) - 1
+            self._append(ats[-1], _SAMPLE, key, values[-1])
+            return
+        for at, value in zip(ats, values, strict=True):
+            self._append(at, _SAMPLE, key, value)
+
+    def levels(self, key: str, ats: Sequence[int], levels_db: Sequence[float]) -> None:
+        """As :meth:`level` of each, at rising times."""
+        if ats[-1] < self._belief.at:  # a level that late tells nothing
+            self.memory.late += len(ats)
+            return
+        for at, level_db in zip(ats, levels_db, strict=True):
+            self.level(key, at, level_db)
 
     def level(self, key: str, at: int, level_db: float) -> None:
         """The meter ``key`` heard ``level_db`` at ``at``; of what is heard at once the loudest counts."""

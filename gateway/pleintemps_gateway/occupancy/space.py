@@ -1,6 +1,7 @@
 """One space with all that is measured in it: occupancy, noise, and when a new row is worth storing."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -23,6 +24,9 @@ LEVEL_STEP_DB: Final = 0.5
 _SETTLED: Final = (0.05, 0.95)
 _LOUDEST_DB: Final = 200.0
 _WATCHED: Final = EVIDENCE | {Quantity.CONTACT}
+_LEVELS: Final = watch.LEVELS | {Quantity.LCEQ}
+_STATES: Final = {Quantity.MOTION: frozenset({0, 1}), Quantity.RADAR: frozenset(range(4))}
+_NONE: Final[Mapping[str, int]] = {}
 
 
 class Look(NamedTuple):
@@ -129,6 +133,25 @@ class SpaceRuntime:
         if before != state:
             self.due = 0
         return None
+
+    def samples(self, key: str, ats: Sequence[int], values: Sequence[float]) -> Mapping[str, int]:
+        """As :meth:`sample` of each, at rising times; how many cannot be used, by reason."""
+        quantity = self._quantities[key]
+        # a sum that is not a number has one that is none
+        if quantity in _LEVELS and min(values) >= 0 and max(values) <= _LOUDEST_DB and sum(values) >= 0:
+            if quantity in SOUND:
+                self.room.levels(key, ats, values)
+            late = self.noise.levels(key, ats, values)
+            return {watch.TOO_LATE: late} if late else _NONE
+        if quantity in EVIDENCE and _STATES[quantity].issuperset(values):
+            states = list(map(int, values))
+            if states.count(states[0]) != len(states) or self._values.get(key) != states[0]:
+                self.due = 0
+            self._values[key] = states[-1]
+            self.room.samples(key, ats, states)
+            return _NONE
+        found = (self.sample(key, at, value) for at, value in zip(ats, values, strict=True))
+        return Counter(fault for fault in found if fault is not None)
 
     def door(self, key: str, at: int, opened: bool, moved: bool) -> None:
         """How a door of the space stands, as :meth:`RoomFilter.door`."""

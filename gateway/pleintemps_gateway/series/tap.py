@@ -1,15 +1,16 @@
 """What one site has to say to the series database, gathered between two commits."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pleintemps_contract.agent_messages import EventRecord
 from pleintemps_contract.units import Quantity
 from pleintemps_gateway.config import SiteConfig
+from pleintemps_gateway.stretch import Stretch
 
 from .rows import Row, Samples
+from .sink import SeriesSink
 from .translate import rows_of_event, rows_of_outputs
-from .writer import SeriesSink
 
 
 class SiteTap:
@@ -20,16 +21,16 @@ class SiteTap:
         self._sink = sink
         self._rows: list[Row] = []
 
-    def samples(self, series: Mapping[str, Any], samples: Sequence[tuple[int, float]]) -> None:
-        """Usable samples (Unix ms, value) of a series, which is a row of the table ``series``."""
-        if self._sink is not None and samples:
+    def samples(self, series: Mapping[str, Any], stretch: Stretch) -> None:
+        """Usable samples of a series, which is a row of the table ``series``."""
+        if self._sink is not None:
             self._rows.append(
                 Samples(
                     space=series["space"],
                     agent=series["agent"],
                     series=series["series"],
                     quantity=Quantity(series["quantity"]),
-                    samples=samples,
+                    samples=list(stretch.pairs()),
                 )
             )
 

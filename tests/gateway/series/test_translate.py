@@ -23,6 +23,7 @@ from pleintemps_gateway.series.rows import AlertChange, DoorAlarmState, NoiseWin
 from pleintemps_gateway.series.sink import SeriesSink
 from pleintemps_gateway.series.tap import SiteTap
 from pleintemps_gateway.series.translate import rows_of_event, rows_of_outputs
+from pleintemps_gateway.stretch import Stretch
 
 ALARM = DoorAlarmChanged(door="main", alarm=DoorAlarm.FORCED_OPEN)
 AT = 1_700_000_000_000
@@ -136,7 +137,7 @@ SERIES = {"agent": "entrance", "series": "hall-pir", "space": "hall", "quantity"
 
 
 def _feed(tap: SiteTap) -> None:
-    tap.samples(SERIES, [(AT, 1.0), (AT + 1000, 0.0)])
+    tap.samples(SERIES, Stretch([AT, AT + 1000], [1.0, 0.0], rising=True))
     tap.event(_record(ALARM))
     tap.outputs([_now(None, None)])
 

@@ -1,0 +1,127 @@
+"""Columns are taken as their samples one by one would be."""
+
+from collections import Counter
+from itertools import accumulate
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pleintemps_contract.units import Quantity
+from pleintemps_gateway.alerts.book import AlertBook
+from pleintemps_gateway.ingest.rollup import SeriesRoll, sound, sound_stretch
+from pleintemps_gateway.noise.monitor import NoiseMonitor
+from pleintemps_gateway.noise.records import NoiseFigures
+from pleintemps_gateway.noise.settings import NoiseConfig
+from pleintemps_gateway.noise.watch import NoiseWatch
+from pleintemps_gateway.occupancy.space import SpaceRuntime
+from pleintemps_gateway.stretch import Cutter, Stretch
+from tests.support.laws import examples
+
+BEGIN = 1_790_000_000_000
+GAPS = st.one_of(st.just(1000), st.just(1000), st.integers(1, 20_000), st.integers(1, 300_000))
+LEVELS = st.one_of(st.sampled_from([35.0, 40.1, 94.0]), st.floats(0, 130), st.sampled_from([-5.0, 250.0]))
+STATES = st.sampled_from([0.0, 0.0, 1.0, 1.0, 2.0, 3.0, 0.5])
+
+
+@st.composite
+def stretches(draw: st.DrawFn, values: st.SearchStrategy[float]) -> list[list[tuple[int, float]]]:
+    """Rising columns of one series; one may begin before the last has ended."""
+    at, found = BEGIN, []
+    for _ in range(draw(st.integers(1, 5))):
+        gaps = draw(st.lists(GAPS, min_size=1, max_size=12))
+        ats = list(accumulate(gaps, initial=at))[1:]
+        found.append([(each, draw(values)) for each in ats])
+        at = ats[-1] - draw(st.sampled_from([0, 0, 0, 7_000]))
+    return found
+
+
+def column(samples: list[tuple[int, float]]) -> Stretch:
+    found = Stretch.of(samples)
+    assert found is not None
+    return found
+
+
+@given(st.sampled_from(["level", "state"]), st.data())
+def test_minutes_are_the_same(kind: str, data: st.DataObject) -> None:
+    quantity, values = ("level", LEVELS) if kind == "level" else ("radar", STATES)
+    one, all_ = (SeriesRoll(kind, 30, None, None) for _ in range(2))
+    for samples in data.draw(stretches(values)):
+        latest = samples[-1][0] - data.draw(st.sampled_from([0, 0, 2_000]))
+        usable = sound(quantity, samples, latest)
+        found = sound_stretch(quantity, column(samples), latest)
+        assert usable == ([] if found is None else list(found.pairs()))
+        one.take(usable)
+        if found is not None:
+            all_.take_stretch(found)
+    assert one.minutes == all_.minutes
+    assert (one.last_at, one.last_value) == (all_.last_at, all_.last_value)
+
+
+@given(stretches(LEVELS), st.sampled_from(["a", "c"]), st.booleans(), st.data())
+def test_windows_and_background_are_the_same(
+    columns: list[list[tuple[int, float]]], key: str, learning: bool, data: st.DataObject
+) -> None:
+    lengths = (600_000, 900_000)
+    monitors = [NoiseMonitor(lengths, 0.5) for _ in range(2)]
+    for monitor in monitors:
+        monitor.watch(90.0, 100.0)
+        monitor.series("a", "meter", Quantity.LAEQ, 30)
+        monitor.series("c", "meter", Quantity.LCEQ, 30)
+        monitor.learning = learning
+    now = BEGIN
+    for samples in columns:
+        late = sum(not monitors[0].sample(key, at, level) for at, level in samples)
+        ats, levels = zip(*samples, strict=True)
+        assert monitors[1].levels(key, ats, levels) == late
+        now = max(now, samples[-1][0] + data.draw(st.sampled_from([0, 1_000, 500_000, 2_000_000])))
+        found: list[Any] = []
+        for monitor in monitors:
+            heard = [monitor.heard(now - length, now, length) for length in lengths]
+            found.append((*heard, monitor.heard_c(now - 900_000, now), monitor.hot(now - 900_000)))
+        assert found[0] == found[1]
+        assert monitors[0].last_at == monitors[1].last_at
+        assert monitors[0].background_db == monitors[1].background_db
+
+
+@pytest.mark.law
+@examples(60, 2_000)
+@given(st.data())
+def test_a_space_believes_the_same(data: st.DataObject) -> None:
+    quantities = {
+        "level": (Quantity.LEVEL, LEVELS),
+        "motion": (Quantity.MOTION, STATES),
+        "radar": (Quantity.RADAR, STATES),
+        "range": (Quantity.RANGE, STATES),
+    }
+    spaces = []
+    for _ in range(2):
+        noise = NoiseWatch("hall", NoiseConfig(), AlertBook(lambda: "0" * 32))
+        space = SpaceRuntime("hall", noise, BEGIN, 0)
+        for name, (quantity, _) in quantities.items():
+            space.series(name, name, quantity, 30, "device")
+        spaces.append(space)
+    now = BEGIN
+    for _ in range(data.draw(st.integers(1, 4))):
+        name = data.draw(st.sampled_from(sorted(quantities)))
+        for samples in data.draw(stretches(quantities[name][1])):
+            faults = [fault for at, value in samples if (fault := spaces[0].sample(name, at, value))]
+            ats, values = zip(*samples, strict=True)
+            assert spaces[1].samples(name, ats, values) == Counter(faults)
+        now += data.draw(st.sampled_from([1_000, 60_000, 1_200_000]))
+        assert spaces[0].due == spaces[1].due
+        looks = [space.look(now, NoiseFigures()) for space in spaces]
+        assert looks[0] == looks[1]
+        assert spaces[0].room.memory.late == spaces[1].room.memory.late
+        assert spaces[0].room.memory.kept() == spaces[1].room.memory.kept()
+
+
+@given(st.lists(st.tuples(st.integers(0, 50), st.floats(0, 1)), min_size=1, max_size=8))
+def test_columns_are_put_in_order(samples: list[tuple[int, float]]) -> None:
+    cutter = Cutter(BEGIN)
+    dt, values = ([each[place] for each in samples] for place in (0, 1))
+    for _ in range(2):  # the second column has the times of the first
+        found = cutter.cut([int(each) for each in dt], values)
+        assert list(found.pairs()) == sorted((BEGIN + int(each), value) for each, value in samples)
+        assert found.rising == (len({each for each, _ in samples}) == len(samples))
