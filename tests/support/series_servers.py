@@ -112,8 +112,12 @@ class InfluxDB1(_Server):
         return series
 
 
+def find_program(name: str) -> str | None:
+    return shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
+
+
 def _program(name: str, package: str) -> str:
-    program = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
+    program = find_program(name)
     if program is None:
         pytest.skip(f"{package} is not installed")
     return program

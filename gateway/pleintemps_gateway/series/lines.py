@@ -19,7 +19,7 @@ VictoriaMetrics makes 0 of text. Points are named by tags and time: writing one 
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from math import isfinite
 from typing import Final
@@ -35,6 +35,7 @@ from .rows import (
     DoorAlarmState,
     NoiseWindow,
     Row,
+    Said,
     Samples,
     SpaceHour,
     SpaceState,
@@ -80,6 +81,7 @@ _UNSAFE: Final = re.compile(r"[\x00-\x1f\x7f\\]")
 _DELIMITER: Final = re.compile(r"([,= ])")
 
 
+@lru_cache(maxsize=65_536)
 def escape_tag(text: str) -> str:
     """A tag's value as line protocol has it; raises ValueError if it is empty or cannot be written."""
     if not text or _UNSAFE.search(text):
@@ -89,8 +91,8 @@ def escape_tag(text: str) -> str:
 
 def head(measurement: str, *, site: str, space: str, sensor: str, kind: str) -> str:
     """Measurement and tags, in the order that InfluxDB sorts them in."""
-    tags = (("kind", kind), ("sensor", sensor), ("site", site), ("space", space))
-    return measurement + "".join(f",{name}={escape_tag(value)}" for name, value in tags)
+    where = f"site={escape_tag(site)},space={escape_tag(space)}"
+    return f"{measurement},kind={escape_tag(kind)},sensor={escape_tag(sensor)},{where}"
 
 
 def render(site: str, rows: Iterable[Row]) -> list[str]:
@@ -103,7 +105,8 @@ def lines_of(site: str, row: Row) -> list[str]:
     if isinstance(row, Samples):  # nineteen of twenty lines: 0.4 us each
         start = _start(site, row.space, row.agent, row.series, row.quantity)
         return [f"{start}{float(value)!r} {at}" for at, value in row.samples if isfinite(value)]
-    return list(_lines(site, row))
+    line = _line(site, row)
+    return [line] if line else []
 
 
 @lru_cache(maxsize=65_536)
@@ -112,25 +115,25 @@ def _start(site: str, space: str, agent: str, series: str, quantity: Quantity) -
     return f"{named} value="
 
 
-def _lines(site: str, row: Row) -> Iterator[str]:
+def _line(site: str, row: Said) -> str:
     match row:
         case SpaceState():
             start = head("occupancy", site=site, space=row.space, sensor=NONE, kind="state")
-            yield from _point(start, row.at, state=STATE[row.state], probability=row.probability)
+            return _point(start, row.at, state=STATE[row.state], probability=row.probability)
         case NoiseWindow():
             start = head("noise", site=site, space=row.space, sensor=NONE, kind="window")
-            yield from _point(start, row.at, laeq_db=row.laeq_db, limit_db=row.limit_db)
+            return _point(start, row.at, laeq_db=row.laeq_db, limit_db=row.limit_db)
         case AlertChange():
             start = head(
                 "alerts", site=site, space=row.space or NONE, sensor=row.about or NONE, kind=row.kind
             )
-            yield from _point(start, row.at, **{"resolved" if row.resolved else "opened": 1.0})
+            return _point(start, row.at, **{"resolved" if row.resolved else "opened": 1.0})
         case DoorAlarmState():
             start = head("door", site=site, space=row.space, sensor=row.door, kind="alarm")
-            yield from _point(start, row.at, alarm=ALARM[row.alarm])
+            return _point(start, row.at, alarm=ALARM[row.alarm])
         case AgentNow():
             start = head("agent", site=site, space=NONE, sensor=row.agent, kind="state")
-            yield from _point(
+            return _point(
                 start,
                 row.at,
                 online=row.online,
@@ -145,7 +148,7 @@ def _lines(site: str, row: Row) -> Iterator[str]:
             )
         case SpaceHour():
             start = head("hours", site=site, space=row.space, sensor=NONE, kind="hour")
-            yield from _point(
+            return _point(
                 start,
                 row.at,
                 known_min=row.known_ms / _MINUTE_MS,
@@ -155,9 +158,8 @@ def _lines(site: str, row: Row) -> Iterator[str]:
             )
 
 
-def _point(start: str, at: int, **fields: float | None) -> Iterator[str]:
+def _point(start: str, at: int, **fields: float | None) -> str:
     parts = [
         f"{name}={float(value)!r}" for name, value in fields.items() if value is not None and isfinite(value)
     ]
-    if parts:
-        yield f"{start} {','.join(parts)} {at}"
+    return f"{start} {','.join(parts)} {at}" if parts else ""

@@ -1,4 +1,4 @@
-"""The v2 write path, against a real server and against answers that this server never gives."""
+"""The write paths, against real servers and against answers that this server never gives."""
 
 import http.server
 import threading
@@ -12,11 +12,11 @@ from pleintemps_contract.units import Quantity
 from pleintemps_contract.world import SystemWorld
 from pleintemps_gateway.config import SeriesConfig
 from pleintemps_gateway.errors import LinesRefusedError, SeriesDownError
-from pleintemps_gateway.series.outbox import pack
+from pleintemps_gateway.series.outbox import Batch, Counts, Outbox, pack
 from pleintemps_gateway.series.rows import NoiseWindow, Row, Samples, SpaceHour
 from pleintemps_gateway.series.sender import Sender
 from pleintemps_gateway.series.writer import SeriesWriter
-from tests.support.series_servers import VictoriaMetrics
+from tests.support.series_servers import InfluxDB1, VictoriaMetrics
 
 AT = 1_700_000_000_000
 
@@ -85,6 +85,31 @@ def test_the_server_goes_and_comes_back_and_holds_every_point(
     }
 
 
+def test_influxdb_before_1_8_takes_its_own_api_and_refuses_one_line_alone(
+    influxdb: InfluxDB1, tmp_path: Path
+) -> None:
+    influxdb.create_database("rooms")
+    config = SeriesConfig(url=influxdb.url, api="v1", bucket="rooms/autogen")
+    writer = SeriesWriter.open(config, tmp_path / "state", SystemWorld())
+    writer.sink.add("saint-aubin", [_row(number) for number in range(50)])
+    writer.drain()
+    outbox = Outbox(tmp_path / "state" / "series.db", 1_000_000)
+    outbox.add(
+        [Batch(3, True, pack([f"sound,site=x value=1.0 {AT}", "sound,", f"sound,site=x value=2.0 {AT + 1}"]))]
+    )
+    outbox.close()
+    writer.drain()
+    assert writer.counts() == Counts(written=102, refused=1, dropped=0, waiting=0)
+    writer.close()
+    (series,) = influxdb.query("rooms", "SELECT value FROM sound WHERE site = 'saint-aubin'")
+    assert series["values"] == [[AT + half * 500, half / 2] for half in range(100)]
+    (others,) = influxdb.query("rooms", "SELECT value FROM sound WHERE site = 'x'")
+    assert others["values"] == [[AT, 1], [AT + 1, 2]]
+    # a database that is not there is a mistake of the configuration: nothing is lost by it
+    with pytest.raises(SeriesDownError, match="404"):
+        Sender(SeriesConfig(url=influxdb.url, api="v1", bucket="nothing")).send(pack(["m v=1.0 1"]))
+
+
 class Answering:
     """A server that gives one answer to every write, and keeps what it was asked."""
 
@@ -138,6 +163,16 @@ def test_request_and_token_are_those_of_the_v2_api(answering: Answering, tmp_pat
     assert path.startswith("/api/v2/write?")
     assert {"org=town", "bucket=rooms", "precision=ms"} <= set(path.split("?")[1].split("&"))
     assert answering.tokens == ["Token t0ken"]
+
+
+@pytest.mark.parametrize("answering", [(204, {}, b"")], indirect=True)
+def test_request_and_password_are_those_of_the_v1_api(answering: Answering, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    write_secret(token, b"gateway:t0ken\n")
+    config = SeriesConfig(url=answering.url, api="v1", bucket="rooms/year", token_file=str(token))
+    Sender(config).send(pack(["m v=1.0 1"]))
+    assert answering.paths == ["/write?db=rooms&rp=year&precision=ms"]
+    assert answering.tokens == ["Basic Z2F0ZXdheTp0MGtlbg=="]
 
 
 @pytest.mark.parametrize(
