@@ -73,7 +73,7 @@ def commits(spaces: int, start: int, seconds: int) -> Iterator[Commit]:
                     low = NoiseWindow(space=name, at=belief, laeq_db=40 + space % 300 / 10, limit_db=65.0)
                     state = SpaceState(space=name, at=belief, state=Occupancy.OCCUPIED, probability=0.97)
                     rows += [state, low]
-            lines = sum(len(row.samples) if isinstance(row, Samples) else 1 for row in rows)
+            lines = sum(len(row.ats) if isinstance(row, Samples) else 1 for row in rows)
             yield Commit(rows, lines)
 
 
@@ -84,11 +84,9 @@ def _readings(space: int, at: int) -> list[Row]:
             agent=f"agent-{space // 4:04d}",
             series=f"{name}-{space % 4}",
             quantity=quantity,
-            samples=[
-                (
-                    at + second * 1000 + space % 1000,
-                    _level(space, at // 1000 + second) if quantity is Quantity.LEVEL else float(second % 2),
-                )
+            ats=[at + second * 1000 + space % 1000 for second in range(BATCH_S)],
+            values=[
+                _level(space, at // 1000 + second) if quantity is Quantity.LEVEL else float(second % 2)
                 for second in range(BATCH_S)
             ],
         )

@@ -47,7 +47,8 @@ def _rows(start: int, space: str) -> list[Row]:
                 agent="entrance",
                 series=f"{space}-{quantity.value}",
                 quantity=quantity,
-                samples=[(start + minute * MINUTE, value) for minute in range(60)],
+                ats=range(start, start + 60 * MINUTE, MINUTE),
+                values=[value] * 60,
             )
         )
     for minute in range(60):

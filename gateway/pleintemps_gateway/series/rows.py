@@ -14,13 +14,14 @@ from pleintemps_contract.units import Quantity
 
 
 class Samples(Struct, frozen=True, kw_only=True):
-    """Values of one series as received: (Unix ms, value)."""
+    """Values of one series as received, in columns of one length: ``ats`` (Unix ms) and ``values``."""
 
     space: str
     agent: str
     series: str
     quantity: Quantity
-    samples: Sequence[tuple[int, float]]
+    ats: Sequence[int]
+    values: Sequence[float]
 
 
 class SpaceState(Struct, frozen=True, kw_only=True):

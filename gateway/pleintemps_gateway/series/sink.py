@@ -102,7 +102,7 @@ class SeriesSink:
 
 
 def _weight(row: Row) -> int:
-    return len(row.samples) if isinstance(row, Samples) else 1
+    return len(row.ats) if isinstance(row, Samples) else 1
 
 
 def _batches(queue: list[tuple[str, list[Row]]]) -> Iterator[Batch]:

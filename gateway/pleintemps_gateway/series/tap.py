@@ -30,7 +30,8 @@ class SiteTap:
                     agent=series["agent"],
                     series=series["series"],
                     quantity=Quantity(series["quantity"]),
-                    samples=list(stretch.pairs()),
+                    ats=stretch.ats,
+                    values=stretch.values,
                 )
             )
 

@@ -30,7 +30,8 @@ ROWS: list[Row] = [
         agent="entrance",
         series="hall-meter",
         quantity=Quantity.LAEQ,
-        samples=[(AT, 61.25), (AT + 1000, 62)],
+        ats=[AT, AT + 1000],
+        values=[61.25, 62],
     ),
     SpaceState(space="hall", at=AT, state=Occupancy.OCCUPIED, probability=0.97),
     NoiseWindow(space="hall", at=AT, laeq_db=74.5, limit_db=65.0),
@@ -91,7 +92,8 @@ def test_two_agents_may_give_a_series_the_same_name() -> None:
         "space": "hall",
         "series": "pir",
         "quantity": Quantity.MOTION,
-        "samples": [(AT, 1.0)],
+        "ats": [AT],
+        "values": [1.0],
     }
     lines = render("s", [Samples(agent=agent, **column) for agent in ("a", "b")])  # type: ignore[arg-type]
     assert len({line.split(" ")[0] for line in lines}) == 2
@@ -105,7 +107,12 @@ def test_an_unknown_state_has_no_probability() -> None:
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_values_that_no_database_takes_are_left_out(value: float) -> None:
     column = Samples(
-        space="hall", agent="a", series="s", quantity=Quantity.LEVEL, samples=[(AT, value), (AT + 1, 50.0)]
+        space="hall",
+        agent="a",
+        series="s",
+        quantity=Quantity.LEVEL,
+        ats=[AT, AT + 1],
+        values=[value, 50.0],
     )
     (line,) = render("s", [column])
     assert parse(line).at == AT + 1
@@ -130,7 +137,8 @@ def test_samples_come_back(points: list[tuple[int, float]], quantity: Quantity) 
         agent="a",
         series="s",
         quantity=quantity,
-        samples=points,
+        ats=[at for at, _ in points],
+        values=[value for _, value in points],
     )
     read = [parse(line) for line in render("s", [column])]
     assert [(point.at, point.fields["value"]) for point in read] == points

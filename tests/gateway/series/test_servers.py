@@ -27,7 +27,8 @@ def _row(number: int) -> Row:
         agent="entrance",
         series="hall-meter",
         quantity=Quantity.LEVEL,
-        samples=[(AT + number * 1000, number), (AT + number * 1000 + 500, number + 0.5)],
+        ats=[AT + number * 1000, AT + number * 1000 + 500],
+        values=[number, number + 0.5],
     )
 
 

@@ -25,7 +25,8 @@ def _samples(count: int, first: int = 0) -> Samples:
         agent="entrance",
         series="meter",
         quantity=Quantity.LEVEL,
-        samples=[(first + number, 50.0) for number in range(count)],
+        ats=range(first, first + count),
+        values=[50.0] * count,
     )
 
 

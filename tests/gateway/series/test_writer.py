@@ -66,7 +66,8 @@ def _samples(first: int, count: int = 1) -> Samples:
         agent="entrance",
         series="hall-meter",
         quantity=Quantity.LEVEL,
-        samples=[(first + number, 50.0) for number in range(count)],
+        ats=range(first, first + count),
+        values=[50.0] * count,
     )
 
 
