@@ -149,6 +149,7 @@ class SiteEngine:
                 rooms[side].append(door.door)
         self._left_open = LeftOpen(rooms, margins, self._alerts)
         self._series: dict[str, dict[str, SeriesInfo]] = {}
+        self._routes: dict[str, dict[str, tuple[str, SpaceRuntime]]] = {}  # by agent and series: key, space
         self._watched: set[str] = set()  # spaces with somebody in them, or with an alert about it
         self._stuck: dict[str, set[str]] = {}
         self._ill: dict[tuple[str, str], int] = {}
@@ -184,7 +185,7 @@ class SiteEngine:
             self._announce(agent, infos)
         for recent in snapshot.series:
             if (stretch := Stretch.of(recent.samples)) is not None:
-                self._take(recent.agent, recent.info.series, stretch)
+                self.on_stretches(recent.agent, {recent.info.series: stretch})
         self._ignored.clear()
         history: dict[str, list[Observed]] = {}
         for change in sorted(snapshot.occupancy, key=lambda change: (change.space, change.since)):
@@ -205,6 +206,11 @@ class SiteEngine:
         old = self._series.get(agent, {})
         new = {info.series: info for info in series}
         self._series[agent] = new
+        self._routes[agent] = {
+            name: (f"{agent}/{name}", self._spaces[info.space].runtime)
+            for name, info in new.items()
+            if info.space in self._spaces
+        }
         for name, info in old.items():
             known = new.get(name)
             moved = known is None or (known.space, known.quantity) != (info.space, info.quantity)
@@ -279,8 +285,16 @@ class SiteEngine:
     def on_stretches(self, agent: str, stretches: Mapping[str, Stretch]) -> None:
         """As :meth:`on_samples`, as columns."""
         self._health.heard(agent, self._now)
+        routes, latest = self._routes.get(agent, {}), self._now + FUTURE_MS
         for name in sorted(stretches):
-            self._take(agent, name, stretches[name])
+            stretch = stretches[name]
+            route = routes.get(name)
+            if route is None or not stretch.rising or stretch.ats[-1] > latest:
+                self._take(agent, name, stretch)
+                continue
+            source, runtime = route
+            for reason, count in runtime.samples(source, stretch).items():
+                self._ignore(source, reason, count)
 
     def _take(self, agent: str, name: str, stretch: Stretch) -> None:
         source = f"{agent}/{name}"
@@ -289,10 +303,6 @@ class SiteEngine:
         if space is None:
             why = "series was not announced" if info is None else "space is not in the configuration"
             self._ignore(source, why, len(stretch.ats))
-            return
-        if stretch.rising and stretch.ats[-1] <= self._now + FUTURE_MS:
-            for reason, count in space.runtime.samples(source, stretch.ats, stretch.values).items():
-                self._ignore(source, reason, count)
             return
         for at, value in stretch.pairs():
             if at > self._now + FUTURE_MS:

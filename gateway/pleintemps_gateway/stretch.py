@@ -1,18 +1,23 @@
 """Stretches: what one series said in one batch, as columns. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from math import isnan
 from operator import itemgetter, lt
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TypeVar
+
+S = TypeVar("S", bound="Stretch")
 
 
 class Stretch(NamedTuple):
-    """``ats`` (Unix ms) do not go back, ``values`` stand beside them; neither is empty. ``rising``: no two
-    are of one moment, so whole columns can be taken at once.
+    """``ats`` (Unix ms) do not go back, ``values`` (from ``low`` to ``high``) stand beside them; neither is
+    empty. ``rising``: no two are of one moment and all are numbers, so whole columns can be taken at once.
     """
 
     ats: Sequence[int]
     values: Sequence[float]
     rising: bool
+    low: float
+    high: float
 
     @classmethod
     def of(cls, samples: Iterable[tuple[int, float]]) -> Self | None:
@@ -20,16 +25,20 @@ class Stretch(NamedTuple):
         ordered = sorted(samples, key=itemgetter(0))
         if not ordered:
             return None
-        ats = [at for at, _ in ordered]
-        return cls(ats, [value for _, value in ordered], is_rising(ats))
+        return _made(cls, ordered)
 
     def pairs(self) -> Iterator[tuple[int, float]]:
         """(Unix ms, value)."""
         return zip(self.ats, self.values, strict=True)
 
 
-def is_rising(ats: Sequence[int]) -> bool:
-    """Whether each is later than the one before."""
+def _made(kind: type[S], ordered: Sequence[tuple[int, float]]) -> S:
+    ats, values = [at for at, _ in ordered], [value for _, value in ordered]
+    # a sum that is not a number has one that is none
+    return kind(ats, values, _is_rising(ats) and not isnan(sum(values)), min(values), max(values))
+
+
+def _is_rising(ats: Sequence[int]) -> bool:
     return all(map(lt, ats, ats[1:]))
 
 
@@ -44,13 +53,11 @@ class Cutter:
         self._rising = False
 
     def cut(self, dt: Sequence[int], values: Sequence[float]) -> Stretch:
-        """``dt``: ms after the base, in any order."""
+        """``dt``: ms after the base, in any order; ``values`` are numbers."""
         if dt != self._dt:
             base = self._base
             self._dt, self._ats = dt, [base + each for each in dt]
-            self._rising = is_rising(self._ats)
+            self._rising = _is_rising(self._ats)
         if self._rising:
-            return Stretch(self._ats, values, rising=True)
-        ordered = sorted(zip(self._ats, values, strict=True))
-        ats = [at for at, _ in ordered]
-        return Stretch(ats, [value for _, value in ordered], is_rising(ats))
+            return Stretch(self._ats, values, True, min(values), max(values))
+        return _made(Stretch, sorted(zip(self._ats, values, strict=True)))

@@ -56,13 +56,11 @@ def sound(quantity: str, samples: Iterable[tuple[int, float]], latest: int) -> l
 
 def sound_stretch(quantity: str, stretch: Stretch, latest: int) -> Stretch | None:
     """As :func:`sound`; None if nothing is left."""
-    ats, values = stretch.ats, stretch.values
-    if ats[-1] <= latest:
+    if stretch.rising and stretch.ats[-1] <= latest:
         if (allowed := _ALLOWED.get(quantity)) is not None:
-            if allowed.issuperset(values):
+            if allowed.issuperset(stretch.values):
                 return stretch
-        # a sum that is not a number has one that is none
-        elif min(values) >= _LEVEL_DB[0] and max(values) <= _LEVEL_DB[1] and not math.isnan(sum(values)):
+        elif stretch.low >= _LEVEL_DB[0] and stretch.high <= _LEVEL_DB[1]:
             return stretch
     return Stretch.of(sound(quantity, stretch.pairs(), latest))
 
@@ -70,10 +68,10 @@ def sound_stretch(quantity: str, stretch: Stretch, latest: int) -> Stretch | Non
 class SeriesRoll:
     """One series; remembers its last sample, so that a state is counted for as long as it held."""
 
-    __slots__ = ("_hold_ms", "_kind", "last_at", "last_value", "minutes")
+    __slots__ = ("_hold_ms", "_is_level", "last_at", "last_value", "minutes")
 
     def __init__(self, kind: str, max_silence_s: int, last_at: int | None, last_value: float | None) -> None:
-        self._kind = kind
+        self._is_level = kind == SeriesKind.LEVEL
         self._hold_ms = 2_000 * max_silence_s  # after that a state is stale and counts for nothing
         self.last_at = last_at
         self.last_value = last_value
@@ -81,14 +79,13 @@ class SeriesRoll:
 
     def take(self, samples: Iterable[tuple[int, float]]) -> None:
         """(Unix ms, value) in rising order; an older one than the last counts in its own minute."""
-        is_level = self._kind == SeriesKind.LEVEL
         start, minute = -1, Minute()
         for at, value in samples:
             if at - at % MINUTE_MS != start:
                 start = at - at % MINUTE_MS
                 minute = self._minute(at)
             minute.add(value)
-            if is_level:
+            if self._is_level:
                 minute.total += value
                 minute.energy += 10 ** (value / 10)
             elif self.last_at is not None and self.last_value and at > self.last_at:
@@ -102,23 +99,30 @@ class SeriesRoll:
         if not stretch.rising or (self.last_at is not None and ats[0] <= self.last_at):
             self.take(stretch.pairs())
             return
+        low, high = stretch.low, stretch.high
+        if not self._is_level and (high or self.last_value):
+            self._hold_all(ats, values)
+        self.last_at, self.last_value = ats[-1], values[-1]
         start, count = 0, len(ats)
         while start < count:
             first = ats[start] - ats[start] % MINUTE_MS
-            end = count if ats[-1] < first + MINUTE_MS else bisect_left(ats, first + MINUTE_MS, start)
-            some = values if end - start == count else values[start:end]
-            minute = self._minute(first)
+            end, some = count, values
+            if start or ats[-1] >= first + MINUTE_MS:
+                end = bisect_left(ats, first + MINUTE_MS, start)
+                some = values[start:end]
+                low, high = min(some), max(some)
+            if (minute := self.minutes.get(first)) is None:
+                minute = self.minutes[first] = Minute()
             minute.count += end - start
-            minute.low = min(minute.low, *some)
-            minute.high = max(minute.high, *some)
-            if self._kind == SeriesKind.LEVEL:
+            if low < minute.low:
+                minute.low = low
+            if high > minute.high:
+                minute.high = high
+            if self._is_level:
                 # one after the other: a sum of floats depends on its order
                 minute.total = reduce(add, some, minute.total)
                 minute.energy = reduce(add, powers(some), minute.energy)
             start = end
-        if self._kind != SeriesKind.LEVEL:
-            self._hold_all(ats, values)
-        self.last_at, self.last_value = ats[-1], values[-1]
 
     def _hold_all(self, ats: Sequence[int], values: Sequence[float]) -> None:
         """A state from its last sample to the end of the stretch."""

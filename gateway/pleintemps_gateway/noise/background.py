@@ -1,5 +1,6 @@
 """A room's own background: L90 of the time when nobody is there, or nobody should be."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from .histogram import LevelHistogram
@@ -29,6 +30,16 @@ class Background:
         self._looked += ms
         if self._learnt.total >= MEMORY_MS:
             self._learnt.halve()
+
+    def learn_all(self, levels_db: Sequence[float], spans: Sequence[int]) -> None:
+        """As :meth:`learn` of each."""
+        more = sum(spans)
+        if self._learnt.total + more >= MEMORY_MS:
+            for level_db, span in zip(levels_db, spans, strict=True):
+                self.learn(level_db, span)
+            return
+        self._learnt.add_all(levels_db, spans)
+        self._looked += more
 
     @property
     def level_db(self) -> float | None:

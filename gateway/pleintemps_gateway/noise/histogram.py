@@ -1,6 +1,7 @@
 """Levels by how long they were heard: percentiles of hours cannot be merged from their values, histograms
 can."""
 
+from collections.abc import Iterable
 from math import floor
 
 
@@ -18,6 +19,15 @@ class LevelHistogram:
         index = floor(level_db / self._step_db)
         self._bins[index] = self._bins.get(index, 0.0) + weight
         self.total += weight
+
+    def add_all(self, levels_db: Iterable[float], weights: Iterable[float]) -> None:
+        """As :meth:`add` of each."""
+        bins, step_db, total = self._bins, self._step_db, self.total
+        for level_db, weight in zip(levels_db, weights, strict=True):
+            index = floor(level_db / step_db)
+            bins[index] = bins.get(index, 0.0) + weight
+            total += weight
+        self.total = total
 
     def merge(self, other: "LevelHistogram") -> None:
         """Take in what another one of the same step has heard."""

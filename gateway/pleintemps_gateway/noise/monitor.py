@@ -9,6 +9,7 @@ from operator import sub
 from typing import Final, NamedTuple
 
 from pleintemps_contract.units import Quantity
+from pleintemps_gateway.stretch import Stretch
 
 from .background import Background
 from .energy import powers
@@ -156,21 +157,19 @@ class NoiseMonitor:
             meter.background.learn(level_db, span)
         return True
 
-    def levels(self, key: str, ats: Sequence[int], levels_db: Sequence[float]) -> int:
-        """As :meth:`sample` of each, at rising times; how many came too late to count."""
+    def levels(self, key: str, stretch: Stretch) -> int:
+        """As :meth:`sample` of each of a rising stretch; how many came too late to count."""
         own = self._meters.get(key)
         meter = self._c_meters[key] if own is None else own
-        if meter.last_at is not None and ats[0] <= meter.last_at:
-            found = zip(ats, levels_db, strict=True)
-            return sum(not self.sample(key, at, level_db) for at, level_db in found)
+        if meter.last_at is not None and stretch.ats[0] <= meter.last_at:
+            return sum(not self.sample(key, at, level_db) for at, level_db in stretch.pairs())
         hot_db = self._hot_c_db if own is None else self._hot_db
-        if max(levels_db) > hot_db:
-            for at, level_db in zip(ats, levels_db, strict=True):
+        if stretch.high > hot_db:
+            for at, level_db in stretch.pairs():
                 self._heat(at, level_db, hot_db)
-        spans = meter.take(ats, levels_db)
+        spans = meter.take(stretch.ats, stretch.values)
         if own is not None and self.learning:
-            for level_db, span in zip(levels_db, spans, strict=True):
-                own.background.learn(level_db, span)
+            own.background.learn_all(stretch.values, spans)
         return 0
 
     def _heat(self, at: int, level_db: float, hot_db: float) -> None:

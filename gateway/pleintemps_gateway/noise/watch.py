@@ -1,12 +1,12 @@
 """Everything that watches the noise of one space: samples in, figures, warnings and alerts out."""
 
-from collections.abc import Sequence
 from typing import Final
 
 from pleintemps_contract.units import Quantity
 from pleintemps_gateway.alerts.book import AlertBook
 from pleintemps_gateway.alerts.records import AlertKind, Fact
 from pleintemps_gateway.reconcile.records import Booking
+from pleintemps_gateway.stretch import Stretch
 
 from .alarm import NoiseAlarm
 from .days import Habit, NoiseDays
@@ -89,10 +89,10 @@ class NoiseWatch:
             taken = self._monitor.sample(key, at, value)
         return None if taken else TOO_LATE
 
-    def levels(self, key: str, ats: Sequence[int], levels_db: Sequence[float]) -> int:
-        """As :meth:`sample` of each, of levels from 0 to 200 dB(A) or dB(C) at rising times; how many came
-        too late to count."""
-        return self._monitor.levels(key, ats, levels_db)
+    def levels(self, key: str, stretch: Stretch) -> int:
+        """As :meth:`sample` of each, of a rising stretch of levels from 0 to 200 dB(A) or dB(C); how many
+        came too late to count."""
+        return self._monitor.levels(key, stretch)
 
     def booked(self, until: int) -> None:
         """A booking of the space has ended, at ``until``: its noise is no rise above the background."""

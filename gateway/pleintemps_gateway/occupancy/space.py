@@ -1,7 +1,7 @@
 """One space with all that is measured in it: occupancy, noise, and when a new row is worth storing."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -10,6 +10,7 @@ from pleintemps_contract.gateway_messages import Occupancy
 from pleintemps_contract.units import Quantity
 from pleintemps_gateway.noise import watch
 from pleintemps_gateway.noise.records import NoiseFigures
+from pleintemps_gateway.stretch import Stretch
 
 from .marked import Lesson
 from .records import Learnt, OccupancyChanged, SpaceNow
@@ -53,6 +54,8 @@ class SpaceRuntime:
         self.noise = noise
         self.estimate: Estimate | None = None
         self._quantities: dict[str, Quantity] = {}
+        self._states: dict[str, frozenset[int]] = {}
+        self._levels: dict[str, bool] = {}  # whether the level is sound to the room
         self._values: dict[str, int] = {}
         self._doors: dict[str, bool] = {}
         self._row: SpaceNow | None = None
@@ -94,6 +97,7 @@ class SpaceRuntime:
     def series(self, key: str, name: str, quantity: Quantity, max_silence_s: int, device: str) -> None:
         """Announce a series of this space, and the ``device`` that it comes from."""
         self._quantities[key] = quantity
+        self._sort(key, quantity)
         if quantity in EVIDENCE or quantity in SOUND:
             self.room.series(key, name, quantity, max_silence_s)
         elif quantity is Quantity.CONTACT:
@@ -102,8 +106,18 @@ class SpaceRuntime:
             self.noise.series(key, device, quantity, max_silence_s)
         self.due = 0
 
+    def _sort(self, key: str, quantity: Quantity | None) -> None:
+        """How whole columns of the series are taken."""
+        self._states.pop(key, None)
+        self._levels.pop(key, None)
+        if quantity in _STATES:
+            self._states[key] = _STATES[quantity]
+        elif quantity in _LEVELS:
+            self._levels[key] = quantity in SOUND
+
     def forget(self, key: str) -> None:
         quantity = self._quantities.pop(key, None)
+        self._sort(key, quantity)
         self._values.pop(key, None)
         self._doors.pop(key, None)
         if quantity in EVIDENCE or quantity in SOUND or quantity is Quantity.CONTACT:
@@ -134,23 +148,23 @@ class SpaceRuntime:
             self.due = 0
         return None
 
-    def samples(self, key: str, ats: Sequence[int], values: Sequence[float]) -> Mapping[str, int]:
-        """As :meth:`sample` of each, at rising times; how many cannot be used, by reason."""
-        quantity = self._quantities[key]
-        # a sum that is not a number has one that is none
-        if quantity in _LEVELS and min(values) >= 0 and max(values) <= _LOUDEST_DB and sum(values) >= 0:
-            if quantity in SOUND:
-                self.room.levels(key, ats, values)
-            late = self.noise.levels(key, ats, values)
-            return {watch.TOO_LATE: late} if late else _NONE
-        if quantity in EVIDENCE and _STATES[quantity].issuperset(values):
+    def samples(self, key: str, stretch: Stretch) -> Mapping[str, int]:
+        """As :meth:`sample` of each of a rising stretch; how many cannot be used, by reason."""
+        ats, values, _, low, high = stretch
+        allowed = self._states.get(key)
+        if allowed is not None and allowed.issuperset(values):
             states = list(map(int, values))
-            if states.count(states[0]) != len(states) or self._values.get(key) != states[0]:
+            if low != high or self._values.get(key) != states[0]:
                 self.due = 0
             self._values[key] = states[-1]
             self.room.samples(key, ats, states)
             return _NONE
-        found = (self.sample(key, at, value) for at, value in zip(ats, values, strict=True))
+        if (is_sound := self._levels.get(key)) is not None and low >= 0 and high <= _LOUDEST_DB:
+            if is_sound:
+                self.room.levels(key, ats, values)
+            late = self.noise.levels(key, stretch)
+            return {watch.TOO_LATE: late} if late else _NONE
+        found = (self.sample(key, at, value) for at, value in stretch.pairs())
         return Counter(fault for fault in found if fault is not None)
 
     def door(self, key: str, at: int, opened: bool, moved: bool) -> None:

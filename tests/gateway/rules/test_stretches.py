@@ -73,8 +73,7 @@ def test_windows_and_background_are_the_same(
     now = BEGIN
     for samples in columns:
         late = sum(not monitors[0].sample(key, at, level) for at, level in samples)
-        ats, levels = zip(*samples, strict=True)
-        assert monitors[1].levels(key, ats, levels) == late
+        assert monitors[1].levels(key, column(samples)) == late
         now = max(now, samples[-1][0] + data.draw(st.sampled_from([0, 1_000, 500_000, 2_000_000])))
         found: list[Any] = []
         for monitor in monitors:
@@ -107,8 +106,7 @@ def test_a_space_believes_the_same(data: st.DataObject) -> None:
         name = data.draw(st.sampled_from(sorted(quantities)))
         for samples in data.draw(stretches(quantities[name][1])):
             faults = [fault for at, value in samples if (fault := spaces[0].sample(name, at, value))]
-            ats, values = zip(*samples, strict=True)
-            assert spaces[1].samples(name, ats, values) == Counter(faults)
+            assert spaces[1].samples(name, column(samples)) == Counter(faults)
         now += data.draw(st.sampled_from([1_000, 60_000, 1_200_000]))
         assert spaces[0].due == spaces[1].due
         looks = [space.look(now, NoiseFigures()) for space in spaces]

@@ -137,7 +137,7 @@ SERIES = {"agent": "entrance", "series": "hall-pir", "space": "hall", "quantity"
 
 
 def _feed(tap: SiteTap) -> None:
-    tap.samples(SERIES, Stretch([AT, AT + 1000], [1.0, 0.0], rising=True))
+    tap.samples(SERIES, Stretch([AT, AT + 1000], [1.0, 0.0], True, 0.0, 1.0))
     tap.event(_record(ALARM))
     tap.outputs([_now(None, None)])
 
