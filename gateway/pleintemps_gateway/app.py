@@ -1,6 +1,7 @@
 """The gateway's processes: ``ingest`` and ``web``, and ``run``, which keeps them alive."""
 
 import asyncio
+import gc
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -17,6 +18,8 @@ from pleintemps_gateway.supervisor import Child, supervise
 PARTS: Final = ("ingest", "web")
 DESK: Final = "enrolment"
 """A part that the others do without."""
+_COLLECT_EACH: Final = 20_000
+"""Ingest makes so many objects in a group of messages that nothing of them is worth looking for earlier."""
 
 
 def world_of(config: GatewayConfig, base: Path) -> World:
@@ -39,6 +42,8 @@ def ingest(path: Path) -> None:
 
     config = load(path)
     worker = Ingest(config, world_of(config, path.absolute().parent))
+    gc.freeze()  # what stands now stays
+    gc.set_threshold(_COLLECT_EACH, 20, 20)
     asyncio.run(until_signal(worker.run))
 
 

@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import Engine
 
 from pleintemps_gateway.errors import LostSiteError
-from pleintemps_gateway.store.changes import is_told_since, told_since
+from pleintemps_gateway.store.changes import told_since
 from pleintemps_gateway.store.inline import InlineWriter
 from pleintemps_gateway.store.writer import Writer
 
@@ -31,10 +31,9 @@ class Follower:
     async def run(self) -> None:
         """Until cancelled."""
         never = asyncio.Event()
-        look = self._look_at_all if self._engine.dialect.name == "postgresql" else self._look_at_each
         while True:
             before = self._writer.changed.copy() if isinstance(self._writer, InlineWriter) else None
-            await look()
+            await self._look()
             if isinstance(self._writer, InlineWriter) and before is not None:
                 await self._changed(self._writer, before)
             try:
@@ -49,14 +48,10 @@ class Follower:
             await writer.written.wait()
             writer.written.clear()
 
-    async def _look_at_each(self) -> None:
-        for crew in list(self._crews().values()):
-            await self._follow(crew, *await asyncio.to_thread(self._news, crew.site, crew.memory.followed))
-
-    async def _look_at_all(self) -> None:
+    async def _look(self) -> None:
         crews = dict(self._crews())
         since = {name: crew.memory.followed for name, crew in crews.items()}
-        for name, news in (await asyncio.to_thread(self._all_news, since)).items():
+        for name, news in (await asyncio.to_thread(self._news, since)).items():
             with suppress(LostSiteError):
                 await self._follow(crews[name], *news)
 
@@ -69,10 +64,6 @@ class Follower:
         for feed in crew.memory.take_hooked():
             crew.tell(feed)
 
-    def _news(self, site: str, since: int) -> tuple[int, bool]:
-        with self._engine.connect() as conn:
-            return is_told_since(conn, site, since, FOLLOWED)
-
-    def _all_news(self, since: dict[str, int]) -> dict[str, tuple[int, bool]]:
+    def _news(self, since: dict[str, int]) -> dict[str, tuple[int, bool]]:
         with self._engine.connect() as conn:
             return told_since(conn, since, FOLLOWED)

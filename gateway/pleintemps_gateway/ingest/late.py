@@ -153,6 +153,11 @@ class LateBook:
         self._bookings.clear()
         self._times.clear()
 
+    @property
+    def waits(self) -> bool:
+        """Whether late data have come to a space with something open; from any thread."""
+        return bool(self._open)
+
     def take_open(self, now: int) -> list[str]:
         """Spaces in which late data have come to rest: what is open there can be worked out as well."""
         ready = [space for space, due in self._open.items() if due <= now]

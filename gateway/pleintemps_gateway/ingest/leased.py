@@ -77,7 +77,7 @@ class LeasedMemory(GatewayMemory):
             super().committed()
             return
         self._silent = bool(self.sites)  # agents ask again for receipts; the rest is said anew
-        for site in self.sites.values():
+        for site in self._written:
             site.committed()
 
     def announce_some(self, sites: Collection[str]) -> None:

@@ -11,6 +11,7 @@ from pleintemps_contract.world import World
 from pleintemps_gateway.errors import DeposedError
 from pleintemps_gateway.store import raw
 from pleintemps_gateway.store.engine import write_transaction
+from pleintemps_gateway.store.prepared import Prepared
 from pleintemps_gateway.store.schema import reigns
 from pleintemps_gateway.store.together import together
 from pleintemps_gateway.store.upsert import upsert
@@ -18,8 +19,8 @@ from pleintemps_gateway.store.upsert import upsert
 from .arrivals import Incoming
 from .site import SiteMemory
 
-_REIGNS: Final = select(reigns.c.site, reigns.c.epoch).where(
-    reigns.c.site.in_(bindparam("sites", expanding=True))
+_REIGNS: Final = Prepared(
+    select(reigns.c.site, reigns.c.epoch).where(reigns.c.site.in_(bindparam("sites", expanding=True)))
 )
 _UNREADABLE: Final = "unreadable topics"
 
@@ -44,13 +45,13 @@ class GatewayMemory:
         self._alone = alone
         self.sites = {site.site: site for site in sites}
         self._publish = publish
+        self._written: list[SiteMemory] = []
 
     def _check_reign(self, conn: Connection) -> None:
         """Raises DeposedError unless every site is still ours: what was judged since is worth nothing."""
         if self._alone:
             return
-        rows = conn.execute(_REIGNS, {"sites": list(self.sites)})
-        epochs = {row.site: row.epoch for row in rows}
+        epochs = {site: epoch for site, epoch in _REIGNS.all(conn, {"sites": list(self.sites)})}
         for name, site in self.sites.items():
             if epochs.get(name) != site.speaker.epoch:
                 raise DeposedError(f"another gateway has taken over site {name!r}: run one on a store")
@@ -58,12 +59,15 @@ class GatewayMemory:
     def flush(self, conn: Connection) -> None:
         self._check_reign(conn)
         raw.forget_gathered(conn)
-        for site in self.sites.values():
+        # of many sites a group is of a few; the others have their turn each second
+        sites = self.sites.values()
+        self._written = [site for site in sites if site.wants] if len(sites) > 1 else list(sites)
+        for site in self._written:
             site.flush(conn)
         raw.put_gathered(conn)
 
     def committed(self) -> None:
-        for site in self.sites.values():
+        for site in self._written:
             for topic, payload, retained in site.committed():
                 self._publish(topic, payload, retained)
 

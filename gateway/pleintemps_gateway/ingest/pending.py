@@ -59,6 +59,9 @@ class Pending:
     questions: list[Question] = field(default_factory=list)
     messages: list[tuple[str, bytes, bool]] = field(default_factory=list)  # topic, payload, retained
 
+    def __bool__(self) -> bool:
+        return any(vars(self).values())
+
     def write(self, conn: Connection, site: str, now: int) -> None:
         """Put every row down."""
         if self.events:

@@ -1,6 +1,7 @@
 """The ingest process: owns all sites from take-over to stop, or those that its leases give it."""
 
 import asyncio
+import gc
 import logging
 from collections.abc import Awaitable, Callable, Collection, Coroutine
 from concurrent.futures import Future
@@ -318,7 +319,7 @@ class Ingest:
                 continue
 
     async def _ticking(self) -> None:
-        kept = looked = self._world.monotonic()
+        began = kept = looked = self._world.monotonic()
         while True:
             now = self._world.monotonic()
             crews = list(self._crews.values())
@@ -336,6 +337,9 @@ class Ingest:
                     crew.codes.wake_for_all()
             # what it takes away is days old
             if now >= kept + (_SELDOM_MS if self._writer.alone else _LOOK_MS):
+                if kept == began and not self._writer.alone:
+                    gc.collect()
+                    gc.freeze()  # agents are there: no collection walks through all their rooms again
                 kept = now
                 for crew in crews:
                     await self._do(crew.housekeeper.run, crew.site)

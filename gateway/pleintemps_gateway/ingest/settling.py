@@ -73,6 +73,8 @@ class Settler:
                 later = self._memory.world.now() + AGAIN_MS
                 await self._write(partial(self._wait, row=row, due=later))
         late, now = self._memory.late, self._memory.world.now()
+        if not late.waits:
+            return done
         for space in await asyncio.wrap_future(self._writer.call(lambda: late.take_open(now))):
             for row in await asyncio.to_thread(self._read, lambda conn, name=space: self._open(conn, name)):
                 try:

@@ -112,6 +112,8 @@ class SiteMemory:
         self.late = LateBook(self.config)
         self._ticked = 0
         self._outputs: list[Output] = []
+        self._flushed = 0
+        self._stirred = True
 
     # --- the store ------------------------------------------------------------------------------------
 
@@ -143,9 +145,17 @@ class SiteMemory:
         self.engine.on_bookings(coming)
         self.speaker.reload(conn, coming, snapshot.spaces)
 
+    @property
+    def wants(self) -> bool:
+        """Whether something is to be written or said, or may be: its last :meth:`flush` is a second ago."""
+        if self._stirred or self._outputs or self.pending or self.speaker.stirs:
+            return True
+        return not 0 <= self.world.now() - self._flushed < _TICK_MS
+
     def flush(self, conn: Connection) -> None:
         """Write what is pending, let the rules judge, write what they say."""
-        now = self.world.now()
+        now = self._flushed = self.world.now()
+        self._stirred = False
         touched = self._series.flush(self.pending)
         changed = touched or bool(self.pending.events or self.pending.changes)
         if changed or now >= self._ticked + _TICK_MS:
@@ -217,12 +227,14 @@ class SiteMemory:
 
     def sign_with(self, signing: Signing) -> None:
         """The gateway's keys have changed."""
+        self._stirred = True
         self.signing = signing
         self.engine.on_key(signing.wanted, len(signing.announced) > 1)
         self.speaker.sign_with(signing)
 
     def follow(self, conn: Connection) -> Followed:
         """Take notice of what other processes have written since."""
+        self._stirred = True
         found = follow(conn, self.site, self.engine, self.speaker, self.followed, self.world.now())
         self.followed = found.through
         self._hooked |= found.hooked
@@ -246,6 +258,7 @@ class SiteMemory:
 
     def take(self, conn: Connection, message: Incoming) -> None:
         """One message of this site: stored (once the group is), answered, or refused and counted."""
+        self._stirred = True
         topic = message.topic
         if topic.channel is Channel.PAGE:
             self.speaker.page_seen(topic.agent, topic.tail, bool(message.payload))

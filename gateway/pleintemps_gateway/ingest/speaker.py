@@ -165,6 +165,12 @@ class Speaker:
         """Whether a command is on its way, which may not be answered in time."""
         return self._commands.is_waiting
 
+    @property
+    def stirs(self) -> bool:
+        """Whether :meth:`flush` would say something that does not hang on time."""
+        unsaid = self._unannounced and self.listening
+        return bool(self._dirty or self._untold or self._commands.wanted or unsaid)
+
     def bookings_changed(self, bookings: Iterable[Booking]) -> None:
         self._coming.change(bookings)
 

@@ -41,7 +41,12 @@ _SINCE: Final = select(
 
 
 # one answer for all sites: asked ten times a second
-_NEWS: Final = text(
+_NEWS: Final = Prepared(
+    select(changes.c.seq, changes.c.kind)
+    .where(changes.c.site == bindparam("site"), changes.c.seq > bindparam("seq"))
+    .order_by(changes.c.seq)
+)
+_ALL_NEWS: Final = text(
     """
     SELECT since.site, found.last, found.told
     FROM unnest(CAST(:sites AS text[]), CAST(:seqs AS bigint[])) AS since(site, seq)
@@ -118,9 +123,16 @@ def is_told_since(conn: Connection, site: str, seq: int, kinds: Sequence[str]) -
 def told_since(
     conn: Connection, since: Mapping[str, int], kinds: Sequence[str]
 ) -> dict[str, tuple[int, bool]]:
-    """What :func:`is_told_since` says of each site in ``since`` that has changed; PostgreSQL alone."""
+    """What :func:`is_told_since` says of each site in ``since`` that has changed."""
+    if conn.dialect.name != "postgresql":
+        rows = {site: _NEWS.all(conn, {"site": site, "seq": seq}) for site, seq in since.items()}
+        return {
+            site: (int(found[-1][0]), any(row[1] in kinds for row in found))
+            for site, found in rows.items()
+            if found
+        }
     asked = {"sites": list(since), "seqs": list(since.values()), "kinds": list(kinds)}
-    return {row.site: (int(row.last), bool(row.told)) for row in conn.execute(_NEWS, asked)}
+    return {row.site: (int(row.last), bool(row.told)) for row in conn.execute(_ALL_NEWS, asked)}
 
 
 def changes_since(conn: Connection, site: str, seq: int, kinds: Sequence[str]) -> list[tuple[str, str]]:
