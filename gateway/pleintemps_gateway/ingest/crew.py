@@ -48,6 +48,8 @@ class Crew:
         self.hours = HourKeeper(memory, engine, writer)
         self._told = {feed.feed: asyncio.Event() for feed in memory.config.sources}
         self._tasks: list[asyncio.Task[None]] = []
+        self.at_work = True
+        """Whether what is not urgent may begin: rules that look by themselves, hours, house-keeping."""
 
     @property
     def _world(self) -> World:
@@ -92,6 +94,7 @@ class Crew:
             if not task.cancelled() and (error := task.exception()) is not None:
                 failed(error)
 
+        self.at_work = True
         for work in (self.codes.run(), *self.feeding(), *more):
             task = asyncio.ensure_future(work)
             task.add_done_callback(ended)

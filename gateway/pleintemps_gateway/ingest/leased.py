@@ -33,27 +33,28 @@ class LeasedMemory(GatewayMemory):
         super().__init__([], publish, alone=True)
         self._speaks = speaks
         self._silent = False
-        self._coming: deque[SiteMemory] = deque()
-        self._going: deque[str] = deque()
+        self._moves: deque[SiteMemory | str] = deque()
+        """Who comes, and the names of those who go, in this order."""
 
     # --- from any thread ------------------------------------------------------------------------------
 
     def join(self, sites: Iterable[SiteMemory]) -> None:
         """From the next group on these are ours."""
-        self._coming.extend(sites)
+        self._moves.extend(sites)
 
     def leave(self, sites: Iterable[str]) -> None:
         """From the next group on these are not ours; what they had to write has been written."""
-        self._going.extend(sites)
+        self._moves.extend(sites)
 
     # --- the writer's ---------------------------------------------------------------------------------
 
     def begin(self) -> None:
-        while self._going:
-            self.sites.pop(self._going.popleft(), None)
-        while self._coming:
-            site = self._coming.popleft()
-            self.sites[site.site] = site
+        while self._moves:
+            move = self._moves.popleft()
+            if isinstance(move, str):
+                self.sites.pop(move, None)
+            else:
+                self.sites[move.site] = move
 
     def check(self, conn: Connection) -> None:
         if not self.sites:
@@ -80,8 +81,14 @@ class LeasedMemory(GatewayMemory):
         for site in self._written:
             site.committed()
 
+    def hear(self, sites: Collection[str]) -> None:
+        """What these sites say arrives from now on: say who rules, and agents send what has no receipt."""
+        for name in sites:
+            if (site := self.sites.get(name)) is not None:
+                site.pending.messages += site.speaker.heard()
+
     def announce_some(self, sites: Collection[str]) -> None:
-        """We hear these sites from now on: say everything that the broker must hold of them."""
+        """Say everything that the broker must hold of these sites."""
         for name in sites:
             if (site := self.sites.get(name)) is not None:
                 site.pending.messages += site.speaker.everything()

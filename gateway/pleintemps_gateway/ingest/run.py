@@ -141,6 +141,7 @@ class Ingest:
         def begin() -> Sharing:
             return Sharing(
                 self._config,
+                self._world,
                 self.engine,
                 self._writer,
                 memory,
@@ -307,6 +308,9 @@ class Ingest:
         with suppress(LostSiteError):
             await asyncio.wrap_future(self._writer.submit(job, site=site))
 
+    def _at_work(self) -> list[Crew]:
+        return [crew for crew in self._crews.values() if crew.at_work]
+
     async def _watching(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             if self._writer.failure is not None:
@@ -322,7 +326,7 @@ class Ingest:
         began = kept = looked = self._world.monotonic()
         while True:
             now = self._world.monotonic()
-            crews = list(self._crews.values())
+            crews = self._at_work()
             if not self._writer.alone or self._memory.judge():
                 await self._do(self._follow_keys)
             for crew in crews:
@@ -350,7 +354,7 @@ class Ingest:
     async def _settling(self) -> None:
         while True:
             due = self._world.monotonic() + LOOK_MS
-            for crew in list(self._crews.values()):
+            for crew in self._at_work():
                 with suppress(LostSiteError):
                     await crew.settler.run()
             await self._world.sleep_until(due)
@@ -358,7 +362,7 @@ class Ingest:
     async def _rolling(self) -> None:
         while True:
             due = self._world.monotonic() + HOURS_LOOK_MS
-            for crew in list(self._crews.values()):
+            for crew in self._at_work():
                 with suppress(LostSiteError):
                     await crew.hours.run()
             await self._world.sleep_until(due)

@@ -80,6 +80,8 @@ class Speaker:
         self._unannounced = True
         self.listening = True
         """Whether we hear the site: who rules is said to agents that would be answered."""
+        self.patient = False
+        """Whether grants and timings wait: agents hold those of the epoch before."""
         self._dirty: set[str] = set()
         self._unsaid: set[str] = set()
         self._days = CalendarWatch(config)
@@ -168,8 +170,8 @@ class Speaker:
     @property
     def stirs(self) -> bool:
         """Whether :meth:`flush` would say something that does not hang on time."""
-        unsaid = self._unannounced and self.listening
-        return bool(self._dirty or self._untold or self._commands.wanted or unsaid)
+        composes = not self.patient and (self._dirty or self._untold)
+        return bool(composes or self._commands.wanted or (self._unannounced and self.listening))
 
     def bookings_changed(self, bookings: Iterable[Booking]) -> None:
         self._coming.change(bookings)
@@ -194,6 +196,11 @@ class Speaker:
         self._commands.expire(conn, pending, now)
         if self._days.has_turned(now):
             self._dirty = set(self._books)
+        if not self.patient:
+            self._compose_all(conn, holders, pending, now)
+
+    def _compose_all(self, conn: Connection, holders: AgentBook, pending: Pending, now: int) -> None:
+        """Grants and timings of every agent whose may have changed."""
         for agent in sorted(self._dirty):
             self._compose(conn, agent, pending, now)
         self._dirty.clear()
@@ -347,6 +354,13 @@ class Speaker:
             next_start=next_start,
         )
         return self._seal(Topic.state(self._site, space.space), message)
+
+    def heard(self) -> list[Message]:
+        """We hear the site from now on: who rules. The broker holds the rest of an epoch before, until the
+        grants are composed and a room says something new.
+        """
+        self.listening, self._unannounced = True, False
+        return [self._announcement()]
 
     def everything(self) -> list[Message]:
         """What the broker must hold after a connect: who rules, every agent's grants and timings, every room.

@@ -15,7 +15,7 @@ LOOK_MS: Final = 500
 """Between two signs of life, and two looks at who holds what."""
 RELEASED_AT_ONCE: Final = 12
 """Sites given away in one look: each is without a gateway until the other one has read it."""
-TAKEN_AT_ONCE: Final = 24
+TAKEN_AT_ONCE: Final = 100
 """Sites taken in one look."""
 
 
