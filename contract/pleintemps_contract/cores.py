@@ -10,7 +10,6 @@ A core runs on one event loop alone: it starts no thread, so the loop's clock is
 import asyncio
 import sqlite3
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -101,8 +100,18 @@ class AgentBroker(Protocol):
         """A line that is not yet connected; its last will is of QoS 1 and retained. Raises OSError."""
 
 
-Taken = Callable[[str, bytes, bool], "Future[None] | None"]
-"""Takes topic, payload, retain flag; the future is done when the message may be acknowledged."""
+class Stored(Protocol):
+    """Done when the message may be acknowledged, unless it has an exception."""
+
+    def exception(self) -> BaseException | None:
+        """Of what is done."""
+
+    def add_done_callback(self, told: Callable[[Any], object], /) -> None:
+        """Call ``told`` with this when it is done."""
+
+
+Taken = Callable[[str, bytes, bool], Stored | None]
+"""Takes topic, payload, retain flag."""
 
 
 class GatewayLine(Protocol):

@@ -1,16 +1,23 @@
 """What arrives: messages opened, and the rows of what they hold."""
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from pleintemps_contract.agent_messages import EventRecord, SamplesBatch
 from pleintemps_contract.errors import ContractError, DecodeError
-from pleintemps_contract.topics import Topic
+from pleintemps_contract.topics import Channel, Topic
 from pleintemps_contract.wire import AgentMessage, decode_agent
+from pleintemps_gateway.store.answer import Answer
 
 from .clean import clean
 from .refusals import reason_of
+
+Opened = tuple[AgentMessage, int] | str
+"""What a message says and how many of its texts were cleaned, or why it is refused."""
+SMALL: Final = 4_096
+"""Bytes of a batch that may wait for the writer as objects, which take many times as much memory."""
 
 
 class Incoming(NamedTuple):
@@ -19,10 +26,33 @@ class Incoming(NamedTuple):
     topic: Topic
     payload: bytes
     retained: bool
+    found: Opened | None = None
+
+    def ahead(self) -> "Incoming":
+        """A small batch is opened while the writer commits the group before, the rest when its turn comes."""
+        if self.topic.channel is not Channel.SAMPLES or not 0 < len(self.payload) <= SMALL:
+            return self
+        return self._replace(found=opened(self))
 
 
-def opened(message: Incoming) -> tuple[AgentMessage, int] | str:
-    """What a message says and how many of its texts were cleaned, or why it is refused."""
+class Taking(Answer):
+    """Of a message: one that the store does not take alone is ``let_go``, and then acknowledged."""
+
+    __slots__ = ("_let_go", "_topic")
+
+    def __init__(self, topic: str, let_go: Callable[[str, BaseException], bool]) -> None:
+        super().__init__()
+        self._topic = topic
+        self._let_go = let_go
+
+    def set_exception(self, error: BaseException) -> None:
+        super()._finish(None if self._let_go(self._topic, error) else error)
+
+
+def opened(message: Incoming) -> Opened:
+    """What a message says, opened now if it was not before."""
+    if message.found is not None:
+        return message.found
     if message.retained and not message.topic.row.retained:
         return "retained"
     try:

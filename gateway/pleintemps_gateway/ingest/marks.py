@@ -38,9 +38,7 @@ class JournalBook:
         result = advance(old, agent, first, start, end)
         if not isinstance(result, Accepted):
             return result
-        mark = self._marks[key] = result.mark
-        row = {"site": self._site, "journal": journal, "stream": stream.value, **mark._asdict()}
-        pending.journals[key] = row
+        mark = self._marks[key] = pending.journals[key] = result.mark
         pending.receipts[receipt] = mark.through
         return result.fresh
 

@@ -1,6 +1,7 @@
 """All sites of one ingest process, as the writer's memory."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 from sqlalchemy import Connection, Engine, bindparam, select
@@ -23,6 +24,7 @@ _REIGNS: Final = Prepared(
     select(reigns.c.site, reigns.c.epoch).where(reigns.c.site.in_(bindparam("sites", expanding=True)))
 )
 _UNREADABLE: Final = "unreadable topics"
+_parse: Final = lru_cache(maxsize=16_384)(Topic.parse)
 
 
 def take_over(engine: Engine, site: str, world: World) -> int:
@@ -89,12 +91,12 @@ class GatewayMemory:
     def take(self, topic: str, payload: bytes, retained: bool) -> Callable[[Connection], None]:
         """The job for one message; never raises, whatever the message is."""
         try:
-            parsed = Topic.parse(topic)
+            parsed = _parse(topic)
         except (TopicError, IdentifierError):
             name = topic.split("/")[2] if topic.count("/") >= 2 else ""
             site = self.sites.get(name)
             return lambda _conn: None if site is None else site.refuse(_UNREADABLE, "not in the table")
-        incoming = Incoming(parsed, payload, retained)
+        incoming = Incoming(parsed, payload, retained).ahead()
         return lambda conn: self._pass_on(conn, incoming)
 
     def _pass_on(self, conn: Connection, incoming: Incoming) -> None:

@@ -23,6 +23,8 @@ from pleintemps_gateway.store.schema import (
 from pleintemps_gateway.store.schema_rooms import signals
 from pleintemps_gateway.store.upsert import Incoming, upsert
 
+from .journals import Mark
+
 _EVENTS: Final = Prepared(insert(events))
 
 
@@ -45,7 +47,7 @@ class Pending:
 
     events: list[dict[str, Any]] = field(default_factory=list)
     batches: list[dict[str, Any]] = field(default_factory=list)
-    journals: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    journals: dict[tuple[str, str], Mark] = field(default_factory=dict)
     agents: dict[str, dict[str, Any]] = field(default_factory=dict)
     devices: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     doors: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -68,7 +70,11 @@ class Pending:
             _EVENTS.put(conn, self.events)
         if self.batches:
             raw.put(conn, self.batches)
-        upsert(conn, journals, list(self.journals.values()))
+        marks = [
+            {"site": site, "journal": journal, "stream": stream, **mark._asdict()}
+            for (journal, stream), mark in self.journals.items()
+        ]
+        upsert(conn, journals, marks)
         upsert(conn, agents, list(self.agents.values()))
         upsert(conn, devices, list(self.devices.values()))
         upsert(conn, doors, list(self.doors.values()))

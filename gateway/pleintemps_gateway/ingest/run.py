@@ -4,7 +4,6 @@ import asyncio
 import gc
 import logging
 from collections.abc import Awaitable, Callable, Collection, Coroutine
-from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -44,12 +43,14 @@ from pleintemps_gateway.series.standing import Standing
 from pleintemps_gateway.series.writer import SeriesWriter
 from pleintemps_gateway.signing import fingerprint, load_signing
 from pleintemps_gateway.store import raw
+from pleintemps_gateway.store.answer import Answer
 from pleintemps_gateway.store.changes import is_told_since
 from pleintemps_gateway.store.engine import is_shared, migrate, open_engine, write_transaction
 from pleintemps_gateway.store.inline import InlineWriter
 from pleintemps_gateway.store.schema import deliveries, usage
 from pleintemps_gateway.store.writer import Writer
 
+from .arrivals import Taking
 from .crew import Crew
 from .followers import FOLLOW_S, Follower
 from .following import FOLLOWED
@@ -258,22 +259,18 @@ class Ingest:
 
     # --- called by the session's thread ---------------------------------------------------------------
 
-    def _take(self, topic: str, payload: bytes, retained: bool) -> "Future[None]":
-        stored = self._writer.submit(self._memory.take(topic, payload, retained))
-        answer: Future[None] = Future()
-        stored.add_done_callback(lambda future: self._taken(future, answer, topic))
+    def _take(self, topic: str, payload: bytes, retained: bool) -> Answer:
+        answer = Taking(topic, self._let_go)
+        self._writer.hand(self._memory.take(topic, payload, retained), answer)
         return answer
 
-    def _taken(self, stored: "Future[None]", answer: "Future[None]", topic: str) -> None:
-        error = stored.exception()
-        if error is not None:
-            if self._writer.failure is not None:
-                answer.set_exception(error)
-                return
-            # it was undone alone and would fail again: count it and let it go
-            _log.warning(line("message-not-stored", error=type(error).__name__))
-            self._count_refused(topic)
-        answer.set_result(None)
+    def _let_go(self, topic: str, error: BaseException) -> bool:
+        """A message was undone alone, and would fail again: count it, unless it is the store that fails."""
+        if self._writer.failure is not None:
+            return False
+        _log.warning(line("message-not-stored", error=type(error).__name__))
+        self._count_refused(topic)
+        return True
 
     def _count_refused(self, topic: str) -> None:
         site = self._memory.sites.get(topic.split("/")[2])

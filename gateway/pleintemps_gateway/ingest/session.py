@@ -8,7 +8,6 @@ agents say again to whoever rules next.
 import logging
 import threading
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersi
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from pleintemps_contract.cores import Taken
+from pleintemps_contract.cores import Stored, Taken
 from pleintemps_contract.logs import line
 from pleintemps_contract.topics import PREFIX, gateway_reads
 from pleintemps_gateway.broker import aim
@@ -177,7 +176,7 @@ class Session:
         elif message.qos:
             stored.add_done_callback(lambda future: self._acknowledge(future, generation, message))
 
-    def _acknowledge(self, stored: "Future[None]", generation: int, message: MQTTMessage) -> None:
+    def _acknowledge(self, stored: Stored, generation: int, message: MQTTMessage) -> None:
         if stored.exception() is not None or generation != self._generation:
             return  # not ours to acknowledge: the broker will send it again
         code = self._client.ack(message.mid, message.qos)

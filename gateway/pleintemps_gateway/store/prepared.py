@@ -6,10 +6,11 @@ PostgreSQL, where the network costs more than all that, it goes the ordinary way
 """
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ClauseElement, Connection, Engine, Executable
+from sqlalchemy import ClauseElement, Connection, Engine, Executable, LargeBinary
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -28,6 +29,12 @@ class _Text(NamedTuple):
     fixed: dict[str, Any]
     lists: dict[str, list[str]]
     convert: dict[str, Callable[[Any], Any]]
+
+    def rows(self, params: Iterable[Params]) -> Iterable[Sequence[Any]]:
+        """:attr:`values` of each."""
+        if self.fixed or self.lists or self.convert or len(self.names) < 2:
+            return map(self.values, params)
+        return map(itemgetter(*self.names), params)
 
     def values(self, params: Params) -> list[Any]:
         """In the order of the text."""
@@ -57,7 +64,7 @@ class Prepared:
         if not conn.in_transaction():
             conn.begin()
         try:
-            _driver(conn).executemany(text.sql, map(text.values, rows))
+            _driver(conn).executemany(text.sql, text.rows(rows))
         except sqlite3.Error as error:
             raise _as_usual(text.sql, error) from error
 
@@ -118,7 +125,12 @@ def _compiled(statement: Executable, dialect: Dialect, params: Params) -> _Text:
         tuple(state.positiontup or ()),
         {name: value for name, value in state.parameters.items() if name not in given},
         lists,
-        dict(state.processors),
+        # bytes are bytes to the driver
+        {
+            name: convert
+            for name, convert in state.processors.items()
+            if not isinstance(made.binds[name].type, LargeBinary)
+        },
     )
 
 

@@ -31,6 +31,7 @@ from pleintemps_gateway.errors import (
     StoreError,
 )
 
+from .answer import Answer
 from .changes import take_noted
 from .engine import IDLE_MS, Turn, write_transaction
 
@@ -81,7 +82,7 @@ class Job(NamedTuple):
     """A function of one transaction, who waits for it, and the site that it is about, if it is one."""
 
     run: Callable[[Connection], Any]
-    future: "Future[Any]"
+    future: "Future[Any] | Answer"
     site: str | None = None
 
 
@@ -144,6 +145,14 @@ class Writer:
         if self._ended.is_set():
             self._refuse_rest()
         return future
+
+    def hand(self, job: Callable[[Connection], object], answer: Answer, *, wait_s: float = 30.0) -> None:
+        """As :meth:`submit`, for who is told by ``answer``."""
+        if self._ended.is_set():
+            raise StoreError("the store's writer has ended")
+        self._put(Job(job, answer), wait_s)
+        if self._ended.is_set():
+            self._refuse_rest()
 
     def _put(self, job: Job, wait_s: float) -> None:
         try:
