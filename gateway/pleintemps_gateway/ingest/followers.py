@@ -3,21 +3,26 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from contextlib import suppress
 from typing import Final
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 
-from pleintemps_gateway.errors import LostSiteError
+from pleintemps_gateway.errors import GatewayError, LostSiteError
 from pleintemps_gateway.store.changes import told_since
 from pleintemps_gateway.store.inline import InlineWriter
 from pleintemps_gateway.store.writer import Writer
 
 from .crew import Crew
-from .following import FOLLOWED
+from .following import FOLLOWED, Followed
+from .hints import hear
 
 FOLLOW_S: Final = 0.1
 """Real seconds between two looks at what other processes have written."""
+REST_S: Final = 0.02
+"""A site is looked at for a word so often at most: who says much at once does not hold the others up."""
 
 
 class Follower:
@@ -27,6 +32,9 @@ class Follower:
         self._engine = engine
         self._writer = writer
         self._crews = crews
+        self._told_of: set[str] = set()
+        self._looks: set[asyncio.Future[None]] = set()
+        self._rests: dict[str, float] = {}
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -55,12 +63,43 @@ class Follower:
             with suppress(LostSiteError):
                 await self._follow(crews[name], *news)
 
+    async def hear(self) -> None:
+        """Look at a site as soon as another process says that it has written there; until cancelled."""
+        await hear(self._engine, self._told)
+
+    def _told(self, site: str) -> None:
+        crew = self._crews().get(site)
+        if crew is not None and site not in self._told_of:
+            self._told_of.add(site)
+            loop = asyncio.get_running_loop()
+            loop.call_at(max(loop.time(), self._rests.get(site, 0.0)), self._begin, crew)
+
+    def _begin(self, crew: Crew) -> None:
+        self._rests[crew.site] = asyncio.get_running_loop().time() + REST_S
+        looking = asyncio.ensure_future(self._look_at(crew))
+        self._looks.add(looking)
+        looking.add_done_callback(self._looks.discard)
+
+    async def _look_at(self, crew: Crew) -> None:
+        def look(conn: Connection) -> Followed:
+            self._told_of.discard(crew.site)  # what is said from now on this look may not see
+            return crew.memory.follow(conn)
+
+        try:
+            with suppress(GatewayError, SQLAlchemyError):  # the other look finds it as well, or says why not
+                await self._followed(crew, self._writer.submit(look, site=crew.site, urgent=True))
+        finally:
+            self._told_of.discard(crew.site)
+
     async def _follow(self, crew: Crew, through: int, told: bool) -> None:
         if not told:
-            crew.memory.followed = through
+            crew.memory.followed = max(through, crew.memory.followed)
         else:
-            found = await asyncio.wrap_future(self._writer.submit(crew.memory.follow, site=crew.site))
-            crew.codes.wake(found.bookings, found.rights)
+            await self._followed(crew, self._writer.submit(crew.memory.follow, site=crew.site))
+
+    async def _followed(self, crew: Crew, looked: "Future[Followed]") -> None:
+        found = await asyncio.wrap_future(looked)
+        crew.codes.wake(found.bookings, found.rights)
         for feed in crew.memory.take_hooked():
             crew.tell(feed)
 

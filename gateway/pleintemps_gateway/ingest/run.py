@@ -224,6 +224,8 @@ class Ingest:
         jobs: list[Awaitable[None]] = [self._ticking(), follower.run(), self._settling(), self._rolling()]
         jobs += [self._watching(stop), self._courier.run(), self._teller.run(), self._posts.run()]
         jobs += [self._bell.run(), self._ringing()]
+        if not self._writer.alone:
+            jobs.append(follower.hear())
         if self._leases is not None:
             self._sharing = sharing = self._begin_sharing()
             self._crews = sharing.crews

@@ -17,6 +17,7 @@ from sqlalchemy import (
     text,
 )
 
+from . import wake
 from .engine import lock_site
 from .prepared import Prepared
 from .schema import changes, reigns
@@ -65,7 +66,7 @@ def record_change(conn: Connection, site: str, kind: str, key: str, at: int) -> 
     ``key`` is the primary key without the site, joined by ``/``. Call inside ``write_transaction``.
     """
     lock_site(conn, site)
-    _note(conn, kind)
+    _note(conn, site, kind)
     following = select(
         literal(site, String),
         func.coalesce(func.max(changes.c.seq), 0) + 1,
@@ -81,7 +82,7 @@ def record_changes(conn: Connection, site: str, rows: list[tuple[str, str]], at:
     if not rows:
         return
     lock_site(conn, site)
-    _note(conn, *(kind for kind, _ in rows))
+    _note(conn, site, *(kind for kind, _ in rows))
     last = last_change(conn, site)
     _PUT.put(
         conn,
@@ -92,7 +93,8 @@ def record_changes(conn: Connection, site: str, rows: list[tuple[str, str]], at:
     )
 
 
-def _note(conn: Connection, *kinds: str) -> None:
+def _note(conn: Connection, site: str, *kinds: str) -> None:
+    wake.note(conn, site)
     conn.info.setdefault(_NOTED, set()).update(kinds)
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 
 from pleintemps_gateway.errors import SchemaError, SettingsError, StoreError
 
+from . import wake
 from .prepared import begin
 
 BUSY_MS: Final = 20_000
@@ -158,6 +159,17 @@ class Turn:
         finally:
             fcntl.flock(mine, fcntl.LOCK_UN)
 
+    def is_wanted(self) -> bool:
+        """Whether another process waits for the turn that is taken. Never waits."""
+        if len(self._files) < len(BESIDE):
+            return False
+        try:
+            fcntl.flock(self._files[0], fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        fcntl.flock(self._files[0], fcntl.LOCK_UN)
+        return False
+
     def close(self) -> None:
         """Let go of everything; the next turn opens it again."""
         if self._connection is not None:
@@ -185,7 +197,8 @@ def write_transaction(
 
     Writers of one site go one after another, in whatever process they are: the order of ``changes.seq``
     is therefore the order of commits. On SQLite nobody writes twice while another process waits; who writes
-    often keeps a ``turn`` of its thread. PostgreSQL undoes it once it was left alone for ``idle_ms``.
+    often keeps a ``turn`` of its thread; of what others change ingest hears at once. PostgreSQL undoes it
+    once it was left alone for ``idle_ms``.
     """
     own = turn or Turn(engine, idle_ms)
     try:
@@ -194,7 +207,10 @@ def write_transaction(
                 if own.idle_ms is not None:
                     connection.execute(_PATIENCE, {"idle": str(own.idle_ms)})
                 connection.execute(_LOCK_SITES, {"sites": sorted(sites)})
+            wake.forget(connection)
             yield connection
+            told = wake.say_within(connection) if turn is None else frozenset()
+        wake.say_after(engine, told)
     finally:
         if turn is None:
             own.close()

@@ -64,6 +64,9 @@ class InlineWriter(Writer):
             late.cancel()
             followers.discard(told)
 
+    def _put_first(self, job: Job) -> None:
+        self._put(job, 0)
+
     def _put(self, job: Job, wait_s: float) -> None:
         self._waiting.append(job)
         if self._turn is None:

@@ -14,8 +14,10 @@ group (``flush``), acts on what is durable (``committed``), and reads everything
 import logging
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Collection
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -38,6 +40,8 @@ from .engine import IDLE_MS, Turn, write_transaction
 T = TypeVar("T")
 MAX_GROUP: Final = 512
 """Jobs of one transaction."""
+WANTED_EACH: Final = 16
+"""Jobs of a group between two looks whether another process waits to write; the group then ends."""
 JOB_FAULTS: Final = (
     SQLAlchemyError,
     GatewayError,
@@ -84,6 +88,12 @@ class Job(NamedTuple):
     run: Callable[[Connection], Any]
     future: "Future[Any] | Answer"
     site: str | None = None
+    urgent: bool = False
+
+
+_NUDGE: Final = Job(lambda _conn: None, Future())
+"""Wakes the writer: something urgent waits beside the queue."""
+_NUDGE.future.set_result(None)
 
 
 class Writer:
@@ -112,6 +122,8 @@ class Writer:
         self._group: list[Job] = []
         self._ended = threading.Event()
         self._noted: set[str] = set()
+        self._urgent: deque[Job] = deque()
+        self._left: deque[Job] = deque()
         self._line = Turn(engine, None if fence is None else IDLE_MS)
         self._begin()
 
@@ -127,21 +139,31 @@ class Writer:
     @property
     def waiting(self) -> int:
         """Jobs that are not begun."""
-        return self._queue.qsize()
+        return self._queue.qsize() + len(self._urgent) + len(self._left)
 
     def submit(
-        self, job: Callable[[Connection], T], *, wait_s: float = 30.0, site: str | None = None
+        self,
+        job: Callable[[Connection], T],
+        *,
+        wait_s: float = 30.0,
+        site: str | None = None,
+        urgent: bool = False,
     ) -> "Future[T]":
         """Queue ``job``; its future is resolved after the commit. Waits while the queue is full.
 
-        A job may run twice (its first run is then rolled back). Raises StoreBusyError, or StoreError when the
-        writer has ended. The future has LostSiteError if ``site`` is not ours when the job's turn has come.
+        An ``urgent`` one does not wait: the group that is under way ends with its present job, and the next
+        one is of urgent ones alone. A job may run twice (its first run is then rolled back). Raises
+        StoreBusyError, or StoreError when the writer has ended. The future has LostSiteError if ``site`` is
+        not ours when the job's turn has come.
         """
         future: Future[T] = Future()
         if self._ended.is_set():
             raise StoreError("the store's writer has ended")
         future.set_running_or_notify_cancel()  # who waits may give up, the job is done all the same
-        self._put(Job(job, future, site), wait_s)
+        if urgent:
+            self._put_first(Job(job, future, site, urgent))
+        else:
+            self._put(Job(job, future, site), wait_s)
         if self._ended.is_set():
             self._refuse_rest()
         return future
@@ -159,6 +181,11 @@ class Writer:
             self._queue.put(job, timeout=wait_s)
         except queue.Full:
             raise StoreBusyError(f"the store took no job for {wait_s} s") from None
+
+    def _put_first(self, job: Job) -> None:
+        self._urgent.append(job)
+        with suppress(queue.Full):  # then the writer is at work
+            self._queue.put_nowait(_NUDGE)
 
     def call(self, work: Callable[[], T]) -> "Future[T]":
         """Run ``work``, which touches the memory and not the store, between two groups or in one."""
@@ -194,36 +221,41 @@ class Writer:
             self._run_group(group)
 
     def _next_group(self) -> list[Job] | None:
-        first = self._queue.get()
-        if first is None:
-            return None
-        group = [first]
-        while len(group) < MAX_GROUP:
+        """Those that are urgent, alone; else what is left of the group before, and what waits."""
+        group: list[Job] = []
+        while not self._urgent and len(self._left) < MAX_GROUP:
             try:
-                job = self._queue.get_nowait()
+                job = self._queue.get(block=not self._left)
             except queue.Empty:
                 break
+            if job is None and not self._left:
+                return None
             if job is None:
                 self._queue.put(None)  # the end comes after this group
                 break
-            group.append(job)
+            if job is not _NUDGE:
+                self._left.append(job)
+        wanted = self._urgent or self._left
+        while wanted:
+            group.append(wanted.popleft())
         return group
 
     def _run_group(self, group: list[Job]) -> None:
         done = self._attempt(group)
         if done is not None:
-            self._resolve(group, done)
+            self._left.extendleft(reversed(group[len(done) :]))
+            self._resolve(group[: len(done)], done)
             return
         for job in group:
             self._run_alone(job)
 
     def _attempt(self, group: list[Job]) -> list[Any] | None:
-        """Results of the whole group after its commit; nothing if it was rolled back."""
+        """Results after the commit, of as many jobs as came in; nothing if it was rolled back."""
         try:
             with write_transaction(self._engine, self._sites, self._line) as conn:
                 if self._fence is not None:
                     self._fence.check(conn)
-                results = [self._run_job(job, conn) for job in group]
+                results = self._run_jobs(group, conn)
                 if self._memory is not None:
                     self._memory.flush(conn)
                 self._noted = take_noted(conn)
@@ -247,6 +279,15 @@ class Writer:
             job.future.set_exception(error)
             return
         self._resolve([job], [result])
+
+    def _run_jobs(self, group: list[Job], conn: Connection) -> list[Any]:
+        results: list[Any] = []
+        for job in group:
+            results.append(self._run_job(job, conn))
+            hurried = bool(self._urgent) and not job.urgent
+            if hurried or (len(results) % WANTED_EACH == 0 and self._line.is_wanted()):
+                break
+        return results
 
     def _run_job(self, job: Job, conn: Connection) -> Any:
         if self._fence is not None and job.site is not None and not self._fence.holds(job.site):
@@ -272,7 +313,7 @@ class Writer:
                 job.future.set_result(result)
 
     def _refuse_rest(self) -> None:
-        for unfinished in self._group:
+        for unfinished in (*self._group, *self._urgent, *self._left):
             self._refuse(unfinished)
         while True:
             try:
