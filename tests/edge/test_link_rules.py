@@ -14,7 +14,7 @@ from pleintemps_contract.wire import MAX_PAYLOAD, GatewayMessage, encode
 from pleintemps_edge.access.grants import page_digest
 from pleintemps_edge.link.commands import CommandGuard
 from pleintemps_edge.link.inbox import Inbox, Opened, Reason, Refused
-from pleintemps_edge.link.outbox import RESEND_MS, WINDOW, Outbox
+from pleintemps_edge.link.outbox import LONGEST_MS, RESEND_MS, SPREAD, WINDOW, Outbox
 from pleintemps_edge.link.refusals import QUIET_MS, Refusals
 
 from .actors import AGENT, SIGNER, SITE, STRANGER
@@ -67,7 +67,34 @@ def test_what_a_gateway_may_know_of_outlives_connections_and_not_the_journal() -
     assert (outbox.sent, outbox.receipted, outbox.reached) == (0, 0, 3)
 
 
-@given(st.lists(st.tuples(st.sampled_from("srx"), st.integers(0, 30)), max_size=60))
+def test_in_vain_it_waits_longer_each_time_until_somebody_answers() -> None:
+    outbox, now = Outbox(), 0
+    for expected in (RESEND_MS, 2 * RESEND_MS, LONGEST_MS, LONGEST_MS):
+        outbox.on_sent(9, now)
+        assert outbox.overdue_at() == now + expected
+        now += expected
+        outbox.late(0)
+        assert (outbox.sent, outbox.overdue_at()) == (0, None)
+    outbox.on_sent(9, now)
+    outbox.on_receipt(3, now)
+    assert outbox.overdue_at() == now + RESEND_MS
+    outbox.late(0)
+    outbox.restart()  # another gateway rules
+    outbox.on_sent(9, now)
+    assert outbox.overdue_at() == now + RESEND_MS
+
+
+@given(st.lists(st.integers(0, SPREAD - 1), min_size=1, max_size=6))
+def test_a_wait_is_longer_by_up_to_a_quarter_and_not_the_same_for_all(spreads: list[int]) -> None:
+    outbox = Outbox()
+    for number, spread in enumerate(spreads, 1):
+        outbox.late(spread)
+        outbox.on_sent(1, now=0)
+        wait = min(RESEND_MS << number, LONGEST_MS)
+        assert outbox.overdue_at() == wait + wait * spread // (4 * SPREAD)
+
+
+@given(st.lists(st.tuples(st.sampled_from("srxl"), st.integers(0, 30)), max_size=60))
 def test_nothing_is_skipped_and_nothing_waits_for_ever(steps: list[tuple[str, int]]) -> None:
     outbox, now = Outbox(), 0
     for kind, number in steps:
@@ -78,6 +105,8 @@ def test_nothing_is_skipped_and_nothing_waits_for_ever(steps: list[tuple[str, in
             outbox.on_receipt(min(number, outbox.sent), now)
         elif kind == "x":
             outbox.restart()
+        elif kind == "l":
+            outbox.late(number * 33)
         assert outbox.receipted <= outbox.sent
         assert (outbox.overdue_at() is None) is (outbox.sent == outbox.receipted)
 

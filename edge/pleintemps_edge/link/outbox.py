@@ -1,5 +1,6 @@
 """When to send which records: a window of unreceipted batches, and everything again when receipts stay
-away. Pure.
+away: after 10 s, then after 20 s and each 40 s, longer by up to a quarter. A gateway that is behind with its
+receipts would have to read everything twice else, from all agents at once. Pure.
 """
 
 from collections import deque
@@ -7,6 +8,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 RESEND_MS: Final = 10_000
+LONGEST_MS: Final = 40_000
+SPREAD: Final = 1_000
+"""Thousandths of a quarter by which a wait is longer."""
 WINDOW: Final = 8
 """Batches on their way without a receipt."""
 
@@ -24,6 +28,8 @@ class Outbox:
     sent: int = 0
     _flying: deque[int] = field(default_factory=deque)
     _waiting_since: int | None = None
+    _resend_ms: int = RESEND_MS
+    _spread_ms: int = 0
 
     def may_send(self) -> bool:
         return len(self._flying) < WINDOW
@@ -45,13 +51,27 @@ class Outbox:
         while self._flying and self._flying[0] <= through:
             self._flying.popleft()
         self._waiting_since = now if self._flying else None
+        self._hope()
         return True
 
     def restart(self) -> None:
         """Begin again with the oldest that is not receipted: another gateway, another connection."""
+        self._again()
+        self._hope()
+
+    def late(self, spread: int) -> None:
+        """No receipt in time: begin again, and wait for longer. ``spread`` is random, below ``SPREAD``."""
+        self._again()
+        self._resend_ms = min(self._resend_ms * 2, LONGEST_MS)
+        self._spread_ms = self._resend_ms * spread // (4 * SPREAD)
+
+    def _again(self) -> None:
         self.sent = self.receipted
         self._flying.clear()
         self._waiting_since = None
+
+    def _hope(self) -> None:
+        self._resend_ms, self._spread_ms = RESEND_MS, 0
 
     def begin_anew(self, reached: int) -> None:
         """Another journal, with numbers of its own, of which those up to ``reached`` are there already."""
@@ -61,4 +81,6 @@ class Outbox:
 
     def overdue_at(self) -> int | None:
         """When what was sent counts as lost unless a receipt comes."""
-        return None if self._waiting_since is None else self._waiting_since + RESEND_MS
+        if self._waiting_since is None:
+            return None
+        return self._waiting_since + self._resend_ms + self._spread_ms

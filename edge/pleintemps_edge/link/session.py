@@ -40,7 +40,7 @@ from pleintemps_edge.waiting import Signal
 from .birth import fit
 from .client import Client, tls_context
 from .office import Office
-from .outbox import Outbox
+from .outbox import SPREAD, Outbox
 
 FIRST_PAUSE_MS: Final = 500
 LONGEST_PAUSE_MS: Final = 10_000
@@ -282,7 +282,7 @@ class Link:
         overdue = outbox.overdue_at()
         await changed.wait_until(self._world, overdue)
         if overdue is not None and overdue == outbox.overdue_at() and self._world.monotonic() >= overdue:
-            outbox.restart()
+            outbox.late(self._world.random_below(SPREAD))
 
     async def _send_responses(self, client: AgentLine) -> None:
         while True:

@@ -1,8 +1,11 @@
 """A light agent's journal: one stream, held in memory until the gateway's receipt, sent in a window. Pure.
 
 The rules are those of the contract: numbers rise by one, a batch says the oldest number still held, at most
-``WINDOW`` batches travel without a receipt, all is sent again after ``RESEND_MS`` without one.
+``WINDOW`` batches travel without a receipt, all is sent again after ``RESEND_MS`` without one, and where that
+is in vain after twice as long, up to ``LONGEST_MS`` and a quarter, another part of it for each journal.
 """
+
+import zlib
 
 from collections import deque
 from collections.abc import Iterator
@@ -12,6 +15,7 @@ from typing import Final, NamedTuple
 from pleintemps_contract.agent_messages import JournalPosition, Stream
 
 RESEND_MS: Final = 10_000
+LONGEST_MS: Final = 40_000
 WINDOW: Final = 8
 _EVENTS: Final = 64
 """Records of one batch of events."""
@@ -58,6 +62,7 @@ class Journal:
     _reached: int = 0
     _flying: deque[int] = field(default_factory=deque)
     _waiting_since: int | None = None
+    _resend_ms: int = RESEND_MS
 
     def add(self, body: bytes, count: int) -> None:
         """Commit an entry."""
@@ -81,15 +86,21 @@ class Journal:
         return not self._held
 
     def restart(self) -> None:
-        """Begin again with the oldest: another line, another gateway, no receipt for too long."""
+        """Begin again with the oldest: another line, another gateway."""
+        self._again()
+        self._resend_ms = RESEND_MS
+
+    def _again(self) -> None:
         self._sent = self.first - 1
         self._flying.clear()
         self._waiting_since = None
 
     def outgoing(self, now: int) -> Iterator[Outgoing]:
         """What is to be sent at ``now``."""
-        if self._waiting_since is not None and now >= self._waiting_since + RESEND_MS:
-            self.restart()
+        if self._waiting_since is not None and now >= self._waiting_since + self._resend_ms:
+            self._again()
+            longer = min(2 * (self._resend_ms // RESEND_MS) * RESEND_MS, LONGEST_MS)
+            self._resend_ms = longer + longer * (zlib.crc32(self.id.encode()) % 1000) // 4000
         self._sent = max(self._sent, self.first - 1)
         while self._sent < self.next - 1 and len(self._flying) < WINDOW:
             yield self._send(now)
@@ -134,4 +145,5 @@ class Journal:
             self._flying.popleft()
         if waited:
             self._waiting_since = now if self._flying else None
+            self._resend_ms = RESEND_MS
         return Released(counted, waited)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pleintemps_contract.agent_messages import EventsBatch, SamplesBatch, Stream
 from pleintemps_contract.topics import Channel, Topic
 from pleintemps_contract.wire import decode_agent
-from pleintemps_firmware_sim.fleet.journal import RESEND_MS, WINDOW, Journal
+from pleintemps_firmware_sim.fleet.journal import LONGEST_MS, RESEND_MS, WINDOW, Journal
 from pleintemps_gateway.ingest.journals import Accepted, Mark, advance
 
 NAME = "0123456789abcdef0123456789abcdef"
@@ -75,7 +75,7 @@ def test_what_is_committed_is_stored_once_waits_or_is_counted_lost(
         assert journal.waiting + journal.first - 1 == added
 
     while not journal.is_empty:
-        now += RESEND_MS
+        now += 2 * LONGEST_MS
         send(0, True)
     lost = 0 if store.mark is None else store.mark.lost
     assert store.stored == sorted(set(store.stored))
@@ -105,6 +105,20 @@ def test_ten_seconds_without_a_receipt_send_everything_again() -> None:
     released = journal.receipt(1, RESEND_MS + 5)
     assert released is not None
     assert released.waited == [RESEND_MS + 5]  # since it first went out
+
+
+def test_in_vain_it_waits_longer_each_time_until_somebody_answers() -> None:
+    journal, now = Journal(NAME, Stream.SAMPLES), 0
+    journal.add(BODY, 1)
+    assert list(journal.outgoing(now))
+    for least in (RESEND_MS, 2 * RESEND_MS, LONGEST_MS, LONGEST_MS):
+        assert not list(journal.outgoing(now + least - 1))
+        now += least * 5 // 4
+        assert [one.again for one in journal.outgoing(now)] == [True]
+    journal.restart()  # another gateway rules
+    assert list(journal.outgoing(now))
+    assert not list(journal.outgoing(now + RESEND_MS - 1))
+    assert list(journal.outgoing(now + RESEND_MS))
 
 
 def test_a_receipt_for_what_was_never_sent_releases_nothing() -> None:
