@@ -6,7 +6,6 @@ is in vain after twice as long, up to ``LONGEST_MS`` and a quarter, another part
 """
 
 import zlib
-
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
