@@ -1,6 +1,7 @@
 """Grafana dashboards over the series of a gateway, and Prometheus' rules over its metrics, as package data.
 
-Below ``grafana/``: ``provisioning/`` as Grafana reads it, ``dashboards/<language>/`` one JSON a dashboard.
+Below ``grafana/``: ``provisioning/`` as Grafana reads it, ``dashboards/<language>/`` one JSON a dashboard;
+below ``grafana/metricsql/`` the same for VictoriaMetrics, where it differs.
 Below ``prometheus/``: ``alerts.yml``, a file of rules.
 """
 
@@ -8,6 +9,9 @@ from pathlib import Path
 from typing import Final, Literal
 
 from pleintemps_contract import __version__ as __version__
+
+from .asking import ENGINES as ENGINES
+from .asking import Engine as Engine
 
 Language = Literal["fr", "en"]
 LANGUAGES: Final[tuple[Language, ...]] = ("fr", "en")
@@ -20,21 +24,33 @@ def build() -> list[Path]:
     from .boards import BOARDS, render
 
     written = []
-    for language in LANGUAGES:
-        for name in BOARDS:
-            target = FOLDER / "dashboards" / language / f"{name}.json"
-            target.write_text(render(name, language), encoding="utf-8")
-            written.append(target)
+    for engine in ENGINES:
+        for language in LANGUAGES:
+            for name in BOARDS:
+                target = folder_of(engine) / "dashboards" / language / f"{name}.json"
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_text(render(name, language, engine), encoding="utf-8")
+                written.append(target)
     return written
 
 
-def export(folder: Path, language: Language) -> list[Path]:
-    """Write the provisioning, the dashboards of ``language`` and the rules below ``folder``; returns them.
+def folder_of(engine: Engine) -> Path:
+    """Where what is of one engine begins."""
+    return FOLDER if engine == "influxql" else FOLDER / engine
+
+
+def export(folder: Path, language: Language, engine: Engine = "influxql") -> list[Path]:
+    """Write provisioning and dashboards of ``language`` for ``engine``, and the rules, below ``folder``;
+    returns them.
 
     Files of the same names are replaced, others left alone. Raises OSError.
     """
     wanted = {source: source.relative_to(FOLDER) for source in sorted(FOLDER.glob("provisioning/*/*.yaml"))}
-    for source in sorted(FOLDER.glob(f"dashboards/{language}/*.json")):
+    own = folder_of(engine)
+    if engine != "influxql":
+        wanted = {source: path for source, path in wanted.items() if not (own / path.parent).exists()}
+        wanted |= {source: source.relative_to(own) for source in sorted(own.glob("provisioning/*/*.yaml"))}
+    for source in sorted(own.glob(f"dashboards/{language}/*.json")):
         wanted[source] = Path("dashboards") / source.name
     wanted |= {source: source.relative_to(FOLDER.parent) for source in sorted(PROMETHEUS.glob("*.yml"))}
     written = []

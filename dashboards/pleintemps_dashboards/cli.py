@@ -4,16 +4,24 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
-from . import FOLDER, LANGUAGES, __version__, build, export
+from . import ENGINES, FOLDER, LANGUAGES, __version__, build, export
 
 _VARIABLES = """\
 Set in Grafana's environment:
   GF_PATHS_PROVISIONING={folder}/provisioning
   PLEINTEMPS_DASHBOARDS={folder}/dashboards
+"""
+_SOURCES: Final = {
+    "influxql": """\
   PLEINTEMPS_INFLUX_URL        of the InfluxDB that the gateway writes to, for example http://127.0.0.1:8086
   PLEINTEMPS_INFLUX_DATABASE   the gateway's bucket (InfluxDB 2: the database mapped to it)
-  PLEINTEMPS_INFLUX_TOKEN      a token that may read it; empty without authentication"""
+  PLEINTEMPS_INFLUX_TOKEN      a token that may read it; empty without authentication""",
+    "metricsql": """\
+  PLEINTEMPS_VICTORIA_URL      of the VictoriaMetrics that the gateway writes to, for example http://127.0.0.1:8428
+  PLEINTEMPS_VICTORIA_TOKEN    a bearer token where a proxy asks for one; may be empty""",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     folder: Path = FOLDER if options.command == "build" else options.folder.absolute()
     try:
-        written = build() if options.command == "build" else export(folder, options.language)
+        written = build() if options.command == "build" else export(folder, options.language, options.engine)
     except OSError as error:
         print(
             f"pleintemps_dashboards: {error.filename or folder}: {error.strerror or error}", file=sys.stderr
@@ -30,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for path in written:
         print(path)
     if options.command == "export":
-        print(_VARIABLES.format(folder=folder))
+        print(_VARIABLES.format(folder=folder) + _SOURCES[options.engine])
     return 0
 
 
@@ -49,6 +57,12 @@ def _parser() -> argparse.ArgumentParser:
     writing.add_argument("folder", metavar="DIR", type=Path, help="where to write; made if it is not there")
     writing.add_argument(
         "--language", choices=LANGUAGES, default="fr", help="language of titles and descriptions (fr)"
+    )
+    writing.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default="influxql",
+        help="influxql for InfluxDB, metricsql for VictoriaMetrics (influxql)",
     )
     commands.add_parser(
         "build",

@@ -1,7 +1,10 @@
 """Pieces of Grafana dashboards as Grafana's JSON has them; every text is a pair, French and English."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
+
+from .asking import Engine, Query, Table
 
 Json = dict[str, Any]
 GAP_MS: Final = 900_000
@@ -14,10 +17,18 @@ class Text(NamedTuple):
 
 
 class Target(NamedTuple):
-    """One query (InfluxQL); ``alias`` names its curves, None for a table."""
+    """One question; ``alias`` names its curves, None for a table."""
 
-    query: str
+    query: Query | Table
     alias: Text | None = None
+
+
+class Variable(NamedTuple):
+    """What the reader chooses; its values come from the data."""
+
+    name: str
+    label: Text
+    query: Query
 
 
 class Column(NamedTuple):
@@ -50,12 +61,18 @@ GAP: Final = Text(
     "Un trou d'un quart d'heure ou plus reste un trou : rien n'est supposé.",
     "A gap of a quarter of an hour or more stays a gap: nothing is assumed.",
 )
+PLUGINS: Final[Mapping[Engine, str]] = {"influxql": "influxdb", "metricsql": "prometheus"}
+SOURCES: Final[Mapping[Engine, Json]] = {
+    "influxql": {"text": "Plein Temps", "value": "pleintemps"},
+    "metricsql": {"text": "Plein Temps (VictoriaMetrics)", "value": "pleintemps-metricsql"},
+}
+LETTERS: Final = "ABCDEF"
 _LEGEND: Final[Json] = {"showLegend": True, "displayMode": "list", "placement": "bottom", "calcs": []}
 
 
-def source() -> Json:
+def source(engine: Engine) -> Json:
     """The data source, always by the variable."""
-    return {"type": "influxdb", "uid": "${datasource}"}
+    return {"type": PLUGINS[engine], "uid": "${datasource}"}
 
 
 def lines(
@@ -138,7 +155,7 @@ def states(
 def table(
     title: Text,
     about: Text,
-    query: str,
+    query: Table,
     columns: Mapping[str, Column],
     *,
     height: int = 9,
@@ -153,7 +170,7 @@ def _range(low: float | None, high: float | None) -> Json:
     return {name: value for name, value in (("min", low), ("max", high)) if value is not None}
 
 
-def place(panels: Iterable[Panel]) -> list[Json]:
+def place(panels: Iterable[Panel], engine: Engine) -> list[Json]:
     """Panels with their numbers and places: halves side by side, the others across."""
     placed: list[Json] = []
     x = y = tall = 0
@@ -161,29 +178,53 @@ def place(panels: Iterable[Panel]) -> list[Json]:
         width = 12 if panel.half else 24
         if x + width > 24:
             x, y, tall = 0, y + tall, 0
-        placed.append(_panel(number, panel, {"x": x, "y": y, "w": width, "h": panel.height}))
+        placed.append(_panel(number, panel, {"x": x, "y": y, "w": width, "h": panel.height}, engine))
         x, tall = x + width, max(tall, panel.height)
     return placed
 
 
-def _panel(number: int, panel: Panel, where: Json) -> Json:
+def _panel(number: int, panel: Panel, where: Json, engine: Engine) -> Json:
     about = panel.about
     if panel.gap:
         about = Text(f"{about.fr} {GAP.fr}", f"{about.en} {GAP.en}")
     defaults: Json = {"unit": panel.unit, **panel.defaults}
     if panel.custom:
         defaults["custom"] = panel.custom
-    overrides = [*panel.overrides, *(_column(name, column) for name, column in panel.columns.items())]
+    metricsql = engine == "metricsql"
+    if metricsql and panel.custom.get("spanNulls") is False:
+        # points of fixed steps: what is told each minute must not fall apart when a step is shorter
+        defaults["custom"] = panel.custom | {"spanNulls": panel.custom["insertNulls"] or False}
+    targets: list[Json] = []
+    names = {name: name for name in panel.columns}
+    for target in panel.targets:
+        if isinstance(target.query, Table) and metricsql:
+            names |= {name: f"Value #{LETTERS[index]}" for index, name in enumerate(target.query.metricsql)}
+            queries = target.query.metricsql.values()
+            targets += [_metric_column(LETTERS[index], query) for index, query in enumerate(queries)]
+        elif isinstance(target.query, Query) and metricsql:
+            targets.append(_metric(LETTERS[len(targets)], target.query, target.alias))
+        else:
+            targets.append(_target(LETTERS[len(targets)], target))
+    columns = {names[name]: column for name, column in panel.columns.items()}
+    if metricsql:
+        columns.pop("Time", None)
+    overrides = [*panel.overrides, *(_column(name, column) for name, column in columns.items())]
+    more: Json = {}
+    if metricsql and panel.kind == "table":
+        more["transformations"] = _merged(columns)
+    if metricsql and any(isinstance(each.query, Query) and each.query.every for each in panel.targets):
+        more["maxDataPoints"] = 10_000  # else a long range would leave intervals out
     return {
         "id": number,
         "type": panel.kind,
         "title": panel.title,
         "description": about,
-        "datasource": source(),
+        "datasource": source(engine),
         "gridPos": where,
         "fieldConfig": {"defaults": defaults, "overrides": overrides},
         "options": _options(panel),
-        "targets": [_target("ABCDEF"[index], target) for index, target in enumerate(panel.targets)],
+        "targets": targets,
+        **more,
     }
 
 
@@ -203,10 +244,33 @@ def _options(panel: Panel) -> Json:
 
 
 def _target(letter: str, target: Target) -> Json:
-    found: Json = {"refId": letter, "datasource": source(), "rawQuery": True, "query": target.query}
+    asked = target.query.influxql
+    found: Json = {"refId": letter, "datasource": source("influxql"), "rawQuery": True, "query": asked}
     if target.alias is None:
         return found | {"resultFormat": "table"}
     return found | {"resultFormat": "time_series", "alias": target.alias}
+
+
+def _metric(letter: str, query: Query, alias: Text | None) -> Json:
+    found = _expression(letter, query.metricsql) | {"range": True, "instant": False, "format": "time_series"}
+    if alias is not None:
+        found["legendFormat"] = Text(*(re.sub(r"\$tag_(\w+)", r"{{\1}}", text) for text in alias))
+    return found | ({"interval": query.every} if query.every else {})
+
+
+def _metric_column(letter: str, query: str) -> Json:
+    return _expression(letter, query) | {"range": False, "instant": True, "format": "table"}
+
+
+def _expression(letter: str, query: str) -> Json:
+    return {"refId": letter, "datasource": source("metricsql"), "editorMode": "code", "expr": query}
+
+
+def _merged(columns: Mapping[str, Column]) -> list[Json]:
+    """The columns of several queries side by side, in their order, without the moment of the question."""
+    order = {name: index for index, name in enumerate(columns)}
+    kept: Json = {"excludeByName": {"Time": True}, "indexByName": order, "renameByName": {}}
+    return [{"id": "merge", "options": {}}, {"id": "organize", "options": kept}]
 
 
 def _column(name: str, column: Column) -> Json:
@@ -221,14 +285,14 @@ def _column(name: str, column: Column) -> Json:
     return {"matcher": {"id": "byName", "options": name}, "properties": properties}
 
 
-def variable(name: str, label: Text, query: str) -> Json:
-    """What the reader chooses; its values come from the data."""
+def chosen(variable: Variable, engine: Engine) -> Json:
+    """A variable as Grafana has it."""
     return {
-        "name": name,
-        "label": label,
+        "name": variable.name,
+        "label": variable.label,
         "type": "query",
-        "datasource": source(),
-        "query": query,
+        "datasource": source(engine),
+        "query": variable.query.influxql if engine == "influxql" else variable.query.metricsql,
         "hide": 0,
         "refresh": 2,
         "regex": "",
@@ -239,14 +303,14 @@ def variable(name: str, label: Text, query: str) -> Json:
     }
 
 
-def data_source_variable() -> Json:
+def data_source_variable(engine: Engine) -> Json:
     return {
         "name": "datasource",
         "label": Text("Source de données", "Data source"),
         "type": "datasource",
-        "query": "influxdb",
+        "query": PLUGINS[engine],
         "hide": 0,
-        "current": {"selected": True, "text": "Plein Temps", "value": "pleintemps"},
+        "current": {"selected": True, **SOURCES[engine]},
         "includeAll": False,
         "multi": False,
         "refresh": 1,
@@ -254,13 +318,18 @@ def data_source_variable() -> Json:
     }
 
 
-def link(title: Text, board: str, language: str, *, site: bool) -> Json:
-    """To another dashboard, with the time and (if it is known) the site."""
+def uid(board: str, language: str, engine: Engine) -> str:
+    """The name of a dashboard for Grafana, where those of both engines may stand side by side."""
+    return f"pleintemps-{board}-{language}" + ("" if engine == "influxql" else "-metricsql")
+
+
+def link(title: Text, target: str, *, site: bool) -> Json:
+    """To the dashboard whose uid is ``target``, with the time and (if it is known) the site."""
     chosen = "&${site:queryparam}" if site else ""
     return {
         "type": "link",
         "title": title,
-        "url": f"/d/pleintemps-{board}-{language}?${{datasource:queryparam}}{chosen}&${{__url_time_range}}",
+        "url": f"/d/{target}?${{datasource:queryparam}}{chosen}&${{__url_time_range}}",
         "icon": "dashboard",
         "targetBlank": False,
         "asDropdown": False,

@@ -46,6 +46,28 @@ def test_a_second_export_in_another_language_replaces_the_first(tmp_path: Path) 
     assert other.read_text() == "{}"
 
 
+def test_export_for_victoria_metrics_has_its_own_data_source_and_queries(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", str(tmp_path / "a")]) == 0
+    capsys.readouterr()
+    assert main(["export", str(tmp_path / "b"), "--engine", "metricsql"]) == 0
+    said = capsys.readouterr().out
+    trees = [{path.relative_to(tmp_path / name) for path in (tmp_path / name).rglob("*")} for name in "ab"]
+    assert trees[0] == trees[1]
+    used = {
+        name
+        for path in (tmp_path / "b" / "provisioning").rglob("*.yaml")
+        for name in re.findall(r"\$([A-Z_]+)", path.read_text())
+    }
+    assert "PLEINTEMPS_VICTORIA_URL" in used
+    assert all(name in said for name in used)
+    assert "INFLUX" not in said
+    assert (
+        json.loads((tmp_path / "b/dashboards/site.json").read_text())["uid"] == "pleintemps-site-fr-metricsql"
+    )
+
+
 def test_a_folder_that_cannot_be_written_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -65,6 +87,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(
         (["--version"], 0, "pleintemps 0"),
         ([], 2, "usage"),
         (["export", "x", "--language", "de"], 2, "de"),
+        (["export", "x", "--engine", "flux"], 2, "flux"),
     ],
 )
 def test_the_command_helps(arguments: list[str], code: int, said: str) -> None:

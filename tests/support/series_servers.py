@@ -3,15 +3,20 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import httpx
 import pytest
 
 from .ports import find_free_port
 from .processes import wait_until_up
+
+# one for all requests: to make a client loads every certificate authority of the machine
+_HTTP: Final = httpx.Client(verify=False, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
+DASHBOARD_FLAGS: Final = ("-retentionPeriod=100y", "-dedup.minScrapeInterval=1ms")
+"""What docs/series.md asks of a VictoriaMetrics that dashboards read."""
 
 
 class _Server:
@@ -46,26 +51,47 @@ class _Server:
 
     def _answers(self) -> bool:
         try:
-            return httpx.get(self.url + self._health, timeout=2).is_success
+            return _HTTP.get(self.url + self._health, timeout=2).is_success
         except httpx.TransportError:
             return False
 
 
 class VictoriaMetrics(_Server):
-    def __init__(self, program: str, folder: Path) -> None:
+    def __init__(self, program: str, folder: Path, flags: Sequence[str] = ("-retentionPeriod=100y",)) -> None:
         super().__init__(folder, "/health")
         self._command = [
             program,
             f"-httpListenAddr=127.0.0.1:{self.port}",
             f"-storageDataPath={self._folder / 'data'}",
-            "-retentionPeriod=100y",
+            *flags,
         ]
 
     def export(self, match: str) -> list[dict[str, Any]]:
         """Every series that ``match`` selects, with ``metric``, ``values`` and ``timestamps`` (ms)."""
-        httpx.get(self.url + "/internal/force_flush").raise_for_status()
-        answer = httpx.get(self.url + "/api/v1/export", params={"match[]": match}).raise_for_status()
+        self.flush()
+        answer = _HTTP.get(self.url + "/api/v1/export", params={"match[]": match}).raise_for_status()
         return [json.loads(line) for line in answer.text.splitlines()]
+
+    def write(self, lines: list[str]) -> None:
+        """Write lines in milliseconds; :meth:`flush` makes them readable."""
+        body = "\n".join(lines).encode()
+        _HTTP.post(self.url + "/api/v2/write", params={"precision": "ms"}, content=body).raise_for_status()
+
+    def flush(self) -> None:
+        _HTTP.get(self.url + "/internal/force_flush").raise_for_status()
+
+    def query(self, query: str, **when: str) -> list[dict[str, Any]]:
+        """The answer to a MetricsQL query: of a range with ``start``, ``end`` and ``step``, else of ``time``,
+        all in seconds; raises RuntimeError with the server's reason."""
+        path = "/api/v1/query_range" if "step" in when else "/api/v1/query"
+        return self.api(path, query=query, nocache="1", **when)["result"]  # type: ignore[no-any-return]
+
+    def api(self, path: str, **parameters: str) -> Any:
+        """``data`` of what a GET of Prometheus' API answers."""
+        body = _HTTP.get(self.url + path, params=parameters).json()
+        if body["status"] != "success":
+            raise RuntimeError(f"{body['error']}: {parameters}")
+        return body["data"]
 
 
 class InfluxDB1(_Server):
@@ -90,11 +116,11 @@ class InfluxDB1(_Server):
         )
 
     def create_database(self, name: str) -> None:
-        httpx.post(self.url + "/query", data={"q": f'CREATE DATABASE "{name}"'}).raise_for_status()
+        _HTTP.post(self.url + "/query", data={"q": f'CREATE DATABASE "{name}"'}).raise_for_status()
 
     def write(self, database: str, lines: list[str]) -> None:
         """Write lines in milliseconds; raises RuntimeError with the server's reason."""
-        answer = httpx.post(
+        answer = _HTTP.post(
             self.url + "/write", params={"db": database, "precision": "ms"}, content="\n".join(lines).encode()
         )
         if answer.status_code != 204:
@@ -102,7 +128,7 @@ class InfluxDB1(_Server):
 
     def query(self, database: str, query: str) -> list[dict[str, Any]]:
         """The series of one InfluxQL statement (``name``, ``tags``, ``columns``, ``values``; times in ms)."""
-        answer = httpx.get(self.url + "/query", params={"db": database, "q": query, "epoch": "ms"})
+        answer = _HTTP.get(self.url + "/query", params={"db": database, "q": query, "epoch": "ms"})
         body = answer.json()
         results = body.get("results", [{}])
         error = body.get("error") or results[0].get("error")
@@ -127,6 +153,16 @@ def _program(name: str, package: str) -> str:
 def victoria_metrics(tmp_path: Path) -> Iterator[VictoriaMetrics]:
     """A running VictoriaMetrics that can be stopped and started; skipped where it is not installed."""
     server = VictoriaMetrics(_program("victoria-metrics", "victoria-metrics"), tmp_path / "victoria-metrics")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def dashboard_metrics(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VictoriaMetrics]:
+    """A running VictoriaMetrics set as dashboards want it, without data; skipped without the program."""
+    program = _program("victoria-metrics", "victoria-metrics")
+    server = VictoriaMetrics(program, tmp_path_factory.mktemp("victoria") / "metrics", DASHBOARD_FLAGS)
     server.start()
     yield server
     server.stop()

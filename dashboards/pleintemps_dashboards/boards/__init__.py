@@ -1,6 +1,7 @@
-"""The dashboards, once for both languages: ``python -m pleintemps_dashboards build`` writes their JSON anew.
+"""The dashboards, once for both languages and engines: ``python -m pleintemps_dashboards build`` writes them.
 
-InfluxQL that InfluxDB 1.8, 2 and 3 share; decibels are never averaged; days are those of UTC.
+InfluxQL that InfluxDB 1.8, 2 and 3 share, and MetricsQL for VictoriaMetrics; decibels are never averaged;
+days are those of UTC.
 """
 
 import json
@@ -8,7 +9,8 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from pleintemps_dashboards.parts import Json, Text, data_source_variable, link, place
+from pleintemps_dashboards.asking import Engine, Query
+from pleintemps_dashboards.parts import Json, Text, chosen, data_source_variable, link, place, uid
 
 from . import agents, site, space, territory
 from .common import Board
@@ -21,12 +23,14 @@ BOARDS: Final[dict[str, Callable[[], Board]]] = {
 }
 
 
-def render(name: str, language: str) -> str:
+def render(name: str, language: str, engine: Engine = "influxql") -> str:
     """The dashboard ``name`` as a file of Grafana."""
     board = BOARDS[name]()
-    has_site = any(each["name"] == "site" for each in board.variables)
+    has_site = any(each.name == "site" for each in board.variables)
+    queries = [target.query for panel in board.panels for target in panel.targets]
+    days = any(isinstance(query, Query) and query.every == "1d" for query in queries)
     found: Json = {
-        "uid": f"pleintemps-{name}-{language}",
+        "uid": uid(name, language, engine),
         "title": board.title,
         "description": board.about,
         "tags": ["pleintemps"],
@@ -34,15 +38,19 @@ def render(name: str, language: str) -> str:
         "version": 1,
         "editable": False,
         "graphTooltip": 1,
-        "timezone": "browser",
+        # a day of MetricsQL begins where Grafana aligns it
+        "timezone": "utc" if days and engine == "metricsql" else "browser",
         "refresh": "30s",
         "time": {"from": board.time, "to": "now"},
         "annotations": {"list": []},
         "links": [
-            link(title, target, language, site=known and has_site) for title, target, known in board.links
+            link(title, uid(target, language, engine), site=known and has_site)
+            for title, target, known in board.links
         ],
-        "templating": {"list": [data_source_variable(), *board.variables]},
-        "panels": place(board.panels),
+        "templating": {
+            "list": [data_source_variable(engine), *(chosen(each, engine) for each in board.variables)]
+        },
+        "panels": place(board.panels, engine),
     }
     return json.dumps(_said(found, language), ensure_ascii=False, indent=2) + "\n"
 

@@ -2,14 +2,13 @@
 
 from typing import Final
 
+from pleintemps_dashboards.asking import ask, tabulate
 from pleintemps_dashboards.parts import Column, Target, Text, lines, states, table
 
-from .common import CLOCK, SITE, SITE_LINK, TERRITORY_LINK, THERE, TRUSTED, Board, ask, by, site_variable
+from .common import CLOCK, SITE, SITE_LINK, TERRITORY_LINK, THERE, TRUSTED, Board, by, site_variable
 
-NEWEST: Final = (
-    'SELECT last("version") AS "version", last("certificate_days") AS "certificate_days", '
-    'last("backlog") AS "backlog", last("ill") AS "ill" FROM "agent"'
-)
+TOLD: Final = ("version", "certificate_days", "backlog", "ill")
+NEWEST: Final = tabulate({name: f'last("{name}")' for name in TOLD}, "agent", SITE, "sensor", back="7d")
 
 
 def board() -> Board:
@@ -100,7 +99,7 @@ def board() -> Board:
                     "Ce que chaque agent a dit en dernier, depuis sept jours. 1002003 est la version 1.2.3.",
                     "What each agent told last, within seven days. 1002003 is version 1.2.3.",
                 ),
-                f'{NEWEST} WHERE {SITE}time > now() - 7d GROUP BY "sensor"',
+                NEWEST,
                 {
                     "sensor": Column(Text("Agent", "Agent")),
                     "version": Column(Text("Version", "Version"), decimals=0),
@@ -111,6 +110,6 @@ def board() -> Board:
                 },
             ),
         ],
-        [site_variable("agent")],
+        [site_variable("agent", "online")],
         [SITE_LINK, TERRITORY_LINK],
     )

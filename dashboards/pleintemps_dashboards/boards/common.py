@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from pleintemps_dashboards.asking import Query, Table, Where, ask, conditions, labels
 from pleintemps_dashboards.parts import (
     Column,
-    Json,
     Panel,
     Target,
     Text,
+    Variable,
     bars,
     lines,
     states,
     table,
-    variable,
 )
 
 
@@ -24,12 +24,12 @@ class Board(NamedTuple):
     about: Text
     time: str
     panels: Sequence[Panel]
-    variables: Sequence[Json]
+    variables: Sequence[Variable]
     links: Sequence[tuple[Text, str, bool]]
 
 
-SITE: Final = '"site" =~ /^$site$/ AND '
-SPACE: Final = SITE + '"space" =~ /^$space$/ AND '
+SITE: Final[Where] = (("site", "$site"),)
+SPACE: Final[Where] = (*SITE, ("space", "$space"))
 OCCUPANCY: Final = {
     -1: (Text("inconnu", "unknown"), "#8e8e8e"),
     0: (Text("libre", "vacant"), "green"),
@@ -65,18 +65,12 @@ SPACE_LINK: Final = (Text("Un espace", "One space"), "space", True)
 AGENTS_LINK: Final = (Text("Les agents", "The agents"), "agents", True)
 
 
-def ask(what: str, table_name: str, where: str = "", tags: str = "", every: str = "$__interval") -> str:
-    grouped = "".join(f', "{tag}"' for tag in tags.split())
-    parts = (f"SELECT {what}", f'FROM "{table_name}"', f"WHERE {where}$timeFilter")
-    return " ".join((*parts, f"GROUP BY time({every}){grouped}", "fill(none)"))
-
-
 def by(*tags: str) -> Text:
     name = " ".join(f"$tag_{tag}" for tag in tags)
     return Text(name, name)
 
 
-def presence(where: str, tags: str, alias: Text) -> Panel:
+def presence(where: Where, tags: str, alias: Text) -> Panel:
     return lines(
         Text("Probabilité de présence", "Probability of presence"),
         Text(
@@ -93,7 +87,7 @@ def presence(where: str, tags: str, alias: Text) -> Panel:
     )
 
 
-def contacts(where: str, alias: Text) -> Panel:
+def contacts(where: Where, alias: Text) -> Panel:
     return states(
         Text("Contacts des portes", "Door contacts"),
         Text(
@@ -105,7 +99,7 @@ def contacts(where: str, alias: Text) -> Panel:
     )
 
 
-def alarms(where: str) -> Panel:
+def alarms(where: Where) -> Panel:
     return states(
         Text("Alarmes des portes", "Door alarms"),
         Text(
@@ -119,7 +113,7 @@ def alarms(where: str) -> Panel:
     )
 
 
-def alerts(where: str, tag: str) -> Panel:
+def alerts(where: Where, tag: str) -> Panel:
     return bars(
         Text("Alertes", "Alerts"),
         Text(
@@ -143,10 +137,16 @@ def alerts(where: str, tag: str) -> Panel:
     )
 
 
-def ages(where: str) -> Panel:
-    kinds = "/^(level|LAeq|motion|radar|contact)$/"
+def ages(where: Where) -> Panel:
+    where = (*where, ("kind", "level|LAeq|motion|radar|contact"))
     what = 'SELECT last("value") AS "value" FROM "sound","presence","contact"'
-    query = f'{what} WHERE {where}"kind" =~ {kinds} AND time > now() - 7d GROUP BY "space","sensor","kind"'
+    query = f'{what} WHERE {conditions(where)}time > now() - 7d GROUP BY "space","sensor","kind"'
+    named = (("__name__", "sound_value|presence_value|contact_value"), *where)
+    series = f"{{{labels(named)}}}[7d]"
+    columns = {
+        "Time": f"max by (space, sensor, kind) (tlast_over_time({series})) * 1000",
+        "value": f"max by (space, sensor, kind) (last_over_time({series}))",
+    }
     return table(
         Text("Âge des données", "Age of the data"),
         Text(
@@ -155,7 +155,7 @@ def ages(where: str) -> Panel:
             "Age of the last measurement of each sensor, whatever range is chosen. A sensor that is "
             "missing has said nothing for seven days.",
         ),
-        query,
+        Table(query, columns),
         {
             "Time": Column(Text("Dernière donnée", "Last data"), "dateTimeFromNow"),
             "space": Column(Text("Espace", "Space")),
@@ -166,6 +166,6 @@ def ages(where: str) -> Panel:
     )
 
 
-def site_variable(table_name: str) -> Json:
+def site_variable(table_name: str, field: str) -> Variable:
     query = f'SHOW TAG VALUES FROM "{table_name}" WITH KEY = "site"'
-    return variable("site", Text("Site", "Site"), query)
+    return Variable("site", Text("Site", "Site"), Query(query, f"label_values({table_name}_{field}, site)"))

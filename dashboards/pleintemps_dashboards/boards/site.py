@@ -1,5 +1,6 @@
 """All spaces of a site."""
 
+from pleintemps_dashboards.asking import ask
 from pleintemps_dashboards.parts import Target, Text, lines, states
 
 from .common import (
@@ -12,7 +13,6 @@ from .common import (
     ages,
     alarms,
     alerts,
-    ask,
     by,
     contacts,
     presence,
@@ -55,6 +55,6 @@ def board() -> Board:
             alerts(SITE, "kind"),
             ages(SITE),
         ],
-        [site_variable("occupancy")],
+        [site_variable("occupancy", "state")],
         [SPACE_LINK, AGENTS_LINK, TERRITORY_LINK],
     )

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from pleintemps_dashboards.parts import Json, Target, Text, bars, lines, states, variable
+from pleintemps_dashboards.asking import Query, ask
+from pleintemps_dashboards.parts import Json, Target, Text, Variable, bars, lines, states
 
 from .common import (
     AGENTS_LINK,
@@ -13,7 +14,6 @@ from .common import (
     ages,
     alarms,
     alerts,
-    ask,
     by,
     contacts,
     presence,
@@ -31,12 +31,15 @@ LIMIT_LINE: Final[Json] = {
 
 
 def board() -> Board:
-    levels = SPACE + '"kind" =~ /^(level|LAeq|LAFmax)$/ AND '
+    levels = (*SPACE, ("kind", "level|LAeq|LAFmax"))
     evidence = {
         value: (Text(str(value), str(value)), colour)
         for value, colour in enumerate(("green", "blue", "purple", "dark-blue"))
     }
-    spaces = 'SHOW TAG VALUES FROM "occupancy" WITH KEY = "space" WHERE "site" =~ /^$site$/'
+    spaces = Query(
+        'SHOW TAG VALUES FROM "occupancy" WITH KEY = "space" WHERE "site" =~ /^$site$/',
+        'label_values(occupancy_state{site="$site"}, space)',
+    )
     return Board(
         Text("Plein Temps : espace", "Plein Temps: space"),
         Text(
@@ -107,6 +110,6 @@ def board() -> Board:
             alerts(SPACE, "kind"),
             ages(SPACE)._replace(half=False),
         ],
-        [site_variable("occupancy"), variable("space", Text("Espace", "Space"), spaces)],
+        [site_variable("occupancy", "state"), Variable("space", Text("Espace", "Space"), spaces)],
         [SITE_LINK, AGENTS_LINK, TERRITORY_LINK],
     )

@@ -1,12 +1,17 @@
 """All sites at once: what is booked and what is really used."""
 
+from pleintemps_dashboards.asking import ask, tabulate
 from pleintemps_dashboards.parts import Column, Target, Text, bars, lines, states, table
 
-from .common import AGENTS_LINK, SITE_LINK, THERE, Board, alerts, ask, by
+from .common import AGENTS_LINK, SITE_LINK, THERE, Board, alerts, by
 
 
 def board() -> Board:
-    hours = 'FROM "hours" WHERE $timeFilter'
+    usage = {
+        "booked": 'sum("booked_min") / 60',
+        "used": 'sum("used_min") / 60',
+        "share": 'sum("used_min") / sum("known_min")',
+    }
     whole = Text("Jours en temps universel.", "Days are those of universal time.")
     return Board(
         Text("Plein Temps : territoire", "Plein Temps: territory"),
@@ -24,7 +29,7 @@ def board() -> Board:
                     f"Share of the known time in which the spaces of a site were really used, of 24 hours. "
                     f"{whole.en}",
                 ),
-                [Target(ask('sum("used_min") / sum("known_min")', "hours", "", "site", "1d"), by("site"))],
+                [Target(ask('sum("used_min") / sum("known_min")', "hours", (), "site", "1d"), by("site"))],
                 "percentunit",
                 stacked=False,
                 high=1,
@@ -55,7 +60,7 @@ def board() -> Board:
                 ),
                 [
                     Target(
-                        ask('(sum("booked_min") - sum("both_min")) / 60', "hours", "", "site", "1d"),
+                        ask('(sum("booked_min") - sum("both_min")) / 60', "hours", (), "site", "1d"),
                         by("site"),
                     )
                 ],
@@ -67,7 +72,7 @@ def board() -> Board:
                     "Moyenne, sur les espaces d'un site, de la probabilité que quelqu'un y soit.",
                     "Mean over the spaces of a site of the probability that somebody is there.",
                 ),
-                [Target(ask('mean("probability")', "occupancy", "", "site"), by("site"))],
+                [Target(ask('mean("probability")', "occupancy", (), "site"), by("site"))],
                 "percentunit",
                 low=0,
                 high=1,
@@ -78,8 +83,7 @@ def board() -> Board:
                     "Heures réservées, utilisées, et part du temps connu, sur la période choisie.",
                     "Hours booked, hours used, and share of the known time, over the range that is chosen.",
                 ),
-                'SELECT sum("booked_min") / 60 AS "booked", sum("used_min") / 60 AS "used", '
-                f'sum("used_min") / sum("known_min") AS "share" {hours} GROUP BY "site", "space"',
+                tabulate(usage, "hours", (), "site space"),
                 {
                     "site": Column(Text("Site", "Site")),
                     "space": Column(Text("Espace", "Space")),
@@ -90,14 +94,14 @@ def board() -> Board:
                 },
                 half=False,
             ),
-            alerts("", "site"),
+            alerts((), "site"),
             states(
                 Text("Agents en ligne", "Agents on line"),
                 Text(
                     "Muet dès qu'un agent du site ne répond pas dans l'intervalle.",
                     "Silent as soon as one agent of the site was not there in the interval.",
                 ),
-                Target(ask('min("online")', "agent", "", "site"), by("site")),
+                Target(ask('min("online")', "agent", (), "site"), by("site")),
                 THERE,
                 height=9,
             ),
