@@ -12,7 +12,7 @@ from pleintemps_contract.checkup.findings import Check
 from pleintemps_contract.errors import ContractError
 from pleintemps_gateway.errors import GatewayError
 
-from . import readers, rules
+from . import gateways, readers, rules
 from .readers import Place
 
 FAULTS: Final = (OSError, ContractError, GatewayError, SQLAlchemyError, msgspec.MsgspecError)
@@ -27,6 +27,7 @@ CHECKS: Final[tuple[Check[Place], ...]] = (
     Check("secrets", readers.read_secrets, machine.judge_secrets),
     Check("store", readers.read_store, rules.judge_store),
     Check("processes", readers.read_processes, rules.judge_processes),
+    Check("gateways", gateways.read_gateways, gateways.judge_gateways),
     Check("broker", readers.read_gateway_broker, judge_broker),
     Check("certificate", readers.read_certificates, partial(machine.judge_certificates, renew=_RENEW)),
     Check("agents", readers.read_agents, rules.judge_agents),

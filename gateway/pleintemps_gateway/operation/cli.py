@@ -78,14 +78,22 @@ def _status(options: argparse.Namespace) -> int:
     from pleintemps_contract.checkup.findings import examine
 
     from .checks import CHECKS, FAULTS
+    from .gateways import describe_gateways, read_gateways
     from .readers import read_backup, read_status
     from .status import describe, status_of
     from .status import exit_code as status_code
 
     with _place(options) as place:
-        found = examine([check for check in CHECKS if check.name in ("processes", "broker")], place, FAULTS)
+        found = examine(
+            [check for check in CHECKS if check.name in ("processes", "gateways", "broker")], place, FAULTS
+        )
         findings = list(found)
-        status = status_of(read_status(place), read_backup(place), findings)
+        several = read_gateways(place)
+        status = status_of(read_status(place), read_backup(place), findings, several)
         now = place.world.now()
-    print(msgspec.json.encode(status).decode() if options.json else describe(status, now))
+    print(
+        msgspec.json.encode(status).decode()
+        if options.json
+        else describe(status, now, describe_gateways(several))
+    )
     return status_code(status)

@@ -30,6 +30,33 @@ class ProcessFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class GatewayFacts:
+    """One of several gateways: how many sites it holds, when its process joined, when one was last ``moved``
+    to it (None: it holds none), its last sign of life; ``alike``: most are configured for the same sites.
+    """
+
+    name: str
+    sites: int
+    joined: int
+    moved: int | None
+    heard: int
+    alive: bool
+    alike: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class GatewaysFacts:
+    """By the store's clock; ``unheld`` are sites that nobody holds. Without ``sites`` (SQLite) there is one
+    process, which holds all.
+    """
+
+    now: int
+    sites: int = 0
+    gateways: tuple[GatewayFacts, ...] = ()
+    unheld: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class AgentFacts:
     """One agent: ``todo`` has the words of the page ``/agents``."""
 

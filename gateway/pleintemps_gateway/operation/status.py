@@ -7,13 +7,15 @@ import msgspec
 
 from pleintemps_contract.checkup.findings import Finding, Level, days
 
-from .facts import BackupFacts, StatusFacts
+from .facts import BackupFacts, GatewayFacts, GatewaysFacts, StatusFacts
 
 RUNNING: Final = ("ingest", "web", "broker")
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """``last_backup`` in Unix ms; ``faults`` has a line for each part that does not run."""
+    """``last_backup`` in Unix ms; ``gateways`` where there may be several; ``faults`` has a line for each
+    part that does not run.
+    """
 
     version: str
     ingest: bool
@@ -23,10 +25,13 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     agents_down: int
     last_backup: int | None
     alerts: dict[str, int]
+    gateways: list[GatewayFacts]
     faults: list[str]
 
 
-def status_of(counts: StatusFacts, backup: BackupFacts, findings: Sequence[Finding]) -> Status:
+def status_of(
+    counts: StatusFacts, backup: BackupFacts, findings: Sequence[Finding], several: GatewaysFacts
+) -> Status:
     """What the findings about running parts, and the counts, come to. Pure."""
     broken = [each for each in findings if each.check in RUNNING and each.level is not Level.OK]
     # a part that could not be looked at has not shown that it runs
@@ -43,6 +48,7 @@ def status_of(counts: StatusFacts, backup: BackupFacts, findings: Sequence[Findi
         agents_down=counts.down,
         last_backup=backup.last,
         alerts=counts.alerts,
+        gateways=list(several.gateways),
         faults=[f"{each.check}: {each.measured}" for each in findings if each.level is not Level.OK],
     )
 
@@ -54,8 +60,8 @@ def exit_code(status: Status) -> int:
     return 1 if status.agents_down or status.faults or status.alerts.get("alert") else 0
 
 
-def describe(status: Status, now: int) -> str:
-    """For a person."""
+def describe(status: Status, now: int, several: Sequence[str] = ()) -> str:
+    """For a person; ``several`` are lines about the gateways."""
 
     def runs(part: bool) -> str:
         return "runs" if part else "DOWN"
@@ -64,6 +70,7 @@ def describe(status: Status, now: int) -> str:
     backup = "never" if status.last_backup is None else f"{days(now - status.last_backup)} ago"
     lines = [
         f"gateway  version {status.version}: ingest {runs(status.ingest)}, web {runs(status.web)}",
+        *several,
         f"broker   {'lets us in' if status.broker else 'DOWN'}",
         f"agents   {status.agents_up} up, {status.agents_down} down",
         f"alerts   {alerts}",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, select, update
@@ -9,8 +10,11 @@ from sqlalchemy.exc import DBAPIError
 
 from pleintemps_gateway.leases import store
 from pleintemps_gateway.leases.rules import LIVES_MS, Term
+from pleintemps_gateway.operation.gateways import read_gateways
+from pleintemps_gateway.operation.readers import Place
 from pleintemps_gateway.store.engine import open_engine, write_transaction
 from pleintemps_gateway.store.schema import gateways, leases, reigns
+from tests.gateway.house import build
 from tests.support.stores import make_store
 
 SITES = ("ecole", "mairie")
@@ -88,6 +92,28 @@ def test_who_goes_in_order_leaves_its_sites_free(engine: Engine) -> None:
     view = store.renew(engine, "b", "b1")
     assert view.gateways.keys() == {"b"}
     assert view.terms.keys() == {"ecole"}
+
+
+def test_the_doctor_sees_who_holds_what(tmp_path: Path, postgres_url: str) -> None:
+    house = build(tmp_path, postgres_url)
+    place = Place(house.file, house.config, house.world, house.engine)
+    assert read_gateways(place).unheld == ("ecole",)
+    for name in ("a", "b"):
+        store.join(house.engine, name, f"{name}1", SITES)
+    take(house.engine, "ecole", "a", "a1")
+    facts = read_gateways(place)
+    assert not facts.unheld
+    assert [(each.name, each.sites, each.alive, each.alike) for each in facts.gateways] == [
+        ("a", 1, True, True),
+        ("b", 0, True, True),
+    ]
+    assert facts.gateways[0].moved is not None
+    assert 0 <= facts.now - facts.gateways[0].heard < 60_000
+    age(house.engine, "a")
+    facts = read_gateways(place)
+    assert facts.unheld == ("ecole",)
+    assert [each.alive for each in facts.gateways] == [False, True]
+    house.engine.dispose()
 
 
 def test_who_stands_still_in_a_transaction_loses_its_locks(engine: Engine) -> None:

@@ -17,12 +17,15 @@ from pleintemps_gateway.operation.facts import (
     ConfigFacts,
     FeedFacts,
     FeedsFacts,
+    GatewayFacts,
+    GatewaysFacts,
     MessageFacts,
     ProcessFacts,
     StatusFacts,
     StoreFacts,
     UpdateFacts,
 )
+from pleintemps_gateway.operation.gateways import describe_gateways, judge_gateways
 from pleintemps_gateway.operation.growth import DAY_MS, Point
 from pleintemps_gateway.operation.status import describe, status_of
 from pleintemps_gateway.operation.status import exit_code as status_code
@@ -153,6 +156,30 @@ def test_growth_is_bytes_a_day() -> None:
     assert growth.growth([Point(NOW + DAY_MS, 100)], NOW, 500) is None  # noted by a clock that was ahead
 
 
+SEVERAL = GatewaysFacts(
+    NOW,
+    5,
+    (
+        GatewayFacts("a", 3, NOW - 3 * DAY_MS, NOW - DAY_MS, NOW - 400, alive=True),
+        GatewayFacts("b", 2, NOW - 130_000, NOW - 5_000, NOW - 300, alive=True),
+    ),
+)
+
+
+def test_a_site_without_a_gateway_fails_and_a_gateway_that_is_gone_is_told() -> None:
+    assert [each.level for each in judge_gateways(SEVERAL)] == [Level.OK]
+    assert not list(judge_gateways(GatewaysFacts(NOW)))  # SQLite
+    dead = replace(SEVERAL.gateways[1], alive=False, heard=NOW - 40_000)
+    alone = replace(SEVERAL, gateways=(SEVERAL.gateways[0], dead), unheld=("ecole", "mairie"))
+    found = list(judge_gateways(alone))
+    assert [each.level for each in found] == [Level.FAIL, Level.WARN]
+    assert (
+        "ecole, mairie" in found[0].measured and "b has shown no sign of life for 40.0 s" in found[1].measured
+    )
+    odd = replace(SEVERAL, gateways=(SEVERAL.gateways[0], replace(SEVERAL.gateways[1], alike=False)))
+    assert [each.level for each in judge_gateways(odd)] == [Level.WARN, Level.OK]
+
+
 COUNTS = StatusFacts("1.0.0", 3, 0, {"watch": 2})
 WELL = [*rules.judge_processes(RUNS), ok("broker", "lets us in")]
 
@@ -172,8 +199,9 @@ WELL = [*rules.judge_processes(RUNS), ok("broker", "lets us in")]
     ],
 )
 def test_status_says_what_runs(counts: StatusFacts, findings: list[Finding], code: int) -> None:
-    status = status_of(counts, BACKUP, findings)
+    status = status_of(counts, BACKUP, findings, SEVERAL)
     assert status_code(status) == code
-    told = describe(status, NOW)
+    told = describe(status, NOW, describe_gateways(SEVERAL))
+    assert "b: 2 sites, the last since 5.0 s; up for 2 min, heard 0.3 s ago" in told
     assert ("DOWN" in told) == (code == 2)
     assert f"{counts.up} up, {counts.down} down" in told and "backup   1 h ago" in told
