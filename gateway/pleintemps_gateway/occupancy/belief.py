@@ -69,8 +69,8 @@ class Belief:
 
     def copy(self) -> "Belief":
         """A twin that believes the same and learns nothing."""
-        twin = Belief(self.at, self.memory)
-        twin.learns = False
+        twin = Belief.__new__(Belief)
+        twin.at, twin.memory, twin.learns = self.at, self.memory, False
         twin.segment, twin.doors = self.segment.copy(), self.doors.copy()
         twin.heard_at, twin._heard, twin.loud, twin._run = self.heard_at, self._heard, self.loud, self._run
         twin.vacant, twin.active, twin.still = self.vacant, self.active, self.still
@@ -127,8 +127,10 @@ class Belief:
             if sensor.quantity is Quantity.MOTION and sensor.value and sensor.stuck_at is None
         ]
 
-    def _watch_runs(self, end: int) -> None:
-        """What the next step adds to the runs by which a stuck sensor is known; see :mod:`.faults`."""
+    def _watch_runs(self, end: int) -> bool:
+        """What the next step adds to the runs by which a stuck sensor is known; see :mod:`.faults`. Whether
+        one is known that was not."""
+        found = False
         high = [sensor for sensor in self.sensors.values() if sensor.value and sensor.stuck_at is None]
         for sensor in high:
             if len(high) > 1 and not self._unproven(sensor):
@@ -140,11 +142,13 @@ class Belief:
             sensor.lone_ms += end - self.at
             if sensor.lone_ms >= p.LONE_MS:
                 self._judge_high(sensor)
+                found = found or sensor.stuck_at is not None
         for sensor in self.sensors.values():
             if sensor.stuck_at is not None and not sensor.sure:
                 sensor.lone_ms += end - self.at if sensor.value else 0
                 odds = self._odds_high(sensor) if sensor.value else self._odds_low(sensor)
                 sensor.sure = odds >= p.SURE_ODDS
+        return found
 
     def _unproven(self, sensor: Sensor) -> bool:
         """A motion sensor that was never low: company proves nothing."""
@@ -206,11 +210,10 @@ class Belief:
 
     # --- evidence -----------------------------------------------------------------------------------
 
-    def repeats(self, key: str, at: int, value: int) -> bool:
+    def repeats(self, sensor: Sensor, at: int, value: int) -> bool:
         """Take a value that says again what the series said, if it is that: it keeps the series alive and
         no more.
         """
-        sensor = self.sensors[key]
         if sensor.value != value or not sensor.last_at <= at < sensor.last_at + sensor.stale_ms:
             return False
         sensor.last_at = at
@@ -258,12 +261,16 @@ class Belief:
             self._fired(sensor, at, rose)
 
     def _fired(self, sensor: Sensor, at: int, rose: bool) -> None:
-        self.segment.sign(sensor.key, at, rose, self._sensing(), self.learns)
+        if self.segment.hears(at, rose):
+            self.segment.sign(sensor.key, at, rose, self._sensing(), self.learns)
 
     def _sensing(self) -> Sensing:
-        every = [sensor for sensor in self.sensors.values() if sensor.quantity is Quantity.MOTION]
-        few = len(every) <= FEW
-        told = all(sensor.stale_ms <= p.RHYTHM_MS for sensor in every if sensor.value is not None)
+        count, told = 0, True
+        for sensor in self.sensors.values():
+            if sensor.quantity is Quantity.MOTION:
+                count += 1
+                told = told and (sensor.value is None or sensor.stale_ms <= p.RHYTHM_MS)
+        few = count <= FEW
         return Sensing(few, few or told)
 
     def sound(self, key: str, at: int, milli_db: int) -> None:
@@ -365,8 +372,7 @@ class Belief:
                         live = True
                         end = min(end, stale_at)
                 watched = watched or bool(sensor.value) or sensor.stuck_at is not None
-            if watched:
-                self._watch_runs(end)
+            if watched and self._watch_runs(end):
                 rates = None
             if rates is None or rates.passing:
                 rates = self._rates()

@@ -21,8 +21,11 @@ class Passed:
 
     def __init__(self) -> None:
         self.short: dict[str, list[int]] = {}
+        self.version = 0
+        """Another one whenever something else would be told."""
 
     def learn(self, key: str, told_open: bool) -> None:
+        self.version += 1
         counts = self.short.setdefault(key, [0, 0])
         counts[told_open] += 1
         if sum(counts) > _MOST_PASSED:
@@ -59,7 +62,8 @@ class Doors:
         self._edge_at = -BOUNCE_MS
 
     def copy(self) -> "Doors":
-        twin = Doors(self.passed)
+        twin = Doors.__new__(Doors)
+        twin.passed = self.passed
         twin.standing, twin._unseen, twin._edge_at = dict(self.standing), self._unseen, self._edge_at
         return twin
 

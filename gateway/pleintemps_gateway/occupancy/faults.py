@@ -75,10 +75,13 @@ class FaultMemory:
     def __init__(self) -> None:
         self.high: dict[str, Runs] = {}
         self.low: dict[str, Runs] = {}
+        self.version = 0
+        """Another one whenever something else would be told."""
 
     def learn(self, of: dict[str, Runs], key: str, seconds: float) -> None:
         """A run of a working sensor has ended."""
         if seconds > 0:
+            self.version += 1
             of.setdefault(key, Runs()).learn(seconds)
 
     def odds(

@@ -23,6 +23,13 @@ class Memory:
         """Time with a living presence sensor."""
         self.late = 0
         """What came too late to be taken in order (``parameters.REORDER_MS``)."""
+        self._version = 0
+
+    @property
+    def version(self) -> int:
+        """Another one whenever a belief would be told something else."""
+        told = self.sound.version + self.faults.version + self.door.version + self.door.passed.version
+        return self._version + told
 
     @property
     def empty(self) -> bool:
@@ -43,6 +50,7 @@ class Memory:
 
     def take(self, kept: Mapping[str, Any]) -> None:
         """What :meth:`kept` gave; data of another form teach nothing."""
+        self._version += 1
         if kept.get("form") == FORM:
             self.lived_ms = int(kept.get("lived_s", 0)) * 1000
             self.late = int(kept.get("late", 0))
@@ -52,6 +60,7 @@ class Memory:
 
     def teach(self, lessons: Iterable[Lesson]) -> None:
         """What the marked hours teach, in place of what they taught before; not part of what is kept."""
+        self._version += 1
         told = together(lessons)
         self.sound.marked = (told.vacant, told.active, told.still)
         self.door.marked = Marked(told.empty, told.used, told.false, told.fires)

@@ -57,6 +57,7 @@ class _Item(NamedTuple):
 
 
 _FAULT, _SAMPLE, _DOOR, _SOUND = range(4)
+_AT = attrgetter("at")
 
 
 class RoomFilter:
@@ -67,6 +68,10 @@ class RoomFilter:
         self._belief = Belief(now // p.GRID_MS * p.GRID_MS, self.memory)
         self._pending: list[_Item] = []
         self._levels: dict[tuple[int, str], tuple[int, int]] = {}  # per step of the grid and meter
+        self._ahead: Belief | None = None
+        self._ahead_version = 0
+        self._ahead_at = 0  # what is said of an earlier moment ends the twin
+        self._told: dict[str, int] = {}  # youngest sample of each series
         self._count = 0
         self._names: dict[str, str] = {}
         self._state = Occupancy.UNKNOWN
@@ -93,6 +98,7 @@ class RoomFilter:
 
     def series(self, key: str, name: str, quantity: Quantity, max_silence_s: int) -> None:
         """Announce an evidence series, again if its silence changed."""
+        self._ahead = None
         stale_ms = p.STALE_FACTOR * max_silence_s * 1000
         self._names[key] = name
         if quantity in SOUND:
@@ -105,10 +111,13 @@ class RoomFilter:
 
     def watched(self) -> None:
         """A contact tells of a door of this room."""
+        self._ahead = None
         self._belief.segment.watch(self._belief.at)
 
     def forget(self, key: str) -> None:
         """The series is no longer of this room."""
+        self._ahead = None
+        self._told.pop(key, None)
         self._belief.sensors.pop(key, None)
         self._belief.meters.pop(key, None)
         self._belief.doors.standing.pop(key, None)
@@ -139,6 +148,10 @@ class RoomFilter:
     def level(self, key: str, at: int, level_db: float) -> None:
         """The meter ``key`` heard ``level_db`` at ``at``; of what is heard at once the loudest counts."""
         self.memory.late += at < self._belief.at
+        if at < self._ahead_at:
+            self._ahead = None
+        if at > self._told.get(key, 0):
+            self._told[key] = at
         place = (at // p.GRID_MS, key)
         milli_db = round(level_db * 1000)
         known = self._levels.get(place)
@@ -158,39 +171,82 @@ class RoomFilter:
     def _append(self, at: int, order: int, key: str, value: int) -> None:
         self._count += 1
         self.memory.late += at < self._belief.at
+        if at < self._ahead_at:
+            self._ahead = None
+        if order == _SAMPLE and at > self._told.get(key, 0):
+            self._told[key] = at
         self._pending.append(_Item(at, order, key, self._count, value))
 
     def estimate(self, now: int) -> Estimate:
         """What is believed at ``now``; ``now`` does not go back."""
         self._pending.sort()
         self._thin()
-        young, end = self._pending, now + 1
-        if self._levels:
-            young = sorted([*young, *self._heard()])
         horizon = (now - p.REORDER_MS) // p.GRID_MS * p.GRID_MS
         if horizon > self._belief.at:
-            young = young[self._replay(self._belief, young, horizon) :]
-            self._belief.advance(horizon)
-            self._pending = [item for item in young if item.order != _SOUND]
-        belief = self._belief.copy()
-        self._replay(belief, young, end)
+            self._commit(horizon)
+        settled = self._settled(now)
+        belief = settled.copy()
+        self._replay(belief, self._items(settled), now + 1)
         belief.advance(now)
         belief.listen()
         return self._decide(belief, now)
 
-    def _heard(self) -> list[_Item]:
-        """Levels that are not yet committed."""
-        first = self._belief.at // p.GRID_MS
+    def _commit(self, horizon: int) -> None:
+        items = self._items(self._belief)
+        items = items[self._replay(self._belief, items, horizon) :]
+        self._belief.advance(horizon)
+        self._pending = [item for item in items if item.order != _SOUND]
+        first = horizon // p.GRID_MS
         self._levels = {place: found for place, found in self._levels.items() if place[0] >= first}
+
+    def _settled(self, now: int) -> Belief:
+        """A twin of the committed belief, ahead of it as far as every series has told already; kept from one
+        look to the next, until something of an earlier moment comes or what the room has taught is another.
+
+        It ends on the grid, where time stops anyhow: to go on from it is to go on from the committed belief.
+        """
+        ahead = self._ahead
+        if ahead is not None and (ahead.at < self._belief.at or self._ahead_version != self.memory.version):
+            ahead = None
+        base = ahead or self._belief
+        told = [at for at in self._told.values() if at > now - p.REORDER_MS]
+        reach = min(now, *told, now) // p.GRID_MS * p.GRID_MS
+        if reach > base.at:
+            ahead = ahead or base.copy()
+            self._replay(ahead, self._items(base), reach)
+            ahead.advance(reach)
+        self._ahead = ahead
+        if ahead is None:
+            return self._belief
+        self._ahead_at, self._ahead_version = ahead.at, self.memory.version
+        return ahead
+
+    def _items(self, base: Belief) -> list[_Item]:
+        """What ``base`` does not know yet, in order."""
+        items = self._pending
+        if base is not self._belief:
+            items = items[bisect_left(items, base.at, key=_AT) :]
+        if not self._levels:
+            return items
+        return sorted([*items, *self._heard(base.at)])
+
+    def _heard(self, since: int) -> list[_Item]:
+        """Levels from the step of the grid on that ``since`` is in."""
+        first = since // p.GRID_MS
         ends: dict[int, int] = {}
         for (place, _), (at, _loud) in self._levels.items():
-            ends[place] = max(at, ends.get(place, at))
-        return [_Item(ends[place], _SOUND, key, 0, loud) for (place, key), (_, loud) in self._levels.items()]
+            if at > ends.get(place, -1):
+                ends[place] = at
+        return [
+            _Item(ends[place], _SOUND, key, 0, loud)
+            for (place, key), (_, loud) in self._levels.items()
+            if place >= first
+        ]
 
     def _thin(self) -> None:
         """Of what came later than the committed moment keep what will count, however much it was."""
         at = self._belief.at
-        late = bisect_left(self._pending, at, key=attrgetter("at"))
+        late = bisect_left(self._pending, at, key=_AT)
         if not late:
             return
         newest: dict[str, _Item] = {}
@@ -204,8 +260,8 @@ class RoomFilter:
 
     def _replay(self, belief: Belief, items: list[_Item], end: int) -> int:
         """Apply what lies before ``end``: first what is late, the faults before the rest; how many."""
-        count = bisect_left(items, end, key=attrgetter("at"))
-        late = bisect_left(items, belief.at, 0, count, key=attrgetter("at"))
+        count = bisect_left(items, end, key=_AT)
+        late = bisect_left(items, belief.at, 0, count, key=_AT)
         for item in sorted(items[:late], key=lambda item: item.order != _FAULT):
             self._apply(belief, item)
         for item in items[late:count]:
@@ -213,24 +269,28 @@ class RoomFilter:
         return count
 
     def _apply(self, belief: Belief, item: _Item) -> None:
-        if item.order == _SAMPLE and item.value:
-            self._positive = max(self._positive or (item.at, item.key), (item.at, item.key))
-        if item.order == _SAMPLE and (sensor := belief.sensors[item.key]).value and item.at > sensor.last_at:
-            self._held_until = max(self._held_until or 0, _held(sensor, item.at))
-        if item.order == _SAMPLE and belief.repeats(item.key, item.at, item.value):
+        at, order, key, _, value = item
+        if order == _SAMPLE:
+            if value and (self._positive is None or (at, key) > self._positive):
+                self._positive = (at, key)
+            sensor = belief.sensors[key]
+            if sensor.value and at > sensor.last_at:
+                self._held_until = max(self._held_until or 0, _held(sensor, at))
+            if belief.repeats(sensor, at, value):
+                return
+            belief.advance(at)
+            belief.sample(key, at, value)
             return
-        opened, moved = bool(item.value & 1), item.value > 1
-        if item.order == _DOOR and belief.doors.again(item.key, item.at, opened, moved):
+        opened, moved = bool(value & 1), value > 1
+        if order == _DOOR and belief.doors.again(key, at, opened, moved):
             return
-        belief.advance(item.at)
-        if item.order == _SOUND:
-            belief.sound(item.key, item.at, item.value)
-        elif item.order == _DOOR:
-            belief.door(item.key, item.at, opened)
-        elif item.order == _FAULT:
-            belief.fault(item.key, bool(item.value))
+        belief.advance(at)
+        if order == _SOUND:
+            belief.sound(key, at, value)
+        elif order == _DOOR:
+            belief.door(key, at, opened)
         else:
-            belief.sample(item.key, item.at, item.value)
+            belief.fault(key, bool(value))
 
     # --- decision -------------------------------------------------------------------------------------
 

@@ -79,6 +79,8 @@ class DoorMemory:
         self.false: dict[str, float] = {}
         self.fires: dict[str, float] = {}
         self.gap_ms: float | None = None
+        self.version = 0
+        """Another one whenever something else would be told."""
         self.passed = Passed()
         self.marked = Marked()
         """What marked hours teach beside it."""
@@ -91,6 +93,7 @@ class DoorMemory:
 
     def gap(self, gap_ms: int) -> None:
         """After a gap somebody was still there."""
+        self.version += 1
         self.gap_ms = max(float(gap_ms), GAP_KEEPS * (self.gap_ms or 0.0))
 
     def tells(self, key: str) -> float:
@@ -106,6 +109,7 @@ class DoorMemory:
 
     def learn(self, fired: Mapping[str, int], busy: bool) -> None:
         """A segment of more than ``QUIET_MS`` is over."""
+        self.version += 1
         total = sum(self.tells(key) for key in fired) + (BUSY_LLR if busy else -QUIET_LLR)
         others = {key: _probability(total - self.tells(key)) for key in fired}
         for key, present in others.items():
@@ -158,7 +162,8 @@ class Segment:
         """Somebody came and the door did not move: it holds nothing until it does."""
 
     def copy(self) -> "Segment":
-        twin = Segment(self.memory)
+        twin = Segment.__new__(Segment)
+        twin.memory = self.memory
         twin.edged, twin.busy, twin.missed = self.edged, self.busy, self.missed
         twin.at, twin.fired, twin.last, twin.beats = self.at, dict(self.fired), self.last, self.beats
         return twin
@@ -180,10 +185,13 @@ class Segment:
         """How long no sign may come before the segment holds nothing."""
         return self.memory.patience_ms if sensing.telling else GIVEN_UP_MS
 
+    def hears(self, at: int, rose: bool) -> bool:
+        """Whether a sensor that is high at ``at`` says something of this segment."""
+        return self.at is not None and (rose or at - self.at >= HELD_MS)
+
     def sign(self, key: str, at: int, rose: bool, sensing: Sensing, learns: bool) -> None:
-        """The sensor ``key`` is high at ``at``."""
-        if self.at is None or not (rose or at - self.at >= HELD_MS):
-            return
+        """The sensor ``key`` is high at ``at``; only if that is heard."""
+        assert self.at is not None
         gap = at - self.last
         if rose and self.fired and sensing.telling and not self.missed:
             self.missed = gap > self.patience_ms(sensing)

@@ -44,6 +44,8 @@ class SoundMemory:
         self.totals = [0.0, 0.0, 0.0]
         self.marked: tuple[Mapping[int, int], ...] = ({}, {}, {})
         """What marked hours teach beside it."""
+        self.version = 0
+        """Another one whenever something else would be told."""
         self._waiting: deque[tuple[int, int]] = deque()
         self._hits: deque[int] = deque()
 
@@ -89,6 +91,7 @@ class SoundMemory:
         return None
 
     def _add(self, label: int, level: int) -> None:
+        self.version += 1
         counts = self.counts[label]
         counts[level] = counts.get(level, 0.0) + 1
         self.totals[label] += 1
