@@ -23,12 +23,16 @@ max_inflight_messages 1000
 COMMAND: Final = str(BIN / "pleintemps-gateway")
 
 
-def prepare(folder: Path, plan: FleetPlan, port: int, extra: str = "") -> Path:
-    """Configuration and keys of a gateway for ``plan`` without bookings; returns the configuration."""
+def prepare(
+    folder: Path, plan: FleetPlan, port: int, extra: str = "", *, database_url: str | None = None
+) -> Path:
+    """Configuration and keys of a gateway for ``plan`` without bookings, on SQLite unless another store is
+    named; returns the configuration."""
     config = folder / "gateway.toml"
     url, web = f"mqtt://127.0.0.1:{port}", find_free_port()
     text = gateway_toml(plan, mqtt_url=url, web_port=web, day_ms=86_400_000, booked=False)
-    config.write_text(text + extra)
+    store = "" if database_url is None else f'database_url = "{database_url}"\n'
+    config.write_text(store + text + extra)
     subprocess.run(
         [COMMAND, "init", "--config", str(config), "--demo"], check=True, stdout=subprocess.DEVNULL
     )

@@ -43,7 +43,9 @@ def find_postgres() -> Path | None:
 class PostgresServer:
     """One server in its own folder, reached over a loopback port; nothing in it outlives the tests."""
 
-    def __init__(self, programs: Path) -> None:
+    def __init__(self, programs: Path, *, durable: bool = False) -> None:
+        """``durable``: a commit is on disk when it returns."""
+        self._durable = durable
         self.port = find_free_port()
         self._programs = programs
         # not pytest's folder: the server's user could not enter it, and a socket's path is at most 107 bytes
@@ -85,11 +87,10 @@ class PostgresServer:
             "listen_addresses": "127.0.0.1",
             "port": str(self.port),
             "unix_socket_directories": str(self._folder),
-            # speed before safety: these databases end with the test
-            "fsync": "off",
-            "full_page_writes": "off",
-            "synchronous_commit": "off",
         }
+        if not self._durable:
+            # speed before safety: these databases end with the test
+            settings |= dict.fromkeys(("fsync", "full_page_writes", "synchronous_commit"), "off")
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
