@@ -11,6 +11,7 @@ from pleintemps_contract.logs import line
 from pleintemps_gateway.store.schema import reigns
 
 from .memory import GatewayMemory
+from .pending import ReceiptKey
 from .site import SiteMemory
 
 # until the transaction ends nobody else can begin a reign over these sites
@@ -33,6 +34,8 @@ class LeasedMemory(GatewayMemory):
         super().__init__([], publish, alone=True)
         self._speaks = speaks
         self._silent = False
+        self._owed: dict[str, dict[ReceiptKey, int]] = {}
+        """Receipts of what was stored in silence, by site."""
         self._moves: deque[SiteMemory | str] = deque()
         """Who comes, and the names of those who go, in this order."""
 
@@ -70,6 +73,10 @@ class LeasedMemory(GatewayMemory):
     def flush(self, conn: Connection) -> None:
         if self._silent and self._speaks():
             self._silent = False
+            for name, receipts in self._owed.items():
+                if (site := self.sites.get(name)) is not None:
+                    site.pending.receipts = receipts | site.pending.receipts
+            self._owed.clear()
             self.announce_some([name for name, site in self.sites.items() if site.speaker.listening])
         super().flush(conn)
 
@@ -77,8 +84,9 @@ class LeasedMemory(GatewayMemory):
         if self._speaks():
             super().committed()
             return
-        self._silent = bool(self.sites)  # agents ask again for receipts; the rest is said anew
+        self._silent = bool(self.sites)  # what was not said is said anew
         for site in self._written:
+            self._owed.setdefault(site.site, {}).update(site.pending.receipts)
             site.committed()
 
     def hear(self, sites: Collection[str]) -> None:

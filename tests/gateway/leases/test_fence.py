@@ -106,6 +106,12 @@ def test_a_gateway_that_may_be_thought_dead_stores_but_does_not_speak(gateway: G
     assert gateway.stored() == 4
     assert not gateway.said
     gateway.speaks = True
+    gateway.writer.submit(lambda _conn: None).result(WAIT_S)
+    assert [each.through for each in gateway.said if isinstance(each, Receipt)] == [4]
+    gateway.said.clear()
+    gateway.speaks = False
+    gateway.hear(3, 4)
+    gateway.speaks = True
     gateway.hear(5, 5)
     assert any(
         isinstance(each, Announcement) for each in gateway.said
