@@ -127,3 +127,18 @@ def test_samples_of_an_older_store_stay_readable(postgres_url: str) -> None:
         raw.forget(conn, "ecole", NOW + 7 * DAY)
         assert bases(conn) == [NOW]
     engine.dispose()
+
+
+def test_much_that_is_old_goes_in_small_steps_and_nothing_else(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(raw, "A_RUN", 2)
+    old = NOW - raw.KEEP_MS - 10 * DAY  # no day of its own
+    with engine.begin() as conn:
+        add(conn, row(1, old), row(2, old + 1), row(3, old + 2), row(4, NOW), row(5, old, site="mairie"))
+        left = []
+        for _ in range(3):
+            raw.forget(conn, "ecole", NOW)
+            left.append(len(bases(conn)))
+        assert left == [3, 2, 2]
+        assert sorted(bases(conn)) == [old, NOW]

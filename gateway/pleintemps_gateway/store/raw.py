@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import Connection, MetaData, Table, delete, func, insert, or_, select, text
+from sqlalchemy import Connection, MetaData, Table, delete, func, insert, literal_column, or_, select, text
 from sqlalchemy.exc import DBAPIError
 
 from .prepared import Prepared
@@ -24,12 +24,15 @@ FOLDER: Final = "pleintemps_samples"
 """The schema of the partitions."""
 MOST: Final = 20_000
 """A day of which more stands in the default partition stays there: to move it would hold the writer up."""
+A_RUN: Final = 5_000
+"""Batches of a site that are forgotten at once: more would hold the writer up, and a minute brings fewer."""
 _INSERT: Final = Prepared(insert(sample_batches))
 _TYPES: Final = {"BIGINT": "int8", "INTEGER": "int4", "BLOB": "bytea"}
 _COLUMNS: Final = tuple(column.name for column in sample_batches.columns)
 _COPY: Final = f"COPY sample_batches ({', '.join(_COLUMNS)}) FROM STDIN (FORMAT BINARY)"
 _METADATA: Final = MetaData(schema=FOLDER)
 _OTHER_DAYS: Final = sample_batches.to_metadata(_METADATA, schema=FOLDER, name="other_days")
+_PLACES: Final = (literal_column("ctid"), literal_column("rowid"))
 _GATHERED: Final = "pleintemps_samples"
 _DAYS: Final = text(
     "SELECT relname FROM pg_class JOIN pg_inherits ON inhrelid = oid"
@@ -135,8 +138,10 @@ def _try(conn: Connection, step: Callable[[Connection], None]) -> None:
 
 def forget(conn: Connection, site: str, now: int) -> None:
     """Delete what is too old of ``site``; and what is stamped far ahead, which would never grow old.
-    On PostgreSQL what has a day of its own goes with it.
+    On PostgreSQL what has a day of its own goes with it. At most :data:`A_RUN` go at once.
     """
-    table = _OTHER_DAYS if conn.dialect.name == "postgresql" else sample_batches
+    shared = conn.dialect.name == "postgresql"
+    table, place = (_OTHER_DAYS, _PLACES[0]) if shared else (sample_batches, _PLACES[1])
     outside = or_(table.c.base < now - KEEP_MS, table.c.base > now + KEEP_MS)
-    conn.execute(delete(table).where(table.c.site == site, outside))
+    old = select(place).select_from(table).where(table.c.site == site, outside).limit(A_RUN)
+    conn.execute(delete(table).where(place.in_(old)))
