@@ -13,34 +13,23 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pleintemps_contract import __version__, logs
 from pleintemps_contract.errors import ClockError, ContractError
 from pleintemps_contract.world import SystemWorld, World
-from pleintemps_gateway.access import cli as codes
-from pleintemps_gateway.audit import cli as audit
-from pleintemps_gateway.backup import cli as backup
-from pleintemps_gateway.bookings import cli as groups
 from pleintemps_gateway.config import GatewayConfig, SiteConfig, load
-from pleintemps_gateway.enrolment import cli as enrolment
-from pleintemps_gateway.enrolment.programs import cli as programs
 from pleintemps_gateway.errors import GatewayError, OutsideError, SettingsError
-from pleintemps_gateway.evaluate import cli as evaluate
-from pleintemps_gateway.keychange import cli as keychange
-from pleintemps_gateway.learnt import cli as learnt
-from pleintemps_gateway.operation import cli as operation
-from pleintemps_gateway.privacy import cli as privacy
-from pleintemps_gateway.report import cli as report
-from pleintemps_gateway.updates import cli as updates
-from pleintemps_gateway.usage import cli as usage
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from pleintemps_gateway.access.service import CodeDesk
 
+PARTS: Final = ("run", "ingest", "web")
+"""What starts again and again, and is to be there soon: without the modules of all other commands."""
 ROLES: Final = ("caretaker", "manager", "tester", "viewer")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 well, 1 failed, 2 a mistake in usage or configuration."""
-    parser = _parser()
+    given = sys.argv[1:] if arguments is None else arguments
+    parser = _parser(given[0] if given else "")
     options = parser.parse_args(arguments)
     try:
         code: int = options.run(options)
@@ -61,7 +50,7 @@ def _fail(error: Exception, code: int) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(first: str = "") -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="pleintemps-gateway",
         description="The gateway: reconciles bookings with what agents measure, and gives out door codes.",
@@ -88,6 +77,27 @@ def _parser() -> argparse.ArgumentParser:
     _add(commands, "run", _run, "start ingest and web, start a dead one again, end both on SIGTERM or Ctrl-C")
     _add(commands, "ingest", _ingest, "the process that owns the sites: MQTT, rules, alerts, signing")
     _add(commands, "web", _web, "the process that serves pages and API")
+    if first not in PARTS:
+        _other_commands(commands)
+    return parser
+
+
+def _other_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    from pleintemps_gateway.access import cli as codes
+    from pleintemps_gateway.audit import cli as audit
+    from pleintemps_gateway.backup import cli as backup
+    from pleintemps_gateway.bookings import cli as groups
+    from pleintemps_gateway.enrolment import cli as enrolment
+    from pleintemps_gateway.enrolment.programs import cli as programs
+    from pleintemps_gateway.evaluate import cli as evaluate
+    from pleintemps_gateway.keychange import cli as keychange
+    from pleintemps_gateway.learnt import cli as learnt
+    from pleintemps_gateway.operation import cli as operation
+    from pleintemps_gateway.privacy import cli as privacy
+    from pleintemps_gateway.report import cli as report
+    from pleintemps_gateway.updates import cli as updates
+    from pleintemps_gateway.usage import cli as usage
+
     _user_commands(commands)
     _booking_commands(commands)
     _calendar_commands(commands)
@@ -105,7 +115,6 @@ def _parser() -> argparse.ArgumentParser:
     report.register(commands)
     operation.register(commands)
     updates.register(commands)
-    return parser
 
 
 def _user_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -194,6 +203,7 @@ def _site(config: GatewayConfig, name: str | None) -> SiteConfig:
 
 
 def _init(options: argparse.Namespace) -> int:
+    from pleintemps_gateway.enrolment import cli as enrolment
     from pleintemps_gateway.keys import make_keys
     from pleintemps_gateway.store.engine import migrate
 

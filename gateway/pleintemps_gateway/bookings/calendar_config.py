@@ -69,7 +69,7 @@ class CalendarConfig(_Table, frozen=True, kw_only=True):
     closed: list[ClosedConfig] = []
 
     def __post_init__(self) -> None:
-        if self.region not in regions():
+        if self.region and self.region not in regions():
             known = ", ".join(region for region in regions() if region)
             raise ValueError(f"no region {self.region!r}; there are {known}, or none")
 

@@ -17,7 +17,6 @@ from pleintemps_gateway.errors import CalendarError
 
 from .site_calendar import Days
 from .sources.base import Rejected
-from .sources.ical import parse
 
 MAX_ROWS: Final = 50_000
 MAX_DAYS: Final = 100
@@ -46,6 +45,8 @@ def read_school_holidays(data: bytes, zone: str, tz: str) -> tuple[list[Days], l
 
 
 def _from_ical(data: bytes, zone: str, tz: str) -> tuple[list[Days], list[Rejected]]:
+    from .sources.ical import parse
+
     parsed = parse(data, tz, _FIRST_MS, _LAST_MS)
     found: list[Days] = []
     rejected = list(parsed.rejected)

@@ -10,8 +10,6 @@ from functools import cache
 from typing import Final, NamedTuple, get_args
 from zoneinfo import ZoneInfo
 
-import holidays
-
 from pleintemps_gateway.access.weeks import Weekday, instant
 from pleintemps_gateway.noise.quiet import Hours, QuietHours
 
@@ -115,4 +113,6 @@ def _holds(periods: Sequence[Days], day: date) -> bool:
 
 @cache
 def _public_holidays(region: str, year: int) -> frozenset[date]:
+    import holidays  # takes a tenth of a second
+
     return frozenset(holidays.country_holidays("FR", subdiv=region or None, years=[year]))

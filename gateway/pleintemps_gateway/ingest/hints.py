@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-import psycopg
 from sqlalchemy import Engine
 
 from pleintemps_contract.logs import line
@@ -53,6 +52,8 @@ def _read(own: socket.socket, told: Callable[[str], None]) -> None:
 
 
 async def _hear_postgresql(engine: Engine, told: Callable[[str], None]) -> None:
+    import psycopg
+
     _, options = engine.dialect.create_connect_args(engine.url)
     down, never = False, asyncio.Event()
     while True:

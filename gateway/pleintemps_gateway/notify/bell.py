@@ -16,7 +16,6 @@ from pleintemps_contract.logs import line
 from pleintemps_contract.world import World
 from pleintemps_gateway.config import GatewayConfig
 from pleintemps_gateway.connections.guarded import Networks, Poster
-from pleintemps_gateway.delivery.apprise_channel import through_apprise
 from pleintemps_gateway.delivery.courier import pause_ms
 from pleintemps_gateway.errors import GoneError, LostSiteError, UndeliveredError
 from pleintemps_gateway.store.changes import record_change
@@ -164,7 +163,7 @@ class Bell:
         if row.channel == PUSH:
             return self._push(row, notice)
         link = f"\n\n{self._public_url}{notice.path}" if self._public_url else ""
-        through_apprise(self._address(row), notice.title, notice.body + link)
+        _through_apprise(self._address(row), notice.title, notice.body + link)
         return _Outcome()
 
     def _address(self, row: Row[Any]) -> str:
@@ -176,7 +175,7 @@ class Bell:
     def _send_report(self, row: Row[Any], language: str) -> _Outcome:
         made = self._make_report(row.person, row.day or "", language)
         files = [(made.name, made.pdf, "application/pdf")] if made.pdf else []
-        through_apprise(self._address(row), made.title, made.html, kind="html", files=files)
+        _through_apprise(self._address(row), made.title, made.html, kind="html", files=files)
         return _Outcome()
 
     def _push(self, row: Row[Any], notice: "Notice") -> _Outcome:
@@ -252,3 +251,10 @@ def _forget(conn: Connection, row: Row[Any], now: int) -> None:
 
 def _use(conn: Connection, row: Row[Any], now: int) -> None:
     conn.execute(update(push_subscriptions).where(_mine(row)).values(used=now))
+
+
+def _through_apprise(*told: Any, **more: Any) -> None:
+    # who has nobody to tell loads nothing
+    from pleintemps_gateway.delivery.apprise_channel import through_apprise
+
+    through_apprise(*told, **more)

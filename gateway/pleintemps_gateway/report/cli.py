@@ -8,7 +8,6 @@ from pleintemps_contract.world import SystemWorld
 from pleintemps_gateway.app import world_of
 from pleintemps_gateway.config import load
 from pleintemps_gateway.errors import SettingsError
-from pleintemps_gateway.store.engine import open_engine
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -33,6 +32,8 @@ def _day(text: str) -> date:
 
 
 def _report(options: argparse.Namespace) -> int:
+    from pleintemps_gateway.store.engine import open_engine
+
     from .paper import Press
 
     config = load(options.config)

@@ -6,11 +6,12 @@ Blocking: :func:`exchange` is called in a thread.
 import asyncio
 import ipaddress
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, NamedTuple, TypeVar
-
-import httpx
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from pleintemps_gateway.errors import FeedError
+
+if TYPE_CHECKING:
+    import httpx
 
 MAX_BYTES: Final = 16 * 1024 * 1024
 _TIMEOUT_S: Final = 20.0
@@ -28,7 +29,7 @@ class Reply(NamedTuple):
 class Browser:
     """One exchange with one server: requests that share a connection."""
 
-    def __init__(self, client: httpx.AsyncClient) -> None:
+    def __init__(self, client: "httpx.AsyncClient") -> None:
         self._client = client
 
     async def ask(
@@ -65,6 +66,8 @@ class Browser:
 
 def exchange(url: str, work: Callable[[Browser], Awaitable[T]]) -> T:
     """Do ``work``, which asks servers at or behind ``url``; raises FeedError, without the address."""
+    import httpx
+
     try:
         return asyncio.run(_exchange(url, work))
     except TimeoutError as error:
@@ -75,9 +78,11 @@ def exchange(url: str, work: Callable[[Browser], Awaitable[T]]) -> T:
 
 
 async def _exchange(url: str, work: Callable[[Browser], Awaitable[T]]) -> T:
+    import httpx
+
     first = httpx.URL(url)
 
-    async def check(request: httpx.Request) -> None:
+    async def check(request: "httpx.Request") -> None:
         if first.scheme == "https" and request.url.scheme != "https":
             raise FeedError("the server leads away from https")
         if request.url.host != first.host and _is_inside(request.url.host):
