@@ -38,7 +38,7 @@ postgresql: test-system ## The gateway's tests but those in a browser, all on Po
 	@PLEINTEMPS_STORE=postgresql $(BIN)/python -m pytest -m "not soak and not bench" -n 2 --dist loadgroup tests/gateway -k "not browser" $(TEST_ARGS)
 
 bench: install ## Measure; one JSON line each
-	@scripts/system-packages.sh mosquitto strace
+	@scripts/system-packages.sh mosquitto strace influxdb victoria-metrics
 	@$(BIN)/python -m tests.bench.unlock --json
 	@$(BIN)/python -m tests.bench.codes --json
 	@$(BIN)/python -m tests.bench.footprint --json
@@ -46,6 +46,7 @@ bench: install ## Measure; one JSON line each
 	@$(BIN)/python -m tests.bench.ingest --json
 	@$(BIN)/python -m tests.bench.scale --json
 	@$(BIN)/python -m tests.bench.occupancy --json
+	@$(BIN)/python -m tests.bench.series --json
 	@$(BIN)/python -m tests.bench.metering --json
 	@$(BIN)/python -m tests.bench.matrix --json
 	@$(BIN)/python -m tests.bench.live --json

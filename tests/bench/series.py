@@ -20,8 +20,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import httpx
-
 from pleintemps_contract.gateway_messages import Occupancy
 from pleintemps_contract.units import Quantity
 from pleintemps_contract.world import ManualWorld, SystemWorld
@@ -111,11 +109,10 @@ def found(server: Server, measurements: tuple[str, ...] = tuple(FIELDS)) -> int:
             series = server.query(DATABASE, f'SELECT count("{FIELDS[name]}") FROM "{name}"')
             total += int(series[0]["values"][0][1]) if series else 0
         return total
-    httpx.get(server.url + "/internal/force_flush").raise_for_status()
+    server.flush()
     names = "|".join(f"{name}_{FIELDS[name]}" for name in measurements)
-    ask = {"query": f'sum(count_over_time({{__name__=~"{names}"}}[40d]))', "nocache": "1"}
-    answer = httpx.get(server.url + "/api/v1/query", params=ask, timeout=120).raise_for_status().json()
-    result = answer["data"]["result"]
+    now = str(SystemWorld().now() / 1000)
+    result = server.query(f'sum(count_over_time({{__name__=~"{names}"}}[40d]))', time=now)
     return int(result[0]["value"][1]) if result else 0
 
 
@@ -143,6 +140,8 @@ def measure_writer(server: Server, folder: Path, load: list[Commit], site: str) 
     writer = SeriesWriter.open(config_of(server), folder, SystemWorld())
     lines = sum(commit.lines for commit in load)
     before = found(server)
+    for commit in load[: len(load) // 2]:
+        render(site, commit.rows)  # as after the first seconds: the beginnings of lines are known
     wall, processor = clocks()
     packed, ended = threading.Event(), threading.Event()
 
@@ -335,7 +334,7 @@ def measure(server: Server, folder: Path, options: argparse.Namespace) -> dict[s
     result["of_a_core_at_wanted"] = round(result["writer"]["processor_ms_per_1000"] * wanted / 1e6, 4)
     result["live"] = measure_live(server, folder / "live", options.live, now - 3_600_000)
     result["outage"] = measure_outage(server, folder / "out", "outage", 4, options.days, 1_000)
-    small = result["outage"]["peak_mb"] / 3
+    small = max(0.3, result["outage"]["peak_mb"] / 3)
     result["budget"] = measure_outage(server, folder / "less", "budget", 4, options.days, small)
     return result
 

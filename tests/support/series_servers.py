@@ -14,7 +14,9 @@ from .ports import find_free_port
 from .processes import wait_until_up
 
 # one for all requests: to make a client loads every certificate authority of the machine
-_HTTP: Final = httpx.Client(verify=False, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
+_HTTP: Final = httpx.Client(
+    verify=False, trust_env=False, timeout=60, limits=httpx.Limits(max_keepalive_connections=0)
+)
 DASHBOARD_FLAGS: Final = ("-retentionPeriod=100y", "-dedup.minScrapeInterval=1ms")
 """What docs/series.md asks of a VictoriaMetrics that dashboards read."""
 

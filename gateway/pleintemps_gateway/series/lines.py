@@ -104,8 +104,10 @@ def lines_of(site: str, row: Row) -> list[str]:
     """The points of one row."""
     if isinstance(row, Samples):  # nineteen of twenty lines: 0.4 us each
         start = _start(site, row.space, row.agent, row.series, row.quantity)
-        points = zip(row.ats, row.values, strict=True)
-        return [f"{start}{float(value)!r} {at}" for at, value in points if isfinite(value)]
+        points = zip(row.ats, map(float, row.values), strict=True)
+        if all(map(isfinite, row.values)):
+            return [f"{start}{value!r} {at}" for at, value in points]
+        return [f"{start}{value!r} {at}" for at, value in points if isfinite(value)]
     line = _line(site, row)
     return [line] if line else []
 
