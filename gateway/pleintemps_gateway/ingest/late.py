@@ -11,6 +11,7 @@ from pleintemps_gateway.occupancy.room import EVIDENCE
 from pleintemps_gateway.reconcile.records import UsageState
 from pleintemps_gateway.reconcile.replay import WARM_MS
 from pleintemps_gateway.reconcile.usage import MAX_OVERSTAY_MS
+from pleintemps_gateway.store.prepared import Prepared
 from pleintemps_gateway.store.schema import bookings, series, usage
 
 LATE_MS: Final = 30_000
@@ -19,7 +20,7 @@ REST_MS: Final = 30_000
 """Records wait until nothing late has come for so long: a journal of hours is worked in once."""
 
 # made once: to build one takes longer than the store takes to answer it
-_LONGEST: Final = (
+_LONGEST: Final = Prepared(
     select(series.c.space, func.max(series.c.max_silence_s).label("longest"))
     .where(
         series.c.site == bindparam("site"),
@@ -107,8 +108,8 @@ class LateBook:
     def _early(self, conn: Connection) -> dict[str, int]:
         """How long before its start the replay of a record begins at the earliest, by the spaces that were
         told."""
-        found = conn.execute(_LONGEST, {"site": self._site, "spaces": sorted(self.spans)})
-        longest = {str(row.space): round(row.longest * 1000) for row in found}
+        found = _LONGEST.all(conn, {"site": self._site, "spaces": sorted(self.spans)})
+        longest = {str(space): round(silence_s * 1000) for space, silence_s in found}
         return {space: self._lead + max(self._warm, longest.get(space, 0)) for space in self.spans}
 
     def _touch(self, conn: Connection, now: int) -> None:
