@@ -6,7 +6,7 @@ an append to a list.
 
 import logging
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Final
 
 from pleintemps_contract.logs import line
@@ -56,7 +56,7 @@ class SeriesSink:
         lines = sum(map(_weight, taken))
         with self._room:
             self._room.wait_for(lambda: self._closed or self._fits(lines))
-        self.add(site, taken)
+            self.add(site, taken)
 
     def pack(self) -> None:
         """Put all that was added so far into the outbox."""
@@ -70,7 +70,10 @@ class SeriesSink:
                 _log.warning(line("series-queue-full", dropped_lines=lost))
             self._shedding = lost > 0
             if queue or lost:
-                self._keep(list(_batches(queue)), lost)
+                batches, unfit = _batches(queue)
+                if unfit:
+                    _log.warning(line("series-no-lines", rows=unfit))
+                self._keep(batches, lost + unfit)
 
     def close(self) -> None:
         """Put the rest into the outbox; nobody waits any more."""
@@ -105,17 +108,22 @@ def _weight(row: Row) -> int:
     return len(row.ats) if isinstance(row, Samples) else 1
 
 
-def _batches(queue: list[tuple[str, list[Row]]]) -> Iterator[Batch]:
-    """Readings and what the rules said apart, each in order."""
+def _batches(queue: list[tuple[str, list[Row]]]) -> tuple[list[Batch], int]:
+    """Readings and what the rules said apart, each in order; and how many rows have a name that no line can
+    have."""
+    batches: list[Batch] = []
     gathered: dict[bool, list[str]] = {False: [], True: []}
+    unfit = 0
     for site, rows in queue:
         for row in rows:
             readings = isinstance(row, Samples)
             lines = gathered[readings]
-            lines += lines_of(site, row)
+            try:
+                lines += lines_of(site, row)
+            except ValueError:
+                unfit += 1
             while len(lines) >= MAX_LINES:
-                yield Batch(MAX_LINES, readings, pack(lines[:MAX_LINES]))
+                batches.append(Batch(MAX_LINES, readings, pack(lines[:MAX_LINES])))
                 del lines[:MAX_LINES]
-    for readings, lines in gathered.items():
-        if lines:
-            yield Batch(len(lines), readings, pack(lines))
+    batches += [Batch(len(lines), readings, pack(lines)) for readings, lines in gathered.items() if lines]
+    return batches, unfit

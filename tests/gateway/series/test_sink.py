@@ -70,6 +70,17 @@ def test_a_full_queue_lets_go_counts_and_says_it_once(
     assert outbox.counts().waiting == 700
 
 
+def test_a_row_with_an_impossible_name_harms_itself_only(
+    outbox: Outbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    sink = SeriesSink(outbox)
+    odd = SpaceState(space="a\nb", at=1, state=Occupancy.VACANT, probability=None)
+    sink.add("saint-aubin", [_state(1), odd, _state(2)])
+    sink.pack()
+    assert outbox.counts() == Counts(written=0, refused=0, dropped=1, waiting=2)
+    assert [record.getMessage() for record in caplog.records] == ["series-no-lines rows=1"]
+
+
 def test_who_is_in_no_hurry_waits_for_room(outbox: Outbox) -> None:
     sink = SeriesSink(outbox, most=100)
     sink.add("saint-aubin", [_samples(100)])
