@@ -1,6 +1,7 @@
 """Stretches: what one series said in one batch, as columns. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, pairwise
 from math import isnan
 from operator import itemgetter, lt
 from typing import NamedTuple, Self, TypeVar
@@ -40,6 +41,19 @@ def _made(kind: type[S], ordered: Sequence[tuple[int, float]]) -> S:
 
 def _is_rising(ats: Sequence[int]) -> bool:
     return all(map(lt, ats, ats[1:]))
+
+
+def joined(parts: Sequence[Stretch]) -> Sequence[Stretch]:
+    """The stretches of one series in the order in which they came, as one if that is in the order of time."""
+    if len(parts) == 1:
+        return parts
+    if not all(part.rising for part in parts):
+        return parts
+    if not all(one.ats[-1] < other.ats[0] for one, other in pairwise(parts)):
+        return parts
+    ats = list(chain.from_iterable(part.ats for part in parts))
+    values = list(chain.from_iterable(part.values for part in parts))
+    return [Stretch(ats, values, True, min(part.low for part in parts), max(part.high for part in parts))]
 
 
 class Cutter:

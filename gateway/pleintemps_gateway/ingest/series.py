@@ -56,6 +56,11 @@ class SeriesBook:
         self._touched.add(key)
         return row, usable
 
+    def space_of(self, agent: str, name: str) -> str | None:
+        """The space of a series that was announced."""
+        row = self._rows.get((agent, name))
+        return None if row is None else str(row["space"])
+
     def born(self, conn: Connection, agent: str, birth: Birth, pending: Pending) -> None:
         """Take the complete list of a birth: what it no longer names is gone."""
         names = {info.series for info in birth.series}

@@ -39,7 +39,6 @@ from pleintemps_gateway.series.tap import SiteTap
 from pleintemps_gateway.signing import Signing
 from pleintemps_gateway.store.changes import last_known
 from pleintemps_gateway.store.enrolment import stolen_agents
-from pleintemps_gateway.stretch import Cutter, Stretch
 
 from . import signals
 from .agents import AgentBook
@@ -47,6 +46,7 @@ from .arrivals import Incoming, batch_row, event_row, opened
 from .commands import Answered, Asked
 from .doors import DoorBook
 from .following import Followed, follow
+from .gathering import Gathering, work_in
 from .hours import HourBook
 from .journals import Refused
 from .known import KnownAgents
@@ -109,6 +109,7 @@ class SiteMemory:
         self.agents = AgentBook(self.site)
         self.journals = JournalBook(self.site)
         self._series = SeriesBook(self.site)
+        self._gathering = Gathering()
         self.late = LateBook(self.config)
         self._ticked = 0
         self._outputs: list[Output] = []
@@ -156,6 +157,7 @@ class SiteMemory:
         """Write what is pending, let the rules judge, write what they say."""
         now = self._flushed = self.world.now()
         self._stirred = False
+        self._work_in()
         touched = self._series.flush(self.pending)
         changed = touched or bool(self.pending.events or self.pending.changes)
         if changed or now >= self._ticked + _TICK_MS:
@@ -276,6 +278,8 @@ class SiteMemory:
         body, cleaned = found
         if cleaned:
             self.refuse(source, _CLEANED, cleaned)
+        if not isinstance(body, SamplesBatch):
+            self._work_in(topic.agent)  # what an agent says counts in its order
         match body:
             case EventsBatch():
                 self._events(conn, topic.agent, source, body)
@@ -339,22 +343,13 @@ class SiteMemory:
         fresh = self._advance(key, source, batch.first, batch.seq, batch.seq)
         if fresh is None or fresh > batch.seq:
             return
-        now = self.world.now()
-        stretches: dict[str, Stretch] = {}
-        readings = 0
-        cutter = Cutter(batch.base)
-        for name, column in batch.series.items():
-            readings += len(column.dt)
-            # the rules judge and count by themselves what they cannot use
-            stretch = stretches[name] = cutter.cut(column.dt, column.value)
-            taken = self._series.take(agent, name, stretch, now)
-            if taken is not None:
-                row, usable = taken
-                if usable is not None:
-                    self._tap.samples(row, usable)
-                self.late.told(row["space"], stretch.ats[0], stretch.ats[-1], now)
+        readings = self._gathering.add(agent, batch)
         self.pending.batches.append(batch_row(self.site, agent, batch, readings, payload))
-        self.engine.on_stretches(agent, stretches)
+
+    def _work_in(self, agent: str | None = None) -> None:
+        now = self.world.now()
+        for who, parts in self._gathering.take(agent):
+            work_in(who, parts, now, self._series, self.late, self._tap, self.engine)
 
     def _advance(self, receipt: ReceiptKey, source: str, first: int, start: int, end: int) -> int | None:
         """First fresh sequence number; None if the batch is refused. A receipt follows the commit."""

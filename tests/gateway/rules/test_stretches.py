@@ -8,15 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pleintemps_contract.agent_messages import Column, SamplesBatch
 from pleintemps_contract.units import Quantity
 from pleintemps_gateway.alerts.book import AlertBook
+from pleintemps_gateway.ingest.gathering import Gathering
 from pleintemps_gateway.ingest.rollup import SeriesRoll, sound, sound_stretch
 from pleintemps_gateway.noise.monitor import NoiseMonitor
 from pleintemps_gateway.noise.records import NoiseFigures
 from pleintemps_gateway.noise.settings import NoiseConfig
 from pleintemps_gateway.noise.watch import NoiseWatch
 from pleintemps_gateway.occupancy.space import SpaceRuntime
-from pleintemps_gateway.stretch import Cutter, Stretch
+from pleintemps_gateway.stretch import Cutter, Stretch, joined
 from tests.support.laws import examples
 
 BEGIN = 1_790_000_000_000
@@ -123,3 +125,45 @@ def test_columns_are_put_in_order(samples: list[tuple[int, float]]) -> None:
         found = cutter.cut([int(each) for each in dt], values)
         assert list(found.pairs()) == sorted((BEGIN + int(each), value) for each, value in samples)
         assert found.rising == (len({each for each, _ in samples}) == len(samples))
+
+
+@given(stretches(LEVELS), st.booleans())
+def test_stretches_in_the_order_of_time_are_joined(
+    columns: list[list[tuple[int, float]]], backwards: bool
+) -> None:
+    parts = [column(samples) for samples in columns]
+    if backwards:
+        parts.reverse()
+    ats = [at for part in parts for at in part.ats]
+    found = joined(parts)
+    assert [pair for each in found for pair in each.pairs()] == [
+        pair for each in parts for pair in each.pairs()
+    ]
+    assert (len(found) == 1) == (len(parts) == 1 or ats == sorted(set(ats)))
+    for each in found:
+        assert (each.low, each.high) == (min(each.values), max(each.values))
+        assert each.rising
+
+
+@given(stretches(st.sampled_from([0.0, 1.0])), st.integers(0, 4))
+def test_what_was_gathered_is_taken_once_and_in_order(
+    columns: list[list[tuple[int, float]]], other: int
+) -> None:
+    gathering = Gathering()
+    for place, samples in enumerate(columns):
+        agent = "b" if place == other else "a"
+        base = samples[0][0]
+        dt, values = [at - base for at, _ in samples], [value for _, value in samples]
+        series = {"motion": Column(dt=dt, value=values)}
+        batch = SamplesBatch(
+            journal="0" * 32, first=1, seq=place + 1, boot="0" * 32, base=base, trusted=True, series=series
+        )
+        assert gathering.add(agent, batch) == len(samples)
+    told: dict[str, list[tuple[int, float]]] = {"a": [], "b": []}
+    for agent in ("a", None, None):
+        for who, parts in gathering.take(agent):
+            assert agent in {None, who}
+            told[who] += [pair for part in parts["motion"] for pair in part.pairs()]
+    for who, found in told.items():
+        wanted = [samples for place, samples in enumerate(columns) if (place == other) == (who == "b")]
+        assert found == [pair for samples in wanted for pair in samples]
