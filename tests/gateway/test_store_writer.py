@@ -8,10 +8,11 @@ from sqlalchemy import Connection, Engine, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from pleintemps_gateway.errors import StoreBusyError, StoreError
+from pleintemps_gateway.store.answer import Answer
 from pleintemps_gateway.store.engine import open_engine
 from pleintemps_gateway.store.schema import salts
 from pleintemps_gateway.store.upsert import upsert
-from pleintemps_gateway.store.writer import Writer
+from pleintemps_gateway.store.writer import COMPANY, Writer
 from tests.support.stores import make_store
 
 WAIT_S = 20.0
@@ -132,3 +133,22 @@ def test_an_upsert_overwrites_and_combines(engine: Engine) -> None:
     with engine.connect() as conn:
         assert {r.salt_id: r.lanes for r in conn.execute(select(salts))} == {"x": 4, "y": 1}
     writer.close()
+
+
+def test_patient_jobs_wait_for_company_until_something_comes_that_does_not(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pleintemps_gateway.store.writer.PACE_S", 3600.0)
+    memory = Memory()
+    writer = Writer(engine, ["a"], memory=memory)
+    writer.submit(lambda _conn: memory.pending.append("first")).result(WAIT_S)
+    answer = Answer()
+    writer.hand(lambda _conn: memory.pending.append("patient"), answer, patient=True)
+    writer.submit(lambda _conn: memory.pending.append("at once")).result(WAIT_S)
+    numbers = map(str, range(COMPANY))
+    for _ in range(COMPANY):  # so many do not wait
+        writer.hand(lambda _conn: memory.pending.append(next(numbers)), Answer(), patient=True)
+    writer.close()
+    assert memory.commits[:2] == [["first"], ["patient", "at once"]]
+    assert sum(map(len, memory.commits)) == 3 + COMPANY
+    assert answer.done()

@@ -263,7 +263,8 @@ class Ingest:
 
     def _take(self, topic: str, payload: bytes, retained: bool) -> Answer:
         answer = Taking(topic, self._let_go)
-        self._writer.hand(self._memory.take(topic, payload, retained), answer)
+        job = self._memory.take(topic, payload, retained)
+        self._writer.hand(job, answer, patient=topic.endswith("/samples"))
         return answer
 
     def _let_go(self, topic: str, error: BaseException) -> bool:

@@ -42,6 +42,11 @@ MAX_GROUP: Final = 512
 """Jobs of one transaction."""
 WANTED_EACH: Final = 16
 """Jobs of a group between two looks whether another process waits to write; the group then ends."""
+PACE_S: Final = 0.1
+"""Where groups follow one another sooner, one of patient jobs alone waits so long for company: a commit costs
+as much as some batches."""
+COMPANY: Final = 16
+"""Jobs that are company enough."""
 JOB_FAULTS: Final = (
     SQLAlchemyError,
     GatewayError,
@@ -89,6 +94,7 @@ class Job(NamedTuple):
     future: "Future[Any] | Answer"
     site: str | None = None
     urgent: bool = False
+    patient: bool = False
 
 
 _NUDGE: Final = Job(lambda _conn: None, Future())
@@ -124,6 +130,7 @@ class Writer:
         self._noted: set[str] = set()
         self._urgent: deque[Job] = deque()
         self._left: deque[Job] = deque()
+        self._pressed = threading.Event()  # something has come that does not wait for company
         self._line = Turn(engine, None if fence is None else IDLE_MS)
         self._begin()
 
@@ -168,11 +175,18 @@ class Writer:
             self._refuse_rest()
         return future
 
-    def hand(self, job: Callable[[Connection], object], answer: Answer, *, wait_s: float = 30.0) -> None:
-        """As :meth:`submit`, for who is told by ``answer``."""
+    def hand(
+        self,
+        job: Callable[[Connection], object],
+        answer: Answer,
+        *,
+        wait_s: float = 30.0,
+        patient: bool = False,
+    ) -> None:
+        """As :meth:`submit`, for who is told by ``answer``; a ``patient`` one may wait for company."""
         if self._ended.is_set():
             raise StoreError("the store's writer has ended")
-        self._put(Job(job, answer), wait_s)
+        self._put(Job(job, answer, patient=patient), wait_s)
         if self._ended.is_set():
             self._refuse_rest()
 
@@ -181,11 +195,14 @@ class Writer:
             self._queue.put(job, timeout=wait_s)
         except queue.Full:
             raise StoreBusyError(f"the store took no job for {wait_s} s") from None
+        if not job.patient:
+            self._pressed.set()
 
     def _put_first(self, job: Job) -> None:
         self._urgent.append(job)
         with suppress(queue.Full):  # then the writer is at work
             self._queue.put_nowait(_NUDGE)
+        self._pressed.set()
 
     def call(self, work: Callable[[], T]) -> "Future[T]":
         """Run ``work``, which touches the memory and not the store, between two groups or in one."""
@@ -195,6 +212,7 @@ class Writer:
         """Run what is queued, then end the thread."""
         if not self._ended.is_set():
             self._queue.put(None)
+            self._pressed.set()
         self._thread.join()
 
     def _work(self) -> None:
@@ -222,23 +240,42 @@ class Writer:
 
     def _next_group(self) -> list[Job] | None:
         """Those that are urgent, alone; else what is left of the group before, and what waits."""
-        group: list[Job] = []
-        while not self._urgent and len(self._left) < MAX_GROUP:
+        self._pressed.clear()
+        calm = False
+        while not (self._left or self._urgent):
             try:
-                job = self._queue.get(block=not self._left)
+                first = self._queue.get(timeout=None if calm else PACE_S)
             except queue.Empty:
-                break
-            if job is None and not self._left:
+                calm = True
+                continue
+            if first is None:
                 return None
-            if job is None:
-                self._queue.put(None)  # the end comes after this group
-                break
-            if job is not _NUDGE:
-                self._left.append(job)
+            if first is not _NUDGE:
+                self._left.append(first)
+        ends = self._gather()
+        alone = len(self._left) < COMPANY and all(job.patient for job in self._left)
+        if alone and not (calm or ends or self._urgent):
+            self._pressed.wait(PACE_S)
+            self._gather()
+        group: list[Job] = []
         wanted = self._urgent or self._left
         while wanted:
             group.append(wanted.popleft())
         return group
+
+    def _gather(self) -> bool:
+        """Take what waits, as much as makes a group; whether the end is in it."""
+        while not self._urgent and len(self._left) < MAX_GROUP:
+            try:
+                job = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if job is None:
+                self._queue.put(None)  # the end comes after this group
+                return True
+            if job is not _NUDGE:
+                self._left.append(job)
+        return False
 
     def _run_group(self, group: list[Job]) -> None:
         done = self._attempt(group)
