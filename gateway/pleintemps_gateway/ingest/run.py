@@ -5,6 +5,7 @@ import gc
 import logging
 from collections.abc import Awaitable, Callable, Collection, Coroutine
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -139,20 +140,10 @@ class Ingest:
         self._memory = memory = LeasedMemory(session.publish, leases.speaks)
         self._writer = Writer(self.engine, memory.sites.keys(), memory=memory, fence=memory)
 
-        def begin() -> Sharing:
-            return Sharing(
-                self._config,
-                self._world,
-                self.engine,
-                self._writer,
-                memory,
-                session,
-                self._make_site,
-                self._make_crew,
-                self._beside,
-            )
-
-        self._begin_sharing = begin
+        made = (self._make_site, self._make_crew, self._beside)
+        self._begin_sharing = partial(
+            Sharing, self._config, self._world, self.engine, self._writer, memory, session, *made
+        )
 
     def _make_site(self, site: SiteConfig, epoch: int, peppers: Peppers) -> SiteMemory:
         return SiteMemory(
