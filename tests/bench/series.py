@@ -216,7 +216,7 @@ def measure_live(server: Server, folder: Path, seconds: int, start: int) -> dict
         "made_per_s": lines / wall,
         "accepted_lines": counts.written,
         "missing_lines": lines - (found(server) - before),
-        "behind_at_end_s": behind / (lines / wall),
+        "waiting_at_end_s": behind / (lines / wall),
         "of_a_core": processor / wall,
         "committer_us_per_1000": sum(spent) * 1e9 / lines,
         "committer_longest_ms": max(spent) * 1e3 / max(1, per_turn),

@@ -137,6 +137,11 @@ class Outbox:
             dropped += row[0]
         return dropped
 
+    def has_room(self) -> bool:
+        """Whether a tenth of the budget is free."""
+        with _ours(self._path), self._lock:
+            return self._used() < self._budget * 0.9
+
     def _used(self) -> int:
         pages, free, size = (
             self._db.execute(f"PRAGMA {name}").fetchone()[0]

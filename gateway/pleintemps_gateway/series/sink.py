@@ -34,7 +34,8 @@ class SeriesSink:
         self._closed = False
         self._packing = threading.Lock()
         self._lost = 0
-        self._failing = self._dropping = self._shedding = False
+        self._dropped = 0
+        self._failing = self._shedding = False
 
     def add(self, site: str, rows: Iterable[Row]) -> None:
         """Take ``rows`` of ``site`` after their commit, from any thread; never waits.
@@ -90,6 +91,7 @@ class SeriesSink:
         self._lost += lost
         try:
             dropped = self._outbox.add(batches, self._lost)
+            room = not dropped and self._dropped > 0 and self._outbox.has_room()
         except StoreError as error:
             if not self._failing:
                 _log.error(line("series-outbox-failed", reason=error))
@@ -99,9 +101,12 @@ class SeriesSink:
         if self._failing:
             _log.info(line("series-outbox-back", lost_lines=self._lost))
         self._failing, self._lost = False, 0
-        if dropped and not self._dropping:
+        if dropped and not self._dropped:
             _log.warning(line("series-budget-full", dropped_lines=dropped))
-        self._dropping = dropped > 0
+        self._dropped += dropped
+        if room:
+            _log.info(line("series-budget-back", dropped_lines=self._dropped))
+            self._dropped = 0
 
 
 def _weight(row: Row) -> int:

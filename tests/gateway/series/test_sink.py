@@ -101,6 +101,26 @@ def test_who_is_in_no_hurry_waits_for_room(outbox: Outbox) -> None:
     assert outbox.counts() == Counts(written=0, refused=0, dropped=0, waiting=101)
 
 
+def test_a_full_budget_is_said_once_and_once_when_there_is_room_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    outbox = Outbox(tmp_path / "series.db", 1_000_000)
+    sink = SeriesSink(outbox)
+    for first in range(0, 2_000_000, 5_000):
+        sink.add("saint-aubin", [_samples(5_000 if first % 15_000 else 1, first)])
+        sink.pack()
+    dropped = outbox.counts().dropped
+    assert dropped > 0
+    _all(outbox)
+    for first in range(2):
+        sink.add("saint-aubin", [_state(first)])
+        sink.pack()
+    said = [record.getMessage() for record in caplog.records]
+    assert [each.split()[0] for each in said] == ["series-budget-full", "series-budget-back"]
+    assert said[1].endswith(f"={dropped}")
+
+
 def test_lines_that_a_failing_disk_cost_are_counted_when_it_is_back(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
