@@ -1,7 +1,7 @@
 """From the start of a process until it serves: ingest, web and agent, each the real program.
 
 ``ingest`` is there when it has its line to a real broker, ``web`` with the first 200 of ``/healthz``, the
-agent when its strikes are held shut and its line is up. Once with an empty store and once with one of a hundred
+agent when its strikes are held shut and its line is up. Once with an empty store and once with one of 100
 spaces and two years. Time on the wall, and that of the processor until then (user and system). The modules
 are compiled.
 """

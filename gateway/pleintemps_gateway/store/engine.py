@@ -36,6 +36,8 @@ _LOCK_SITES: Final = text(
     " FROM unnest(CAST(:sites AS text[])) AS each(site)"
 )
 _PATIENCE: Final = text("SELECT set_config('idle_in_transaction_session_timeout', :idle, true)")
+_REVISION: Final = text("SELECT version_num FROM alembic_version")
+_REVISIONS: Final = Path(__file__).parent / "migrations/versions"
 _OPEN: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 _NEVER: Final = threading.Event()
 
@@ -227,6 +229,8 @@ def migrate(url: str) -> str:
 
     Safe beside another process that does the same. Raises SettingsError, SchemaError or StoreError.
     """
+    if (there := _is_newest(url)) is not None:
+        return there
     logging.getLogger("alembic").setLevel(logging.WARNING)  # its import alone logs ten lines
     from alembic import command
     from alembic.config import Config
@@ -239,7 +243,7 @@ def migrate(url: str) -> str:
         with write_transaction(engine, ["*"]) as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
-            return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one())
+            return str(connection.execute(_REVISION).scalar_one())
     except OperationalError as error:
         raise StoreError(f"the store cannot be opened: {first_line(error)}") from error
     except SQLAlchemyError as error:
@@ -248,6 +252,20 @@ def migrate(url: str) -> str:
         raise SchemaError(f"the store is newer than this program, or not ours: {error}") from error
     finally:
         engine.dispose()
+
+
+def _is_newest(url: str) -> str | None:
+    """The store's revision if it is the newest that we know: then what migrates need not be loaded."""
+    newest = max(path.stem[1:5] for path in _REVISIONS.glob("r[0-9]*.py"))
+    engine = open_engine(url)
+    try:
+        with engine.connect() as connection:
+            found = connection.execute(_REVISION).scalars().all()
+    except SQLAlchemyError:
+        return None  # there is none yet, or who migrates says what is wrong
+    finally:
+        engine.dispose()
+    return newest if found == [newest] else None
 
 
 def first_line(error: SQLAlchemyError) -> str:
