@@ -34,6 +34,15 @@ class Incoming(NamedTuple):
             return self
         return self._replace(found=opened(self))
 
+    @property
+    def is_patient(self) -> bool:
+        """Whether its sender waits for no receipt to send more: a batch with older ones before it that have
+        none is of a backlog."""
+        if self.found is None or isinstance(self.found, str):
+            return False
+        body = self.found[0]
+        return isinstance(body, SamplesBatch) and body.first == body.seq
+
 
 class Taking(Answer):
     """Of a message: one that the store does not take alone is ``let_go``, and then acknowledged."""

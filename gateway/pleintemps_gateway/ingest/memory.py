@@ -1,6 +1,6 @@
 """All sites of one ingest process, as the writer's memory."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -35,6 +35,27 @@ def take_over(engine: Engine, site: str, world: World) -> int:
         epoch = max((0 if old is None else int(old)) + 1, now // 1000)
         upsert(conn, reigns, [{"site": site, "epoch": epoch, "revision": 0, "started": now}])
     return epoch
+
+
+class Handed:
+    """The job for one message of ``site``; without ``incoming`` its topic is none. ``is_patient``: it may
+    wait a moment for others."""
+
+    __slots__ = ("_incoming", "_site", "_sites", "is_patient")
+
+    def __init__(self, sites: Mapping[str, SiteMemory], site: str, incoming: Incoming | None) -> None:
+        self._sites = sites
+        self._site = site
+        self._incoming = incoming
+        self.is_patient = incoming is not None and incoming.is_patient
+
+    def __call__(self, conn: Connection) -> None:
+        if (memory := self._sites.get(self._site)) is None:
+            return
+        if self._incoming is None:
+            memory.refuse(_UNREADABLE, "not in the table")
+        else:
+            memory.take(conn, self._incoming)
 
 
 class GatewayMemory:
@@ -88,17 +109,11 @@ class GatewayMemory:
         for site in self.sites.values():
             site.pending.messages += site.speaker.everything()
 
-    def take(self, topic: str, payload: bytes, retained: bool) -> Callable[[Connection], None]:
+    def take(self, topic: str, payload: bytes, retained: bool) -> Handed:
         """The job for one message; never raises, whatever the message is."""
         try:
             parsed = _parse(topic)
         except (TopicError, IdentifierError):
             name = topic.split("/")[2] if topic.count("/") >= 2 else ""
-            site = self.sites.get(name)
-            return lambda _conn: None if site is None else site.refuse(_UNREADABLE, "not in the table")
-        incoming = Incoming(parsed, payload, retained).ahead()
-        return lambda conn: self._pass_on(conn, incoming)
-
-    def _pass_on(self, conn: Connection, incoming: Incoming) -> None:
-        if (memory := self.sites.get(incoming.topic.site)) is not None:
-            memory.take(conn, incoming)
+            return Handed(self.sites, name, None)
+        return Handed(self.sites, parsed.site, Incoming(parsed, payload, retained).ahead())

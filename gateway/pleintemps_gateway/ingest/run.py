@@ -255,7 +255,7 @@ class Ingest:
     def _take(self, topic: str, payload: bytes, retained: bool) -> Answer:
         answer = Taking(topic, self._let_go)
         job = self._memory.take(topic, payload, retained)
-        self._writer.hand(job, answer, patient=topic.endswith("/samples"))
+        self._writer.hand(job, answer, patient=job.is_patient)
         return answer
 
     def _let_go(self, topic: str, error: BaseException) -> bool:

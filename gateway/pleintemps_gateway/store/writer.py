@@ -195,7 +195,7 @@ class Writer:
             self._queue.put(job, timeout=wait_s)
         except queue.Full:
             raise StoreBusyError(f"the store took no job for {wait_s} s") from None
-        if not job.patient:
+        if not job.patient or self._queue.qsize() >= COMPANY:
             self._pressed.set()
 
     def _put_first(self, job: Job) -> None:
