@@ -48,6 +48,8 @@ WATCHED: Final = 6
 CORE_LIMIT: Final = 1.0
 MEMORY_LIMIT_MB: Final = 400
 LINEAR: Final = 1.2
+SOON_MS: Final = 5_000
+"""Half of all receipts come sooner where the gateway holds a size: agents send again after 10 s."""
 FEED_ROWS: Final = 20_000
 _SENSORS: Final = 3
 _WHAT: Final = {("motion", 1): "motion", ("radar", 2): "still", ("radar", 3): "moving-and-still"}
@@ -233,7 +235,13 @@ def judged(sizes: list[dict[str, Any]]) -> dict[str, Any]:
     """What all sizes say together."""
     each = [size["core_per_1000"] for size in sizes]
     steps = [round(large / small, 3) for small, large in pairwise(each)]
-    held = [each for each in sizes if each["core"] <= CORE_LIMIT * 0.98 and not each["waiting"]]
+    held = [
+        each
+        for each in sizes
+        if each["core"] <= CORE_LIMIT * 0.98
+        and not each["waiting"]
+        and (each["receipt_ms"]["p50"] or 0) <= SOON_MS
+    ]
     return {
         "steps": steps,
         "linear": all(step <= LINEAR for step in steps),
