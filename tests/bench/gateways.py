@@ -52,4 +52,4 @@ def ingesting(config: Path, core: int | None = None) -> Iterator[int]:
         yield process.pid
     finally:
         process.terminate()
-        process.wait(15)
+        process.wait(60)  # what waits is still stored

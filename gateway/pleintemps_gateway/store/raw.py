@@ -9,7 +9,19 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import Connection, MetaData, Table, delete, func, insert, literal_column, or_, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    MetaData,
+    Table,
+    delete,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    text,
+)
 from sqlalchemy.exc import DBAPIError
 
 from .prepared import Prepared
@@ -32,7 +44,10 @@ _COLUMNS: Final = tuple(column.name for column in sample_batches.columns)
 _COPY: Final = f"COPY sample_batches ({', '.join(_COLUMNS)}) FROM STDIN (FORMAT BINARY)"
 _METADATA: Final = MetaData(schema=FOLDER)
 _OTHER_DAYS: Final = sample_batches.to_metadata(_METADATA, schema=FOLDER, name="other_days")
-_PLACES: Final = (literal_column("ctid"), literal_column("rowid"))
+_PLACES: Final[tuple[ColumnElement[Any], ColumnElement[Any]]] = (
+    literal_column("ctid"),
+    literal_column("rowid"),
+)
 _GATHERED: Final = "pleintemps_samples"
 _DAYS: Final = text(
     "SELECT relname FROM pg_class JOIN pg_inherits ON inhrelid = oid"
