@@ -149,7 +149,7 @@ def test_an_alert_is_taken_and_a_door_opened_by_keyboard_alone(demo: RunningDemo
 
     page.goto(f"{demo.demo.url.rstrip('/')}/")
     post = demo.demo.town.building.door("office")
-    focus_by_tab(page, page.locator(f"#open-{SITE}-office"))
+    focus_by_tab(page, page.locator(f"#open-{SITE}_office"))
     page.keyboard.press("Enter")
     page.wait_for_url("**/doors/saint-aubin/office*")
     focus_by_tab(page, page.get_by_role("button", name="Ouvrir la porte", exact=True))

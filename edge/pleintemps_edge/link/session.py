@@ -174,7 +174,7 @@ class Link:
         """Say that we go, if there is a line to say it on; takes half a second at most."""
         client, self._client = self._client, None
         if client is not None:
-            with contextlib.suppress(aiomqtt.MqttError, TimeoutError):
+            with contextlib.suppress(aiomqtt.MqttError, OSError, TimeoutError):
                 async with asyncio.timeout(0.5):
                     await self._publish(client, Channel.AVAILABILITY, self._availability(Presence.OFFLINE))
 

@@ -156,6 +156,7 @@ def _restore(options: argparse.Namespace) -> int:
         return 0
     if keys:
         print(f"the keys were put back into {config.keys}")
+        print("an agent that was shut out since that back-up is let in by it: repeat `agent stolen` for each")
     print(f"the store is that of {_moment(done.manifest.made)}, from {done.folder}: {done.rows} rows")
     for site, both in done.sites.items():
         for sentence in _sentences(both):

@@ -110,10 +110,12 @@ class AgentWords:
             ),
             "devices": t.gettext("A device of it is at fault: see below."),
             "certificate-over": t.gettext(
-                "Its certificate is over: at its next connect the broker refuses it. Bring it a new one."
+                "Its certificate is over: at its next connect the broker refuses it. Let it enrol again, "
+                "with pleintemps-edge enrol --again and a token of agent enrol."
             ),
             "certificate": t.gettext(
-                "Its certificate ends soon: bring it a new one before, or the broker refuses it."
+                "Its certificate ends soon and was not renewed. Let it enrol again before, with "
+                "pleintemps-edge enrol --again and a token of agent enrol, or the broker refuses it."
             ),
             "timings": t.gettext(
                 "It refused the timings of its doors: correct them in the configuration of the gateway."

@@ -39,7 +39,7 @@ def _plain(template: str, item: Any) -> Fragment:
 
 
 def tile_name(tile: Tile) -> str:
-    return f"tile-{tile.site}-{tile.space}"
+    return f"tile-{tile.site}_{tile.space}"  # no name has "_" in it: "a-b" and "c" are not "a" and "b-c"
 
 
 def of_tile(tile: Tile) -> Fragment:

@@ -192,15 +192,15 @@ async def test_the_live_stream_carries_fire_and_panels(app: FastAPI, engine: Eng
         async with stream(app, client) as events:
             first = await events.frame()
             assert "désactivée" in first["fragments"]["site-ecole"]
-            assert "libérée" not in first["fragments"]["tile-ecole-preau"]
+            assert "libérée" not in first["fragments"]["tile-ecole_preau"]
             burn(engine)
             with write_transaction(engine, ["ecole"]) as conn:
                 conn.execute(update(schema.panels).values(state="alarm"))
                 record_change(conn, "ecole", "panels", "alarm", town.NOW)
             found: dict[str, str] = {}
-            while not {"site-ecole", "tile-ecole-preau"} <= found.keys():
+            while not {"site-ecole", "tile-ecole_preau"} <= found.keys():
                 found |= (await events.frame())["fragments"]
-            assert "en alarme" in found["site-ecole"] and "libérée" in found["tile-ecole-preau"]
+            assert "en alarme" in found["site-ecole"] and "libérée" in found["tile-ecole_preau"]
 
 
 @played

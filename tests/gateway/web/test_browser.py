@@ -109,7 +109,7 @@ def test_a_caretakers_evening(page: Any, address: str, engine: Engine, world: Ev
     expect = playwright.expect
 
     # a room is taken while we look
-    danse = page.locator("#tile-moulin-danse")
+    danse = page.locator("#tile-moulin_danse")
     expect(danse.locator(".state")).to_contain_text("Libre")
     believe(engine, "danse", world.now(), state="occupied", probability=0.97)
     expect(danse.locator(".state b")).to_have_text("Occupé")
@@ -141,7 +141,7 @@ def test_a_caretakers_evening(page: Any, address: str, engine: Engine, world: Ev
     assert (states[town.NOISE], states["d1" * 16]) == ("acknowledged", "open")
 
     # a door is opened from here, and the page tells what became of it
-    page.locator("#open-moulin-studio").click()
+    page.locator("#open-moulin_studio").click()
     expect(page.locator("h1")).to_have_text("Studio")
     check(page)
     picture(page, "door-desktop")
@@ -163,7 +163,7 @@ def test_what_grows_old_says_so_without_a_frame(
 ) -> None:
     enter(page, address)
     expect = playwright.expect
-    theatre = page.locator("#tile-moulin-theatre")
+    theatre = page.locator("#tile-moulin_theatre")
     with engine.begin() as conn:
         conn.execute(update(schema.series).where(schema.series.c.space == "theatre").values(last_at=None))
     believe(engine, "theatre", world.now() - 174_000, state="occupied", probability=0.97)

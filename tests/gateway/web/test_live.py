@@ -69,14 +69,14 @@ def test_the_first_frame_is_the_page_and_the_next_only_what_changed(app: FastAPI
                     "attention",
                     "coming",
                     "sky",
-                    "tile-moulin-danse",
-                    "tile-ecole-preau",
+                    "tile-moulin_danse",
+                    "tile-ecole_preau",
                 } <= set(first["fragments"])
-                assert "Libre" in first["fragments"]["tile-moulin-danse"]
+                assert "Libre" in first["fragments"]["tile-moulin_danse"]
                 lit(engine, "danse")
-                second = await frame_with(events, "tile-moulin-danse")
-                assert set(second["fragments"]) == {"tile-moulin-danse", "counts"}
-                assert "Occupé" in second["fragments"]["tile-moulin-danse"]
+                second = await frame_with(events, "tile-moulin_danse")
+                assert set(second["fragments"]) == {"tile-moulin_danse", "counts"}
+                assert "Occupé" in second["fragments"]["tile-moulin_danse"]
                 assert 'data-count="occupied">3' in second["fragments"]["counts"]
 
     asyncio.run(story())
@@ -89,14 +89,14 @@ def test_a_code_that_comes_to_its_door_or_leaves_it_is_shown(app: FastAPI, engin
             async with stream(app, client) as events:
                 await events.frame()
                 held(engine, 8)
-                frame = await frame_with(events, "tile-ecole-preau")
-                assert set(frame["fragments"]) == {"tile-ecole-preau", "coming"}
+                frame = await frame_with(events, "tile-ecole_preau")
+                assert set(frame["fragments"]) == {"tile-ecole_preau", "coming"}
                 for name in frame["fragments"]:
                     text = frame["fragments"][name].replace("\u00a0", " ")
                     assert "code pas encore sur la porte : l’agent n’a pas encore répondu" in text
                 held(engine, 9)
-                frame = await frame_with(events, "tile-ecole-preau")
-                assert "code sur la porte" in frame["fragments"]["tile-ecole-preau"]
+                frame = await frame_with(events, "tile-ecole_preau")
+                assert "code sur la porte" in frame["fragments"]["tile-ecole_preau"]
 
     asyncio.run(story())
 
@@ -126,7 +126,7 @@ def test_a_new_alert_is_announced_once_in_a_sentence(app: FastAPI, engine: Engin
                     "Alerte : Porte forcée, MJC du Moulin, Studio. Ouverte à 22:53 sans code ni commande."
                 ]
                 lit(engine, "danse")
-                assert (await frame_with(events, "tile-moulin-danse"))["announce"] == []
+                assert (await frame_with(events, "tile-moulin_danse"))["announce"] == []
 
     asyncio.run(story())
 
@@ -144,11 +144,11 @@ def test_many_changes_at_once_are_one_frame(app: FastAPI, engine: Engine) -> Non
                     lit(engine, "bois", probability=probability)
                 count = 0
                 while "sûr à 94" not in (frame := await events.frame())["fragments"].get(
-                    "tile-moulin-bois", ""
+                    "tile-moulin_bois", ""
                 ):
                     count += 1
                 assert count <= (loop.time() - began) / FRAME_S + 1
-                assert "tile-moulin-theatre" not in frame["fragments"]
+                assert "tile-moulin_theatre" not in frame["fragments"]
 
     asyncio.run(story())
 
@@ -160,10 +160,10 @@ def test_viewers_of_one_language_share_one_rendering_and_one_follower(app: FastA
             await enter(other, "directrice")
             async with stream(app, one) as first, stream(app, one) as second, stream(app, other) as school:
                 await first.frame(), await second.frame()
-                assert "tile-moulin-danse" not in (await school.frame())["fragments"]
+                assert "tile-moulin_danse" not in (await school.frame())["fragments"]
                 lit(engine, "danse")
-                assert await frame_with(first, "tile-moulin-danse") == await frame_with(
-                    second, "tile-moulin-danse"
+                assert await frame_with(first, "tile-moulin_danse") == await frame_with(
+                    second, "tile-moulin_danse"
                 )
 
     asyncio.run(story())
@@ -179,7 +179,7 @@ def test_log_out_ends_the_stream_of_that_session_only(app: FastAPI, engine: Engi
                 await one.post("/logout", data={"csrf": await csrf_of(one)})
                 assert await mine.next() == ("end", "log-out")
                 lit(engine, "danse")
-                await frame_with(theirs, "tile-moulin-danse")
+                await frame_with(theirs, "tile-moulin_danse")
 
     asyncio.run(story())
 
@@ -240,7 +240,7 @@ def test_a_store_that_is_away_stalls_the_stream_and_it_goes_on(app: FastAPI, eng
                 lit(engine, "danse")
                 assert (
                     "Occupé"
-                    in (await frame_with(events, "tile-moulin-danse"))["fragments"]["tile-moulin-danse"]
+                    in (await frame_with(events, "tile-moulin_danse"))["fragments"]["tile-moulin_danse"]
                 )
 
     asyncio.run(story())
@@ -290,7 +290,7 @@ def test_a_reading_that_fails_half_way_is_not_taken_for_shown(
             drawing.picture.refresh([view.sites], town.NOW)
     drawing.picture.refresh([view.sites], town.NOW)
     _, _, text = drawing.frame(view, since, town.NOW)
-    assert set(json.loads(text)["fragments"]) == {"tile-moulin-danse", "counts"}
+    assert set(json.loads(text)["fragments"]) == {"tile-moulin_danse", "counts"}
 
 
 def test_a_page_that_comes_back_gets_what_it_missed_and_a_strangers_frame_everything(
@@ -308,13 +308,13 @@ def test_a_page_that_comes_back_gets_what_it_missed_and_a_strangers_frame_everyt
             lit(engine, "danse")
             alarm(engine, "d1" * 16)
             missed = (await client.get(f"/api/v1/live/since?have={found[1]}")).json()
-            assert {"tile-moulin-danse", "attention"} < set(missed["fragments"]) and missed["announce"]
-            assert "tile-moulin-theatre" not in missed["fragments"]
+            assert {"tile-moulin_danse", "attention"} < set(missed["fragments"]) and missed["announce"]
+            assert "tile-moulin_theatre" not in missed["fragments"]
             async with stream(app, client, f"/api/v1/live?have={missed['frame']}") as events:
                 assert (await events.frame())["fragments"] == {}
             for stranger in ("", "0-0", "x", "-", f"{found[1]}9999"):
                 whole = (await client.get(f"/api/v1/live/since?have={stranger}")).json()
-                assert "tile-moulin-theatre" in whole["fragments"] and whole["announce"] == []
+                assert "tile-moulin_theatre" in whole["fragments"] and whole["announce"] == []
 
     asyncio.run(story())
 
@@ -334,7 +334,7 @@ def test_what_only_grows_older_sends_an_age_and_no_html(app: FastAPI, engine: En
                     pass
                 assert (frame["fragments"], frame["figures"]) == (
                     {},
-                    {"tile-moulin-danse": [town.NOW, 34, 99]},
+                    {"tile-moulin_danse": [town.NOW, 34, 99]},
                 )
 
     asyncio.run(story())

@@ -125,5 +125,5 @@ def test_a_space_shows_what_stands_beside_its_level(
     with engine.begin() as conn:
         studio = (schema.spaces.c.site == "moulin") & (schema.spaces.c.space == "studio")
         conn.execute(update(schema.spaces).where(studio).values(**row))
-    assert in_french in words(part(get(app), "tile-moulin-studio"))
-    assert in_english in words(part(get(app, "/?lang=en"), "tile-moulin-studio"))
+    assert in_french in words(part(get(app), "tile-moulin_studio"))
+    assert in_english in words(part(get(app, "/?lang=en"), "tile-moulin_studio"))

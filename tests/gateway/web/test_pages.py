@@ -62,21 +62,21 @@ def test_the_head_counts_what_asks_for_a_person(french: str, english: str) -> No
 @pytest.mark.parametrize(
     ("tile", "look", "sign", "in_french", "in_english"),
     [
-        ("moulin-studio", "is-alert", "w-lit", "Occupé · sûr à 98 %", "Occupied · 98% sure"),
+        ("moulin_studio", "is-alert", "w-lit", "Occupé · sûr à 98 %", "Occupied · 98% sure"),
         (
-            "moulin-theatre",
+            "moulin_theatre",
             "",
             "w-lit",
             "Théâtre 20:30–23:00 · 14 attendus",
             "Théâtre 20:30–23:00 · 14 expected",
         ),
-        ("moulin-danse", "is-watch", "w-free", "Libre · sûr à 99 %", "Free · 99% sure"),
-        ("moulin-bois", "", "w-half", "Sans doute libre · 71 %", "Probably free · 71%"),
-        ("moulin-hall", "is-unknown", "w-unk", "Inconnu · rien reçu", "Unknown · nothing received"),
-        ("ecole-biblio", "is-stale", "w-stale", "Dernier état : libre", "Last state: free"),
-        ("ecole-cantine", "is-unknown", "w-unk", "Inconnu · agent muet", "Unknown · agent silent"),
+        ("moulin_danse", "is-watch", "w-free", "Libre · sûr à 99 %", "Free · 99% sure"),
+        ("moulin_bois", "", "w-half", "Sans doute libre · 71 %", "Probably free · 71%"),
+        ("moulin_hall", "is-unknown", "w-unk", "Inconnu · rien reçu", "Unknown · nothing received"),
+        ("ecole_biblio", "is-stale", "w-stale", "Dernier état : libre", "Last state: free"),
+        ("ecole_cantine", "is-unknown", "w-unk", "Inconnu · agent muet", "Unknown · agent silent"),
         (
-            "ecole-preau",
+            "ecole_preau",
             "",
             "w-book",
             "Libre, réservé à 23:30 · sûr à 95 %",
@@ -96,16 +96,16 @@ def test_a_tile_shows_its_state_by_class_shape_and_words(
 
 
 def test_a_tile_tells_age_source_level_and_limit(french: str) -> None:
-    studio = words(part(french, "tile-moulin-studio"))
+    studio = words(part(french, "tile-moulin_studio"))
     assert "8 s" in studio and "studio-radar (quelqu'un bouge)" in studio
     assert "74 dB(A)" in studio and "65" in studio
     assert "dépassé depuis 23 min" in studio
-    assert 'class="over">74' in part(french, "tile-moulin-studio")
+    assert 'class="over">74' in part(french, "tile-moulin_studio")
 
 
 def test_old_and_unknown_have_their_age_and_unknown_has_no_value(french: str) -> None:
-    assert "il y a 14 min" in words(part(french, "tile-ecole-biblio"))
-    canteen = words(part(french, "tile-ecole-cantine"))
+    assert "il y a 14 min" in words(part(french, "tile-ecole_biblio"))
+    canteen = words(part(french, "tile-ecole_cantine"))
     assert (
         "depuis 41 min" in canteen
         and "Aucune mesure" in canteen
@@ -119,10 +119,10 @@ def test_a_page_left_alone_for_four_minutes_is_stale_and_after_a_quarter_unknown
     app: FastAPI, world: ManualWorld
 ) -> None:
     world.move(4 * town.MINUTE)
-    assert 'is-stale" id="tile-moulin-theatre"' in get(app)
+    assert 'is-stale" id="tile-moulin_theatre"' in get(app)
     world.move(15 * town.MINUTE)
     html = get(app)
-    assert 'is-unknown" id="tile-moulin-theatre"' in html
+    assert 'is-unknown" id="tile-moulin_theatre"' in html
     assert "0 occupé" in words(html)
 
 
@@ -130,12 +130,12 @@ def test_bookings_come_with_their_code_and_are_never_markup(french: str, english
     assert "Astronomie, Préau et cour 18 attendus · code sur la porte" in words(french)
     assert "Start Astronomie, Préau et cour 18 expected · code on the door" in words(english)
     assert "ensuite Astronomie 23:30 · 18 attendus code sur la porte" in words(
-        part(french, "tile-ecole-preau")
+        part(french, "tile-ecole_preau")
     )
     without = "code pas encore sur la porte : pas encore créé"
-    assert f"ensuite Pilates demain 08:30 · 9 attendus {without}" in words(part(french, "tile-moulin-danse"))
+    assert f"ensuite Pilates demain 08:30 · 9 attendus {without}" in words(part(french, "tile-moulin_danse"))
     assert f"Début Pilates, Salle de danse 9 attendus · {without}" in words(french)
-    assert "code not yet on the door: no door leads there" in words(part(english, "tile-moulin-theatre"))
+    assert "code not yet on the door: no door leads there" in words(part(english, "tile-moulin_theatre"))
     assert "Chorale &lt;b&gt;" in french and "Chorale <b>" not in french
 
 
@@ -287,7 +287,7 @@ def test_opening_a_door_asks_first_and_tells_the_result(
                     record_change(conn, "moulin", "commands", "any", town.NOW)
                 page = (await client.get(result)).text
                 assert sentence in words(page)
-                assert sentence in words(part((await client.get("/")).text, "tile-moulin-studio"))
+                assert sentence in words(part((await client.get("/")).text, "tile-moulin_studio"))
                 assert ('id="again"' in page) == (outcome in ("requested", "sent"))
             with engine.begin() as conn:
                 conn.execute(update(schema.commands).values(outcome="sent", answered=None, refusal=None))

@@ -55,7 +55,7 @@ def test_it_is_installable_shares_a_stream_and_helps_without_a_connection(
     expect(second.locator("#link")).to_have_text("En direct")
     browser.believe(engine, "danse", town.NOW, state="occupied", probability=0.97)
     for page in (first, second):
-        expect(page.locator("#tile-moulin-danse .state b")).to_have_text("Occupé")
+        expect(page.locator("#tile-moulin_danse .state b")).to_have_text("Occupé")
     assert not [url for url in asked if "/api/v1/live?" in url]
 
     # keys: the focus walks, ? helps, they can be switched off, and never fire in a field
