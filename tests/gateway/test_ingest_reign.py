@@ -1,6 +1,7 @@
 """One SQLite store has one ingest: who is deposed writes and signs no more. Nothing is kept for ever."""
 
 import asyncio
+import threading
 from pathlib import Path
 
 import pytest
@@ -41,8 +42,11 @@ def test_a_deposed_ingest_stores_nothing_of_what_it_hears(tmp_path: Path, sqlite
     house = build(tmp_path, sqlite_url)
     first = Ingest(house.config, ManualWorld(NOW))
     take_over(house.engine, "ecole", house.world)
+    told = threading.Event()
     answer = first._take("pleintemps/v1/ecole/stranger/birth", b"{}", False)
-    assert answer.exception(20) is not None  # so the broker is not told that it is stored
+    answer.add_done_callback(lambda _answer: told.set())
+    assert told.wait(20)
+    assert answer.exception() is not None  # so the broker is not told that it is stored
     with house.engine.connect() as conn:
         assert conn.scalar(select(func.count()).select_from(refusals)) == 0
     first._writer.close()
