@@ -160,9 +160,9 @@ def test_what_was_gathered_is_taken_once_and_in_order(
         )
         assert gathering.add(agent, batch) == len(samples)
     told: dict[str, list[tuple[int, float]]] = {"a": [], "b": []}
-    for agent in ("a", None, None):
-        for who, parts in gathering.take(agent):
-            assert agent in {None, who}
+    for asked in ("a", None, None):
+        for who, parts in gathering.take(asked):
+            assert asked in {None, who}
             told[who] += [pair for part in parts["motion"] for pair in part.pairs()]
     for who, found in told.items():
         wanted = [samples for place, samples in enumerate(columns) if (place == other) == (who == "b")]
