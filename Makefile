@@ -40,6 +40,8 @@ postgresql: test-system ## The gateway's tests but those in a browser, all on Po
 bench: install ## Measure; one JSON line each
 	@scripts/system-packages.sh mosquitto strace influxdb victoria-metrics
 	@$(BIN)/python -m tests.bench.unlock --json
+	@$(BIN)/python -m tests.bench.phone_unlock --json
+	@$(BIN)/python -m tests.bench.startup --json
 	@$(BIN)/python -m tests.bench.codes --json
 	@$(BIN)/python -m tests.bench.footprint --json
 	@$(BIN)/python -m tests.bench.fleet --json
