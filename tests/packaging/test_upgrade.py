@@ -4,9 +4,13 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, LiteralString
 
+import psycopg
 import pytest
+from psycopg import sql
 
+from tests.support.stores import PostgresServer, find_postgres
 from tests.support.waiting import wait_for
 
 from . import packages
@@ -24,17 +28,23 @@ COUNTED = ("bookings", "credentials", "users", "audit")
 
 
 @pytest.fixture(scope="module")
-def root() -> Iterator[CleanRoot]:
+def debs() -> Iterator[dict[str, Path]]:
+    """The older and the newer package."""
     folder = HOME / "versions"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     newer = packages.build("gateway", folder, "2")
     older = packages.build("gateway", folder, "1", packages.previous_tree(folder / "tree"))
+    yield {"older.deb": older, "newer.deb": newer}
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def root(debs: dict[str, Path]) -> Iterator[CleanRoot]:
     with booted() as started:
-        for path, name in ((older, "older.deb"), (newer, "newer.deb")):
+        for name, path in debs.items():
             shutil.copy(path, started.share / name)
         yield started
-    shutil.rmtree(folder)
 
 
 def schema(root: CleanRoot) -> str:
@@ -112,3 +122,78 @@ def test_data_survive_the_way_there_and_back(root: CleanRoot) -> None:
     serves(root)
     assert (version(root), titles(root)) == ("2", {"before"})
     assert root.run("find /var/lib/pleintemps-gateway ! -user pleintemps-gateway").strip() == ""
+
+
+class Database:
+    """A database of this machine's PostgreSQL, whose socket lies where the container sees it."""
+
+    def __init__(self, server: PostgresServer) -> None:
+        self._server = server
+        self.rows("CREATE ROLE gateway LOGIN", "postgres")
+        self.rows("CREATE DATABASE store OWNER gateway", "postgres")
+        self.url = f"postgresql://gateway@/store?host=/mnt/postgresql&port={server.port}"
+
+    def rows(self, query: LiteralString | sql.Composed, database: str = "store") -> list[tuple[Any, ...]]:
+        where = f"host=127.0.0.1 port={self._server.port} user=pleintemps dbname={database}"
+        with psycopg.connect(where, autocommit=True) as conn:
+            answer = conn.execute(query)
+            return answer.fetchall() if answer.description is not None else []
+
+    def schema(self) -> str:
+        return str(self.rows("SELECT version_num FROM alembic_version")[0][0])
+
+    def titles(self, aside: str = "public") -> set[str]:
+        query = sql.SQL("SELECT title FROM {}.bookings").format(sql.Identifier(aside))
+        return {str(title) for (title,) in self.rows(query)}
+
+
+@pytest.fixture
+def database(root: CleanRoot) -> Iterator[Database]:
+    programs = find_postgres()
+    assert programs is not None
+    sockets = root.share / "postgresql"
+    sockets.mkdir(mode=0o755)
+    root.share.parent.chmod(0o711)  # the server is another user's
+    server = PostgresServer(programs, sockets=sockets)
+    try:
+        server.start()
+        yield Database(server)
+    finally:
+        server.stop()
+
+
+def test_so_they_do_in_postgresql(root: CleanRoot, database: Database) -> None:
+    root.run("dpkg --install /mnt/older.deb")
+    root.run(f"sed -i '1i database_url = \"{database.url}\"' {CONFIG}")
+    root.run(f"pleintemps-gateway init --config {CONFIG}")
+    book(root, "before")
+    root.run("systemctl start pleintemps-gateway")
+    serves(root)
+    old = database.schema()
+
+    root.run("dpkg --install /mnt/newer.deb")
+    serves(root)
+    assert (version(root), database.titles()) == ("2", {"before"})
+    assert database.schema() > old, "there is a newer schema"
+    book(root, "between")
+
+    # whoever may not put the tables aside goes on as before
+    database.rows("ALTER DATABASE store OWNER TO pleintemps")
+    said = root.run("dpkg --install /mnt/older.deb", check=False)
+    assert "could not be put aside" in said
+    assert "version 2 stays in place" in said
+    serves(root)
+    assert (version(root), database.titles()) == ("2", {"before", "between"})
+    database.rows("ALTER DATABASE store OWNER TO gateway")
+
+    said = root.run("dpkg --install /mnt/older.deb")
+    aside = str(database.rows("SELECT min(nspname) FROM pg_namespace WHERE nspname LIKE 'later%'")[0][0])
+    assert f"the later store lies in schema {aside} of the database" in said
+    serves(root)
+    assert (version(root), database.schema(), database.titles()) == ("1", old, {"before"})
+    assert database.titles(aside) == {"before", "between"}
+    root.run(f"pleintemps-gateway audit verify --config {CONFIG}")
+
+    root.run("dpkg --install /mnt/newer.deb")
+    serves(root)
+    assert (version(root), database.titles()) == ("2", {"before"})

@@ -43,9 +43,10 @@ def find_postgres() -> Path | None:
 class PostgresServer:
     """One server in its own folder, reached over a loopback port; nothing in it outlives the tests."""
 
-    def __init__(self, programs: Path, *, durable: bool = False) -> None:
-        """``durable``: a commit is on disk when it returns."""
+    def __init__(self, programs: Path, *, durable: bool = False, sockets: Path | None = None) -> None:
+        """``durable``: a commit is on disk when it returns. ``sockets``: a folder where it listens too."""
         self._durable = durable
+        self._sockets = sockets
         self.port = find_free_port()
         self._programs = programs
         # not pytest's folder: the server's user could not enter it, and a socket's path is at most 107 bytes
@@ -58,6 +59,8 @@ class PostgresServer:
             user = _server_user()
             os.chown(self._folder, user.pw_uid, user.pw_gid)
             self._as_user |= {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+            if sockets is not None:
+                os.chown(sockets, user.pw_uid, user.pw_gid)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -86,7 +89,7 @@ class PostgresServer:
         settings = {
             "listen_addresses": "127.0.0.1",
             "port": str(self.port),
-            "unix_socket_directories": str(self._folder),
+            "unix_socket_directories": ",".join(map(str, filter(None, (self._folder, self._sockets)))),
         }
         if not self._durable:
             # speed before safety: these databases end with the test
