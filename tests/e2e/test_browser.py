@@ -60,11 +60,11 @@ def test_log_in_see_a_room_light_up_take_the_noise_open_a_door(demo: RunningDemo
     expect(page.locator("h1")).to_have_text("Ce soir")
     expect(page.locator("#link")).to_have_text("En direct")
     for space in SPACES:
-        expect(page.locator(f"#tile-saint-aubin-{space}")).to_be_visible()
+        expect(page.locator(f"#tile-saint-aubin_{space}")).to_be_visible()
 
     # the choir comes with its code: its room lights up on the open page
     evening = demo.start_evening()
-    hall = page.locator("#tile-saint-aubin-hall")
+    hall = page.locator("#tile-saint-aubin_hall")
     expect(hall).to_have_attribute("data-state", "occupied")
     expect(hall.locator(".state b")).to_have_text("Occupé")
 
@@ -76,7 +76,7 @@ def test_log_in_see_a_room_light_up_take_the_noise_open_a_door(demo: RunningDemo
     taken = page.locator(".al", has_text="Trop de bruit")
     expect(taken).to_contain_text(f"par {CARETAKER}")
     for space in SPACES:
-        expect(page.locator(f"#tile-saint-aubin-{space} h4")).to_have_count(1)
+        expect(page.locator(f"#tile-saint-aubin_{space} h4")).to_have_count(1)
     assert page.locator("h1").count() == 1
     no_axe_findings(page)
     PICTURES.mkdir(parents=True, exist_ok=True)
@@ -84,7 +84,7 @@ def test_log_in_see_a_room_light_up_take_the_noise_open_a_door(demo: RunningDemo
 
     # somebody waits outside the office: one tap, a confirmation, and the real strike is released
     post = demo.demo.town.building.door("office")
-    page.locator("#open-saint-aubin-office").click()
+    page.locator("#open-saint-aubin_office").click()
     page.wait_for_url("**/doors/saint-aubin/office*")
     no_axe_findings(page)
     page.get_by_role("button", name="Ouvrir la porte", exact=True).click()

@@ -144,5 +144,7 @@ class Sharing:
 
 
 def _compose(crew: Crew, _conn: Connection) -> None:
-    """The group in which it stands composes the grants."""
-    crew.memory.speaker.patient = False
+    """The group in which it stands composes the grants; what the broker holds of rooms was another's word."""
+    site = crew.memory
+    site.speaker.patient = False
+    site.pending.messages += site.speaker.all_rooms()

@@ -373,6 +373,9 @@ class Speaker:
                 published = book.published.messages(self._site, agent)
                 messages += [(topic, payload, True) for topic, payload in published]
         messages += [self._timings_for(agent) for agent in sorted(self._timings.published)]
+        return messages + self.all_rooms()
+
+    def all_rooms(self) -> list[Message]:
+        """Every room as it is."""
         now = self._world.now()
-        rooms = [self._room(room, self._coming.next_start(name, now)) for name, room in self._rooms.items()]
-        return [*messages, *rooms]
+        return [self._room(room, self._coming.next_start(name, now)) for name, room in self._rooms.items()]
