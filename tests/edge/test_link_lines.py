@@ -5,6 +5,7 @@ import datetime
 import ipaddress
 import logging
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -114,6 +115,15 @@ def test_what_comes_in_too_fast_is_dropped_and_the_line_goes_on(
     tmp_path: Path, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(client, "MAX_WAITING_BYTES", 2_000)
+    heard: list[bytes] = []
+    flood = b"x" * 1_500
+    take = client.Client._on_message
+
+    def listen(self: client.Client, of: Any, data: Any, message: Any) -> None:
+        heard.append(message.payload)
+        take(self, of, data, message)
+
+    monkeypatch.setattr(client.Client, "_on_message", listen)
 
     async def story() -> None:
         async with gateway_on(mosquitto.port) as gateway:
@@ -122,8 +132,9 @@ def test_what_comes_in_too_fast_is_dropped_and_the_line_goes_on(
                     await until(lambda: gateway.births)
                     topic = str(gateway.topic(Channel.RECEIPT))
                     for _ in range(50):
-                        await gateway.client.publish(topic, b"x" * 1_500)
-                    await until(lambda: "messages-dropped" in caplog.text)
+                        await gateway.client.publish(topic, flood)
+                    await until(lambda: heard.count(flood) == 50)  # none is on its way behind the command
+                    assert "messages-dropped" in caplog.text
                     await until(lambda: agent._link._client._waiting == 0)  # type: ignore[union-attr]
                     await obeys(gateway, agent, 1)
                     assert caplog.text.count("messages-dropped") < 25
