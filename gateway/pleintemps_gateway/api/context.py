@@ -17,7 +17,7 @@ from pleintemps_gateway.web.render import Pages
 from .hooks_config import Hooks
 from .live import Hub
 from .looking import Looks
-from .pace import Pace
+from .pace import Pace, Sample
 from .problems import Problem, not_found
 from .tally import Tally
 from .throttle import LoginThrottle
@@ -26,6 +26,13 @@ FORGOTTEN_WAIT_MS: Final = 60_000
 """Between two who have forgotten their password, at one address, after the first three."""
 KEYPAD_WAIT_MS: Final = 30_000
 """The page of a booking waits as a door's keypad does."""
+
+ADDRESS_BURST: Final = 50
+"""Failed log-ins of one address at once, over all names: a town hall may stand behind one address."""
+ADDRESS_EACH_MS: Final = 60_000
+WRITTEN_BURST: Final = 200
+"""Failed log-ins that the audit log gets at once, and then one every half minute: its rows stay for good."""
+WRITTEN_EACH_MS: Final = 30_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,8 @@ class Context:
     forgotten: LoginThrottle = field(default_factory=lambda: LoginThrottle(FORGOTTEN_WAIT_MS))  # per address
     links: LoginThrottle = field(default_factory=LoginThrottle)  # unknown links of one address
     keypads: LoginThrottle = field(default_factory=lambda: LoginThrottle(KEYPAD_WAIT_MS))  # per booking, door
+    addresses: Pace = field(default_factory=lambda: Pace(ADDRESS_BURST, ADDRESS_EACH_MS))  # failed log-ins
+    failures: Sample = field(default_factory=lambda: Sample(WRITTEN_BURST, WRITTEN_EACH_MS))
     looks: Looks = field(default_factory=Looks)
 
     def sites(self, names: tuple[str, ...]) -> list[SiteConfig]:

@@ -10,6 +10,7 @@ from pleintemps_gateway.audit.log import record
 from pleintemps_gateway.store import reading, schema
 from pleintemps_gateway.store.engine import write_transaction
 
+from . import failed
 from .activity import HOUR_MS
 from .auth import SESSION_COOKIE, Account, cookie_name, find_account, hash_token, is_https
 from .context import Context
@@ -37,7 +38,7 @@ def log_in(
 
     ``agent`` is the browser's name for itself; a ``program`` may pause longer than a person.
     """
-    wait = context.throttle.begin(name, address, context.world.monotonic())
+    wait, via = failed.wait_for(context, name, address), "api" if program else "password"
     if wait:
         seconds = -(-wait // 1000)
         raise Problem(
@@ -49,13 +50,14 @@ def log_in(
     if not users:
         verify_password(None, password[:MAX_LENGTH])
     if user is None or user.disabled is not None:
+        failed.write_down(context, {(row.site, row.name) for row in users}, address, via)
         raise Problem(401, "Wrong name or password.", code="wrong-login")
-    context.throttle.succeeded(name, address)
+    failed.succeeded(context, name, address)
     with write_transaction(context.engine, [user.site]) as conn:
         if is_outdated(user.password):
             mine = (schema.users.c.site == user.site) & (schema.users.c.name == user.name)
             conn.execute(update(schema.users).where(mine).values(password=hash_password(password)))
-        return start(conn, context, user, via="api" if program else "password", agent=agent)
+        return start(conn, context, user, via=via, agent=agent)
 
 
 def start(conn: Connection, context: Context, user: Row[Any], *, via: str, agent: str = "") -> NewSession:

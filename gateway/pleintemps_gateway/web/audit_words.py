@@ -6,7 +6,7 @@ from .audit_list import Item
 from .i18n import Catalogue
 from .words import Words
 
-_SAID: Final = ("reason", "purpose", "role", "action", "label", "what", "rows")
+_SAID: Final = ("reason", "purpose", "role", "action", "label", "what", "rows", "address")
 """Facts that a CSV and the details show; ids and names of codes stay in the log."""
 
 
@@ -81,6 +81,7 @@ class AuditWords:
             "user.disabled": t.gettext("User shut out"),
             "user.enabled": t.gettext("User let in again"),
             "user.link": t.gettext("Link to a password made"),
+            "user.log-in-failed": t.gettext("Log-in failed"),
             "user.logged-in": t.gettext("Logged in"),
             "user.password": t.gettext("Password changed"),
             "user.removed": t.gettext("User removed"),
@@ -104,6 +105,8 @@ class AuditWords:
         t = self._t
         if item.facts is None:
             return t.gettext("no longer known")
+        if not item.who and item.action == "user.log-in-failed":
+            return t.gettext("somebody unknown")
         known = {"link": t.gettext("by the link of a booking"), "command line": t.gettext("command line")}
         return known.get(item.who, item.who) or t.gettext("the gateway")
 

@@ -41,7 +41,8 @@ def test_log_ins_alerts_and_commands_are_written_down(app: FastAPI, engine: Engi
     with engine.connect() as conn:
         rows = conn.execute(select(audit).order_by(audit.c.at, audit.c.site, audit.c.seq)).all()
     actions = sorted(row.action for row in rows)
-    assert actions == ["alert.acknowledged", "door.command", "user.logged-in", "user.logged-in"]
+    entered = ["user.log-in-failed", "user.logged-in", "user.logged-in"]
+    assert actions == ["alert.acknowledged", "door.command", *entered]
     assert all("camille" not in row.subject and "camille" in row.fields for row in rows)
     command = next(row for row in rows if row.action == "door.command")
     assert (command.site, command.subject) == ("moulin", "door/studio")
