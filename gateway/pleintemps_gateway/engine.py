@@ -32,7 +32,7 @@ from .alerts.health import HealthAlerts
 from .alerts.people import PeopleAlerts
 from .alerts.records import Alert, AlertKind, AlertOpened, AlertResolved, AlertState, AlertUpdated
 from .alerts.safety import SafetyAlerts
-from .alerts.upkeep import Upkeep, UpkeepAlerts
+from .alerts.upkeep import Halted, Upkeep, UpkeepAlerts
 from .bookings.site_calendar import SiteCalendar
 from .config import SiteConfig, SpaceConfig
 from .engine_records import Ignored, Output, RecentSeries, Snapshot, figures_of
@@ -266,6 +266,10 @@ class SiteEngine:
     def on_stolen(self, since: Mapping[str, int], among: Collection[str]) -> None:
         """Which agents were stolen when and have no successor yet, ``among`` all that are known."""
         self._upkeep.stolen(since, among, self._now)
+
+    def on_halted(self, release: Halted | None) -> None:
+        """The release for agents that has halted and wants somebody, if one has."""
+        self._upkeep.halted(release, self._now)
 
     def on_backup(self, last: int | None, within_ms: int) -> None:
         """When the last back-up of the store was made, if ever, and how old it may be."""

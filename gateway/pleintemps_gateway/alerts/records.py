@@ -39,6 +39,7 @@ class AlertKind(StrEnum):
     DELIVERY_FAILED = "delivery-failed"
     BACKUP_OLD = "backup-old"
     AGENT_STOLEN = "agent-stolen"
+    UPDATE_HALTED = "update-halted"
 
 
 class Rank(StrEnum):
@@ -78,6 +79,7 @@ RANKS: Final[Mapping[AlertKind, Rank]] = {
     AlertKind.DELIVERY_FAILED: Rank.WATCH,
     AlertKind.BACKUP_OLD: Rank.WATCH,
     AlertKind.AGENT_STOLEN: Rank.ALERT,
+    AlertKind.UPDATE_HALTED: Rank.WATCH,
 }
 
 

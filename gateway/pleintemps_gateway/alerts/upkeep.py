@@ -1,7 +1,9 @@
-"""Alerts of an agent's upkeep: its disk, the gateway's keys that it believes, the end of its certificate."""
+"""Alerts of upkeep: an agent's disk, the gateway's keys that it believes, the end of its certificate, a
+release that has halted, a back-up.
+"""
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec import Struct
 
@@ -14,6 +16,8 @@ KEY_GRACE_MS: Final = 5 * 60_000
 """An agent takes a new key when it hears of it and says so by a birth; that may last a moment."""
 CERTIFICATE_MS: Final = 30 * 86_400_000
 """A certificate that ends within this time wants a person with a new one."""
+_RELEASE: Final = "agents"
+"""One release is on its way at a time."""
 
 
 class Upkeep(Struct, frozen=True, kw_only=True):
@@ -22,6 +26,18 @@ class Upkeep(Struct, frozen=True, kw_only=True):
     storage: tuple[StorageInfo, ...] = ()
     keys: frozenset[str] = frozenset()
     certificate_until: int | None = None
+
+
+class Halted(NamedTuple):
+    """A release that went no further because ``agent`` fell ill: ``why`` and ``detail`` are those of the
+    rules of updates; ``at`` is Unix ms.
+    """
+
+    version: str
+    agent: str
+    why: str
+    detail: str
+    at: int
 
 
 class UpkeepAlerts:
@@ -59,6 +75,16 @@ class UpkeepAlerts:
                 self._alerts.open(AlertKind.AGENT_STOLEN, agent, since[agent], facts, agent=agent)
             else:
                 self._alerts.resolve(AlertKind.AGENT_STOLEN, agent, now)
+
+    def halted(self, release: Halted | None, now: int) -> None:
+        """The release that has halted and that nobody has given up, or None."""
+        if release is None:
+            self._alerts.resolve(AlertKind.UPDATE_HALTED, _RELEASE, now)
+            return
+        facts: dict[str, Fact] = {"version": release.version, "agent": release.agent}
+        facts |= {"why": release.why, "detail": release.detail}
+        self._alerts.open(AlertKind.UPDATE_HALTED, _RELEASE, release.at, facts, agent=release.agent)
+        self._alerts.update(AlertKind.UPDATE_HALTED, _RELEASE, facts)
 
     def backup(self, last: int | None, within_ms: int) -> None:
         """When the last back-up was made, if ever, and how old it may be."""

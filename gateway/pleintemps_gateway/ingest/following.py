@@ -11,6 +11,7 @@ from pleintemps_gateway.store.changes import changes_since, last_change
 from pleintemps_gateway.store.learnt import youngest
 from pleintemps_gateway.store.marks import lessons
 from pleintemps_gateway.store.schema import alerts, bookings, deliveries
+from pleintemps_gateway.updates.standing import halted
 
 from .snapshot import alert_of, booking_of
 from .speaker import Speaker
@@ -25,6 +26,7 @@ FOLLOWED: Final = (
     "learnt",
     "marks",
     "rights",
+    "rollouts",
     "trust",
 )
 """Tables that other processes write for us."""
@@ -69,6 +71,8 @@ def follow(
                 engine.on_reset(space)
     if "marks" in keys:
         engine.on_marks(lessons(conn, site))
+    if "rollouts" in keys:
+        engine.on_halted(halted(conn, site))
     if "commands" in keys:
         speaker.commands_changed()
     for key in keys.get("grants", ()):

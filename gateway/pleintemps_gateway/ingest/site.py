@@ -39,6 +39,7 @@ from pleintemps_gateway.series.tap import SiteTap
 from pleintemps_gateway.signing import Signing
 from pleintemps_gateway.store.changes import last_known
 from pleintemps_gateway.store.enrolment import stolen_agents
+from pleintemps_gateway.updates.standing import halted
 
 from . import signals
 from .agents import AgentBook
@@ -136,6 +137,7 @@ class SiteMemory:
         self.hours.away(snapshot.spaces, now)
         self.engine.restore(snapshot)
         self._tell_stolen(conn)
+        self.engine.on_halted(halted(conn, site))
         self.engine.on_key(self.signing.wanted, len(self.signing.announced) > 1)
         for agent, known in self.agents.rows.items():
             if known["born_at"] is not None:

@@ -27,7 +27,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         ("offer", _offer, "check a release and offer it to canary agents"),
         ("status", _status, "how far releases are; exit code 1 if one is halted"),
         ("step", _step, "go on where all is well, halt where an agent is ill; every five minutes by a timer"),
-        ("halt", _halt, "offer it to nobody any more; who has it goes back"),
+        ("halt", _halt, "offer it to nobody any more; who has it goes back; again gives up one that halted"),
     ):
         action = actions.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
         action.add_argument(

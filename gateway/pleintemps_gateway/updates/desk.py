@@ -33,6 +33,7 @@ from pleintemps_gateway.audit.log import record
 from pleintemps_gateway.config import GatewayConfig, SiteConfig
 from pleintemps_gateway.errors import SettingsError
 from pleintemps_gateway.store import reading
+from pleintemps_gateway.store.changes import record_change
 from pleintemps_gateway.store.engine import write_transaction
 from pleintemps_gateway.store.schema_updates import rollouts
 from pleintemps_gateway.store.upsert import upsert
@@ -151,7 +152,9 @@ class Desk:
         return self._change(site, "")
 
     def halt(self, site: SiteConfig, reason: str) -> Rollout | None:
-        """Offer the release to nobody any more, and to those who have it to go back."""
+        """Offer the release to nobody any more, and to those who have it to go back; what has halted by
+        itself is given up, and its alert is over.
+        """
         return self._change(site, reason)
 
     def _change(self, site: SiteConfig, reason: str) -> Rollout | None:
@@ -164,7 +167,7 @@ class Desk:
             rollout = halt(before, reason) if reason else advance(before, facts, self._pace(site), now)
             if rollout != before:
                 self._keep(conn, site.site, rollout, now)
-            if rollout.state != before.state:
+            if (rollout.state, rollout.reason) != (before.state, before.reason):
                 told = {"version": rollout.version, "reason": rollout.reason}
                 record(conn, site.site, self._world, f"update.{rollout.state}", f"site/{site.site}", told)
         self._write(site, rollout, facts)
@@ -173,6 +176,7 @@ class Desk:
     def _keep(self, conn: Connection, site: str, rollout: Rollout, now: int) -> None:
         row = {"site": site, "number": rollout.number, "version": rollout.version, "state": rollout.state}
         upsert(conn, rollouts, [row | {"at": now, "body": msgspec.json.encode(rollout).decode()}])
+        record_change(conn, site, "rollouts", str(rollout.number), now)
 
     def _write(self, site: SiteConfig, rollout: Rollout, facts: Mapping[str, AgentFact]) -> None:
         for agent, fact in facts.items():

@@ -5,6 +5,7 @@
     running   everybody with an offer is well, and has been for soak    running, the next wave has its offers
     running   as above, and there is no next wave                       done
     any       halted by hand                                            halted
+    halted    halted by hand                                            halted, and given up: nobody is ill
 
 Ill is an agent that has taken the release and is silent, has a fault that it had not before, or has left it
 again; one that was there and has gone since it had its offer; one that is there and has not taken it in time.
@@ -56,8 +57,28 @@ class Part(Struct, frozen=True, kw_only=True):
     well_since: int | None = None
 
 
+class Ill(Struct, frozen=True, kw_only=True):
+    """The agent that halted it; ``detail`` its new faults, or the version for which it left the release."""
+
+    agent: str
+    why: Literal["silent", "faults", "left", "not-taken"]
+    detail: str = ""
+
+    def __str__(self) -> str:
+        said = {
+            "silent": "is silent since it had the offer",
+            "faults": f"has new faults: {self.detail}",
+            "left": f"has left it for {self.detail}",
+            "not-taken": "has not taken it",
+        }
+        return f"{self.agent} {said[self.why]}"
+
+
 class Rollout(Struct, frozen=True, kw_only=True):
-    """``waves`` are the agents of each wave, canaries first; ``wave`` the last one that has its offers."""
+    """``waves`` are the agents of each wave, canaries first; ``wave`` the last one that has its offers.
+
+    ``ill`` is who halted it, until somebody gives it up.
+    """
 
     number: int
     version: str
@@ -66,13 +87,14 @@ class Rollout(Struct, frozen=True, kw_only=True):
     parts: tuple[Part, ...] = ()
     state: Literal["running", "done", "halted"] = "running"
     reason: str = ""
+    ill: Ill | None = None
 
 
 class Verdict(NamedTuple):
-    """``ill`` is why, empty if it is not; ``well`` whether it runs the release and all is as before."""
+    """``well``: whether it runs the release and all is as before."""
 
     well: bool
-    ill: str = ""
+    ill: Ill | None = None
     away: bool = False
 
 
@@ -107,16 +129,16 @@ def judge(part: Part, fact: AgentFact | None, version: str, pace: Pace, now: int
         return Verdict(False, away=True)
     gone = not fact.online and fact.seen is not None and fact.seen > part.at and now - fact.seen > pace.silent
     if gone:
-        return Verdict(False, f"{part.agent} is silent since it had the offer")
+        return Verdict(False, Ill(agent=part.agent, why="silent"))
     if fact.version == version:
         new = sorted(fact.faults - set(part.faults))
         if new:
-            return Verdict(False, f"{part.agent} has new faults: {', '.join(new)}")
+            return Verdict(False, Ill(agent=part.agent, why="faults", detail=", ".join(new)))
         return Verdict(fact.online, away=not fact.online)
     if part.well_since is not None:
-        return Verdict(False, f"{part.agent} has left it for {fact.version}")
+        return Verdict(False, Ill(agent=part.agent, why="left", detail=fact.version))
     if fact.online and now - part.at > pace.patience:
-        return Verdict(False, f"{part.agent} has not taken it")
+        return Verdict(False, Ill(agent=part.agent, why="not-taken"))
     return Verdict(False, away=not fact.online)
 
 
@@ -127,8 +149,8 @@ def advance(rollout: Rollout, facts: Mapping[str, AgentFact], pace: Pace, now: i
     parts, held_up = [], False
     for part in rollout.parts:
         verdict = judge(part, facts.get(part.agent), rollout.version, pace, now)
-        if verdict.ill:
-            return replace(rollout, state="halted", reason=verdict.ill)
+        if verdict.ill is not None:
+            return replace(rollout, state="halted", reason=str(verdict.ill), ill=verdict.ill)
         since = part.well_since
         if verdict.well and since is None:
             since = now
@@ -146,7 +168,9 @@ def advance(rollout: Rollout, facts: Mapping[str, AgentFact], pace: Pace, now: i
 
 
 def halt(rollout: Rollout, reason: str) -> Rollout:
-    """By hand; what is done may be halted as well."""
+    """By hand; what is done may be halted as well, and what has halted by itself is given up."""
+    if rollout.ill is not None:
+        return replace(rollout, reason=f"{rollout.reason}; {reason}", ill=None)
     return rollout if rollout.state == "halted" else replace(rollout, state="halted", reason=reason)
 
 

@@ -33,6 +33,7 @@ def titles(t: Catalogue) -> dict[str, str]:
         "store-restored": t.gettext("Back-up restored"),
         "backup-old": t.gettext("Back-up too old"),
         "agent-stolen": t.gettext("Stolen agent shut out"),
+        "update-halted": t.gettext("Update of the agents halted"),
         "help": t.gettext("It does not open"),
         "delivery-failed": t.gettext("A message did not arrive"),
     }

@@ -177,6 +177,7 @@ class AlertWords:
             "journal-replaced": taken,
             "fire": fire,
             "fire-input": fire,
+            "update-halted": t.gettext("It ends once another version is offered, or this one is given up."),
             "panel-alarm": t.gettext("It ends by itself once the panel is set or unset."),
             "delivery-failed": t.gettext("It ends by itself once a later message arrives, or after a week."),
             "help": t.gettext(

@@ -13,6 +13,7 @@ from .board import Alert, Asked, Door, Panel, Skyline
 from .formats import Formats
 from .i18n import Catalogue
 from .noise_words import NoiseWords
+from .upkeep_words import UpkeepWords
 from .words import Words
 
 Facts = dict[str, Any]
@@ -47,16 +48,9 @@ class Sentences:
             "lock-fault": self._lock,
             "panel-alarm": self._panel_alarm,
             "panel-refused": self._panel_refused,
-            "storage-fault": self._storage,
-            "journal-replaced": self._journal,
-            "key-not-held": self._key,
-            "certificate-ends": self._certificate,
-            "store-restored": self._restored,
-            "backup-old": self._backup,
-            "agent-stolen": self._stolen,
             "help": self._help,
             "delivery-failed": self._delivery,
-        }
+        } | UpkeepWords(texts, formats).facts
 
     def title(self, alert: Alert) -> str:
         """What it is, in two to four words."""
@@ -220,50 +214,6 @@ class Sentences:
     def _panel_refused(self, alert: Alert, facts: Facts, now: int) -> Markup:
         reason = self._w.refusal(facts["reason"])
         return self._t.hgettext("<b>%(panel)s</b>: %(reason)s", panel=facts["panel"], reason=reason)
-
-    def _storage(self, alert: Alert, facts: Facts, now: int) -> Markup:
-        return self._t.hgettext(
-            "<b>%(streams)s</b>: %(detail)s. The doors go on working.",
-            streams=facts["streams"],
-            detail=str(facts["detail"]).rstrip("."),
-        )
-
-    def _journal(self, alert: Alert, facts: Facts, now: int) -> Markup:
-        return self._t.hgettext(
-            "<b>%(stream)s</b>: %(reason)s. What was not received before may be lost.",
-            stream=facts["stream"],
-            reason=str(facts["reason"]).rstrip("."),
-        )
-
-    def _key(self, alert: Alert, facts: Facts, now: int) -> Markup:
-        return self._t.hgettext("This agent would not believe the gateway after its change of key.")
-
-    def _restored(self, alert: Alert, facts: Facts, now: int) -> Markup:
-        t, clock = self._t, self._f.moment(facts["made"], alert.zone, now)
-        text = t.hgettext("The store is that of <b>%(clock)s</b>: later codes open nothing.", clock=clock)
-        if facts.get("codes") is None:
-            return text
-        gone = {"codes": t.number(facts["codes"]), "bookings": t.number(facts["bookings"])}
-        counts = t.hgettext("Codes that are gone: %(codes)s; bookings: %(bookings)s.", **gone)
-        return text + Markup(" ") + counts
-
-    def _certificate(self, alert: Alert, facts: Facts, now: int) -> Markup:
-        end = self._f.moment(facts["until"], alert.zone, now)
-        return self._t.hgettext(
-            "It ends <b>%(clock)s</b>; then the agent cannot connect any more.", clock=end
-        )
-
-    def _stolen(self, alert: Alert, facts: Facts, now: int) -> Markup:
-        return self._t.hgettext(
-            "It is shut out since <b>%(clock)s</b>, and codes were made anew. Its doors want another agent.",
-            clock=self._f.moment(facts["at"], alert.zone, now),
-        )
-
-    def _backup(self, alert: Alert, facts: Facts, now: int) -> Markup:
-        if facts["last"] is None:
-            return self._t.hgettext("No back-up was ever made: make one now.")
-        last = self._f.moment(facts["last"], alert.zone, now)
-        return self._t.hgettext("The last one is of <b>%(clock)s</b>: make another one.", clock=last)
 
     def _help(self, alert: Alert, facts: Facts, now: int) -> Markup:
         return self._t.hgettext(

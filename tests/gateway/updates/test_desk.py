@@ -21,12 +21,13 @@ from pleintemps_gateway.config import load
 from pleintemps_gateway.errors import SettingsError
 from pleintemps_gateway.keys import load_gateway_keys
 from pleintemps_gateway.store.engine import write_transaction
-from pleintemps_gateway.store.schema import agents, devices
+from pleintemps_gateway.store.schema import agents, alerts, devices
 from pleintemps_gateway.store.schema_updates import rollouts
 from pleintemps_gateway.updates.desk import Desk, put_release
 from pleintemps_gateway.updates.settings import UpdatesConfig
 from tests.edge.updates.releases import OTHER, RELEASER, write_release
 from tests.gateway.house import HOUR, House, build
+from tests.gateway.test_ingest_site import Site
 from tests.gateway.web.clients import browser
 from tests.gateway.web.town import add
 
@@ -117,6 +118,42 @@ def test_canary_then_the_rest_then_halted(house: House, tmp_path: Path) -> None:
         assert conn.execute(select(rollouts.c.state)).scalar_one() == "halted"
         done = [entry.action for entry in entries_about(conn, "ecole", "site/ecole")]
     assert done == ["update.offered", "update.halted"]
+
+
+def standing(site: Site) -> list[tuple[str, Any]]:
+    rows = site.rows(alerts)
+    return [(row["state"], json.loads(row["facts"])) for row in rows if row["kind"] == "update-halted"]
+
+
+def test_what_halts_by_itself_is_an_alert_until_it_is_given_up_or_goes_on(house: House) -> None:
+    desk, site = desk_of(house), Site(house)
+    desk.offer(house.site, "1.3.0", ["entrance"])
+    house.world.move(3 * HOUR)
+    tell(house, "entrance")
+    desk.step(house.site)
+    site.wait(1_000)
+    facts = {"version": "1.3.0", "agent": "entrance", "why": "not-taken", "detail": ""}
+    assert standing(site) == [("open", facts)]
+    again = Site(house)  # a gateway that starts anew knows it too
+    again.wait(1_000)
+    assert standing(again) == [("open", facts)]
+    given_up = desk.halt(house.site, "not for these")
+    assert given_up is not None and given_up.reason == "entrance has not taken it; not for these"
+    again.wait(1_000)
+    assert standing(again) == [("resolved", facts)]
+
+    desk.offer(house.site, "1.4.0", ["entrance"])
+    house.world.move(3 * HOUR)
+    tell(house, "entrance")
+    desk.step(house.site)
+    again.wait(1_000)
+    assert [state for state, _ in standing(again)] == ["resolved", "open"]
+    desk.offer(house.site, "1.4.1", ["entrance"])
+    again.wait(1_000)
+    assert [state for state, _ in standing(again)] == ["resolved", "resolved"]
+    desk.halt(house.site, "heard of a fault")
+    again.wait(1_000)
+    assert len(standing(again)) == 2, "who halts it knows"
 
 
 def test_what_cannot_be_offered(house: House, tmp_path: Path) -> None:

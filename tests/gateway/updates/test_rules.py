@@ -162,4 +162,4 @@ def test_halted_by_hand_those_who_have_it_go_back() -> None:
 def test_who_is_ill(fact: AgentFact, ill: str) -> None:
     part = start(7, NEW, (("a",),), {"a": AgentFact(OLD, True, NOW)}, NOW).parts[0]
     verdict = judge(part, fact, NEW, PACE, (fact.seen or 0) if fact.online else NOW + 3 * HOUR)
-    assert ill in verdict.ill and bool(ill) == bool(verdict.ill)
+    assert ill in str(verdict.ill) and bool(ill) == (verdict.ill is not None)

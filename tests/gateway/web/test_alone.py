@@ -258,6 +258,9 @@ FACTS = {
     "key": "k",
     "made": town.NOW,
     "last": town.NOW,
+    "agent": "entrance",
+    "version": "1.3.0",
+    "why": "silent",
 }
 NEW_KINDS = [
     "duress",
@@ -274,6 +277,7 @@ NEW_KINDS = [
     "store-restored",
     "backup-old",
     "agent-stolen",
+    "update-halted",
 ]
 
 
