@@ -96,7 +96,7 @@ def change_password(
         ended = book.set_password(conn, context.world, account.home, account.name, encoded, account.name)
         session = start(conn, context, user, via="password", agent=agent)
     for token_hash in ended:
-        context.hub.end_session(token_hash)
+        context.over(token_hash)
     redirect = RedirectResponse("/account?done=password", 303)
     give_cookie(request, redirect, session)
     return redirect

@@ -154,7 +154,7 @@ def _change(
     except AccountError as error:
         return _page(request, context, account, status=409, fault=error.reason, at=key)
     for token_hash in ended:
-        context.hub.end_session(token_hash)
+        context.over(token_hash)
     return RedirectResponse(f"/accounts#a-{key}", 303)
 
 

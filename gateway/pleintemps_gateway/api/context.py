@@ -14,6 +14,7 @@ from pleintemps_gateway.store import reading
 from pleintemps_gateway.web.audit_list import Prover
 from pleintemps_gateway.web.render import Pages
 
+from .hints import Hints
 from .hooks_config import Hooks
 from .live import Hub
 from .looking import Looks
@@ -54,6 +55,7 @@ class Context:
     keypads: LoginThrottle = field(default_factory=lambda: LoginThrottle(KEYPAD_WAIT_MS))  # per booking, door
     addresses: Pace = field(default_factory=lambda: Pace(ADDRESS_BURST, ADDRESS_EACH_MS))  # failed log-ins
     failures: Sample = field(default_factory=lambda: Sample(WRITTEN_BURST, WRITTEN_EACH_MS))
+    hints: Hints = field(default_factory=Hints)
     looks: Looks = field(default_factory=Looks)
 
     def sites(self, names: tuple[str, ...]) -> list[SiteConfig]:
@@ -66,6 +68,11 @@ class Context:
             if site.site == name:
                 return site
         raise not_found("site")
+
+    def over(self, token_hash: str) -> None:
+        """A session has ended: so do its live pages, and what a log-out at the provider would need."""
+        self.hub.end_session(token_hash)
+        self.hints.take(token_hash, self.world.monotonic())
 
     def clerk(self) -> CodeDesk:
         """The desk that whatever changes a booking needs; raises Problem 503."""

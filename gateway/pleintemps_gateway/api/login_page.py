@@ -19,11 +19,12 @@ from .auth import (
     is_https,
 )
 from .context import Context
+from .leaving import log_out_here
 from .pages import Csrf, here, show
 from .problems import Problem, not_found
 from .rights import Right
 from .schemas import NO_NUL
-from .sessions import forget, give_cookie, log_in, log_out, take_cookie
+from .sessions import forget, give_cookie, log_in, take_cookie
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -154,7 +155,4 @@ def send_link(
 def do_logout(
     request: Request, context: InContext, account: Annotated[Account, Depends(Posts(Right.OWN))]
 ) -> Any:
-    log_out(context, account)
-    redirect = RedirectResponse("/login?out=1" if context.config.web.oidc else "/login", 303)
-    take_cookie(request, redirect)
-    return redirect
+    return log_out_here(request, context, account)

@@ -14,8 +14,9 @@ from pleintemps_gateway.oidc.people import admit
 from pleintemps_gateway.oidc.provider import Begun, Provider
 from pleintemps_gateway.store.engine import write_transaction
 
-from .auth import InContext, cookie_name, hash_token, is_https
+from .auth import InContext, cookie_name, hash_token
 from .context import Context
+from .leaving import LIVES_MS, OUT_COOKIE, lend_cookie, took_hint
 from .login_page import login_form
 from .pages import here
 from .problems import not_found
@@ -24,7 +25,6 @@ from .sessions import forget, give_cookie, start, take_cookie
 router = APIRouter(prefix="/login/oidc", include_in_schema=False, default_response_class=HTMLResponse)
 BROWSER_COOKIE: Final = "pleintemps_oidc"
 """Ties a log-in under way to the browser that began it."""
-LIVES_MS: Final = 10 * 60_000
 _REMEMBERED: Final = 1_000
 
 
@@ -88,14 +88,7 @@ def go(request: Request, context: InContext, next: Annotated[str, Query(max_leng
     browser = context.world.random_bytes(32).hex()
     desk.keep(_Waiting(begun, hash_token(browser), here(next), context.world.monotonic()))
     redirect = RedirectResponse(begun.address, 303)
-    redirect.set_cookie(
-        cookie_name(request, BROWSER_COOKIE),
-        browser,
-        max_age=LIVES_MS // 1000,
-        httponly=True,
-        samesite="lax",
-        secure=is_https(request),
-    )
+    lend_cookie(request, redirect, BROWSER_COOKIE, browser)
     return redirect
 
 
@@ -115,15 +108,17 @@ def back(
         if not code:
             raise LogInError("refused", "the provider let nobody in")
         address = f"{_base(request, context)}/login/oidc/back"
-        claims = desk.provider.finish(waiting.begun, code, address, iss)
+        claims, token = desk.provider.finish(waiting.begun, code, address, iss)
         with write_transaction(context.engine, ["*"]) as conn:
             user, ended = admit(conn, world, desk.config, claims)
             session = start(conn, context, user, via="oidc", agent=request.headers.get("user-agent", ""))
     except LogInError as error:
         return _failed(request, context, error)
     for token_hash in ended:
-        context.hub.end_session(token_hash)
+        context.over(token_hash)
     forget(request, context)
+    now = world.monotonic()
+    context.hints.keep(hash_token(session.token), token, now + session.expires - world.now(), now)
     redirect = RedirectResponse(waiting.target, 303)
     give_cookie(request, redirect, session)
     take_cookie(request, redirect, BROWSER_COOKIE)
@@ -135,7 +130,9 @@ def leave(request: Request, context: InContext) -> Any:
     """Log out of the provider as well: a link of our page, since no form may lead elsewhere."""
     desk = _desk(request)
     try:
-        address = desk.provider.leave(f"{_base(request, context)}/login")
+        address = desk.provider.leave(f"{_base(request, context)}/login", took_hint(request, context))
     except LogInError as error:
         return _failed(request, context, error)
-    return RedirectResponse(address or "/login", 303)
+    redirect = RedirectResponse(address or "/login", 303)
+    take_cookie(request, redirect, OUT_COOKIE)
+    return redirect

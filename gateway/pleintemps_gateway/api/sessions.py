@@ -103,7 +103,7 @@ def end(context: Context, home: str, name: str, *, only: set[str] | None = None,
         found = conn.scalars(select(table.token_hash).where(mine)).all()
         conn.execute(delete(schema.sessions).where(mine))
     for token_hash in found:
-        context.hub.end_session(token_hash)
+        context.over(token_hash)
     return len(found)
 
 

@@ -104,7 +104,7 @@ def choose(
         return _form(request, context, row, error.reason, name, 422)
     context.throttle.succeeded(f"link/{row.link_hash}", address_of(request))
     for token_hash in () if first else ended:
-        context.hub.end_session(token_hash)
+        context.over(token_hash)
     forget(request, context)
     redirect = RedirectResponse("/setup" if first else "/", 303)
     give_cookie(request, redirect, session)

@@ -63,8 +63,9 @@ class Provider:
         endpoint = self._endpoint("authorization_endpoint")
         return Begun(f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(asked)}", state, nonce, verifier)
 
-    def finish(self, begun: Begun, code: str, back: str, issuer: str = "") -> dict[str, Any]:
-        """The claims of who has logged in; raises LogInError ``provider``, ``refused`` or ``token``.
+    def finish(self, begun: Begun, code: str, back: str, issuer: str = "") -> tuple[dict[str, Any], str]:
+        """The claims of who has logged in, and their identity token; raises LogInError ``provider``,
+        ``refused`` or ``token``.
 
         ``issuer`` is what the browser brought with the code (RFC 9207), if anything.
         """
@@ -77,14 +78,19 @@ class Provider:
         claims = self._checked(token, begun.nonce)
         if self._config.role_claim.split(".")[0] not in claims and "userinfo_endpoint" in self._known():
             claims = self._userinfo(str(answer.get("access_token", "")), claims) | claims
-        return claims
+        return claims, token
 
-    def leave(self, back: str) -> str | None:
-        """Where a browser goes to log out of the provider as well; None if it has no such place."""
+    def leave(self, back: str, hint: str = "") -> str | None:
+        """Where a browser goes to log out of the provider as well; None if it has no such place.
+
+        ``hint`` is the identity token: it says whose session ends (OpenID Connect RP-Initiated Logout 1.0).
+        """
         endpoint = self._known().get("end_session_endpoint")
         if not isinstance(endpoint, str):
             return None
         asked = {"client_id": self._config.client_id, "post_logout_redirect_uri": back}
+        if hint:
+            asked["id_token_hint"] = hint
         return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(asked)}"
 
     # --- the provider -----------------------------------------------------------------------------------

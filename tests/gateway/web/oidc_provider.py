@@ -39,6 +39,7 @@ class SmallProvider:
         self.ec = ECKey.generate_key("P-256", {"kid": "ec-1", "use": "sig"})
         self.hidden = ECKey.generate_key("P-256", {"kid": "ec-1"})  # same name, published by nobody
         self.keys_read = 0
+        self.given: list[str] = []
         self._codes: dict[str, dict[str, str]] = {}
 
     def rotate(self) -> None:
@@ -101,7 +102,8 @@ class SmallProvider:
                 return JSONResponse({"error": "invalid_grant"}, 400)
             if asked["redirect_uri"] != form.get("redirect_uri"):
                 return JSONResponse({"error": "invalid_grant"}, 400)
-            token = {"access_token": "at", "token_type": "Bearer", "id_token": self.token(asked)}
+            self.given.append(self.token(asked))
+            token = {"access_token": "at", "token_type": "Bearer", "id_token": self.given[-1]}
             return JSONResponse(token)
 
         @app.get("/keys")

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
@@ -13,7 +14,11 @@ from sqlalchemy import Engine, select
 
 from pleintemps_contract.world import ManualWorld
 from pleintemps_gateway.api.app import create_app
-from pleintemps_gateway.api.oidc_page import LIVES_MS
+from pleintemps_gateway.api.auth import hash_token
+from pleintemps_gateway.api.context import Context
+from pleintemps_gateway.api.hints import MAX_TOKEN, Hints
+from pleintemps_gateway.api.leaving import LIVES_MS
+from pleintemps_gateway.api.sessions import end
 from pleintemps_gateway.errors import SettingsError
 from pleintemps_gateway.oidc.config import OidcConfig
 from pleintemps_gateway.oidc.provider import ALGORITHMS, read_secret
@@ -99,6 +104,8 @@ def test_who_has_a_role_there_gets_in_here(app: FastAPI, engine: Engine, provide
             assert out.headers["location"] == "/login?out=1"
             left = await client.get("/login/oidc/out")
             assert left.headers["location"].startswith(f"{provider.issuer}/out?client_id=pleintemps")
+            asked = parse_qs(urlsplit(left.headers["location"]).query)
+            assert asked["id_token_hint"] == provider.given[-1:], "the provider knows whose session ends"
             provider.alg = "ES256"
             provider.claims = {"preferred_username": "Another Name"}
             assert (await client.get(await go(client))).status_code == 303
@@ -106,6 +113,63 @@ def test_who_has_a_role_there_gets_in_here(app: FastAPI, engine: Engine, provide
     asyncio.run(story())
     (row,) = stored(engine)
     assert (row.name, row.role, row.password, row.subject) == ("Noé Martin", "caretaker", "", "u-17")
+
+
+def test_the_identity_token_is_kept_in_memory_until_the_log_out_and_given_once(
+    app: FastAPI, engine: Engine, world: ManualWorld, provider: SmallProvider
+) -> None:
+    async def hint(client: httpx.AsyncClient) -> list[str]:
+        left = await client.get("/login/oidc/out")
+        assert left.status_code == 303
+        return parse_qs(urlsplit(left.headers["location"]).query).get("id_token_hint", [])
+
+    async def story() -> None:
+        async with browser(app) as client, browser(app) as other:
+            assert await hint(client) == []
+            assert (await client.get(await go(client))).status_code == 303
+            (token,) = provider.given[-1:]
+            cookies = "".join(client.cookies.values())
+            assert token not in cookies and await hint(client) == [], "nobody has logged out yet"
+            with engine.connect() as conn:
+                assert token not in str(conn.execute(select(sessions)).all())
+            out = await client.post("/logout", data={"csrf": await csrf_of(client)})
+            lent = next(each for each in out.headers.get_list("set-cookie") if "pleintemps_oidc_out=" in each)
+            assert token not in lent and "httponly" in lent.lower() and "Max-Age=600" in lent
+            assert await hint(other) == []
+            assert await hint(client) == [token]
+            assert await hint(client) == [], "it was given, once"
+            assert (await client.get(await go(client))).status_code == 303
+            await client.post("/logout", data={"csrf": await csrf_of(client)})
+            world.move(LIVES_MS)
+            assert await hint(client) == []
+
+    asyncio.run(story())
+
+
+def test_hints_end_with_their_time_and_are_bounded() -> None:
+    hints = Hints()
+    hints.keep("a", "one", 10, 0)
+    hints.keep("b", "x" * (MAX_TOKEN + 1), 10, 0)
+    assert hints.take("b", 0) == "" and hints.take("a", 10) == "" and hints.take("a", 0) == ""
+    for number in range(3_000):
+        hints.keep(f"k{number}", "token", 10, 0)
+    assert hints.take("k0", 0) == "" and hints.take("k2999", 0) == "token"
+    hints.keep("late", "token", 30, 20)
+    assert [hints.take(f"k{number}", 0) for number in range(3_000)].count("token") == 0
+
+
+def test_a_session_that_is_ended_takes_its_identity_token_along(
+    app: FastAPI, world: ManualWorld, provider: SmallProvider
+) -> None:
+    async def story() -> None:
+        async with browser(app) as client:
+            assert (await client.get(await go(client))).status_code == 303
+            held = hash_token(client.cookies["pleintemps_session"])
+            context: Context = app.state.context
+            end(context, "*", "Noé Martin")
+            assert context.hints.take(held, world.monotonic()) == ""
+
+    asyncio.run(story())
 
 
 WRONG: list[tuple[str, dict[str, Any]]] = [
