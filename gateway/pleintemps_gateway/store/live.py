@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, select, tuple_
 
+from . import beliefs
 from .reading import AnyRow, Rows
 from .schema import (
     agents,
@@ -17,7 +18,6 @@ from .schema import (
     commands,
     credentials,
     doors,
-    occupancy,
     panels,
     series,
     spaces,
@@ -163,22 +163,10 @@ def _with_usage() -> Select[Any]:
 
 
 def occupancy_rows(conn: Connection, pairs: Iterable[Pair], start: int) -> Iterator[AnyRow]:
-    """Changes of belief of spaces after ``start``, and the one in force then; oldest first."""
-    table = occupancy.c
+    """Changes of belief of spaces after ``start``, and the one in force then; of each space oldest first."""
     for some in _portions(pairs):
-        here = tuple_(table.site, table.space).in_(some)
-        before = (
-            select(table.site, table.space, func.max(table.since).label("since"))
-            .where(here, table.since <= start)
-            .group_by(table.site, table.space)
-            .subquery()
-        )
-        in_force = and_(
-            table.site == before.c.site, table.space == before.c.space, table.since == before.c.since
-        )
-        query = select(table.site, table.space, table.since, table.state)
-        yield from conn.execute(query.join(before, in_force))
-        yield from conn.execute(query.where(here, table.since > start).order_by(table.since))
+        shown = ("site", "space", "since", "state")
+        yield from conn.execute(beliefs.within(conn, beliefs.these(some), start, columns=shown))
 
 
 def spaces_of_bookings(conn: Connection, site: str, names: Collection[str]) -> set[str]:

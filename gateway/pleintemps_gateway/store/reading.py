@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select
 
-from . import schema, schema_rooms
+from . import beliefs, schema, schema_rooms
 
 AnyRow = Row[*tuple[Any, ...]]
 Rows = Sequence[AnyRow]
@@ -221,27 +221,16 @@ def usage(conn: Connection, sites: Collection[str], start: int, end: int, limit:
     return conn.execute(query.order_by(booked.c.start, table.c.booking).limit(limit)).all()
 
 
-def occupancy(conn: Connection, sites: Collection[str], start: int, end: int) -> Rows:
-    """Changes of belief between ``start`` and ``end``, and for each space the one in force at ``start``."""
-    table = schema.occupancy
-    before = (
-        select(table.c.site, table.c.space, func.max(table.c.since).label("since"))
-        .where(table.c.site.in_(sites), table.c.since <= start)
-        .group_by(table.c.site, table.c.space)
-        .subquery()
-    )
-    same_space = and_(table.c.site == before.c.site, table.c.space == before.c.space)
-    in_force = and_(same_space, table.c.since == before.c.since)
-    query = (
-        select(table)
-        .outerjoin(before, in_force)
-        .where(
-            table.c.site.in_(sites),
-            or_(before.c.since.is_not(None), and_(table.c.since > start, table.c.since < end)),
-        )
-        .order_by(table.c.site, table.c.space, table.c.since)
-    )
-    return conn.execute(query).all()
+def occupancy(
+    conn: Connection, sites: Collection[str], start: int, end: int, space: str | None = None
+) -> Rows:
+    """Changes of belief between ``start`` and ``end``, and for each space the one in force at ``start``; of
+    one ``space`` alone if it is given.
+    """
+    if not sites:
+        return []
+    known = beliefs.spaces_of(sites) if space is None else beliefs.these([(site, space) for site in sites])
+    return conn.execute(beliefs.within(conn, known, start, end)).all()
 
 
 def latest_commands(conn: Connection, sites: Collection[str], since: int) -> Rows:

@@ -163,7 +163,7 @@ def _quiet(site: SiteConfig, start: int, end: int) -> tuple[Span, ...]:
 def _presence(
     conn: Connection, site: str, space: str, start: int, end: int
 ) -> tuple[tuple[Span, ...], tuple[Span, ...]]:
-    changes = [row for row in reading.occupancy(conn, (site,), start, end) if row.space == space]
+    changes = reading.occupancy(conn, (site,), start, end, space)
     found: dict[str, list[Span]] = defaultdict(list)
     edges = [(max(row.since, start), row.state) for row in changes]
     if not edges or edges[0][0] > start:
