@@ -5,6 +5,7 @@ same inputs give the same outputs. After a restart :meth:`SiteEngine.restore` co
 fed."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from pleintemps_contract.agent_messages import (
@@ -26,6 +27,7 @@ from pleintemps_contract.agent_messages import (
 from pleintemps_contract.gateway_messages import Occupancy
 from pleintemps_contract.onvif import DoorPhysicalState
 
+from .agenda import Agenda
 from .alerts.book import AlertBook
 from .alerts.doors import DoorAlerts
 from .alerts.health import HealthAlerts
@@ -42,7 +44,7 @@ from .noise.watch import NoiseWatch, Said
 from .occupancy.marked import Lesson
 from .occupancy.records import Learnt, OccupancyChanged, SpaceNow
 from .occupancy.room import Estimate
-from .occupancy.space import SpaceRuntime
+from .occupancy.space import REST_MS, SpaceRuntime
 from .reconcile.ledger import Ledger
 from .reconcile.left_open import LeftOpen
 from .reconcile.panels import PanelRule, PanelWanted
@@ -76,6 +78,7 @@ __all__ = [
     "WarningWanted",
 ]
 
+_APART_MS: Final = 100  # the spaces of a site are looked at one after the other
 FUTURE_MS: Final = 5 * 60_000
 """A sample this far ahead of the gateway's clock comes from a wrong clock and is no evidence."""
 
@@ -86,11 +89,18 @@ class _Space:
     __slots__ = ("config", "noise", "runtime", "unexpected")
 
     def __init__(
-        self, config: SpaceConfig, unexpected_after_ms: int, alerts: AlertBook, now: int, place: int
+        self,
+        config: SpaceConfig,
+        unexpected_after_ms: int,
+        alerts: AlertBook,
+        now: int,
+        place: int,
+        agenda: Agenda,
     ) -> None:
         self.config = config
         self.noise = NoiseWatch(config.space, config.noise, alerts)
-        self.runtime = SpaceRuntime(config.space, self.noise, now, place % 5 * 1000)
+        wake = partial(agenda.put, place)
+        self.runtime = SpaceRuntime(config.space, self.noise, now, place * _APART_MS % REST_MS, wake)
         self.unexpected = Unexpected(config.space, unexpected_after_ms, alerts)
 
 
@@ -115,10 +125,12 @@ class SiteEngine:
         self._special = {kind: (hours.from_, hours.to) for kind, hours in rules.quiet.items()}
         self.on_calendar(calendar or SiteCalendar(site_config.calendar, site_config.zone))
         unexpected_after_ms = round(rules.unexpected_after_s * 1000)
+        self._agenda = Agenda()
         self._spaces = {
-            space.space: _Space(space, unexpected_after_ms, self._alerts, now, place)
+            space.space: _Space(space, unexpected_after_ms, self._alerts, now, place, self._agenda)
             for place, space in enumerate(site_config.spaces)
         }
+        self._places = list(self._spaces.values())
         self._sides = {door.door: (door.from_, door.to) for door in site_config.doors}
         self._doors = DoorAlerts(self._alerts)
         self._safety = SafetyAlerts(self._alerts)
@@ -433,15 +445,20 @@ class SiteEngine:
 
     # --- time -----------------------------------------------------------------------------------------
 
+    def is_due(self, now: int) -> bool:
+        """Whether a room wants a look, or something could not be used: readings alone need no other tick
+        between those of each second."""
+        return bool(self._ignored) or self._agenda.is_due(now)
+
     def tick(self, now: int) -> list[Output]:
         """Let time pass until ``now`` (it does not go back) and say what changed, in an order that
         repeats."""
         now = self._now = max(now, self._now)
         outputs: list[Output] = []
-        if due := [space for space in self._spaces.values() if space.runtime.due <= now]:
+        if due := self._agenda.take(now):
             moment = self._hours.at(now)
-            for space in due:
-                self._look(space, moment, outputs)
+            for place in due:
+                self._look(self._places[place], moment, outputs)
         self._ledger.tick(now)
         for name in sorted(self._watched):
             space = self._spaces[name]

@@ -116,6 +116,7 @@ class SiteMemory:
         self._outputs: list[Output] = []
         self._flushed = 0
         self._stirred = True
+        self._told = True  # of more than readings
 
     # --- the store ------------------------------------------------------------------------------------
 
@@ -160,9 +161,9 @@ class SiteMemory:
         now = self._flushed = self.world.now()
         self._stirred = False
         self._work_in()
-        touched = self._series.flush(self.pending)
-        changed = touched or bool(self.pending.events or self.pending.changes)
-        if changed or now >= self._ticked + _TICK_MS:
+        self._series.flush(self.pending)
+        told, self._told = self._told, False
+        if told or self.engine.is_due(now) or now >= self._ticked + _TICK_MS:
             self._tick(now)
         outputs, self._outputs = self._outputs, []
         if outputs:
@@ -231,14 +232,14 @@ class SiteMemory:
 
     def sign_with(self, signing: Signing) -> None:
         """The gateway's keys have changed."""
-        self._stirred = True
+        self._stirred = self._told = True
         self.signing = signing
         self.engine.on_key(signing.wanted, len(signing.announced) > 1)
         self.speaker.sign_with(signing)
 
     def follow(self, conn: Connection) -> Followed:
         """Take notice of what other processes have written since."""
-        self._stirred = True
+        self._stirred = self._told = True
         found = follow(conn, self.site, self.engine, self.speaker, self.followed, self.world.now())
         self.followed = found.through
         self._hooked |= found.hooked
@@ -281,6 +282,7 @@ class SiteMemory:
         if cleaned:
             self.refuse(source, _CLEANED, cleaned)
         if not isinstance(body, SamplesBatch):
+            self._told = True
             self._work_in(topic.agent)  # what an agent says counts in its order
         match body:
             case EventsBatch():
@@ -301,6 +303,7 @@ class SiteMemory:
 
     def refuse(self, source: str, reason: str, count: int = 1) -> None:
         """Count a refusal where a caretaker can see it."""
+        self._told = True
         now = self.world.now()
         row = self.refusals.add(self.site, source, reason, count, now)
         key = (row["source"], row["reason"])

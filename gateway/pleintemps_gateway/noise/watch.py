@@ -1,5 +1,7 @@
 """Everything that watches the noise of one space: samples in, figures, warnings and alerts out."""
 
+from collections.abc import Sequence
+from math import inf
 from typing import Final
 
 from pleintemps_contract.units import Quantity
@@ -25,7 +27,7 @@ PUBLIC_DB: Final = (102.0, 118.0)
 CHILDREN_DB: Final = (94.0, 104.0)
 """dB(A) and dB(C) over 15 min (R1336-1)."""
 TOO_LATE: Final = "level older than one that came before"
-_LOOKS_MS: Final = 5_000
+_LOOKS_MS: Final = 10_000
 """A space is looked at this often, or more."""
 Said = WarningWanted | WarningEnded | NoiseDay
 
@@ -49,6 +51,10 @@ class NoiseWatch:
         self._quantities: dict[str, tuple[Quantity, str]] = {}
         self._habit_told: Habit | None = None
         self._booked_until = 0
+        self.calm = False
+        """Whether at the last look no rule was near being loud: none will be without a notable level."""
+        self.notable_db = -inf
+        """From this level (dB) on a sample may make a rule loud."""
 
     def restore(self, figures: NoiseFigures, days: list[NoiseDay]) -> None:
         """Go on from what a predecessor stored. What it had learnt of the background is taken for it until
@@ -134,6 +140,7 @@ class NoiseWatch:
         empty = vacant or (vacant is None and moment.quiet.quiet and booking is None)
         monitor.learning = empty and self._alarm.warned_at is None
         level, background = heard.level, monitor.background_db
+        self._note(limits, level, background)
         return NoiseFigures(
             level_db=None if level.level_db is None else round(level.level_db, 1),
             level_coverage=None if level.level_db is None else round(level.coverage, 3),
@@ -145,6 +152,17 @@ class NoiseWatch:
             emergence_db=outside,
             warned_at=self._alarm.warned_at,
         )
+
+    def _note(self, limits: Sequence[Limit], level: Level, background_db: float | None) -> None:
+        """What may become loud before the next look, and by which levels: a mean is no higher than the
+        highest."""
+        least = min(limit.limit_db for limit in limits)
+        if background_db is not None and self._config.rise_db:
+            least = min(least, background_db + self._config.rise_db)
+        self.notable_db = min(least, *self._public) - self._config.hysteresis_db
+        near = level.level_db is not None and level.level_db >= self.notable_db
+        warned = self._alarm.warned_at is not None
+        self.calm = not (near or warned or self._neighbour is not None)
 
     def _limit(self, limit: Limit, now: int, shown: Heard | None) -> Finding:
         start = max(now - limit.window_ms, limit.since)

@@ -1,7 +1,7 @@
 """One space with all that is measured in it: occupancy, noise, and when a new row is worth storing."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -19,10 +19,12 @@ from .room import EVIDENCE, SOUND, Estimate, RoomFilter
 REFRESH_MS: Final = 10_000
 """Ages, probabilities and levels alone make a new row at most this often."""
 REST_MS: Final = 5_000
-"""A space in which nothing happens is looked at this often, one that is changing its mind every second."""
+"""A space that is neither sure nor changing its mind is looked at this often, and a sure one with notable
+levels; one that is changing its mind every second. A sure and calm one has a look when it may have a row."""
 LEARNT_EVERY_MS: Final = 3_600_000
 LEVEL_STEP_DB: Final = 0.5
 _SETTLED: Final = (0.05, 0.95)
+_JITTER_MS: Final = 1_000  # a look may come so much after its time
 _LOUDEST_DB: Final = 200.0
 _WATCHED: Final = EVIDENCE | {Quantity.CONTACT}
 _LEVELS: Final = watch.LEVELS | {Quantity.LCEQ}
@@ -41,15 +43,25 @@ class Look(NamedTuple):
 class SpaceRuntime:
     """Takes samples by series key, wants a :meth:`look` when :attr:`due`.
 
-    ``phase_ms`` (0 to 4999) spreads the spaces of a site over the seconds.
+    ``phase_ms`` (0 to 4999) spreads the spaces of a site over the seconds; ``wake`` is told of each new
+    :attr:`due`.
     """
 
-    def __init__(self, space: str, noise: watch.NoiseWatch, now: int, phase_ms: int) -> None:
+    def __init__(
+        self,
+        space: str,
+        noise: watch.NoiseWatch,
+        now: int,
+        phase_ms: int,
+        wake: Callable[[int], None] = lambda due: None,
+    ) -> None:
         self.space = space
         self._learnt: str | None = None
         self._learnt_due = now + LEARNT_EVERY_MS
-        self.due = now
+        self._wake = wake
         self._phase_ms = phase_ms
+        self._soon = 0
+        self._wake_at(now)
         self.room = RoomFilter(now)
         self.noise = noise
         self.estimate: Estimate | None = None
@@ -60,6 +72,15 @@ class SpaceRuntime:
         self._doors: dict[str, bool] = {}
         self._row: SpaceNow | None = None
         self._known: tuple[Occupancy, int] | None = None
+
+    @property
+    def due(self) -> int:
+        """When (Unix ms) a look is wanted."""
+        return self._due
+
+    def _wake_at(self, due: int) -> None:
+        self._due = due
+        self._wake(due)
 
     def restore(self, row: SpaceNow | None, start: int, learnt: str | None = None) -> None:
         """Go on from a stored row and what was learnt; samples from ``start`` on will be fed again."""
@@ -104,7 +125,7 @@ class SpaceRuntime:
             self.room.watched()
         if quantity in watch.QUANTITIES:
             self.noise.series(key, device, quantity, max_silence_s)
-        self.due = 0
+        self._wake_at(0)
 
     def _sort(self, key: str, quantity: Quantity | None) -> None:
         """How whole columns of the series are taken."""
@@ -124,7 +145,7 @@ class SpaceRuntime:
             self.room.forget(key)
         if quantity in watch.QUANTITIES:
             self.noise.forget(key)
-        self.due = 0
+        self._wake_at(0)
 
     def sample(self, key: str, at: int, value: float) -> str | None:
         """Take one value; the reason if it cannot be used."""
@@ -132,6 +153,8 @@ class SpaceRuntime:
         if quantity in watch.QUANTITIES:
             if quantity in SOUND and 0 <= value <= _LOUDEST_DB:
                 self.room.level(key, at, value)
+            if quantity in _LEVELS and value >= self.noise.notable_db and self._soon < self._due:
+                self._wake_at(self._soon)
             return self.noise.sample(key, at, value)
         if quantity not in _WATCHED:
             return None  # stored and shown by others
@@ -145,7 +168,7 @@ class SpaceRuntime:
             return None
         self.room.sample(key, at, state)
         if before != state:
-            self.due = 0
+            self._wake_at(0)
         return None
 
     def samples(self, key: str, stretch: Stretch) -> Mapping[str, int]:
@@ -155,7 +178,7 @@ class SpaceRuntime:
         if allowed is not None and allowed.issuperset(values):
             states = list(map(int, values))
             if low != high or self._values.get(key) != states[0]:
-                self.due = 0
+                self._wake_at(0)
             self._values[key] = states[-1]
             self.room.samples(key, ats, states)
             return _NONE
@@ -163,6 +186,8 @@ class SpaceRuntime:
             if is_sound:
                 self.room.levels(key, ats, values)
             late = self.noise.levels(key, stretch)
+            if high >= self.noise.notable_db and self._soon < self._due:
+                self._wake_at(self._soon)
             return {watch.TOO_LATE: late} if late else _NONE
         found = (self.sample(key, at, value) for at, value in stretch.pairs())
         return Counter(fault for fault in found if fault is not None)
@@ -172,23 +197,18 @@ class SpaceRuntime:
         self.room.door(at, opened, key, moved)
         if self._doors.get(key) is not opened:
             self._doors[key] = opened
-            self.due = 0
+            self._wake_at(0)
 
     def fault(self, key: str, at: int, faulty: bool) -> None:
         """The device of a series fell ill or recovered."""
         if self._quantities.get(key) in EVIDENCE:
             self.room.fault(key, at, faulty)
-            self.due = 0
+            self._wake_at(0)
 
     def look(self, now: int, noise: NoiseFigures) -> Look:
         """Estimate at ``now``; ``noise`` is what was judged."""
         before, estimate = self.estimate, self.room.estimate(now)
         self.estimate = estimate
-        settled = estimate.probability is None or not _SETTLED[0] < estimate.probability < _SETTLED[1]
-        # one that stays where it is has settled too
-        settled |= before is not None and before.probability == estimate.probability
-        rest = ((now - self._phase_ms) // REST_MS + 1) * REST_MS + self._phase_ms
-        self.due = rest if settled else now + 1000
         change = None
         if self._known != (estimate.state, estimate.since):
             self._known = (estimate.state, estimate.since)
@@ -217,10 +237,27 @@ class SpaceRuntime:
             emergence_db=noise.emergence_db,
             warned_at=noise.warned_at,
         )
-        if not _worth_storing(self._row, row):
-            return Look(estimate, None, change)
-        self._row = row
-        return Look(estimate, row, change)
+        is_new = _worth_storing(self._row, row)
+        if is_new:
+            self._row = row
+        self._rest(before, estimate, now)
+        return Look(estimate, row if is_new else None, change)
+
+    def _rest(self, before: Estimate | None, estimate: Estimate, now: int) -> None:
+        """Say when the space is to be looked at next, unless something comes."""
+        self._soon = self._slot(now + 1)
+        sure = estimate.probability is None or not _SETTLED[0] < estimate.probability < _SETTLED[1]
+        if sure and self.noise.calm and self._row is not None:
+            due = max(self._soon, self._slot(self._row.at + REFRESH_MS - _JITTER_MS))
+        elif sure or (before is not None and before.probability == estimate.probability):
+            due = self._soon  # one that stays where it is has settled too
+        else:
+            due = now + 1000
+        self._wake_at(due)
+
+    def _slot(self, at: int) -> int:
+        """The first moment of its own among the seconds from ``at`` on."""
+        return -((self._phase_ms - at) // REST_MS) * REST_MS + self._phase_ms
 
 
 def _visible(row: SpaceNow) -> tuple[object, ...]:
@@ -234,7 +271,7 @@ def _worth_storing(old: SpaceNow | None, new: SpaceNow) -> bool:
         return True
     if _visible(old) != _visible(new):
         return True
-    if new.at - old.at < REFRESH_MS:
+    if new.at - old.at < REFRESH_MS - _JITTER_MS:
         return False
     if (old.evidence_at, old.level_at, old.probability) != (new.evidence_at, new.level_at, new.probability):
         return True
