@@ -7,9 +7,20 @@ times and states stay: they are of rooms. The rest is in :mod:`pleintemps_gatewa
 
 import logging
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, delete, or_, select, tuple_, update
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Delete,
+    Update,
+    bindparam,
+    delete,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from pleintemps_contract.logs import line
 from pleintemps_contract.world import World
@@ -21,6 +32,7 @@ from pleintemps_gateway.noise.days import KEPT_DAYS
 from pleintemps_gateway.privacy.retention import STEP, forget
 from pleintemps_gateway.store import raw
 from pleintemps_gateway.store.changes import prune_changes
+from pleintemps_gateway.store.prepared import Prepared
 from pleintemps_gateway.store.schema import (
     alert_acts,
     alerts,
@@ -42,6 +54,65 @@ _DAY_MS: Final = 86_400_000
 _EXPIRED: Final = "expired:"
 
 _log = logging.getLogger(__name__)
+
+# made once: of each site a run is taken every minute. No parameter may be called as a column
+_HERE: Final[BindParameter[Any]] = bindparam("here")
+_BEFORE: Final[BindParameter[Any]] = bindparam("before")
+
+
+def _events() -> Delete:
+    """What was received before ``before``, whatever the agent's clock said: a record stamped 1970 by an agent
+    without a clock is as young as its arrival. ``at`` has the index.
+    """
+    stamped = or_(events.c.at < _BEFORE, events.c.at > bindparam("now"))
+    key = (events.c.journal, events.c.seq)
+    old = select(*key).where(events.c.site == _HERE, stamped, events.c.received < _BEFORE).limit(STEP)
+    return delete(events).where(events.c.site == _HERE, tuple_(*key).in_(old))
+
+
+def _commands() -> Delete:
+    over = commands.c.outcome.in_(("done", "refused", "no-answer"))
+    old = select(commands.c.command).where(commands.c.site == _HERE, over, commands.c.requested < _BEFORE)
+    return delete(commands).where(commands.c.site == _HERE, commands.c.command.in_(old.limit(STEP)))
+
+
+def _alerts() -> Update:
+    table = alerts.c
+    words = or_(table.facts != "{}", table.acknowledged_by.is_not(None), table.comment.is_not(None))
+    over = (table.site == _HERE) & (table.state == "resolved") & (table.resolved < _BEFORE)
+    old = select(table.alert).where(over, words).limit(STEP)
+    blank = update(alerts).where(table.site == _HERE, table.alert.in_(old))
+    return blank.values(facts="{}", acknowledged_by=None, comment=None, booking=None, assigned=None)
+
+
+def _acts() -> Update:
+    acts = alert_acts.c
+    told = or_(acts.by.is_not(None), acts.person.is_not(None), acts.comment.is_not(None))
+    some = select(acts.alert, acts.seq).where(acts.site == _HERE, acts.at < _BEFORE, told).limit(STEP)
+    mine = (acts.site == _HERE) & tuple_(acts.alert, acts.seq).in_(some)
+    return update(alert_acts).where(mine).values(by=None, person=None, comment=None)
+
+
+_FORGET_EVENTS: Final = Prepared(_events())
+_FORGET_COMMANDS: Final = Prepared(_commands())
+_FORGET_NOISE_DAYS: Final = Prepared(  # what no rule counts any more
+    delete(noise_days).where(noise_days.c.site == _HERE, noise_days.c.day < bindparam("first"))
+)
+_BLANK_ALERTS: Final = Prepared(_alerts())
+_BLANK_ACTS: Final = Prepared(_acts())
+_OLD_WORDS: Final = (
+    (occupancy.c.site == _HERE)
+    & (occupancy.c.space == bindparam("room"))
+    & (occupancy.c.since >= bindparam("after"))
+    & (occupancy.c.since < _BEFORE)
+)
+_WITH_WORDS: Final = Prepared(
+    select(occupancy.c.since)
+    .where(_OLD_WORDS, occupancy.c.evidence != "")
+    .order_by(occupancy.c.since)
+    .limit(STEP)
+)
+_BLANK_WORDS: Final = Prepared(update(occupancy).where(_OLD_WORDS).values(evidence=""))
 
 
 class Housekeeper:
@@ -72,10 +143,11 @@ class Housekeeper:
         raw.drop_days(conn, now)
         raw.add_days(conn, now)
         before = now - self._site.privacy.access_days * _DAY_MS
-        forget_events(conn, site, before, now)
-        _forget_commands(conn, site, before)
-        _forget_noise_days(conn, site, now)
-        _blank_alerts(conn, site, before)
+        first = datetime.fromtimestamp((now - KEPT_DAYS * _DAY_MS) / 1000, UTC).date().isoformat()
+        _FORGET_EVENTS.put(conn, [{"here": site, "before": before, "now": now}])
+        _FORGET_NOISE_DAYS.put(conn, [{"here": site, "first": first}])
+        for old in (_FORGET_COMMANDS, _BLANK_ALERTS, _BLANK_ACTS):
+            old.put(conn, [{"here": site, "before": before}])
         self._booked_until = _blank_bookings(conn, site, self._booked_until, before)
         self._blank_occupancy(conn, before)
         forget(conn, site, before, now, self._feeds)
@@ -96,53 +168,11 @@ class Housekeeper:
         for _ in range(min(SPACES_A_RUN, len(self._spaces))):
             space = self._spaces[self._space % len(self._spaces)]
             self._space += 1
-            since = occupancy.c.since
-            mine = (occupancy.c.site == self._site.site) & (occupancy.c.space == space)
-            old = mine & (since >= self._told_until.get(space, 0)) & (since < before)
-            with_words = select(since).where(old, occupancy.c.evidence != "").order_by(since).limit(STEP)
-            found = [int(at) for at in conn.execute(with_words).scalars()]
+            old = {"here": self._site.site, "room": space, "after": self._told_until.get(space, 0)}
+            found = [int(row[0]) for row in _WITH_WORDS.all(conn, old | {"before": before})]
             if found:
-                conn.execute(update(occupancy).where(old, since <= found[-1]).values(evidence=""))
+                _BLANK_WORDS.put(conn, [old | {"before": found[-1] + 1}])
             self._told_until[space] = found[-1] if len(found) == STEP else before
-
-
-def forget_events(conn: Connection, site: str, before: int, now: int) -> int:
-    """Delete what was received before ``before`` (Unix ms), whatever the agent's clock said; how many went.
-
-    A record stamped 1970 by an agent without a clock is as young as its arrival. ``at`` has the index.
-    """
-    stamped = or_(events.c.at < before, events.c.at > now)
-    key = (events.c.journal, events.c.seq)
-    old = select(*key).where(events.c.site == site, stamped, events.c.received < before).limit(STEP)
-    gone = delete(events).where(events.c.site == site, tuple_(*key).in_(old))
-    return conn.execute(gone).rowcount
-
-
-def _forget_commands(conn: Connection, site: str, before: int) -> None:
-    over = commands.c.outcome.in_(("done", "refused", "no-answer"))
-    old = select(commands.c.command).where(commands.c.site == site, over, commands.c.requested < before)
-    conn.execute(delete(commands).where(commands.c.site == site, commands.c.command.in_(old.limit(STEP))))
-
-
-def _forget_noise_days(conn: Connection, site: str, now: int) -> None:
-    """What no rule counts any more."""
-    first = datetime.fromtimestamp((now - KEPT_DAYS * _DAY_MS) / 1000, UTC).date().isoformat()
-    conn.execute(delete(noise_days).where(noise_days.c.site == site, noise_days.c.day < first))
-
-
-def _blank_alerts(conn: Connection, site: str, before: int) -> None:
-    table = alerts.c
-    words = or_(table.facts != "{}", table.acknowledged_by.is_not(None), table.comment.is_not(None))
-    old = select(table.alert).where(
-        table.site == site, table.state == "resolved", table.resolved < before, words
-    )
-    blank = update(alerts).where(table.site == site, table.alert.in_(old.limit(STEP)))
-    conn.execute(blank.values(facts="{}", acknowledged_by=None, comment=None, booking=None, assigned=None))
-    acts = alert_acts.c
-    told = or_(acts.by.is_not(None), acts.person.is_not(None), acts.comment.is_not(None))
-    some = select(acts.alert, acts.seq).where(acts.site == site, acts.at < before, told).limit(STEP)
-    mine = (acts.site == site) & tuple_(acts.alert, acts.seq).in_(some)
-    conn.execute(update(alert_acts).where(mine).values(by=None, person=None, comment=None))
 
 
 def _blank_bookings(conn: Connection, site: str, start: int, before: int) -> int:
