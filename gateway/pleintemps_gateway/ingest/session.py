@@ -61,7 +61,7 @@ class Session:
             protocol=MQTTProtocolVersion.MQTTv311,
             manual_ack=True,
         )
-        client.max_inflight_messages_set(2000)
+        client.max_inflight_messages_set(0)  # with a limit paho walks through all of them at each answer
         client.reconnect_delay_set(min_delay=1, max_delay=5)
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
