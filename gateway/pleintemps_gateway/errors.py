@@ -15,6 +15,7 @@
     │   ├── AccountError (ValueError)         an account that cannot be made or changed; ``reason`` as above
     │   ├── LogInError (ValueError)           a provider of log-ins whose answer is not believed; as above
     │   ├── MarkError (ValueError)            an hour that cannot be marked; ``reason`` as above
+    │   ├── MalformedPacketError (ValueError) bytes of a broker that are no MQTT
     │   ├── SeriesDownError (OSError)         the series database takes nothing now
     │   ├── LinesRefusedError (ValueError)    the series database will never take these lines
     │   ├── WebhookError (ValueError)         a webhook that cannot be taken; ``reason`` is one of a few words
@@ -116,6 +117,10 @@ class MarkError(OutsideError, ValueError):
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class MalformedPacketError(OutsideError, ValueError):
+    """Bytes of a broker that are no MQTT 3.1.1, or not what we have asked for."""
 
 
 class SeriesDownError(OutsideError, OSError):

@@ -11,8 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
@@ -22,6 +21,9 @@ from pleintemps_contract.topics import PREFIX, gateway_reads
 from pleintemps_gateway.broker import aim
 from pleintemps_gateway.config import MqttConfig
 from pleintemps_gateway.errors import StoreError
+
+from .packets import Publication
+from .reader import Line, Reader
 
 _log = logging.getLogger(__name__)
 
@@ -52,21 +54,14 @@ class Session:
         self._asked: dict[int | None, tuple[str, ...]] = {}
         self._refused: set[str] = set()
         self._asking = threading.Lock()
-        self._generation = 0
         self.failed = False
-        client = Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=f"pleintemps-gateway-{name or '-'.join(sites)}"[:200],
-            clean_session=followed is not None,
-            protocol=MQTTProtocolVersion.MQTTv311,
-            manual_ack=True,
-        )
+        client_id = f"pleintemps-gateway-{name or '-'.join(sites)}"[:200]
+        client = Reader(client_id, clean=followed is not None, heard=self._hear)
         client.max_inflight_messages_set(0)  # with a limit paho walks through all of them at each answer
         client.reconnect_delay_set(min_delay=1, max_delay=5)
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_disconnect = self._on_disconnect
-        client.on_message = self._on_message
         aim(client, config, keys)
         self._client = client
 
@@ -124,7 +119,6 @@ class Session:
         if code.is_failure:
             _log.warning(line("broker-refuses", reason=code))
             return
-        self._generation += 1
         _log.info(line("broker-up"))
         with self._asking:
             self._asked.clear()
@@ -155,33 +149,31 @@ class Session:
         code: ReasonCode,
         _properties: Properties | None,
     ) -> None:
-        self._generation += 1
         if code.is_failure:
             _log.warning(line("broker-down", reason=code))
 
-    def _on_message(self, client: Client, _data: Any, message: MQTTMessage) -> None:
-        generation = self._generation
+    def _hear(self, said: Publication, line: Line) -> None:
         try:
-            topic = message.topic
+            topic = said.topic.decode()
         except UnicodeDecodeError:
-            client.ack(message.mid, message.qos)
+            if said.mid:
+                self._client.acknowledge(line, said.mid)
             return
         try:
-            stored = self._take(topic, bytes(message.payload), message.retain)
+            stored = self._take(topic, said.payload, said.retained)
         except StoreError:
             self.failed = True  # not acknowledged: it comes again to who is started in our place
             return
+        if not said.mid:
+            return
         if stored is None:
-            client.ack(message.mid, message.qos)
-        elif message.qos:
-            stored.add_done_callback(lambda future: self._acknowledge(future, generation, message))
+            self._client.acknowledge(line, said.mid)
+        else:
+            stored.add_done_callback(lambda future: self._acknowledge(future, line, said.mid))
 
-    def _acknowledge(self, stored: Stored, generation: int, message: MQTTMessage) -> None:
-        if stored.exception() is not None or generation != self._generation:
-            return  # not ours to acknowledge: the broker will send it again
-        code = self._client.ack(message.mid, message.qos)
-        if code not in (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_NO_CONN):
-            _log.warning(line("puback-failed", code=code))
+    def _acknowledge(self, stored: Stored, line: Line, mid: int) -> None:
+        if stored.exception() is None:  # else the broker will send it again
+            self._client.acknowledge(line, mid)
 
 
 def _filters(sites: Collection[str]) -> list[tuple[str, int]]:
