@@ -95,8 +95,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     """
 
     # the base class keeps its own here, and ends with them
-    _ready: deque[_Soon]
-    _scheduled: list[tuple[float, int, _Timer]]
+    _ready: deque["_Soon | asyncio.Future[None]"]
+    _scheduled: list[tuple[float, int, "_Timer | asyncio.Future[None]"]]
     _stopping: bool
     _closed: bool
 
@@ -113,12 +113,15 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     async def until(self, when: float) -> None:
         """Return when :meth:`time` has reached ``when``."""
-        done = self.create_future()
-        timer = self.call_at(when, _wake, done)
+        if self._closed:
+            raise RuntimeError("Event loop is closed")
+        # among the timers itself: most that wait here are never called off, and need no call of their own
+        done: asyncio.Future[None] = asyncio.Future(loop=self)
+        heapq.heappush(self._scheduled, (when, next(self._order), done))
         try:
             await done
         except asyncio.CancelledError:
-            timer.cancel()
+            self.called_off += 1
             raise
 
     def call_soon(
@@ -172,28 +175,43 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def _run_once(self) -> None:
         """Everything that is ready now; when there is nothing, time passes until there is."""
         ready = self._ready
-        self._sweep()
-        timers = self._scheduled
         if not ready and not self._stopping:
-            if not timers:
-                raise RuntimeError("nothing will ever happen again: somebody waits for what nobody does")
-            left = timers[0][0] - self.now_us / _US
-            if left > 0:
-                self.now_us += max(1, math.ceil(left * _US - 0.01))
-        end = self.now_us / _US + _RESOLUTION_S
-        while timers and timers[0][0] < end:
-            timer = heapq.heappop(timers)[2]
-            timer.scheduled = False
-            ready.append(timer)
+            self._pass_time()
+        self._ripen()
         for _ in range(len(ready)):  # and not what these make ready
             soon = ready.popleft()
-            if soon.callback is not None:
+            if not isinstance(soon, _Soon):
+                if not soon.done():
+                    soon.set_result(None)
+            elif soon.callback is not None:
                 try:
                     soon.context.run(soon.callback, *soon.args)
                 except (SystemExit, KeyboardInterrupt):
                     raise
                 except BaseException as error:  # noqa: BLE001 - as every loop does
                     self.call_exception_handler({"message": "Exception in callback", "exception": error})
+
+    def _pass_time(self) -> None:
+        """Until the first that is to come."""
+        self._sweep()
+        if not self._scheduled:
+            raise RuntimeError("nothing will ever happen again: somebody waits for what nobody does")
+        left = self._scheduled[0][0] - self.now_us / _US
+        if left > 0:
+            self.now_us += max(1, math.ceil(left * _US - 0.01))
+
+    def _ripen(self) -> None:
+        """What is due is ready."""
+        timers = self._scheduled
+        end = self.now_us / _US + _RESOLUTION_S
+        while timers and timers[0][0] < end:
+            timer = heapq.heappop(timers)[2]
+            if timer.cancelled():
+                self.called_off -= 1
+            else:
+                self._ready.append(timer)
+            if isinstance(timer, _Timer):
+                timer.scheduled = False
 
     def _sweep(self) -> None:
         """Timers that were called off go: those at the head, or all where they are most."""
@@ -202,20 +220,20 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             self._scheduled = kept = []
             for entry in timers:
                 timer = entry[2]
-                timer.scheduled = timer.callback is not None
-                if timer.scheduled:
+                if isinstance(timer, _Timer):
+                    timer.scheduled = timer.callback is not None
+                    if timer.scheduled:
+                        kept.append(entry)
+                elif not timer.done():
                     kept.append(entry)
             heapq.heapify(kept)
             self.called_off = 0
             return
-        while timers and timers[0][2].callback is None:
+        while timers and timers[0][2].cancelled():
             self.called_off -= 1
-            heapq.heappop(timers)[2].scheduled = False
-
-
-def _wake(done: "asyncio.Future[None]") -> None:
-    if not done.done():
-        done.set_result(None)
+            gone = heapq.heappop(timers)[2]
+            if isinstance(gone, _Timer):
+                gone.scheduled = False
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
