@@ -275,8 +275,7 @@ class RoomFilter:
                 if plain and self._says_the_same(belief.sensors[key], track, begin, upto):
                     self._say(belief, key, track.ats[upto - 1], track.values[begin])
                 else:
-                    told = zip(track.ats[begin:upto], track.values[begin:upto], strict=True)
-                    items += [_Item(at, _SAMPLE, key, n, value) for n, (at, value) in enumerate(told)]
+                    items += _turns(key, track, begin, upto, plain)
             items += self._levels(meters, heard, step, until)
             if len(items) > 1:
                 items.sort()
@@ -332,3 +331,17 @@ class RoomFilter:
             belief.door(key, at, opened)
         else:
             belief.fault(key, bool(value))
+
+
+def _turns(key: str, track: Track, begin: int, end: int, plain: bool) -> list[_Item]:
+    """What a series told in one step of the grid: all of it, or where nothing else happened (``plain``) its
+    changes, its last reading and those that end a sign of somebody."""
+    ats, values = track.ats, track.values
+    found = []
+    for place in range(begin, end):
+        value = values[place]
+        again = plain and begin < place < end - 1 and values[place - 1] == value
+        if again and (not value or values[place + 1] == value):
+            continue
+        found.append(_Item(ats[place], _SAMPLE, key, place, value))
+    return found
