@@ -35,6 +35,9 @@ class Collector:
     _ill: set[str] = field(default_factory=set)
     _due: int | None = None
     _count: int = 0
+    _beats: int | None = None
+    """When the first state is to be said again; to be found anew where ``_moved``."""
+    _moved: bool = False
 
     @classmethod
     def of(cls, specs: Iterable[SeriesSpec]) -> "Collector":
@@ -49,10 +52,12 @@ class Collector:
                 return
             every = spec.max_silence_s * 1000 // 3
             self._states[sample.series] = _State(sample.value, now, every)
+            self._moved = True
         self._put(sample, spec.kind, now)
 
     def set_health(self, device: str, well: bool) -> None:
         """An ill device has no heartbeat: its last value is not said again as if it were true."""
+        self._moved = True
         if well:
             self._ill.discard(device)
             return
@@ -69,15 +74,17 @@ class Collector:
         leaves = self.is_due(now) or any(now - state.said >= state.every_ms for _, state in beating)
         for series, state in beating if leaves else ():
             if now - state.said >= state.every_ms // 2:
-                state.said = now
+                state.said, self._moved = now, True
                 self._put(Sampled(series, at, state.value), SeriesKind.STATE, now)
 
     def next_due(self) -> int | None:
         """When :meth:`beat` or :meth:`take` has something to do next, monotonic ms."""
-        times = [state.said + state.every_ms for _, state in self._beating()]
-        if self._due is not None:
-            times.append(self._due)
-        return min(times, default=None)
+        if self._moved:
+            self._beats = min((state.said + state.every_ms for _, state in self._beating()), default=None)
+            self._moved = False
+        if self._due is None or self._beats is None:
+            return self._beats if self._due is None else self._due
+        return min(self._beats, self._due)
 
     def _beating(self) -> list[tuple[str, _State]]:
         return [item for item in self._states.items() if self.specs[item[0]].device not in self._ill]

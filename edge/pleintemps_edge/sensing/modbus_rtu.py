@@ -80,6 +80,8 @@ def crc16(data: bytes) -> bytes:
     return crc.to_bytes(2, "little")
 
 
+# a level repeats itself, and its answer with it
+@lru_cache(maxsize=256)
 def answer(request: Request, data: bytes) -> Registers | Refusal | None:
     """The answer to ``request`` in what came since it was sent, or None while there is none.
 

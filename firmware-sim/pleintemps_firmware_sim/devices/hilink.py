@@ -94,6 +94,8 @@ class CommandLine:
 
     def due(self) -> int | None:
         """When there will next be something to send, or another speed to send it at."""
+        if not (self._out or self._baud_at is not None or self.configuring):
+            return self._next_report
         waiting = [self._out[0][0]] if self._out else []
         if self._baud_at is not None:
             waiting.append(self._baud_at)
@@ -103,6 +105,8 @@ class CommandLine:
 
     def answers(self, now: int) -> bytes:
         """Answers that are on the line by ``now``; each is handed out once."""
+        if not self._out and self._baud_at is None:
+            return b""
         sent = bytearray()
         while self._out and self._out[0][0] <= now:
             sent += self._out.popleft()[1]

@@ -115,6 +115,11 @@ class Parameters:
         return b"\xaa" + gates + bytes(self.moving) + bytes(self.still) + struct.pack("<H", self.no_one_s)
 
 
+_Near = tuple[int, int] | None
+_Sensed = tuple[tuple[int, ...], tuple[int, ...], _Near, _Near]
+"""Energies of moving and of still bodies by gate, and the nearest of each."""
+
+
 class Ld2410:
     """One module. It reports by itself; between 00FF and 00FE it only answers.
 
@@ -129,6 +134,7 @@ class Ld2410:
         self._last = Report()
         self._told: tuple[Report, bytes] | None = None
         self._seen_at: int | None = None
+        self._sensed: _Sensed | None = None
         self._calibrating: tuple[int, int, bool] | None = None
         light = version[:2] >= _KNOWS_LIGHT
         calibrates = version[:2] >= _KNOWS_CALIBRATION
@@ -159,7 +165,8 @@ class Ld2410:
 
     def see(self, scene: Scene) -> None:
         """What stands in front of the radar from now on."""
-        self._scene = scene
+        if scene is not self._scene:
+            self._scene, self._sensed = scene, None
 
     def restart(self, now: int) -> None:
         """Supply taken and given."""
@@ -178,10 +185,12 @@ class Ld2410:
         return answers + self._told[1]
 
     def receive(self, data: bytes, now: int) -> None:
+        self._sensed = None  # a command may change what is sensed
         self.line.receive(data, now)
 
     def _booted(self, _: int) -> None:
         self.parameters.fine = self._fine_next
+        self._sensed = None
         self._engineering = False
         self._last = Report()
         self._seen_at = None
@@ -288,9 +297,15 @@ class Ld2410:
                 seen.append((target.distance_cm, energies[gate]))
         return min(seen, default=None)
 
+    def _sense(self) -> _Sensed:
+        """The same until somebody moves or a command comes."""
+        if self._sensed is None:
+            moving, still = self._energies(True), self._energies(False)
+            self._sensed = moving, still, self._nearest(True, moving), self._nearest(False, still)
+        return self._sensed
+
     def _look(self, now: int) -> Report:
-        moving_energies, still_energies = self._energies(True), self._energies(False)
-        moving, still = self._nearest(True, moving_energies), self._nearest(False, still_energies)
+        moving_energies, still_energies, moving, still = self._sense()
         last = self._last
         if moving is not None or still is not None:
             self._seen_at = now

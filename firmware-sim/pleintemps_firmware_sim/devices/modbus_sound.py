@@ -9,6 +9,7 @@ import struct
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 LEVEL: Final = 0x0000
@@ -66,6 +67,8 @@ def _shifted(crc: int) -> int:
 _TABLE: Final = tuple(map(_shifted, range(256)))
 
 
+# who polls asks the same each time, and a level repeats itself
+@lru_cache(maxsize=1024)
 def crc16(data: bytes) -> int:
     """Modbus CRC-16."""
     crc = 0xFFFF
@@ -215,7 +218,10 @@ class ModbusSoundMeter:
         if not 1 <= count <= 125:
             return bytes((function | 0x80, _ILLEGAL_VALUE))
         # the meter has one measuring register; those who ask for two get 0 in the second (M1495 example)
-        registers = {LEVEL: self._show(now), **self._stored}
+        shown = self._show(now)
+        if register == LEVEL and count == 1:
+            return struct.pack(">BBH", function, 2, shown)
+        registers = {LEVEL: shown, **self._stored}
         registers |= dict.fromkeys(range(LEVEL + 1, LEVEL + self.model.registers), 0)
         wanted = range(register, register + count)
         if any(number not in registers for number in wanted):

@@ -38,16 +38,23 @@ class Room:
         self.radar = Ld2410(now) if plan.radar else None
         self.meter = ModbusSoundMeter() if plan.meter else None
         self.occupants: dict[str, Occupant] = {}
+        self._sensed: list[tuple[int, bool, float | None]] | None = None
+        self._scene = Scene()
+        self._level = 0.0
 
     def advance(self, now: int) -> int:
         """Let the devices sense the room at ``now``; returns the level of the motion sensor's output."""
-        present = list(self.occupants.values())
-        if any(one.moving for one in present):
+        present = [(one.distance_cm, one.moving, one.level_db) for one in self.occupants.values()]
+        if present != self._sensed:
+            self._sensed = present
+            self._scene = Scene(tuple(Target(distance, moving) for distance, moving, _ in present))
+            self._level = self.level
+        if any(moving for _, moving, _ in present):
             self.pir.motion(now)
         if self.radar is not None:
-            self.radar.see(Scene(tuple(Target(one.distance_cm, one.moving) for one in present)))
+            self.radar.see(self._scene)
         if self.meter is not None:
-            self.meter.hear(self.level)
+            self.meter.hear(self._level)
         return self.pir.output(now)
 
     @property

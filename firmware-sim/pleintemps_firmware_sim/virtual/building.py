@@ -80,7 +80,7 @@ class VirtualBuilding(House[MemoryBoard, MemoryDevice]):
         self.boards[room.plan.agent].drive(room.plan.pir_pin, room.advance(now))
         if room.radar is not None:
             room.radar.see(self.frozen.get(space, room.radar.scene))
-            if room.radar.scene != seen:
+            if room.radar.scene is not seen and room.radar.scene != seen:
                 self.serial[radar_link(space)].poke()
         due = room.pir.due(now)
         if (bias := self.biases.get(space)) is not None and room.meter is not None:
