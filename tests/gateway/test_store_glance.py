@@ -71,3 +71,37 @@ def test_who_rests_looks_at_the_same_moments(url: str, writes: list[tuple[int, s
     rested, asked = looks(url, writes, resting=True)
     assert (rested, END_MS // STEP_MS) == looks(url, writes, resting=False)
     assert asked <= len(rested) + 2 * len(writes)
+
+
+def test_where_nothing_stands_nobody_looks_until_the_table_changes(url: str) -> None:
+    async def story() -> list[int]:
+        world = VirtualWorld(10**12, 1, "test")
+        engine = open_engine(url)
+        writer = InlineWriter(engine, ["a"])
+        standing: list[str] = []
+        glance = Glance(writer, world, "alerts", lambda: bool(standing))
+        seen: list[int] = []
+
+        async def look() -> None:
+            while True:
+                if glance.is_due():
+                    seen.append(world.monotonic())
+                await glance.rest(STEP_MS)
+
+        def change(conn: Connection) -> None:
+            record_change(conn, "a", "alerts", "x", world.now())
+
+        looking = asyncio.create_task(look())
+        await world.sleep_until(30_500)
+        standing.append("x")
+        writer.submit(change)
+        await world.sleep_until(45_500)
+        standing.clear()
+        writer.submit(change)
+        await world.sleep_until(END_MS)
+        looking.cancel()
+        writer.close()
+        engine.dispose()
+        return seen
+
+    assert run(story()) == [31_000, 41_000]

@@ -4,6 +4,7 @@ epoch.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -69,6 +70,8 @@ class Refused:
     detail: str = ""
 
 
+# an agent hears of few topics, and of them all the time
+_parse: Final = lru_cache(maxsize=256)(Topic.parse)
 _version: Final = msgspec.json.Decoder(_Version)
 
 
@@ -84,7 +87,7 @@ class Inbox:
     def open(self, text: str, payload: bytes, retained: bool) -> Opened | Refused | None:
         """Judge a message; None for the empty payload that clears a retained one."""
         try:
-            topic = Topic.parse(text)
+            topic = _parse(text)
         except (TopicError, IdentifierError):
             return Refused("unknown", Reason.TOPIC)
         channel = topic.channel.value

@@ -1,6 +1,7 @@
 """The virtual stage: what a director does to the building, and what came of it."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -27,6 +28,7 @@ from .site import VirtualSite
 _LOOK_MS: Final = 1_000
 _COMING_MS: Final = 2_500
 """From the message with a code to the moment when doors know it for certain."""
+_parse: Final = lru_cache(maxsize=1024)(Topic.parse)
 _HEARD: Final = frozenset({Channel.AVAILABILITY, Channel.EVENTS})
 
 
@@ -127,7 +129,7 @@ class VirtualStage(DoorActs):
     def _heard(self, topic: str, payload: bytes) -> None:
         """Everything that is published."""
         try:
-            parsed = Topic.parse(topic)
+            parsed = _parse(topic)
             if parsed.channel not in _HEARD or not payload:
                 return
             body = decode_agent(parsed, payload)

@@ -38,6 +38,11 @@ _DUE: Final = (
     .limit(100)
 )
 _WAITING: Final = Prepared(_DUE)
+_QUEUED: Final = Prepared(
+    select(deliveries.c.due)
+    .where(deliveries.c.site.in_(bindparam("sites", expanding=True)), deliveries.c.state == "queued")
+    .limit(1)
+)
 
 _log = logging.getLogger(__name__)
 
@@ -73,7 +78,7 @@ class Courier:
         self._envelopes = Envelopes(sealing, world)
         self._sites = sites
         self._world = world
-        self._glance = Glance(writer, world, deliveries.name)
+        self._glance = Glance(writer, world, deliveries.name, self._queued)
         self._down: set[str] = set()
 
     async def run(self) -> None:
@@ -89,6 +94,9 @@ class Courier:
         for start in range(0, len(rows), _AT_ONCE):
             await asyncio.gather(*(self._try(row) for row in rows[start : start + _AT_ONCE]))
         return len(rows)
+
+    def _queued(self) -> bool:
+        return _QUEUED.finds(self._engine, {"sites": list(self._sites)})
 
     def _due(self) -> Sequence[Row[Any]]:
         asked = {"sites": list(self._sites), "now": self._world.now()}

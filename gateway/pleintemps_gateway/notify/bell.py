@@ -48,6 +48,11 @@ _DUE: Final = (
     .limit(100)
 )
 _WAITING: Final = Prepared(_DUE)
+_QUEUED: Final = Prepared(
+    select(notices.c.due)
+    .where(notices.c.site.in_(bindparam("sites", expanding=True)), notices.c.state == "queued")
+    .limit(1)
+)
 # a slow service must hold neither a door's command nor a message to the people of a booking
 _threads: Final = ThreadPoolExecutor(4, "notices")
 
@@ -100,7 +105,7 @@ class Bell:
         self._world = world
         self._make_report = make_report
         self._poster = Poster(Networks(config.webhooks.private_networks))
-        self._glance = Glance(writer, world, notices.name)
+        self._glance = Glance(writer, world, notices.name, self._queued)
         self._down: set[str] = set()
 
     async def run(self) -> None:
@@ -116,6 +121,9 @@ class Bell:
         for start in range(0, len(rows), _AT_ONCE):
             await asyncio.gather(*(self._try(row) for row in rows[start : start + _AT_ONCE]))
         return len(rows)
+
+    def _queued(self) -> bool:
+        return _QUEUED.finds(self._engine, {"sites": list(self._held)})
 
     def _due(self) -> Sequence[Row[Any]]:
         asked = {"sites": list(self._held), "now": self._world.now()}

@@ -29,6 +29,7 @@ _NEW: Final = (alerts.c.state == "open") & alerts.c.due.is_(None) & alerts.c.ask
 _CALLED: Final = alerts.c.site.in_(bindparam("asked", expanding=True))
 _MINE: Final = alerts.c.site.in_(bindparam("sites", expanding=True)) & alerts.c.state.in_(_UNRESOLVED)
 
+_STANDING: Final = Prepared(select(alerts.c.alert).where(_MINE).limit(1))
 _WAITING: Final = Prepared(select(alerts.c.alert).where(_MINE, or_(_DUE, _NEW & _CALLED)).limit(1))
 
 
@@ -51,7 +52,7 @@ class Ringer:
         self._held = self._sites if held is None else held
         self._book = book
         self._world = world
-        self._glance = Glance(writer, world, alerts.name)
+        self._glance = Glance(writer, world, alerts.name, self._stands)
 
     def is_due(self) -> bool:
         """Whether an alert waits for something to be done now."""
@@ -59,6 +60,9 @@ class Ringer:
         if not self._glance.is_due():
             return False
         return _WAITING.finds(self._engine, self._bound())
+
+    def _stands(self) -> bool:
+        return _STANDING.finds(self._engine, {"sites": list(self._held)})
 
     def _bound(self) -> dict[str, Any]:
         held = list(self._held)
