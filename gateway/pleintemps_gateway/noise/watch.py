@@ -55,6 +55,8 @@ class NoiseWatch:
         """Whether at the last look no rule was near being loud: none will be without a notable level."""
         self.notable_db = -inf
         """From this level (dB) on a sample may make a rule loud."""
+        self.until = 0
+        """When (Unix ms) other hours begin."""
 
     def restore(self, figures: NoiseFigures, days: list[NoiseDay]) -> None:
         """Go on from what a predecessor stored. What it had learnt of the background is taken for it until
@@ -140,7 +142,7 @@ class NoiseWatch:
         empty = vacant or (vacant is None and moment.quiet.quiet and booking is None)
         monitor.learning = empty and self._alarm.warned_at is None
         level, background = heard.level, monitor.background_db
-        self._note(limits, level, background)
+        self._note(moment, limits, level, background)
         return NoiseFigures(
             level_db=None if level.level_db is None else round(level.level_db, 1),
             level_coverage=None if level.level_db is None else round(level.coverage, 3),
@@ -153,15 +155,18 @@ class NoiseWatch:
             warned_at=self._alarm.warned_at,
         )
 
-    def _note(self, limits: Sequence[Limit], level: Level, background_db: float | None) -> None:
+    def _note(
+        self, moment: Moment, limits: Sequence[Limit], level: Level, background_db: float | None
+    ) -> None:
         """What may become loud before the next look, and by which levels: a mean is no higher than the
         highest."""
         least = min(limit.limit_db for limit in limits)
-        if background_db is not None and self._config.rise_db:
+        if moment.quiet.quiet and background_db is not None and self._config.rise_db:
             least = min(least, background_db + self._config.rise_db)
         self.notable_db = min(least, *self._public) - self._config.hysteresis_db
         near = level.level_db is not None and level.level_db >= self.notable_db
         warned = self._alarm.warned_at is not None
+        self.until = moment.quiet.end
         self.calm = not (near or warned or self._neighbour is not None)
 
     def _limit(self, limit: Limit, now: int, shown: Heard | None) -> Finding:

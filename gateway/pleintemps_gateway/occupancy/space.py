@@ -19,8 +19,8 @@ from .room import EVIDENCE, SOUND, Estimate, RoomFilter
 REFRESH_MS: Final = 10_000
 """Ages, probabilities and levels alone make a new row at most this often."""
 REST_MS: Final = 5_000
-"""A space that is neither sure nor changing its mind is looked at this often, and a sure one with notable
-levels; one that is changing its mind every second. A sure and calm one has a look when it may have a row."""
+"""A space that is neither sure nor changing its mind is looked at this often; one that is changing it, or too
+loud or nearly, every second; a sure and calm one when it may have a row."""
 LEARNT_EVERY_MS: Final = 3_600_000
 LEVEL_STEP_DB: Final = 0.5
 _SETTLED: Final = (0.05, 0.95)
@@ -60,7 +60,6 @@ class SpaceRuntime:
         self._learnt_due = now + LEARNT_EVERY_MS
         self._wake = wake
         self._phase_ms = phase_ms
-        self._soon = 0
         self._wake_at(now)
         self.room = RoomFilter(now)
         self.noise = noise
@@ -79,8 +78,13 @@ class SpaceRuntime:
         return self._due
 
     def _wake_at(self, due: int) -> None:
-        self._due = due
+        self._due = self._believe_at = due
         self._wake(due)
+
+    def _listen_at(self, due: int) -> None:
+        """For the noise alone: what is believed can wait."""
+        self._due = min(due, self._believe_at)
+        self._wake(self._due)
 
     def restore(self, row: SpaceNow | None, start: int, learnt: str | None = None) -> None:
         """Go on from a stored row and what was learnt; samples from ``start`` on will be fed again."""
@@ -153,8 +157,8 @@ class SpaceRuntime:
         if quantity in watch.QUANTITIES:
             if quantity in SOUND and 0 <= value <= _LOUDEST_DB:
                 self.room.level(key, at, value)
-            if quantity in _LEVELS and value >= self.noise.notable_db and self._soon < self._due:
-                self._wake_at(self._soon)
+            if quantity in _LEVELS and value >= self.noise.notable_db:
+                self._listen_at(0)
             return self.noise.sample(key, at, value)
         if quantity not in _WATCHED:
             return None  # stored and shown by others
@@ -186,8 +190,8 @@ class SpaceRuntime:
             if is_sound:
                 self.room.levels(key, ats, values)
             late = self.noise.levels(key, stretch)
-            if high >= self.noise.notable_db and self._soon < self._due:
-                self._wake_at(self._soon)
+            if high >= self.noise.notable_db:
+                self._listen_at(0)
             return {watch.TOO_LATE: late} if late else _NONE
         found = (self.sample(key, at, value) for at, value in stretch.pairs())
         return Counter(fault for fault in found if fault is not None)
@@ -207,6 +211,9 @@ class SpaceRuntime:
 
     def look(self, now: int, noise: NoiseFigures) -> Look:
         """Estimate at ``now``; ``noise`` is what was judged."""
+        if (known := self._as_before(now, noise)) is not None:
+            self._listen_at(now + 1000)
+            return Look(known, None, None)
         before, estimate = self.estimate, self.room.estimate(now)
         self.estimate = estimate
         change = None
@@ -245,15 +252,23 @@ class SpaceRuntime:
 
     def _rest(self, before: Estimate | None, estimate: Estimate, now: int) -> None:
         """Say when the space is to be looked at next, unless something comes."""
-        self._soon = self._slot(now + 1)
         sure = estimate.probability is None or not _SETTLED[0] < estimate.probability < _SETTLED[1]
-        if sure and self.noise.calm and self._row is not None:
-            due = max(self._soon, self._slot(self._row.at + REFRESH_MS - _JITTER_MS))
-        elif sure or (before is not None and before.probability == estimate.probability):
-            due = self._soon  # one that stays where it is has settled too
+        if sure or (before is not None and before.probability == estimate.probability):
+            due = self._slot(now + 1)  # one that stays where it is has settled too
+            if sure and self._row is not None:
+                due = max(due, self._slot(self._row.at + REFRESH_MS - _JITTER_MS))
+            self._wake_at(min(due, max(now + 1, self.noise.until)))
         else:
-            due = now + 1000
-        self._wake_at(due)
+            self._wake_at(now + 1000)
+        if not self.noise.calm:
+            self._listen_at(now + 1000)
+
+    def _as_before(self, now: int, noise: NoiseFigures) -> Estimate | None:
+        """What is believed since the last look, if nothing but the noise is due, and that is nothing new."""
+        row = self._row
+        if now >= self._believe_at or row is None or _heard(row) != _heard(noise):
+            return None
+        return self.estimate
 
     def _slot(self, at: int) -> int:
         """The first moment of its own among the seconds from ``at`` on."""
@@ -262,8 +277,11 @@ class SpaceRuntime:
 
 def _visible(row: SpaceNow) -> tuple[object, ...]:
     """What is worth a row as soon as it changes."""
-    noise = (row.limit_db, row.quiet, row.level_db is None, row.level_range, row.warned_at)
-    return (row.state, row.since, row.evidence, *noise)
+    return (row.state, row.since, row.evidence, *_heard(row))
+
+
+def _heard(said: SpaceNow | NoiseFigures) -> tuple[object, ...]:
+    return (said.limit_db, said.quiet, said.level_db is None, said.level_range, said.warned_at)
 
 
 def _worth_storing(old: SpaceNow | None, new: SpaceNow) -> bool:
