@@ -225,8 +225,8 @@ async def story(folder: Path, phone: Phone, address: str, times: int) -> dict[st
     taken: dict[str, list[float]] = {way: [] for way in WAYS}
     with running(folder, "agent", *edge, **agent):
         try:
-            await phone.log_in()
             await asyncio.to_thread(wait_for, lambda: _known(folder), within_s=120, what="agent")
+            await phone.log_in()
             for turn in range(times + 3):
                 for way in WAYS:
                     found = await phone.unlock(way)

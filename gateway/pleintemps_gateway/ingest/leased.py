@@ -70,7 +70,7 @@ class LeasedMemory(GatewayMemory):
     def holds(self, site: str) -> bool:
         return site in self.sites
 
-    def flush(self, conn: Connection) -> None:
+    def begin_parts(self, conn: Connection) -> None:
         if self._silent and self._speaks():
             self._silent = False
             for name, receipts in self._owed.items():
@@ -78,16 +78,25 @@ class LeasedMemory(GatewayMemory):
                     site.pending.receipts = receipts | site.pending.receipts
             self._owed.clear()
             self.announce_some([name for name, site in self.sites.items() if site.speaker.listening])
-        super().flush(conn)
+        super().begin_parts(conn)
 
     def committed(self) -> None:
-        if self._speaks():
+        if self._may_speak():
             super().committed()
-            return
+
+    def say(self, between: Callable[[], None]) -> None:
+        if self._may_speak():
+            super().say(between)
+
+    def _may_speak(self) -> bool:
+        """Else what is stored is owed."""
+        if self._speaks():
+            return True
         self._silent = bool(self.sites)  # what was not said is said anew
         for site in self._written:
             self._owed.setdefault(site.site, {}).update(site.pending.receipts)
             site.committed()
+        return False
 
     def hear(self, sites: Collection[str]) -> None:
         """What these sites say arrives from now on: say who rules, and agents send what has no receipt."""

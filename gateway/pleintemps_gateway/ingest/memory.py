@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from itertools import chain
 from typing import Final
 
 from sqlalchemy import Connection, Engine, bindparam, select
@@ -19,10 +20,13 @@ from pleintemps_gateway.store.upsert import upsert
 
 from .arrivals import Incoming
 from .site import SiteMemory
+from .speaker import is_command
 
 _REIGNS: Final = Prepared(
     select(reigns.c.site, reigns.c.epoch).where(reigns.c.site.in_(bindparam("sites", expanding=True)))
 )
+_AT_ONCE: Final = 8
+"""Messages that are signed and said before something urgent has its turn."""
 _UNREADABLE: Final = "unreadable topics"
 _parse: Final = lru_cache(maxsize=16_384)(Topic.parse)
 
@@ -41,16 +45,16 @@ class Handed:
     """The job for one message of ``site``; without ``incoming`` its topic is none. ``is_patient``: it may
     wait a moment for others."""
 
-    __slots__ = ("_incoming", "_site", "_sites", "is_patient")
+    __slots__ = ("_incoming", "_sites", "is_patient", "site")
 
     def __init__(self, sites: Mapping[str, SiteMemory], site: str, incoming: Incoming | None) -> None:
         self._sites = sites
-        self._site = site
+        self.site = site
         self._incoming = incoming
         self.is_patient = incoming is not None and incoming.is_patient
 
     def __call__(self, conn: Connection) -> None:
-        if (memory := self._sites.get(self._site)) is None:
+        if (memory := self._sites.get(self.site)) is None:
             return
         if self._incoming is None:
             memory.refuse(_UNREADABLE, "not in the table")
@@ -80,19 +84,52 @@ class GatewayMemory:
                 raise DeposedError(f"another gateway has taken over site {name!r}: run one on a store")
 
     def flush(self, conn: Connection) -> None:
+        self.begin_parts(conn)
+        for site in self._wanting():
+            self.flush_part(conn, site.site)
+        self.end_parts(conn)
+
+    def begin_parts(self, conn: Connection) -> None:
         self._check_reign(conn)
         raw.forget_gathered(conn)
-        # of many sites a group is of a few; the others have their turn each second
-        sites = self.sites.values()
-        self._written = [site for site in sites if site.wants] if len(sites) > 1 else list(sites)
-        for site in self._written:
+        self._written = []
+
+    def flush_part(self, conn: Connection, part: str) -> None:
+        if (site := self.sites.get(part)) is not None:
+            self._written.append(site)
             site.flush(conn)
+
+    def end_parts(self, conn: Connection) -> None:
         raw.put_gathered(conn)
+
+    def stirred(self) -> list[str]:
+        return [site.site for site in self.sites.values() if site.stirs]
+
+    def due(self) -> list[str]:
+        return [site.site for site in sorted(self._wanting(), key=lambda site: site.flushed)]
+
+    def _wanting(self) -> list[SiteMemory]:
+        # of many sites a group is of a few; the others have their turn each second
+        sites = list(self.sites.values())
+        return [site for site in sites if site.wants] if len(sites) > 1 else sites
 
     def committed(self) -> None:
         for site in self._written:
-            for topic, payload, retained in site.committed():
-                self._publish(topic, payload, retained)
+            receipts, messages = site.committed()
+            for message in chain(receipts, messages):
+                self._publish(*message)
+
+    def say(self, between: Callable[[], None]) -> None:
+        words = [site.committed() for site in self._written]
+        commands = [message for each in words for message in each.messages if is_command(message)]
+        for message in commands:
+            self._publish(*message)
+        for receipts, messages in words:
+            rest = (message for message in messages if not is_command(message))
+            for place, message in enumerate(chain(receipts, rest)):
+                if place % _AT_ONCE == 0:
+                    between()
+                self._publish(*message)
 
     def reload(self, conn: Connection) -> None:
         self._check_reign(conn)

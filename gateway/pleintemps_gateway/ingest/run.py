@@ -114,8 +114,11 @@ class Ingest:
             self._memory = GatewayMemory(sites, self._session.publish, alone=broker is not None)
             with self.engine.connect() as conn:
                 self._memory.reload(conn)
-            make_writer = Writer if broker is None else InlineWriter
-            self._writer = make_writer(self.engine, names, memory=self._memory)
+            self._writer = (
+                Writer(self.engine, names, memory=self._memory, parts=self._memory)
+                if broker is None
+                else InlineWriter(self.engine, names, memory=self._memory)
+            )
         held = self._memory.sites
         channels = channels_of(config, world)
         self._courier = Courier(self.engine, self._writer, channels, keys.sealing, held, world)
@@ -138,7 +141,7 @@ class Ingest:
             self._config.mqtt, keys, [], self._take, self._on_connected, name=name, followed=self._on_followed
         )
         self._memory = memory = LeasedMemory(session.publish, leases.speaks)
-        self._writer = Writer(self.engine, memory.sites.keys(), memory=memory, fence=memory)
+        self._writer = Writer(self.engine, memory.sites.keys(), memory=memory, fence=memory, parts=memory)
 
         made = (self._make_site, self._make_crew, self._beside)
         self._begin_sharing = partial(
@@ -255,7 +258,7 @@ class Ingest:
     def _take(self, topic: str, payload: bytes, retained: bool) -> Answer:
         answer = Taking(topic, self._let_go)
         job = self._memory.take(topic, payload, retained)
-        self._writer.hand(job, answer, patient=job.is_patient)
+        self._writer.hand(job, answer, patient=job.is_patient, part=job.site)
         return answer
 
     def _let_go(self, topic: str, error: BaseException) -> bool:

@@ -4,7 +4,8 @@ All calls come from the writer's thread. The state follows the store: after a ro
 """
 
 import logging
-from typing import Final
+from collections.abc import Iterator
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -59,7 +60,7 @@ from .pending import Pending, ReceiptKey
 from .refusals import RefusalCounts
 from .series import SeriesBook
 from .snapshot import read_bookings, read_snapshot
-from .speaker import Speaker
+from .speaker import Message, Speaker
 from .warned import warn
 
 _TICK_MS: Final = 1_000
@@ -67,6 +68,13 @@ _PATIENCE_MS: Final = 5_000
 _CLEANED: Final = "control characters in a text, replaced by blanks"
 
 _log = logging.getLogger(__name__)
+
+
+class Words(NamedTuple):
+    """What is to be said once it is stored; receipts are signed when they are asked for."""
+
+    receipts: Iterator[Message]
+    messages: list[Message]
 
 
 class SiteMemory:
@@ -114,7 +122,7 @@ class SiteMemory:
         self.late = LateBook(self.config)
         self._ticked = 0
         self._outputs: list[Output] = []
-        self._flushed = 0
+        self.flushed = 0
         self._stirred = True
         self._told = True  # of more than readings
 
@@ -152,13 +160,16 @@ class SiteMemory:
     @property
     def wants(self) -> bool:
         """Whether something is to be written or said, or may be: its last :meth:`flush` is a second ago."""
-        if self._stirred or self._outputs or self.pending or self.speaker.stirs:
-            return True
-        return not 0 <= self.world.now() - self._flushed < _TICK_MS
+        return self.stirs or not 0 <= self.world.now() - self.flushed < _TICK_MS
+
+    @property
+    def stirs(self) -> bool:
+        """Whether something is to be written or said."""
+        return bool(self._stirred or self._outputs or self.pending or self.speaker.stirs)
 
     def flush(self, conn: Connection) -> None:
         """Write what is pending, let the rules judge, write what they say."""
-        now = self._flushed = self.world.now()
+        now = self.flushed = self.world.now()
         self._stirred = False
         self._work_in()
         self._series.flush(self.pending)
@@ -220,15 +231,17 @@ class SiteMemory:
         if (ill := self.signals.answered(signal, reason)) is not None:
             self.engine.on_devices(agent, [signals.device(signal, reason, ill=ill)], now)
 
-    def committed(self) -> list[tuple[str, bytes, bool]]:
-        """What is to be said now that it is on disk: (topic, payload, retained)."""
+    def committed(self) -> Words:
+        """What is to be said now that it is on disk."""
         pending, self.pending = self.pending, Pending()
         self._tap.committed()
-        receipts = [self.speaker.receipt(key, through) for key, through in pending.receipts.items()]
-        times = [
-            self.speaker.receipt(key, self.journals.through(key), nonce) for key, nonce in pending.questions
-        ]
-        return [*times, *receipts, *pending.messages]
+        return Words(self._receipts(pending), pending.messages)
+
+    def _receipts(self, pending: Pending) -> Iterator[Message]:
+        for key, nonce in pending.questions:
+            yield self.speaker.receipt(key, self.journals.through(key), nonce)
+        for key, through in pending.receipts.items():
+            yield self.speaker.receipt(key, through)
 
     def sign_with(self, signing: Signing) -> None:
         """The gateway's keys have changed."""

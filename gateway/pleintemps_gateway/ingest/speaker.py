@@ -41,8 +41,14 @@ from .timings import TimingsBook
 Message = tuple[str, bytes, bool]
 """Topic, payload, retained."""
 _REFRESH_MS: Final = 60_000
+_COMMAND: Final = f"/{Channel.COMMAND.value}"
 
 _log = logging.getLogger(__name__)
+
+
+def is_command(message: Message) -> bool:
+    """Whether it is a command to a door, for which somebody waits."""
+    return message[0].endswith(_COMMAND)
 
 
 class Speaker:

@@ -204,15 +204,16 @@ def write_transaction(
     """
     own = turn or Turn(engine, idle_ms)
     try:
-        with own.taken(), own.connected() as connection, connection.begin():
-            if engine.dialect.name == "postgresql":
-                if own.idle_ms is not None:
-                    connection.execute(_PATIENCE, {"idle": str(own.idle_ms)})
-                connection.execute(_LOCK_SITES, {"sites": sorted(sites)})
-            wake.forget(connection)
-            yield connection
-            told = wake.say_within(connection) if turn is None else frozenset()
-        wake.say_after(engine, told)
+        with own.taken():
+            with own.connected() as connection, connection.begin():
+                if engine.dialect.name == "postgresql":
+                    if own.idle_ms is not None:
+                        connection.execute(_PATIENCE, {"idle": str(own.idle_ms)})
+                    connection.execute(_LOCK_SITES, {"sites": sorted(sites)})
+                wake.forget(connection)
+                yield connection
+                told = wake.say_within(connection) if turn is None else frozenset()
+            wake.say_after(engine, told)  # before ingest has its turn again, so that it begins with that
     finally:
         if turn is None:
             own.close()

@@ -10,7 +10,8 @@ from sqlalchemy import Engine
 
 from pleintemps_gateway.errors import DeposedError, StoreError
 
-from .writer import MAX_GROUP, Job, Memory, Writer
+from .parts import Job, Memory
+from .writer import MAX_GROUP, Writer
 
 T = TypeVar("T")
 GROUP_S: Final = 0.02

@@ -8,7 +8,8 @@ A ``Fence`` stands before every transaction where several gateways share a store
 not written.
 
 A ``Memory`` keeps state beside the store (what was seen, what rules believe). It puts its rows down once a
-group (``flush``), acts on what is durable (``committed``), and reads everything anew after a roll-back.
+group (``flush``), acts on what is durable (``committed``), and reads everything anew after a roll-back. With
+``Parts`` it does so part by part, and a group ends where somebody waits (``parts.py``).
 """
 
 import logging
@@ -18,7 +19,7 @@ from collections import deque
 from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Any, Final, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -36,12 +37,13 @@ from pleintemps_gateway.errors import (
 from .answer import Answer
 from .changes import take_noted
 from .engine import IDLE_MS, Turn, write_transaction
+from .parts import WANTED_EACH, Fence, Job, Memory, Parts, Passage
 
 T = TypeVar("T")
 MAX_GROUP: Final = 512
 """Jobs of one transaction."""
-WANTED_EACH: Final = 16
-"""Jobs of a group between two looks whether another process waits to write; the group then ends."""
+HINT_S: Final = 0.003
+"""Who let another process write waits so long to be told of what it wrote, before it goes on."""
 PACE_S: Final = 0.1
 """Where groups follow one another sooner, one of patient jobs alone waits so long for company: a commit costs
 as much as some batches."""
@@ -59,42 +61,6 @@ JOB_FAULTS: Final = (
 """What a job may raise and harm only itself; anything else is our own mistake and ends the writer."""
 
 _log = logging.getLogger(__name__)
-
-
-class Memory(Protocol):
-    """State in memory that goes with the store; all calls come from the writer's thread."""
-
-    def flush(self, conn: Connection) -> None:
-        """Write what the group's jobs have gathered; the commit follows."""
-
-    def committed(self) -> None:
-        """The group is on disk."""
-
-    def reload(self, conn: Connection) -> None:
-        """The group is undone: forget what is not stored. DeposedError if the rows are not ours now."""
-
-
-class Fence(Protocol):
-    """Which sites are ours, at every moment; all calls come from the writer's thread."""
-
-    def begin(self) -> None:
-        """A group begins: sites may come and go now, and until the next one no more."""
-
-    def check(self, conn: Connection) -> None:
-        """The transaction begins: let go of the sites that are another's, and hold the others to its end."""
-
-    def holds(self, site: str) -> bool:
-        """Whether ``site`` is ours."""
-
-
-class Job(NamedTuple):
-    """A function of one transaction, who waits for it, and the site that it is about, if it is one."""
-
-    run: Callable[[Connection], Any]
-    future: "Future[Any] | Answer"
-    site: str | None = None
-    urgent: bool = False
-    patient: bool = False
 
 
 _NUDGE: Final = Job(lambda _conn: None, Future())
@@ -117,12 +83,18 @@ class Writer:
         *,
         memory: Memory | None = None,
         fence: Fence | None = None,
+        parts: Parts | None = None,
         capacity: int = 2048,
     ) -> None:
         self._engine = engine
         self._sites = sites
         self._fence = fence
         self._memory = memory
+        self._parts = parts
+        self._owing = False  # a group ended before all that was due was written
+        self._gave_way = False
+        self._is_passing = False
+        self._told = threading.Event()  # something urgent has come
         self._queue: queue.Queue[Job | None] = queue.Queue(capacity)
         self._failure: StoreError | DeposedError | None = None
         self._group: list[Job] = []
@@ -168,9 +140,9 @@ class Writer:
             raise StoreError("the store's writer has ended")
         future.set_running_or_notify_cancel()  # who waits may give up, the job is done all the same
         if urgent:
-            self._put_first(Job(job, future, site, urgent))
+            self._put_first(Job(job, future, site, urgent, part=site))
         else:
-            self._put(Job(job, future, site), wait_s)
+            self._put(Job(job, future, site, part=site), wait_s)
         if self._ended.is_set():
             self._refuse_rest()
         return future
@@ -182,11 +154,12 @@ class Writer:
         *,
         wait_s: float = 30.0,
         patient: bool = False,
+        part: str | None = None,
     ) -> None:
         """As :meth:`submit`, for who is told by ``answer``; a ``patient`` one may wait for company."""
         if self._ended.is_set():
             raise StoreError("the store's writer has ended")
-        self._put(Job(job, answer, patient=patient), wait_s)
+        self._put(Job(job, answer, patient=patient, part=part), wait_s)
         if self._ended.is_set():
             self._refuse_rest()
 
@@ -203,6 +176,7 @@ class Writer:
         with suppress(queue.Full):  # then the writer is at work
             self._queue.put_nowait(_NUDGE)
         self._pressed.set()
+        self._told.set()
 
     def call(self, work: Callable[[], T]) -> "Future[T]":
         """Run ``work``, which touches the memory and not the store, between two groups or in one."""
@@ -242,7 +216,7 @@ class Writer:
         """Those that are urgent, alone; else what is left of the group before, and what waits."""
         self._pressed.clear()
         calm = False
-        while not (self._left or self._urgent):
+        while not (self._left or self._urgent or self._owing):
             try:
                 first = self._queue.get(timeout=None if calm else PACE_S)
             except queue.Empty:
@@ -253,7 +227,7 @@ class Writer:
             if first is not _NUDGE:
                 self._left.append(first)
         ends = self._gather()
-        alone = len(self._left) < COMPANY and all(job.patient for job in self._left)
+        alone = 0 < len(self._left) < COMPANY and all(job.patient for job in self._left)
         if alone and not (calm or ends or self._urgent):
             self._pressed.wait(PACE_S)
             self._gather()
@@ -278,44 +252,93 @@ class Writer:
         return False
 
     def _run_group(self, group: list[Job]) -> None:
-        done = self._attempt(group)
-        if done is not None:
-            self._left.extendleft(reversed(group[len(done) :]))
-            self._resolve(group[: len(done)], done)
+        if self._parts is not None:
+            self._pass_through(group, self._parts)
+            return
+        results: list[Any] = []
+
+        def work(conn: Connection) -> None:
+            results.extend(self._run_jobs(group, conn))
+            if self._memory is not None:
+                self._memory.flush(conn)
+
+        if self._transact(work, len(group)) is None:
+            self._left.extendleft(reversed(group[len(results) :]))
+            self._resolve(group[: len(results)], results)
             return
         for job in group:
             self._run_alone(job)
 
-    def _attempt(self, group: list[Job]) -> list[Any] | None:
-        """Results after the commit, of as many jobs as came in; nothing if it was rolled back."""
-        try:
-            with write_transaction(self._engine, self._sites, self._line) as conn:
-                if self._fence is not None:
-                    self._fence.check(conn)
-                results = self._run_jobs(group, conn)
-                if self._memory is not None:
-                    self._memory.flush(conn)
-                self._noted = take_noted(conn)
-        except JOB_FAULTS as error:
-            _log.warning(line("group-rolled-back", jobs=len(group), error=type(error).__name__))
-            self._restore()
-            return None
-        return results
+    def _pass_through(self, group: list[Job], parts: Parts) -> None:
+        """As far as nobody waits; the rest is left for the next group."""
+        passage = Passage(parts, group, self._run_job, self._somebody_waits, self._take_urgent)
+
+        def work(conn: Connection) -> None:
+            if group and group[0].urgent:
+                passage.go_first(conn)
+                return
+            if self._gave_way and not self._urgent:
+                self._told.wait(HINT_S)
+            self._gave_way = False
+            passage.go(conn, owing=self._owing)
+            self._owing = not passage.is_whole
+
+        failed = self._transact(work, len(group)) is not None
+        self._left.extendleft(reversed(passage.rest))
+        self._urgent.extendleft(reversed(passage.again))
+        if not failed:
+            self._resolve(passage.begun, passage.results)
+            return
+        for job in passage.begun:
+            self._run_alone(job)
 
     def _run_alone(self, job: Job) -> None:
+        results: list[Any] = []
+
+        def work(conn: Connection) -> None:
+            if self._parts is not None:
+                passage = Passage(self._parts, [job], self._run_job, bool, list)
+                passage.go_first(conn)
+                results.extend(passage.results)
+                return
+            results.append(self._run_job(job, conn))
+            if self._memory is not None:
+                self._memory.flush(conn)
+
+        if (error := self._transact(work)) is None:
+            self._resolve([job], results)
+        else:
+            job.future.set_exception(error)
+
+    def _transact(self, work: Callable[[Connection], None], jobs: int = 0) -> BaseException | None:
+        """Do it in a transaction; why it is undone, if it is. Told of for so many ``jobs``."""
         try:
             with write_transaction(self._engine, self._sites, self._line) as conn:
                 if self._fence is not None:
                     self._fence.check(conn)
-                result = self._run_job(job, conn)
-                if self._memory is not None:
-                    self._memory.flush(conn)
+                work(conn)
                 self._noted = take_noted(conn)
         except JOB_FAULTS as error:
+            if jobs:
+                _log.warning(line("group-rolled-back", jobs=jobs, error=type(error).__name__))
             self._restore()
-            job.future.set_exception(error)
-            return
-        self._resolve([job], [result])
+            return error
+        return None
+
+    def _somebody_waits(self) -> bool:
+        if self._urgent:
+            return True
+        self._gave_way = self._line.is_wanted()
+        return self._gave_way
+
+    def _take_urgent(self) -> list[Job]:
+        """Those that have come during the group, of which they are then."""
+        self._told.clear()
+        taken: list[Job] = []
+        while self._urgent:
+            taken.append(self._urgent.popleft())
+        self._group += taken
+        return taken
 
     def _run_jobs(self, group: list[Job], conn: Connection) -> list[Any]:
         results: list[Any] = []
@@ -341,13 +364,24 @@ class Writer:
             raise StoreError("the store cannot be read after a roll-back") from error
 
     def _resolve(self, group: list[Job], results: list[Any]) -> None:
-        if self._memory is not None:
+        if self._parts is not None:
+            self._parts.say(self._let_pass)
+        elif self._memory is not None:
             self._memory.committed()
-        for job, result in zip(group, results, strict=True):
+        for place, (job, result) in enumerate(zip(group, results, strict=True)):
             if isinstance(result, LostSiteError):
                 job.future.set_exception(result)
             else:
                 job.future.set_result(result)
+            if place % WANTED_EACH == 0:
+                self._let_pass()
+
+    def _let_pass(self) -> None:
+        """Let what is urgent go before what is still to be said."""
+        if self._parts is not None and self._urgent and not self._is_passing:
+            self._is_passing = True
+            self._pass_through(self._take_urgent(), self._parts)
+            self._is_passing = False
 
     def _refuse_rest(self) -> None:
         for unfinished in (*self._group, *self._urgent, *self._left):

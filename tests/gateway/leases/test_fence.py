@@ -48,7 +48,8 @@ class Gateway:
             site.reload(conn)
         self.memory = LeasedMemory(self._publish, lambda: self.speaks)
         self.memory.join([site])
-        self.writer = Writer(house.engine, self.memory.sites.keys(), memory=self.memory, fence=self.memory)
+        known, sites = self.memory, self.memory.sites.keys()
+        self.writer = Writer(house.engine, sites, memory=known, fence=known, parts=known)
 
     def _publish(self, topic: str, payload: bytes, _retained: bool) -> None:
         self.said.append(decode_gateway_body(Topic.parse(topic), payload.partition(b"\n")[2]))
