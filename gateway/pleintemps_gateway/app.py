@@ -53,7 +53,7 @@ def web(path: Path) -> None:
 
     from pleintemps_gateway.access.service import CodeDesk
     from pleintemps_gateway.api.app import create_app
-    from pleintemps_gateway.api.serve import Server, settings
+    from pleintemps_gateway.api.serve import Server, drop_the_gone, settings
     from pleintemps_gateway.delivery.outbox import Outbox
     from pleintemps_gateway.store.engine import migrate, open_engine
 
@@ -66,6 +66,7 @@ def web(path: Path) -> None:
     family = socket.AF_INET6 if ":" in config.web.host else socket.AF_INET
     with socket.socket(family) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        drop_the_gone(listener)
         try:
             listener.bind((config.web.host, config.web.port))
         except OSError as error:

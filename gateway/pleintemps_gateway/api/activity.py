@@ -1,10 +1,11 @@
 """A session that is used does not end for want of use."""
 
+from collections.abc import Collection
 from typing import Any, Final
 
-from sqlalchemy import Row, update
+from sqlalchemy import Row, bindparam, update
 
-from pleintemps_gateway.store import reading, schema
+from pleintemps_gateway.store import schema
 from pleintemps_gateway.store.engine import write_transaction
 
 from .context import Context
@@ -12,25 +13,28 @@ from .context import Context
 HOUR_MS: Final = 3_600_000
 TOUCH_MS: Final = 60_000
 """A session says at most so often that it is used."""
+_mine, _his = schema.sessions.c, schema.users.c
+_USED: Final = (
+    update(schema.sessions)
+    .where(_mine.site == bindparam("of"), _mine.token_hash == bindparam("hash"))
+    .values(idle_at=bindparam("till"))
+)
+_SEEN: Final = update(schema.users).where(_his.site == bindparam("of"), _his.name == bindparam("who"))
 
 
-def touch(context: Context, row: Row[Any], now: int) -> None:
-    """The session ``row`` is used now: written down once a minute at most."""
-    if row.seen is not None and now - row.seen < TOUCH_MS:
-        return
-    idle = None if row.idle_at is None else now + int(context.config.web.idle_h * HOUR_MS)
-    table, user = schema.sessions.c, schema.users.c
-    with write_transaction(context.engine, [row.site]) as conn:
-        mine = (table.site == row.site) & (table.token_hash == row.token_hash)
-        conn.execute(update(schema.sessions).where(mine).values(seen=now, idle_at=idle))
-        his = (user.site == row.site) & (user.name == row.name)
-        conn.execute(update(schema.users).where(his).values(seen=now))
-
-
-def keep_alive(context: Context, token_hash: str) -> None:
-    """An open live page is used; call it as often as you like."""
+def keep_alive(context: Context, rows: Collection[Row[Any]]) -> None:
+    """The sessions ``rows`` are used now. It is written down once a minute at most, and of all at once: each
+    write waits for the disk, and may hold ingest up.
+    """
     now = context.world.now()
-    with context.engine.connect() as conn:
-        row = reading.session(conn, token_hash, now)
-    if row is not None:
-        touch(context, row, now)
+    due = [row for row in rows if row.seen is None or now - row.seen >= TOUCH_MS]
+    if not due:
+        return
+    idle = now + int(context.config.web.idle_h * HOUR_MS)
+    used = [
+        {"of": row.site, "hash": row.token_hash, "till": None if row.idle_at is None else idle} for row in due
+    ]
+    people = sorted({(row.site, row.name) for row in due})
+    with write_transaction(context.engine, {row.site for row in due}) as conn:
+        conn.execute(_USED.values(seen=now), used)
+        conn.execute(_SEEN.values(seen=now), [{"of": site, "who": name} for site, name in people])

@@ -68,6 +68,7 @@ from . import (
     usage_page,
     welcome_page,
 )
+from .activity import keep_alive
 from .context import Context
 from .guard import Guard
 from .hooks_config import Hooks
@@ -90,7 +91,7 @@ def create_app(config: GatewayConfig, world: World, engine: Engine, desk: CodeDe
 
     renderer = Pages(config, simulated=world.source == "simulated")
     drawing = Drawing(renderer, Picture(engine, config), world.new_id()[:8])
-    hub = Hub(engine, world, drawing)
+    hub = Hub(engine, world, drawing, used=lambda rows: keep_alive(app.state.context, rows))
     tally = Tally(engine, world)
 
     @asynccontextmanager

@@ -18,7 +18,7 @@ from fastapi import Depends, Form, Request
 
 from pleintemps_gateway.store import reading
 
-from .activity import touch
+from .activity import keep_alive
 from .context import Context, context_of
 from .problems import Problem
 from .rights import MANAGER, Right, may
@@ -99,7 +99,7 @@ def find_account(request: Request) -> Account | None:
         row = reading.session(conn, token_hash, now)
     if row is None:
         return None
-    touch(context, row, now)
+    keep_alive(context, [row])
     known = tuple(site.site for site in context.config.sites)
     sites = sites_of(row.site, row.user_sites, known)
     everywhere = row.site == reading.EVERY_SITE and row.user_sites is None

@@ -1,7 +1,8 @@
 """The live page: one follower of the change feed for all viewers of this process.
 
 Viewers pull: each is woken when there is something, and takes what has changed since the frame that it had.
-So a slow viewer costs nothing, gets fewer and larger frames, and nothing waits in memory for it.
+So a slow viewer costs nothing, gets fewer and larger frames, and nothing waits in memory for it but the one
+that it takes. A difference is worked out once for all who have the same frame.
 
 It waits on the host's time, not on the World's: a simulated clock at 120 times must not make it spin, and a
 clock that stands still must not silence it.
@@ -10,10 +11,11 @@ clock that stands still must not silence it.
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Collection
-from typing import Final
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Collection
+from typing import Any, Final
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, Row
 from sqlalchemy.exc import SQLAlchemyError
 
 from pleintemps_contract.logs import line
@@ -26,6 +28,11 @@ POLL_S: Final = 0.2
 FRAME_S: Final = 1.0
 # A frame comes at least so often: the page trusts its clock and its connection by it.
 REFRESH_S: Final = 5.0
+MOST_STREAMS: Final = 2_000
+MOST_OF_SESSION: Final = 40
+"""Tabs of a browser share one; without locks each visible window has its own."""
+_MADE: Final = 64
+"""Differences kept until the next frame: nearly all viewers want the same."""
 
 _log = logging.getLogger(__name__)
 
@@ -75,13 +82,19 @@ class Hub:
         *,
         frame_s: float = FRAME_S,
         refresh_s: float = REFRESH_S,
+        used: Callable[[Collection[Row[Any]]], None] | None = None,
     ) -> None:
+        """``used`` is told, in a thread, which sessions watch, each time that they are looked at."""
         self._engine = engine
         self._world = world
         self.drawing = drawing
         self._frame_s = frame_s
         self._refresh_s = refresh_s
+        self._used = used
         self._streams: set[Stream] = set()
+        self._watching: Counter[str] = Counter()
+        """Streams of each session that have not left yet."""
+        self._made: dict[tuple[View, int | None], asyncio.Future[tuple[int, str, str]]] = {}
         self._at: dict[View, int] = {}
         """World time at which each view was last brought up to date."""
         self._wake: asyncio.Event | None = None
@@ -94,6 +107,7 @@ class Hub:
         """A new viewer. ``have`` names the frame that its page shows; without it comes everything."""
         stream = Stream(self, view, token_hash, self.drawing.number(have))
         self._streams.add(stream)
+        self._watching[token_hash] += 1
         if self._task is None or self._task.done():
             self._loop = asyncio.get_running_loop()
             self._wake = asyncio.Event()
@@ -104,8 +118,14 @@ class Hub:
             self._wake.set()
         return stream
 
+    def has_room(self, token_hash: str) -> bool:
+        """Whether one more viewer of that session may join; who was ended and has not left yet counts."""
+        return self._watching.total() < MOST_STREAMS and self._watching[token_hash] < MOST_OF_SESSION
+
     def leave(self, stream: Stream) -> None:
         self._streams.discard(stream)
+        self._watching[stream.token_hash] -= 1
+        self._watching += Counter()  # who is not there any more is not remembered
         if not self._streams and self._wake is not None:
             self._wake.set()
 
@@ -113,6 +133,10 @@ class Hub:
     def following(self) -> bool:
         """Whether the store is being followed now."""
         return self._task is not None and not self._task.done()
+
+    def keeps_up(self, view: View) -> bool:
+        """Whether ``view`` is as it was at the last look."""
+        return view in self._at
 
     async def idle(self) -> None:
         """Wait until nobody watches any more."""
@@ -141,7 +165,13 @@ class Hub:
         """(number, name, JSON) of what a page lacks; None if the view was never read."""
         if view not in self._at:
             return None
-        return await asyncio.to_thread(self.drawing.frame, view, since, self._at[view])
+        made = self._made.get((view, since))
+        if made is None:
+            if len(self._made) >= _MADE:
+                del self._made[next(iter(self._made))]
+            work = asyncio.to_thread(self.drawing.frame, view, since, self._at[view])
+            made = self._made[view, since] = asyncio.ensure_future(work)
+        return await asyncio.shield(made)  # who goes away takes it from nobody
 
     async def _follow(self, wake: asyncio.Event) -> None:
         try:
@@ -151,6 +181,7 @@ class Hub:
                 stream.end(logged_out=False)
             self._streams.clear()
             self._at.clear()
+            self._made.clear()
 
     async def _watch(self, wake: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
@@ -158,6 +189,8 @@ class Hub:
         while self._streams:
             wake.clear()
             views = {stream.view for stream in self._streams}
+            for left in self._at.keys() - views:
+                del self._at[left]  # nobody keeps it up: who comes back to it waits for a look
             now = loop.time()
             due = now - refreshed >= self._refresh_s
             new = not views <= self._at.keys()
@@ -169,6 +202,7 @@ class Hub:
                         refreshed = now if due else refreshed
                         tokens = {stream.token_hash for stream in self._streams}
                         self._end(await asyncio.to_thread(self._ended, tokens))
+                        self._made.clear()
                         for stream in self._streams:
                             if stream.view in self._at:
                                 stream.wake()
@@ -189,7 +223,10 @@ class Hub:
 
     def _ended(self, tokens: Collection[str]) -> set[str]:
         with self._engine.connect() as conn:
-            return set(tokens) - reading.live_sessions(conn, tokens, self._world.now())
+            rows = reading.live_sessions(conn, tokens, self._world.now())
+        if self._used is not None:
+            self._used(rows)
+        return set(tokens) - {row.token_hash for row in rows}
 
     def _say_down(self, error: SQLAlchemyError) -> None:
         if not self.stalled.is_set():

@@ -1,6 +1,7 @@
 """The web server. Live streams never end by themselves: they are ended first when the process is to stop."""
 
 import socket
+from typing import Final
 
 import uvicorn
 from fastapi import FastAPI
@@ -8,6 +9,8 @@ from fastapi import FastAPI
 from pleintemps_gateway.config import WebConfig
 
 from .context import Context
+
+GONE_MS: Final = 60_000
 
 
 def settings(web: WebConfig, app: FastAPI) -> uvicorn.Config:
@@ -21,6 +24,13 @@ def settings(web: WebConfig, app: FastAPI) -> uvicorn.Config:
         proxy_headers=True,
         forwarded_allow_ips=list(web.trusted_proxies),
     )
+
+
+def drop_the_gone(listener: socket.socket) -> None:
+    """Whoever takes nothing of what was sent for a minute is gone, and so is what waits for them in memory;
+    TCP alone tries for a quarter of an hour. Connections have this from their listener.
+    """
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, GONE_MS)
 
 
 class Server(uvicorn.Server):

@@ -1,23 +1,34 @@
 """``GET /api/v1/live``: server-sent events of the page "Tonight". Keep-alive and headers are FastAPI's."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from pleintemps_gateway.web.fragments import View
 
-from .activity import TOUCH_MS, keep_alive
 from .auth import InContext, Reader
 from .language import language_of
+from .problems import Problem
 from .rest import REFUSALS
 
 router = APIRouter(prefix="/api/v1", tags=["reading"], responses=REFUSALS)
 
 
-@router.get("/live", response_class=EventSourceResponse, summary="Changes of the live page")
+def _has_room(reader: Reader, context: InContext) -> None:
+    """Raises Problem 503 where so many watch already: what a stream holds is not without bound."""
+    if not context.hub.has_room(reader.token_hash):
+        raise Problem(503, "Too many live pages are open.", headers={"Retry-After": "30"})
+
+
+@router.get(
+    "/live",
+    response_class=EventSourceResponse,
+    summary="Changes of the live page",
+    dependencies=[Depends(_has_room)],
+    responses={503: REFUSALS[429]},
+)
 async def live(
     request: Request, reader: Reader, context: InContext, have: Annotated[str, Query(max_length=40)] = ""
 ) -> AsyncIterator[ServerSentEvent]:
@@ -29,11 +40,7 @@ async def live(
     view = View(language_of(request), reader.sites, reader.may_act)
     stream = context.hub.join(view, reader.token_hash, request.headers.get("last-event-id") or have)
     try:
-        told = context.world.monotonic()
         async for name, frame in stream.frames():
-            if context.world.monotonic() - told >= TOUCH_MS:
-                told = context.world.monotonic()
-                await asyncio.to_thread(keep_alive, context, reader.token_hash)
             yield ServerSentEvent(event="frame", raw_data=frame, id=name)
         if stream.logged_out:
             yield ServerSentEvent(event="end", raw_data="log-out")

@@ -14,6 +14,7 @@ from . import beliefs, schema, schema_rooms
 AnyRow = Row[*tuple[Any, ...]]
 Rows = Sequence[AnyRow]
 EVERY_SITE: Final = "*"
+_CHUNK: Final = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,15 +265,17 @@ def session(conn: Connection, token_hash: str, now: int) -> AnyRow | None:
     return conn.execute(query).first()
 
 
-def live_sessions(conn: Connection, token_hashes: Collection[str], now: int) -> set[str]:
-    """Those of ``token_hashes`` that are still good."""
+def live_sessions(conn: Connection, token_hashes: Collection[str], now: int) -> list[AnyRow]:
+    """Those sessions of ``token_hashes`` that are still good, some hundred by a statement."""
     table, user = schema.sessions, schema.users
     query = (
-        select(table.c.token_hash)
+        select(table.c.site, table.c.token_hash, table.c.name, table.c.seen, table.c.idle_at)
         .join(user, and_(user.c.site == table.c.site, user.c.name == table.c.name))
-        .where(table.c.token_hash.in_(token_hashes), *_good(now))
+        .where(*_good(now))
     )
-    return set(conn.scalars(query))
+    ordered = sorted(token_hashes)
+    some = (ordered[start : start + _CHUNK] for start in range(0, len(ordered), _CHUNK))
+    return [row for each in some for row in conn.execute(query.where(table.c.token_hash.in_(each)))]
 
 
 def _good(now: int) -> tuple[ColumnElement[bool], ...]:

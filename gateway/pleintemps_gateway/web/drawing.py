@@ -21,6 +21,9 @@ _BAR: Final = re.compile(r'(<rect class="v" width=")[\d.]+')
 _OVER: Final = re.compile(r'(<rect class="o" x="([\d.]+)" width=")[\d.]+')
 _SURE: Final = re.compile(r'(<span class="sure">[^<\d]*)\d+')
 
+_FRAMES: Final = 64
+"""Differences kept until the next frame; a page of a thousand spaces has a megabyte of them."""
+
 
 class Drawn(NamedTuple):
     """HTML, and the frames whose part and whose figures it shows."""
@@ -81,6 +84,8 @@ class Drawing:
                 self._framed = (self.picture.frame, now)
                 self._frames = {}
             if (view, since) not in self._frames:
+                if len(self._frames) >= _FRAMES:
+                    del self._frames[next(iter(self._frames))]
                 self._frames[view, since] = self._frame(view, since, now)
             return self.picture.frame, self.name(), self._frames[view, since]
 

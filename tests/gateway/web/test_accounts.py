@@ -14,6 +14,7 @@ from pleintemps_gateway.accounts.rules import check_password
 from pleintemps_gateway.api.activity import keep_alive
 from pleintemps_gateway.api.auth import hash_token
 from pleintemps_gateway.errors import AccountError
+from pleintemps_gateway.store import reading
 from pleintemps_gateway.store.engine import write_transaction
 from pleintemps_gateway.store.schema import account_links, audit, sessions, users
 
@@ -237,13 +238,19 @@ def test_an_open_live_page_is_use(app: FastAPI, engine: Engine, world: ManualWor
         async with browser(app) as client:
             await log_in(client)
             token = hash_token(client.cookies["pleintemps_session"])
+
+            def watch() -> None:
+                with engine.connect() as conn:
+                    rows = reading.live_sessions(conn, [token], world.now())
+                keep_alive(app.state.context, rows)
+
             for _ in range(3):
                 world.move(3_600_000)
-                keep_alive(app.state.context, token)
+                watch()
             world.move(2 * 3_600_000 - 1)
             assert (await client.get("/account")).status_code == 200
             world.move(2 * 3_600_000)
-            keep_alive(app.state.context, token)
+            watch()
             assert (await client.get("/account")).status_code == 303, "what has ended stays so"
 
     asyncio.run(story())
