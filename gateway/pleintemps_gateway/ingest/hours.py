@@ -7,7 +7,16 @@ from sqlalchemy import Connection
 
 from pleintemps_gateway.config import SiteConfig
 from pleintemps_gateway.matrix.lanes import HOUR_MS
-from pleintemps_gateway.matrix.store import Moved, Place, count_moved, moved, put_due, shift_of, throughs
+from pleintemps_gateway.matrix.store import (
+    Again,
+    Moved,
+    Place,
+    count_moved,
+    moved,
+    put_due,
+    shift_of,
+    throughs,
+)
 from pleintemps_gateway.occupancy.records import OccupancyChanged, SpaceNow
 
 REST_MS: Final = 120_000
@@ -70,17 +79,21 @@ class HourBook:
                     continue
                 last = min(times[2], self.through.get(times[0], 0))
                 if times[1] < last:
-                    put_due(conn, place, times[1], last, now, replay=False)
+                    put_due(conn, [Again(place, times[1], last, now)])
         count_moved(conn, self.site, changes)
 
     def flush(self, conn: Connection, now: int) -> None:
         """Write down what is due."""
+        late = []
         for space, (first, last) in self._late.items():
             start, end = max(first, now - KEPT_MS), min(last + AFTER_MS, now)
             if start < end:
                 due = max(now, -(-end // HOUR_MS) * HOUR_MS) + REST_MS
-                put_due(conn, self.places[space], start, end, due, replay=True)
-        for space, since in self._then.items():
-            put_due(conn, self.places[space], since, self.through[space], now, replay=False)
+                late.append(Again(self.places[space], start, end, due, replay=True))
+        put_due(conn, late)
+        put_due(
+            conn,
+            [Again(self.places[each], since, self.through[each], now) for each, since in self._then.items()],
+        )
         self._late.clear()
         self._then.clear()

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Connection, case, insert
 
 from pleintemps_contract.agent_messages import Stream
 from pleintemps_gateway.store import raw
+from pleintemps_gateway.store.bulk import Bulk
 from pleintemps_gateway.store.changes import record_changes
 from pleintemps_gateway.store.prepared import Prepared
 from pleintemps_gateway.store.schema import (
@@ -25,7 +26,7 @@ from pleintemps_gateway.store.upsert import Incoming, upsert
 
 from .journals import Mark
 
-_EVENTS: Final = Prepared(insert(events))
+_EVENTS: Final = Prepared(insert(events), Bulk(events))
 
 
 class ReceiptKey(NamedTuple):

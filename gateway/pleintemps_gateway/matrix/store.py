@@ -192,12 +192,27 @@ def _both(new: Incoming) -> Mapping[str, ColumnElement[Any]]:
     return {"replay": or_(old.replay, new["replay"]), "due": later}
 
 
-def put_due(conn: Connection, place: Place, first: int, last: int, due: int, *, replay: bool) -> None:
-    """The hours that hold ``first`` to ``last`` (Unix ms) are to be worked out anew at ``due``."""
-    start = hour_of(first, place.shift)
+class Again(NamedTuple):
+    """From ``first`` to ``last`` (Unix ms) the hours of ``place`` are to be worked out anew at ``due``."""
+
+    place: Place
+    first: int
+    last: int
+    due: int
+    replay: bool = False
+
+    def hours(self) -> range:
+        start = hour_of(self.first, self.place.shift)
+        return range(start, max(self.last, start + 1), HOUR_MS)
+
+
+def put_due(conn: Connection, what: Iterable[Again]) -> None:
+    """Note it. No space may be in it twice."""
     rows = [
-        {"site": place.site, "space": place.space, "hour": hour, "due": due, "replay": replay}
-        for hour in range(start, max(last, start + 1), HOUR_MS)
+        {"site": each.place.site, "space": each.place.space, "hour": hour}
+        | {"due": each.due, "replay": each.replay}
+        for each in what
+        for hour in each.hours()
     ]
     upsert(conn, hours_due, rows, _both)
 

@@ -18,6 +18,7 @@ from sqlalchemy import (
 )
 
 from . import wake
+from .bulk import Bulk
 from .engine import lock_site
 from .prepared import Prepared
 from .schema import changes, reigns
@@ -34,7 +35,7 @@ _LAST_KNOWN: Final = select(
     reigns.c.site,
     select(func.max(changes.c.seq)).where(changes.c.site == reigns.c.site).scalar_subquery().label("last"),
 ).where(reigns.c.site.in_(SITES))
-_PUT: Final = Prepared(insert(changes))
+_PUT: Final = Prepared(insert(changes), Bulk(changes))
 _SINCE: Final = select(
     func.max(changes.c.seq),
     func.max(case((changes.c.kind.in_(bindparam("kinds", expanding=True)), 1), else_=0)),

@@ -2,7 +2,7 @@
 
 To look a statement up costs SQLAlchemy more than SQLite needs to answer it, and what it does around each
 execution as much again. What the gateway says many times a minute goes to SQLite's driver as text; on
-PostgreSQL, where the network costs more than all that, it goes the ordinary way.
+PostgreSQL, where the network costs more than all that, it goes the ordinary way, many rows at once.
 """
 
 import sqlite3
@@ -14,6 +14,8 @@ from sqlalchemy import ClauseElement, Connection, Engine, Executable, LargeBinar
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
+
+from .bulk import Bulk
 
 _SQLITE: Final = "sqlite"
 Params = Mapping[str, Any]
@@ -49,16 +51,18 @@ class _Text(NamedTuple):
 
 
 class Prepared:
-    """A statement with named parameters."""
+    """A statement with named parameters; ``bulk`` puts many rows down where PostgreSQL is the store."""
 
-    def __init__(self, statement: Executable) -> None:
+    def __init__(self, statement: Executable, bulk: Bulk | None = None) -> None:
         self._statement = statement
+        self._bulk = bulk
         self._texts: dict[tuple[str | int, ...], _Text] = {}
 
     def put(self, conn: Connection, rows: Sequence[Params]) -> None:
         """Run it for each of ``rows``, which have the same columns. Raises SQLAlchemyError."""
         if conn.dialect.name != _SQLITE:
-            conn.execute(self._statement, [dict(row) for row in rows])
+            if self._bulk is None or not self._bulk.put(conn, rows):
+                conn.execute(self._statement, [dict(row) for row in rows])
             return
         text = self._text(conn.dialect, tuple(rows[0]), dict.fromkeys(rows[0]))
         if not conn.in_transaction():

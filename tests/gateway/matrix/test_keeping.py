@@ -162,7 +162,7 @@ def happen(house: House, site: Site, kind: str, values: list[Any]) -> None:
             start = FIRST + values[0] * MINUTE
             place = site.memory.hours.places["hall"]
             store.correct(conn, place, [Found(start, start + values[1] * MINUTE, values[2].value)])
-            store.put_due(conn, place, start, start + values[1] * MINUTE, now, replay=False)
+            store.put_due(conn, [store.Again(place, start, start + values[1] * MINUTE, now)])
         else:
             name, start = values[0] * 32, FIRST + values[1] * MINUTE
             row = {"start": start, "end": start + values[2] * MINUTE, "space": "hall"}
