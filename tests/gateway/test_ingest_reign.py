@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from pleintemps_contract.world import ManualWorld
 from pleintemps_gateway.errors import DeposedError, SettingsError
-from pleintemps_gateway.ingest.housekeeping import forget_events
+from pleintemps_gateway.ingest.housekeeping import Housekeeper
 from pleintemps_gateway.ingest.memory import take_over
 from pleintemps_gateway.ingest.run import Ingest
 from pleintemps_gateway.store.engine import open_engine, write_transaction
@@ -68,7 +68,7 @@ def test_events_expire_by_their_arrival_not_by_the_clock_of_their_agent(
             row = {"site": "ecole", "journal": "a" * 32, "seq": seq, "agent": "entrance", "boot": "b" * 32}
             times = {"at": at, "received": received, "monotonic": 0, "trusted": False}
             conn.execute(insert(events).values(**row, **times, type="health", body="{}"))
-        assert forget_events(conn, "ecole", NOW - 90 * DAY, NOW) == 2
+        Housekeeper(house.site, house.world).run(conn)
         assert conn.scalars(select(events.c.seq).order_by(events.c.seq)).all() == [3, 4]
     house.engine.dispose()
 
