@@ -83,7 +83,7 @@ def mark_form(
         marking.mark(context.engine, known, context.world, wish, account.name)
     except MarkError as error:
         return _page(request, context, account, 409, f"{site}/{space}", error.reason)
-    return RedirectResponse(f"/learnt#{site}-{space}", 303)
+    return RedirectResponse(f"/learnt#{site}_{space}", 303)
 
 
 def _span(day: str, begin: str, over: str, zone: str) -> tuple[int, int]:
@@ -110,7 +110,7 @@ def unmark_form(
         marking.unmark(context.engine, known, context.world, space, mark, account.name)
     except MarkError as error:
         return _page(request, context, account, 409, f"{site}/{space}", error.reason)
-    return RedirectResponse(f"/learnt#{site}-{space}", 303)
+    return RedirectResponse(f"/learnt#{site}_{space}", 303)
 
 
 @router.post("/learnt/{site}/{space}/reset")
@@ -122,4 +122,4 @@ def reset_form(
 ) -> RedirectResponse:
     known = space_of(context, account.sites, site, space)
     marking.reset(context.engine, known, context.world, space, account.name)
-    return RedirectResponse(f"/learnt#{site}-{space}", 303)
+    return RedirectResponse(f"/learnt#{site}_{space}", 303)

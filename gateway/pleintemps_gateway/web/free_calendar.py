@@ -24,7 +24,7 @@ def to_ics(found: Iterable[Vacancy], language: str, now: int) -> bytes:
     for vacancy in found:
         for span in vacancy.free:
             event = Event()
-            event.add("uid", f"free-{vacancy.site}-{vacancy.space}-{span.start}@pleintemps")
+            event.add("uid", f"free-{vacancy.site}_{vacancy.space}-{span.start}@pleintemps")
             event.add("dtstamp", stamp)
             event.add("dtstart", _utc(span.start))
             event.add("dtend", _utc(span.end))

@@ -132,7 +132,7 @@ def test_the_page_marks_by_the_clock_on_the_wall(app: FastAPI, taught: Engine) -
             form = {"csrf": csrf, "day": "2026-11-18", "begin": "23:00", "over": "01:00", "state": "used"}
             here = "/learnt/moulin/danse"
             made = await client.post(f"{here}/marks", data=form)
-            assert (made.status_code, made.headers["location"]) == (303, "/learnt#moulin-danse")
+            assert (made.status_code, made.headers["location"]) == (303, "/learnt#moulin_danse")
             page = (await client.get("/learnt")).text
             assert "Mercredi 18 novembre, 23:00–01:00" in page and "ils n&#39;ont rien dit alors" in page
             again = await client.post(f"{here}/marks", data=form)
