@@ -26,6 +26,17 @@ class NoiseAlarm:
     """Missing data opens nothing, and no sound heard is not quiet: what stands is unknown, says so, and ends
     as unknown after :data:`UNHEARD_MS`."""
 
+    __slots__ = (
+        "_alerts",
+        "_first_ms",
+        "_remind_max",
+        "_remind_ms",
+        "_rule",
+        "_space",
+        "_unheard",
+        "warned_at",
+    )
+
     def __init__(self, space: str, config: NoiseConfig, alerts: AlertBook) -> None:
         self._space = space
         self._first_ms = round(config.warn_first_s * 1000)

@@ -32,6 +32,15 @@ class Habit(NamedTuple):
 class NoiseDays:
     """The days of one space that have something to tell."""
 
+    __slots__ = (
+        "_changed",
+        "_days",
+        "_habit",
+        "_said",
+        "_space",
+        "counted_to",
+    )
+
     def __init__(self, space: str) -> None:
         self._space = space
         self._days: dict[str, NoiseDay] = {}

@@ -1,7 +1,6 @@
 """Levels of one space: windows, overload and background of each meter; the loudest meter that has measured
 enough counts."""
 
-from collections import deque
 from collections.abc import Sequence
 from itertools import chain
 from math import inf
@@ -40,7 +39,7 @@ class _Meter:
         self.windows = {length: LevelWindow(length, silence_ms) for length in lengths}
         self.background = Background(prior)
         self.last_at: int | None = None
-        self._gaps: deque[int] = deque(maxlen=_GAPS)
+        self._gaps: list[int] = []
 
     def add(self, at: int, level_db: float) -> int:
         """Take a level; for how many ms it speaks, 0 if it came too late to count."""
@@ -51,7 +50,7 @@ class _Meter:
                 return 0
             rhythm = sorted(self._gaps)[_GAPS // 2] if len(self._gaps) == _GAPS else gap
             span = min(gap, self.silence_ms, _LATE * rhythm)
-            self._gaps.append(gap)
+            self._note(gap)
         self.last_at = at
         for window in self.windows.values():
             window.add(at, level_db, span)
@@ -65,6 +64,9 @@ class _Meter:
         for window in self.windows.values():
             window.take(ats, raised, spans)
         return spans
+
+    def _note(self, gap: int) -> None:
+        self._gaps = [*self._gaps[1 - _GAPS :], gap]
 
     def _spans(self, ats: Sequence[int]) -> list[int]:
         last = self.last_at
@@ -80,7 +82,7 @@ class _Meter:
                 gap = at - last
                 rhythm = sorted(self._gaps)[_GAPS // 2] if len(self._gaps) == _GAPS else gap
                 span = min(gap, self.silence_ms, _LATE * rhythm)
-                self._gaps.append(gap)
+                self._note(gap)
             last = at
             spans.append(span)
         return spans
@@ -113,6 +115,19 @@ class Heard(NamedTuple):
 class NoiseMonitor:
     """``lengths`` are the windows (ms) over which levels are asked for, ``least`` the share of one that must
     be measured."""
+
+    __slots__ = (
+        "_c_meters",
+        "_hot_at",
+        "_hot_c_db",
+        "_hot_db",
+        "_least",
+        "_lengths",
+        "_meters",
+        "_ranges",
+        "learning",
+        "prior",
+    )
 
     def __init__(self, lengths: tuple[int, ...], least: float) -> None:
         self._lengths = lengths

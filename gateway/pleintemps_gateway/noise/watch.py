@@ -35,6 +35,24 @@ Said = WarningWanted | WarningEnded | NoiseDay
 class NoiseWatch:
     """Feed :meth:`sample`, ask :meth:`look`; after a restart :meth:`restore` comes before the series."""
 
+    __slots__ = (
+        "_alarm",
+        "_alerts",
+        "_booked_until",
+        "_config",
+        "_days",
+        "_early_ms",
+        "_habit_told",
+        "_monitor",
+        "_neighbour",
+        "_public",
+        "_quantities",
+        "_space",
+        "calm",
+        "notable_db",
+        "until",
+    )
+
     def __init__(self, space: str, config: NoiseConfig, alerts: AlertBook) -> None:
         self._space = space
         self._config = config

@@ -19,6 +19,11 @@ _MOST_PASSED: Final = 200
 class Passed:
     """How often each door was short in each position (told as closed, as open), by key."""
 
+    __slots__ = (
+        "short",
+        "version",
+    )
+
     def __init__(self) -> None:
         self.short: dict[str, list[int]] = {}
         self.version = 0

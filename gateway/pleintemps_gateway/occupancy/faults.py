@@ -72,6 +72,12 @@ _NONE: Final = Runs()
 class FaultMemory:
     """Per sensor the runs high alone, and silent beside others (a meter: the same level)."""
 
+    __slots__ = (
+        "high",
+        "low",
+        "version",
+    )
+
     def __init__(self) -> None:
         self.high: dict[str, Runs] = {}
         self.low: dict[str, Runs] = {}

@@ -15,6 +15,15 @@ FORM: Final = 1
 class Memory:
     """Shared by a belief and its twins, changed by the belief alone."""
 
+    __slots__ = (
+        "_version",
+        "door",
+        "faults",
+        "late",
+        "lived_ms",
+        "sound",
+    )
+
     def __init__(self) -> None:
         self.sound = SoundMemory()
         self.door = DoorMemory()

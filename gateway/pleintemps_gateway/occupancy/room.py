@@ -43,6 +43,19 @@ _AT = attrgetter("at")
 class RoomFilter:
     """Occupancy of one space. Keys are unique per space, names are for people."""
 
+    __slots__ = (
+        "_ahead",
+        "_ahead_at",
+        "_ahead_version",
+        "_belief",
+        "_count",
+        "_meters",
+        "_pending",
+        "_tracks",
+        "_verdict",
+        "memory",
+    )
+
     def __init__(self, now: int, memory: Memory | None = None) -> None:
         self.memory = memory or Memory()
         self._belief = Belief(now // p.GRID_MS * p.GRID_MS, self.memory)

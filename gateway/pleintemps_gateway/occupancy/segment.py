@@ -74,6 +74,17 @@ class Marked(NamedTuple):
 class DoorMemory:
     """How often each sensor fired in segments with nobody, and with somebody."""
 
+    __slots__ = (
+        "empty",
+        "false",
+        "fires",
+        "gap_ms",
+        "marked",
+        "passed",
+        "used",
+        "version",
+    )
+
     def __init__(self) -> None:
         self.empty, self.used = 0.0, 0.0
         self.false: dict[str, float] = {}

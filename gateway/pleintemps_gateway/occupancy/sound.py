@@ -5,7 +5,7 @@ with signs before and after it to people who sit still, one with no sign for ``L
 empty room. The label is given ``LABEL_MS`` later, so all that is used comes from the past. A level is a step
 of ``STEP_DB``; its weight grows with what has been heard of both an empty and a used room."""
 
-from collections import deque
+from array import array
 from collections.abc import Mapping
 from math import floor, log
 from typing import Any, Final
@@ -39,6 +39,16 @@ def step(level_db: float) -> int:
 class SoundMemory:
     """Levels heard in an empty room, with people moving, with people still; and those that wait."""
 
+    __slots__ = (
+        "_hits",
+        "_levels",
+        "_waiting",
+        "counts",
+        "marked",
+        "totals",
+        "version",
+    )
+
     def __init__(self) -> None:
         self.counts: tuple[dict[int, float], ...] = ({}, {}, {})
         self.totals = [0.0, 0.0, 0.0]
@@ -46,8 +56,9 @@ class SoundMemory:
         """What marked hours teach beside it."""
         self.version = 0
         """Another one whenever something else would be told."""
-        self._waiting: deque[tuple[int, int]] = deque()
-        self._hits: deque[int] = deque()
+        # columns: these are hundreds in a room that is used
+        self._waiting, self._levels = array("q"), array("h")
+        self._hits = array("q")
 
     # --- learning -------------------------------------------------------------------------------------
 
@@ -58,18 +69,19 @@ class SoundMemory:
 
     def gap(self) -> None:
         """The sensors that could have told of somebody were silent: nothing can be said of what waits."""
-        self._waiting.clear()
+        del self._waiting[:], self._levels[:]
 
     def heard(self, at: int, level: int) -> None:
         """A level in ``STEP_DB`` at ``at``, in order of time."""
         waiting, hits = self._waiting, self._hits
-        if waiting and at - waiting[-1][0] > GAP_MS:
-            waiting.clear()
-        waiting.append((at, level))
-        while at - waiting[0][0] >= LABEL_MS:
-            then, what = waiting.popleft()
+        if waiting and at - waiting[-1] > GAP_MS:
+            self.gap()
+        waiting.append(at)
+        self._levels.append(level)
+        while at - waiting[0] >= LABEL_MS:
+            then, what = waiting.pop(0), self._levels.pop(0)
             while len(hits) > 1 and hits[1] <= then:
-                hits.popleft()
+                del hits[0]
             label = self._label(then)
             if label is not None:
                 self._add(label, what)
@@ -143,8 +155,8 @@ class SoundMemory:
 
     def begin(self) -> None:
         """Another stretch of time begins: what waits for its label is dropped."""
-        self._waiting.clear()
-        self._hits.clear()
+        self.gap()
+        del self._hits[:]
 
     # --- what is kept ---------------------------------------------------------------------------------
 

@@ -47,6 +47,26 @@ class SpaceRuntime:
     :attr:`due`.
     """
 
+    __slots__ = (
+        "_believe_at",
+        "_doors",
+        "_due",
+        "_known",
+        "_learnt",
+        "_learnt_due",
+        "_levels",
+        "_phase_ms",
+        "_quantities",
+        "_row",
+        "_states",
+        "_values",
+        "_wake",
+        "estimate",
+        "noise",
+        "room",
+        "space",
+    )
+
     def __init__(
         self,
         space: str,
