@@ -56,22 +56,43 @@ def joined(parts: Sequence[Stretch]) -> Sequence[Stretch]:
     return [Stretch(ats, values, True, min(part.low for part in parts), max(part.high for part in parts))]
 
 
-class Cutter:
-    """Makes stretches of the columns of one batch, many of which have the same times."""
+def cut(base: int, dt: Sequence[int], values: Sequence[float]) -> Stretch:
+    """Of one column: ``dt`` are ms after the base (Unix ms), in any order; ``values`` are numbers."""
+    ats = [base + each for each in dt]
+    if _is_rising(ats):
+        return Stretch(ats, values, True, min(values), max(values))
+    return _made(Stretch, sorted(zip(ats, values, strict=True)))
 
-    def __init__(self, base: int) -> None:
-        """``base``: Unix ms."""
-        self._base = base
-        self._dt: Sequence[int] = ()
+
+Part = tuple[int, Sequence[int], Sequence[float]]
+"""What one series said in one batch: its base (Unix ms), ms after it, values beside them."""
+
+
+class Joiner:
+    """Makes stretches of what each series of an agent said in several batches, mostly at the same times."""
+
+    def __init__(self, early: int) -> None:
+        """What a part says before ``early`` (Unix ms) makes it late."""
+        self._early = early
+        self._times: list[tuple[int, Sequence[int]]] = []
         self._ats: list[int] = []
         self._rising = False
+        self._late: tuple[int, int] | None = None
 
-    def cut(self, dt: Sequence[int], values: Sequence[float]) -> Stretch:
-        """``dt``: ms after the base, in any order; ``values`` are numbers."""
-        if dt != self._dt:
-            base = self._base
-            self._dt, self._ats = dt, [base + each for each in dt]
+    def join(self, parts: Sequence[Part]) -> tuple[Sequence[Stretch], tuple[int, int] | None]:
+        """The stretches of one series, :func:`joined`; from when to when those parts are that are late."""
+        times = [(base, dt) for base, dt, _ in parts]
+        if times != self._times:
+            self._times = times
+            self._ats = [base + each for base, dt in times for each in dt]
             self._rising = _is_rising(self._ats)
-        if self._rising:
-            return Stretch(self._ats, values, True, min(values), max(values))
-        return _made(Stretch, sorted(zip(self._ats, values, strict=True)))
+            self._late = self._span(times)
+        if not self._rising:
+            return joined([cut(*part) for part in parts]), self._late
+        values = list(chain.from_iterable(values for _, _, values in parts))
+        return [Stretch(self._ats, values, True, min(values), max(values))], self._late
+
+    def _span(self, times: Sequence[tuple[int, Sequence[int]]]) -> tuple[int, int] | None:
+        spans = [(base + min(dt), base + max(dt)) for base, dt in times]
+        late = [span for span in spans if span[0] < self._early]
+        return (min(first for first, _ in late), max(last for _, last in late)) if late else None

@@ -366,8 +366,8 @@ class SiteMemory:
 
     def _work_in(self, agent: str | None = None) -> None:
         now = self.world.now()
-        for who, parts in self._gathering.take(agent):
-            work_in(who, parts, now, self._series, self.late, self._tap, self.engine)
+        for who, batches in self._gathering.take(agent):
+            work_in(who, batches, now, self._series, self.late, self._tap, self.engine)
 
     def _advance(self, receipt: ReceiptKey, source: str, first: int, start: int, end: int) -> int | None:
         """First fresh sequence number; None if the batch is refused. A receipt follows the commit."""

@@ -18,7 +18,7 @@ from pleintemps_gateway.noise.records import NoiseFigures
 from pleintemps_gateway.noise.settings import NoiseConfig
 from pleintemps_gateway.noise.watch import NoiseWatch
 from pleintemps_gateway.occupancy.space import SpaceRuntime
-from pleintemps_gateway.stretch import Cutter, Stretch, joined
+from pleintemps_gateway.stretch import Joiner, Part, Stretch, cut, joined
 from tests.support.laws import examples
 
 BEGIN = 1_790_000_000_000
@@ -119,12 +119,37 @@ def test_a_space_believes_the_same(data: st.DataObject) -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.floats(0, 1)), min_size=1, max_size=8))
 def test_columns_are_put_in_order(samples: list[tuple[int, float]]) -> None:
-    cutter = Cutter(BEGIN)
     dt, values = ([each[place] for each in samples] for place in (0, 1))
-    for _ in range(2):  # the second column has the times of the first
-        found = cutter.cut([int(each) for each in dt], values)
-        assert list(found.pairs()) == sorted((BEGIN + int(each), value) for each, value in samples)
-        assert found.rising == (len({each for each, _ in samples}) == len(samples))
+    found = cut(BEGIN, [int(each) for each in dt], values)
+    assert list(found.pairs()) == sorted((BEGIN + int(each), value) for each, value in samples)
+    assert found.rising == (len({each for each, _ in samples}) == len(samples))
+
+
+TIMES = st.lists(
+    st.tuples(st.integers(0, 9), st.lists(st.integers(0, 6), min_size=1, max_size=4)), min_size=1
+)
+RISING = st.lists(st.integers(1, 3), min_size=1, max_size=4).map(
+    lambda counts: [(10 * place, list(range(count))) for place, count in enumerate(counts)]
+)
+
+
+@given(st.one_of(TIMES, RISING), st.integers(-1, 50), st.data())
+def test_what_is_joined_at_once_is_what_is_cut_and_joined(
+    times: list[tuple[int, list[int]]], early: int, data: st.DataObject
+) -> None:
+    joiner = Joiner(early)
+    for _ in range(2):  # the second series has the times of the first, then a third has others
+        parts: list[Part] = [
+            (base, dt, data.draw(st.lists(LEVELS, min_size=len(dt), max_size=len(dt)))) for base, dt in times
+        ]
+        for some in (parts, parts[:1]):
+            found, late = joiner.join(some)
+            pieces = [cut(*part) for part in some]
+            assert list(found) == list(joined(pieces))
+            old = [piece for piece in pieces if piece.ats[0] < early]
+            assert late == (
+                (min(each.ats[0] for each in old), max(each.ats[-1] for each in old)) if old else None
+            )
 
 
 @given(stretches(LEVELS), st.booleans())
@@ -161,9 +186,11 @@ def test_what_was_gathered_is_taken_once_and_in_order(
         assert gathering.add(agent, batch) == len(samples)
     told: dict[str, list[tuple[int, float]]] = {"a": [], "b": []}
     for asked in ("a", None, None):
-        for who, parts in gathering.take(asked):
+        for who, batches in gathering.take(asked):
             assert asked in {None, who}
-            told[who] += [pair for part in parts["motion"] for pair in part.pairs()]
+            for batch in batches:
+                motion = batch.series["motion"]
+                told[who] += zip([batch.base + dt for dt in motion.dt], motion.value, strict=True)
     for who, found in told.items():
         wanted = [samples for place, samples in enumerate(columns) if (place == other) == (who == "b")]
         assert found == [pair for samples in wanted for pair in samples]
