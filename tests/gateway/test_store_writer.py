@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from sqlalchemy import Connection, Engine, insert, select
@@ -152,3 +153,65 @@ def test_patient_jobs_wait_for_company_until_something_comes_that_does_not(
     assert memory.commits[:2] == [["first"], ["patient", "at once"]]
     assert sum(map(len, memory.commits)) == 3 + COMPANY
     assert answer.done()
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_at_the_end_what_was_handed_and_not_begun_is_let_go_and_what_was_submitted_is_done(
+    engine: Engine, ends: bool
+) -> None:
+    memory = Memory()
+    writer = Writer(engine, ["a"], memory=memory, capacity=64)
+    begun, go = threading.Event(), threading.Event()
+
+    def hold(conn: Connection) -> None:
+        begun.set()
+        assert go.wait(WAIT_S)
+        memory.pending.append("held")
+
+    held, answers = Answer(), [Answer() for _ in range(20)]
+    writer.hand(hold, held)
+    assert begun.wait(WAIT_S)
+    for place, answer in enumerate(answers):
+        writer.hand(partial(lambda name, _conn: memory.pending.append(name), f"handed-{place}"), answer)
+    submitted = writer.submit(lambda conn: add("submitted", conn))
+    if ends:
+        writer.end()
+        with pytest.raises(StoreError):
+            writer.hand(lambda _conn: None, Answer())
+    go.set()
+    writer.close()
+    assert submitted.result(WAIT_S) == "submitted"
+    assert held.done() and held.exception() is None
+    assert {type(answer.exception()) for answer in answers} == {StoreError if ends else type(None)}
+    assert len(names(engine)) == (2 if ends else 22)
+
+
+def test_who_waits_for_room_in_a_full_queue_is_told_at_the_end(engine: Engine) -> None:
+    writer = Writer(engine, ["a"], capacity=1)
+    begun, go = threading.Event(), threading.Event()
+
+    def hold(_conn: Connection) -> None:
+        begun.set()
+        assert go.wait(WAIT_S)
+
+    writer.submit(hold)
+    assert begun.wait(WAIT_S)
+    answers = [Answer() for _ in range(8)]
+    refused = 0
+
+    def hand() -> None:
+        nonlocal refused
+        for answer in answers:
+            try:
+                writer.hand(lambda _conn: None, answer)
+            except StoreError:
+                refused += 1
+
+    handing = threading.Thread(target=hand)
+    handing.start()
+    writer.end()
+    go.set()
+    writer.close()
+    handing.join(WAIT_S)
+    assert not handing.is_alive()
+    assert refused + sum(answer.exception() is not None for answer in answers) == len(answers)

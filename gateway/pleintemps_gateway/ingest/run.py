@@ -243,6 +243,7 @@ class Ingest:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            self._writer.end()  # what is not begun has no receipt: agents say it again
             if self._sharing is not None:
                 await self._sharing.stop()
             await asyncio.to_thread(self._session.stop)
@@ -263,7 +264,7 @@ class Ingest:
 
     def _let_go(self, topic: str, error: BaseException) -> bool:
         """A message was undone alone, and would fail again: count it, unless it is the store that fails."""
-        if self._writer.failure is not None:
+        if self._writer.ends or self._writer.failure is not None:
             return False
         _log.warning(line("message-not-stored", error=type(error).__name__))
         self._count_refused(topic)

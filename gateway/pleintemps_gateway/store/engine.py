@@ -35,6 +35,10 @@ _LOCK_SITES: Final = text(
     "SELECT count(pg_advisory_xact_lock(hashtextextended(each.site, 20)))"
     " FROM unnest(CAST(:sites AS text[])) AS each(site)"
 )
+_WAITED_FOR: Final = text(
+    "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    " AND pg_backend_pid() = ANY (pg_blocking_pids(pid)))"
+)
 _PATIENCE: Final = text("SELECT set_config('idle_in_transaction_session_timeout', :idle, true)")
 _REVISION: Final = text("SELECT version_num FROM alembic_version")
 _REVISIONS: Final = Path(__file__).parent / "migrations/versions"
@@ -126,6 +130,7 @@ class Turn:
         self._files: list[int] = []
         self._engine = engine
         self._connection: Connection | None = None
+        self._served: Connection | None = None
 
     @contextmanager
     def connected(self) -> Iterator[Connection]:
@@ -140,7 +145,11 @@ class Turn:
             yield connection
         else:
             with connection:
-                yield connection
+                self._served = connection if connection.dialect.name == "postgresql" else None
+                try:
+                    yield connection
+                finally:
+                    self._served = None
 
     @contextmanager
     def taken(self) -> Iterator[None]:
@@ -162,7 +171,9 @@ class Turn:
             fcntl.flock(mine, fcntl.LOCK_UN)
 
     def is_wanted(self) -> bool:
-        """Whether another process waits for the turn that is taken. Never waits."""
+        """Whether another process waits for the turn that is taken. Never waits; PostgreSQL is asked."""
+        if self._served is not None:
+            return bool(self._served.execute(_WAITED_FOR).scalar_one())
         if len(self._files) < len(BESIDE):
             return False
         try:

@@ -73,6 +73,9 @@ class InlineWriter(Writer):
         if self._turn is None:
             self._turn = asyncio.get_running_loop().call_later(GROUP_S, self._work_off)
 
+    def end(self) -> None:
+        """Nothing is let go: its time stands still until all is done."""
+
     def close(self) -> None:
         if self._turn is not None:
             self._turn.cancel()

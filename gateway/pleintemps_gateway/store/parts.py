@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from .answer import Answer
 
-WANTED_EACH: Final = 16
+WANTED_EACH: Final = 32
 """Jobs of a part between two looks whether somebody waits."""
 
 

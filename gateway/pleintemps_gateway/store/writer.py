@@ -94,6 +94,8 @@ class Writer:
         self._owing = False  # a group ended before all that was due was written
         self._gave_way = False
         self._is_passing = False
+        self.ends = False
+        """Whether nothing is taken any more that who handed it will say again."""
         self._told = threading.Event()  # something urgent has come
         self._queue: queue.Queue[Job | None] = queue.Queue(capacity)
         self._failure: StoreError | DeposedError | None = None
@@ -157,7 +159,7 @@ class Writer:
         part: str | None = None,
     ) -> None:
         """As :meth:`submit`, for who is told by ``answer``; a ``patient`` one may wait for company."""
-        if self._ended.is_set():
+        if self.ends or self._ended.is_set():
             raise StoreError("the store's writer has ended")
         self._put(Job(job, answer, patient=patient, part=part), wait_s)
         if self._ended.is_set():
@@ -181,6 +183,13 @@ class Writer:
     def call(self, work: Callable[[], T]) -> "Future[T]":
         """Run ``work``, which touches the memory and not the store, between two groups or in one."""
         return self.submit(lambda _conn: work())
+
+    def end(self) -> None:
+        """Take nothing that is handed any more, let go of what is not begun of it, and end the group under
+        way early; what was submitted is still done. :meth:`close` follows.
+        """
+        self.ends = True
+        self._pressed.set()
 
     def close(self) -> None:
         """Run what is queued, then end the thread."""
@@ -208,6 +217,8 @@ class Writer:
         """Until the end that :meth:`close` puts into the queue."""
         while (group := self._next_group()) is not None:
             self._group = group
+            if self.ends and not group:
+                continue
             if self._fence is not None:
                 self._fence.begin()
             self._run_group(group)
@@ -231,11 +242,23 @@ class Writer:
         if alone and not (calm or ends or self._urgent):
             self._pressed.wait(PACE_S)
             self._gather()
+        if self.ends:
+            self._let_go()
         group: list[Job] = []
         wanted = self._urgent or self._left
         while wanted:
             group.append(wanted.popleft())
         return group
+
+    def _let_go(self) -> None:
+        self._owing = False
+        kept: deque[Job] = deque()
+        for job in self._left:
+            if isinstance(job.future, Answer):
+                self._refuse(job)
+            else:
+                kept.append(job)
+        self._left = kept
 
     def _gather(self) -> bool:
         """Take what waits, as much as makes a group; whether the end is in it."""
@@ -326,7 +349,7 @@ class Writer:
         return None
 
     def _somebody_waits(self) -> bool:
-        if self._urgent:
+        if self._urgent or self.ends:
             return True
         self._gave_way = self._line.is_wanted()
         return self._gave_way
