@@ -135,16 +135,26 @@ def let_in(config: GatewayConfig, agents: set[tuple[str, str]]) -> None:
         engine.dispose()
 
 
-def next_steps(config: GatewayConfig, file: Path, homes: dict[str, str]) -> list[str]:
-    """What is to be done after ``init``, in a line each."""
+def next_steps(config: GatewayConfig, file: Path, homes: dict[str, str], root: Path = Path("/")) -> list[str]:
+    """What is to be done after ``init``, in a line each: by the services of the package where these are for
+    this very file, else by hand. ``root`` is where systemd keeps its folders.
+    """
     from . import roster
     from .service import settings_of
+    from .units import BROKER, GATEWAY, runs_on
 
     missing = sorted(homes.keys() - {agent for _, agent in roster.known_agents(Path(config.keys))})
     steps = []
     if config.mqtt.url.startswith("mqtts://"):
-        steps.append(f"start the broker: mosquitto -c {Path(config.keys) / 'broker' / 'mosquitto.conf'}")
-    steps.append(f"start the gateway: pleintemps-gateway run --config {file}")
+        broker = Path(config.keys) / "broker" / "mosquitto.conf"
+        by_unit = runs_on(BROKER, broker, root)
+        steps.append(
+            f"start the broker: {f'systemctl start {BROKER}' if by_unit else f'mosquitto -c {broker}'}"
+        )
+    if runs_on(GATEWAY, file, root):
+        steps.append(f"start the gateway: systemctl start {GATEWAY}; its log: journalctl -u {GATEWAY}")
+    else:
+        steps.append(f"start the gateway: pleintemps-gateway run --config {file}")
     if missing and settings_of(config) is not None:
         steps += [f"let it enrol: pleintemps-gateway agent enrol {name} --config {file}" for name in missing]
     elif missing:
