@@ -13,17 +13,8 @@ from pleintemps_contract.onvif import DoorAlarm
 from pleintemps_contract.units import Quantity
 from pleintemps_contract.world import SystemWorld
 from pleintemps_dashboards import FOLDER
+from pleintemps_gateway.series import rows
 from pleintemps_gateway.series.lines import render
-from pleintemps_gateway.series.rows import (
-    AgentNow,
-    AlertChange,
-    DoorAlarmState,
-    NoiseWindow,
-    Row,
-    Samples,
-    SpaceHour,
-    SpaceState,
-)
 from tests.support.series_servers import InfluxDB1
 
 DATABASE = "dashboards"
@@ -32,17 +23,17 @@ MINUTE = 60_000
 Panel = dict[str, Any]
 
 
-def _rows(start: int, space: str) -> list[Row]:
+def _rows(start: int, space: str) -> list[rows.Row]:
     """An hour of one space: loud from the thirtieth minute on, with people, a forced door and two alerts."""
-    rows: list[Row] = []
+    told: list[rows.Row] = []
     for quantity, value in (
         (Quantity.LEVEL, 60.0),
         (Quantity.MOTION, 1.0),
         (Quantity.RADAR, 3.0),
         (Quantity.CONTACT, 0.0),
     ):
-        rows.append(
-            Samples(
+        told.append(
+            rows.Samples(
                 space=space,
                 agent="entrance",
                 series=f"{space}-{quantity.value}",
@@ -53,17 +44,21 @@ def _rows(start: int, space: str) -> list[Row]:
         )
     for minute in range(60):
         at = start + minute * MINUTE
-        rows.append(SpaceState(space=space, at=at, state=Occupancy.OCCUPIED, probability=0.9))
-        rows.append(NoiseWindow(space=space, at=at, laeq_db=60.0 if minute < 30 else 71.5, limit_db=65.0))
-    rows.append(AlertChange(kind="noise", at=start + 30 * MINUTE, resolved=False, space=space))
-    rows.append(AlertChange(kind="noise", at=start + 50 * MINUTE, resolved=True, space=space))
-    rows.append(DoorAlarmState(door=space, space=space, at=start, alarm=DoorAlarm.NORMAL))
-    rows.append(DoorAlarmState(door=space, space=space, at=start + 5 * MINUTE, alarm=DoorAlarm.FORCED_OPEN))
+        told.append(rows.SpaceState(space=space, at=at, state=Occupancy.OCCUPIED, probability=0.9))
+        told.append(
+            rows.NoiseWindow(space=space, at=at, laeq_db=60.0 if minute < 30 else 71.5, limit_db=65.0)
+        )
+    told.append(rows.AlertChange(kind="noise", at=start + 30 * MINUTE, resolved=False, space=space))
+    told.append(rows.AlertChange(kind="noise", at=start + 50 * MINUTE, resolved=True, space=space))
+    told.append(rows.DoorAlarmState(door=space, space=space, at=start, alarm=DoorAlarm.NORMAL))
+    told.append(
+        rows.DoorAlarmState(door=space, space=space, at=start + 5 * MINUTE, alarm=DoorAlarm.FORCED_OPEN)
+    )
     hour = {"known_ms": 60 * MINUTE, "used_ms": 30 * MINUTE, "booked_ms": 60 * MINUTE, "both_ms": 15 * MINUTE}
-    rows.append(SpaceHour(space=space, at=start, **hour))
+    told.append(rows.SpaceHour(space=space, at=start, **hour))
     for minute in range(60):
-        rows.append(
-            AgentNow(
+        told.append(
+            rows.AgentNow(
                 agent=f"{space}-1",
                 at=start + minute * MINUTE,
                 online=minute != 20,
@@ -77,7 +72,7 @@ def _rows(start: int, space: str) -> list[Row]:
                 certificate_days=40.5,
             )
         )
-    return rows
+    return told
 
 
 @pytest.fixture(scope="module")
@@ -193,12 +188,12 @@ def test_the_territory_shows_how_much_of_the_known_time_is_used(influxdb: Influx
     hours = [_ask(influxdb, start, one["query"])[0]["values"][0][1] for one in (booked, used, both)]
     assert hours == [3, 1.5, 0.75]
     (target,) = _panel("territory", "Use by space")["targets"]
-    rows = {
+    shown = {
         (one["tags"]["site"], one["tags"]["space"]): one for one in _ask(influxdb, start, target["query"])
     }
-    assert rows[SITE, SPACE]["columns"] == ["time", "booked", "used", "share"]
-    assert rows[SITE, SPACE]["values"][0][1:] == [1, 0.5, 0.5]
-    assert len(rows) == 3
+    assert shown[SITE, SPACE]["columns"] == ["time", "booked", "used", "share"]
+    assert shown[SITE, SPACE]["values"][0][1:] == [1, 0.5, 0.5]
+    assert len(shown) == 3
 
 
 def test_the_agents_show_when_one_was_away_and_what_it_told_last(influxdb: InfluxDB1, start: int) -> None:

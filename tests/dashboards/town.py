@@ -7,17 +7,8 @@ from pleintemps_contract.agent_messages import ClockSource
 from pleintemps_contract.gateway_messages import Occupancy
 from pleintemps_contract.onvif import DoorAlarm
 from pleintemps_contract.units import Quantity
+from pleintemps_gateway.series import rows
 from pleintemps_gateway.series.lines import render
-from pleintemps_gateway.series.rows import (
-    AgentNow,
-    AlertChange,
-    DoorAlarmState,
-    NoiseWindow,
-    Row,
-    Samples,
-    SpaceHour,
-    SpaceState,
-)
 
 MINUTE: Final = 60_000
 HOUR: Final = 60 * MINUTE
@@ -62,7 +53,7 @@ def _times(start: int, hours: int, rhythm_ms: int, seed: int) -> list[int]:
     ]
 
 
-def _measured(start: int, hours: int, space: str, number: int, rhythm_ms: int) -> Iterator[Row]:
+def _measured(start: int, hours: int, space: str, number: int, rhythm_ms: int) -> Iterator[rows.Row]:
     for index, (quantity, most) in enumerate(QUANTITIES):
         ats = _times(start, hours, rhythm_ms, number * 10 + index)
         tenths = quantity.value.startswith("L")
@@ -70,7 +61,7 @@ def _measured(start: int, hours: int, space: str, number: int, rhythm_ms: int) -
             _noise(at // 7, most) % (most * 10) / 10 if tenths else float(_noise(at // 7, most) % most)
             for at in ats
         ]
-        yield Samples(
+        yield rows.Samples(
             space=space,
             agent="entrance",
             series=f"{space}-{quantity.value}",
@@ -81,15 +72,15 @@ def _measured(start: int, hours: int, space: str, number: int, rhythm_ms: int) -
     for at in _times(start, hours, rhythm_ms, number * 10 + 7):
         state = (Occupancy.UNKNOWN, Occupancy.VACANT, Occupancy.OCCUPIED)[_noise(at // 11) % 3]
         known = None if state is Occupancy.UNKNOWN else _noise(at // 13) % 101 / 100
-        yield SpaceState(space=space, at=at, state=state, probability=known)
+        yield rows.SpaceState(space=space, at=at, state=state, probability=known)
         limit = 65.0 if _noise(at // 17) % 9 else None
-        yield NoiseWindow(space=space, at=at, laeq_db=_noise(at // 19) % 900 / 10, limit_db=limit)
+        yield rows.NoiseWindow(space=space, at=at, laeq_db=_noise(at // 19) % 900 / 10, limit_db=limit)
         if _noise(at // 23) % 11 == 0:
-            yield AlertChange(kind="noise", at=at, resolved=_noise(at // 29) % 2 == 0, space=space)
+            yield rows.AlertChange(kind="noise", at=at, resolved=_noise(at // 29) % 2 == 0, space=space)
             alarm = list(DoorAlarm)[_noise(at // 31) % 3]
-            yield DoorAlarmState(door=f"{space}-door", space=space, at=at, alarm=alarm)
+            yield rows.DoorAlarmState(door=f"{space}-door", space=space, at=at, alarm=alarm)
     for at in _times(start, hours, MINUTE, number * 10 + 9):
-        yield AgentNow(
+        yield rows.AgentNow(
             agent=f"{space}-1",
             at=at,
             online=_noise(at // 37) % 5 > 0,
@@ -104,11 +95,11 @@ def _measured(start: int, hours: int, space: str, number: int, rhythm_ms: int) -
         )
 
 
-def _hour(space: str, at: int, number: int) -> SpaceHour:
+def _hour(space: str, at: int, number: int) -> rows.SpaceHour:
     known = 30 + _noise(at // HOUR, number) % 31
     used = _noise(at // HOUR, number, 1) % (known + 1)
     booked = _noise(at // HOUR, number, 2) % 61
-    return SpaceHour(
+    return rows.SpaceHour(
         space=space,
         at=at,
         known_ms=known * MINUTE,
