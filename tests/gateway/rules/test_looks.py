@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from pleintemps_contract.gateway_messages import Occupancy
 from pleintemps_gateway.agenda import Agenda
 from pleintemps_gateway.engine import AlertOpened, OccupancyChanged, SpaceNow, WarningWanted
+from pleintemps_gateway.noise.window import LevelWindow
 
-from .building import METER, PIR, RADAR, SECOND, Day
+from .building import METER, NOON, PIR, RADAR, SECOND, Day
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 5), st.integers(0, 30)), max_size=40))
@@ -65,3 +66,26 @@ def test_a_room_that_is_left_alone_until_it_is_due_is_believed_as_if_it_were_wat
         assert early.since <= late_one.since <= early.since + 5 * SECOND
     ages = [row.at for row in due.of(SpaceNow) if row.space == "hall"]
     assert max(later - at for at, later in pairwise(ages)) <= 15 * SECOND
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 400_000), st.floats(20, 110)), min_size=1, max_size=60),
+    st.integers(0, 400),
+)
+def test_a_window_that_nobody_asked_forgets_what_nobody_can_ask(
+    told: list[tuple[int, float]], last_s: int
+) -> None:
+    asked, left = LevelWindow(900_000, 400_000), LevelWindow(900_000, 400_000)
+    at = NOON
+    for gap, level_db in told:
+        at += gap
+        asked.add(at, level_db)
+        left.add(at, level_db)
+        asked.over(at - 900_000, at)
+    for _ in range(3):
+        for second in range(500, 2_000, 500):
+            asked.add(at + second, 60.0)
+            left.add(at + second, 60.0)
+        at += last_s * 1000 + 2_000
+        asked.over(at - 900_000, at)
+    assert asked.over(at - 900_000, at) == left.over(at - 900_000, at)
