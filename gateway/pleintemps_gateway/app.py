@@ -45,6 +45,7 @@ def ingest(path: Path) -> None:
     gc.freeze()  # what stands now stays
     gc.set_threshold(_COLLECT_EACH, 20, 20)
     asyncio.run(until_signal(worker.run))
+    gc.freeze()  # all is stored: no collection looks through the rooms once more at the end
 
 
 def web(path: Path) -> None:
