@@ -35,6 +35,7 @@ from tests.support.ports import find_free_port
 from tests.support.processes import wait_until_up
 from tests.support.waiting import wait_for
 
+from .doors import STRIKE_TOML
 from .footprint import cpu_s
 from .gateways import BIN, BROKER, COMMAND
 
@@ -70,18 +71,7 @@ state = "agent"
 board = "raspberry-pi-40"
 [mqtt]
 url = "mqtt://127.0.0.1:{{port}}"
-[[devices]]
-device = "strike"
-driver = "strike"
-pin = {STRIKE}
-energise = "high"
-wiring = "energise-to-unlock"
-[[doors]]
-door = "hall"
-from = "street"
-to = "hall"
-lock = "strike"
-release_s = 1
+{STRIKE_TOML.format(strike=STRIKE)}release_s = 1
 """
 
 

@@ -42,6 +42,7 @@ from pleintemps_firmware_sim.devices.wiegand import key_edges
 from pleintemps_firmware_sim.pins.board import Board, tick_now
 from tests.support.broker import Mosquitto, find_mosquitto
 
+from .doors import STRIKE_TOML
 from .sensors import sensors, sensors_toml
 
 SITE: Final = "bench"
@@ -57,7 +58,8 @@ BACKLOG: Final = 3_000
 PACE_MS: Final = 30
 """The gateway takes this long over a batch of 64, so that the journal drains all the time."""
 
-CONFIG: Final = """
+CONFIG: Final = (
+    """
 site = "{site}"
 agent = "{agent}"
 keys = "keys"
@@ -77,21 +79,13 @@ driver = "reed"
 space = "hall"
 pin = {reed}
 open_when = "high"
-[[devices]]
-device = "strike"
-driver = "strike"
-pin = {strike}
-energise = "high"
-wiring = "energise-to-unlock"
-[[doors]]
-door = "hall"
-from = "street"
-to = "hall"
-lock = "strike"
-contact = "reed"
+"""
+    + STRIKE_TOML
+    + """contact = "reed"
 readers = ["keypad"]
 relock = "open"
 """
+)
 
 
 class Bench:
