@@ -1,18 +1,17 @@
 """What came late: which usage records it touches, and when they are to be worked out anew."""
 
-from collections.abc import Collection
-from typing import Final
+from collections.abc import Collection, Mapping
+from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, func, or_, select, update
+from sqlalchemy import Connection, bindparam, or_, select, update
 
 from pleintemps_contract.agent_messages import DoorPhysicalChanged, Event
 from pleintemps_gateway.config import SiteConfig
-from pleintemps_gateway.occupancy.room import EVIDENCE
 from pleintemps_gateway.reconcile.records import UsageState
 from pleintemps_gateway.reconcile.replay import WARM_MS
 from pleintemps_gateway.reconcile.usage import MAX_OVERSTAY_MS
 from pleintemps_gateway.store.prepared import Prepared
-from pleintemps_gateway.store.schema import bookings, series, usage
+from pleintemps_gateway.store.schema import bookings, usage
 
 LATE_MS: Final = 30_000
 """What is older when it comes has missed its moment: the filter puts younger samples in order itself."""
@@ -20,14 +19,16 @@ REST_MS: Final = 30_000
 """Records wait until nothing late has come for so long: a journal of hours is worked in once."""
 
 # made once: to build one takes longer than the store takes to answer it
-_LONGEST: Final = Prepared(
-    select(series.c.space, func.max(series.c.max_silence_s).label("longest"))
+_CLOSED: Final = Prepared(
+    select(usage.c.space)
     .where(
-        series.c.site == bindparam("site"),
-        series.c.space.in_(bindparam("spaces", expanding=True)),
-        series.c.quantity.in_(sorted(quantity.value for quantity in EVIDENCE)),
+        usage.c.site == bindparam("site"),
+        usage.c.closed_at.is_not(None),
+        usage.c.space.in_(bindparam("spaces", expanding=True)),
+        or_(usage.c.closed_at >= bindparam("first"), usage.c.booked_to >= bindparam("left")),
+        usage.c.booked_from <= bindparam("last"),
     )
-    .group_by(series.c.space)
+    .distinct()
 )
 _TOUCHED: Final = (
     update(usage)
@@ -105,38 +106,43 @@ class LateBook:
         self._beside.discard(booking)
         return known
 
-    def _early(self, conn: Connection) -> dict[str, int]:
-        """How long before its start the replay of a record begins at the earliest, by the spaces that were
-        told."""
-        found = _LONGEST.all(conn, {"site": self._site, "spaces": sorted(self.spans)})
-        longest = {str(space): round(silence_s * 1000) for space, silence_s in found}
-        return {space: self._lead + max(self._warm, longest.get(space, 0)) for space in self.spans}
-
-    def _touch(self, conn: Connection, now: int) -> None:
+    def _touch(self, conn: Connection, now: int, silences: Mapping[str, int]) -> None:
         """Records over which something late has come."""
-        early = self._early(conn)
-        rows = [
-            {
+        rows: dict[str, dict[str, Any]] = {
+            space: {
                 "of_site": self._site,
                 "of_space": space,
                 "first": first,
                 "left": first - self._tail,
-                "last": last + early[space],
+                "last": last + self._lead + max(self._warm, silences.get(space, 0) * 1000),
                 "then": now + REST_MS,
             }
             for space, (first, last) in self.spans.items()
-        ]
-        conn.execute(_TOUCHED, rows)
+        }
+        # mostly there are none, and one look is cheaper than to change nothing in each space
+        around = {
+            "site": self._site,
+            "spaces": sorted(rows),
+            "first": min(row["first"] for row in rows.values()),
+            "left": min(row["left"] for row in rows.values()),
+            "last": max(row["last"] for row in rows.values()),
+        }
+        if found := _CLOSED.all(conn, around):
+            conn.execute(_TOUCHED, [rows[str(space)] for (space,) in found])
         self._open |= dict.fromkeys(self.spans, now + REST_MS)
 
-    def flush(self, conn: Connection, now: int) -> None:
-        """Say in the store which closed records are to be worked out, so that a restart forgets none."""
+    def flush(self, conn: Connection, now: int, silences: Mapping[str, int]) -> None:
+        """Say in the store which closed records are to be worked out, so that a restart forgets none.
+
+        ``silences``: how long (s) evidence of a space may be silent; the replay of a record begins as long
+        before its start at the earliest.
+        """
         if not (self.spans or self._bookings or self._times):
             return
         row = usage.c
         closed = (row.site == self._site) & row.closed_at.is_not(None)
         if self.spans:
-            self._touch(conn, now)
+            self._touch(conn, now, silences)
         names = sorted(self._bookings)
         for start in range(0, len(names), 500):
             some = row.booking.in_(names[start : start + 500]) & row.settled_at.is_not(None)

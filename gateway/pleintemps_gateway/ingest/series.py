@@ -1,12 +1,13 @@
 """The series that agents announced: their youngest values and their minutes."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Connection, delete
 
 from pleintemps_contract.agent_messages import Birth
+from pleintemps_gateway.occupancy.room import EVIDENCE
 from pleintemps_gateway.store.schema import series
 from pleintemps_gateway.store.together import table_of
 from pleintemps_gateway.stretch import Stretch
@@ -16,6 +17,7 @@ from .rollup import FUTURE_MS, SeriesRoll, sound_stretch
 
 Key = tuple[str, str]
 """Agent, series."""
+_EVIDENCE: Final = frozenset(quantity.value for quantity in EVIDENCE)
 
 
 class SeriesBook:
@@ -26,6 +28,7 @@ class SeriesBook:
         self._rows: dict[Key, dict[str, Any]] = {}
         self._rolls: dict[Key, SeriesRoll] = {}
         self._touched: set[Key] = set()
+        self._silences: dict[str, int] | None = None
 
     def load(self, conn: Connection) -> None:
         for row in table_of(conn, self._site, series):
@@ -37,6 +40,7 @@ class SeriesBook:
         if old is not None:
             roll.minutes = old.minutes  # counted, not yet written
         self._rows[key], self._rolls[key] = row, roll
+        self._silences = None
 
     def take(
         self, agent: str, name: str, stretch: Stretch, now: int
@@ -61,6 +65,17 @@ class SeriesBook:
         row = self._rows.get((agent, name))
         return None if row is None else str(row["space"])
 
+    @property
+    def silences(self) -> Mapping[str, int]:
+        """How long (s) the evidence of each space may be silent, at most."""
+        if self._silences is None:
+            self._silences = {}
+            for row in self._rows.values():
+                if row["quantity"] in _EVIDENCE:
+                    known = self._silences.get(row["space"], 0)
+                    self._silences[row["space"]] = max(known, row["max_silence_s"])
+        return self._silences
+
     def born(self, conn: Connection, agent: str, birth: Birth, pending: Pending) -> None:
         """Take the complete list of a birth: what it no longer names is gone."""
         names = {info.series for info in birth.series}
@@ -68,6 +83,7 @@ class SeriesBook:
             mine = (series.c.site == self._site) & (series.c.agent == agent) & (series.c.series == key[1])
             conn.execute(delete(series).where(mine))
             del self._rows[key], self._rolls[key]
+            self._silences = None
             self._touched.discard(key)
             pending.series.pop(key, None)
             pending.changes["series", "/".join(key)] = None

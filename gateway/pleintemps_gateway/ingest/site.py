@@ -201,7 +201,7 @@ class SiteMemory:
         for space, (first, last) in self.late.spans.items():
             self.hours.late(space, first, last)
         self.hours.flush(conn, now)
-        self.late.flush(conn, now)
+        self.late.flush(conn, now, self._series.silences)
 
     def judge(self) -> bool:
         """Let the rules judge what time brings, between two groups; whether it is worth one of its own."""
