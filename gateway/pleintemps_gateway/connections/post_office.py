@@ -80,14 +80,18 @@ class PostOffice:
         self._world = world
         self._poster = poster
         self._glance = Glance(writer, world, changes.name)
+        self._hooks = Glance(writer, world, webhooks.name)
 
     async def run(self) -> None:
         """Follow and tell until cancelled."""
+        some = False
         while True:
-            if self._glance.is_due() and await asyncio.to_thread(self._any):
+            if self._hooks.is_due():
+                some = await asyncio.to_thread(self._any)
+            if some and self._glance.is_due():
                 await self.follow()
                 await self.post_due()
-            await self._glance.rest(LOOK_MS)
+            await (self._glance if some else self._hooks).rest(LOOK_MS)
 
     def _any(self) -> bool:
         return _ANY.finds(self._engine, {"sites": list(self._sites)})
