@@ -1,32 +1,29 @@
 """A virtual loop at a chosen speed of life."""
 
-import selectors
 import threading
-from typing import Any
+from typing import Final
 
 from pleintemps_firmware_sim.virtual.loop import VirtualLoop
 
-
-class _Waiting:
-    """Waits as long as the loop would have slept, shortened by ``speed``."""
-
-    def __init__(self, inner: selectors.BaseSelector, speed: float) -> None:
-        self._inner = inner
-        self._speed = speed
-        self._never = threading.Event()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is not None and timeout > 0:
-            self._never.wait(timeout / self._speed)
-        return self._inner.select(timeout)
+_US: Final = 1_000_000
 
 
 class PacedLoop(VirtualLoop):
     """``speed`` simulated seconds take one second, and what the work itself takes."""
 
     def __init__(self, speed: float) -> None:
+        self._speed = speed
+        self._us = 0
+        self._never = threading.Event()
         super().__init__()
-        self._selector: Any = _Waiting(self._selector, speed)
+
+    @property
+    def now_us(self) -> int:
+        """Microseconds since the loop was made."""
+        return self._us
+
+    @now_us.setter
+    def now_us(self, now: int) -> None:
+        if now > self._us:
+            self._never.wait((now - self._us) / _US / self._speed)
+        self._us = now

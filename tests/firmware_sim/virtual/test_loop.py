@@ -1,11 +1,13 @@
 """Time that passes only when nothing is left to do."""
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pleintemps_firmware_sim.replaying.pace import PacedLoop
 from pleintemps_firmware_sim.virtual.loop import VirtualLoop, run
 from pleintemps_firmware_sim.virtual.worlds import VirtualWorld
 
@@ -109,3 +111,17 @@ def test_what_is_due_together_comes_as_it_was_asked_for(plans: list[tuple[int, b
         return done
 
     assert run(story()) == sorted((moment, number) for number, (moment, off) in enumerate(plans) if not off)
+
+
+def test_a_speed_is_kept_by_waiting_its_part_of_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+    loop = PacedLoop(100.0)
+    monkeypatch.setattr(loop, "_never", SimpleNamespace(wait=waited.append))
+
+    async def story() -> None:
+        await asyncio.sleep(5)
+        await asyncio.sleep(15)
+
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(story())
+    assert waited == pytest.approx([0.05, 0.15])
