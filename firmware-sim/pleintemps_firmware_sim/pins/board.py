@@ -5,6 +5,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any, Final
 
 import msgspec
 
@@ -14,6 +15,9 @@ from .messages import Edge, Snapshot, line
 
 OnOutput = Callable[[int, int, int], None]
 """Called with pin, level and tick (ns) when the agent drives an output."""
+
+_HANG_UP_S: Final = 1.0
+"""For a client that does not read what was said to it."""
 
 _log = logging.getLogger(__name__)
 
@@ -33,6 +37,7 @@ class Board:
         self._stuck: dict[int, int] = {}
         """Pins that stand still, and the level that each would have."""
         self._clients: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task[Any]] = set()
         self._server: asyncio.Server | None = None
         self._changed = asyncio.Event()
         self.on_input: Callable[[list[tuple[int, int, int]]], None] | None = None
@@ -61,6 +66,9 @@ class Board:
         for client in list(self._clients):
             client.close()
         await self._server.wait_closed()
+        # who is still served when the loop ends is cancelled, which asyncio's streams tell as an error
+        if self._serving:
+            await asyncio.wait(self._serving, timeout=_HANG_UP_S)
         self._server = None
         self._path.unlink(missing_ok=True)
 
@@ -104,6 +112,9 @@ class Board:
         changed.set()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if (own := asyncio.current_task()) is not None:
+            self._serving.add(own)
+            own.add_done_callback(self._serving.discard)
         writer.write(line(Snapshot(levels=dict(self._levels))))
         self._clients.add(writer)
         self._notify()

@@ -131,3 +131,17 @@ def test_no_simulator_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.delenv("PLEINTEMPS_PINS")
     with pytest.raises(PinsError, match="PLEINTEMPS_PINS"):
         SocketFactory()
+
+
+def test_nobody_is_served_any_more_once_it_has_stopped(tmp_path: Path) -> None:
+    async def story() -> None:
+        board = Board(tmp_path / "pins")
+        await board.start()
+        reader, writer = await asyncio.open_unix_connection(tmp_path / "pins")
+        await reader.readline()
+        assert len(asyncio.all_tasks()) == 2
+        await board.stop()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        writer.close()
+
+    asyncio.run(story())
