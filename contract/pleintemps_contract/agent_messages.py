@@ -377,15 +377,11 @@ class EventsBatch(Struct, frozen=True, kw_only=True):
     records: Annotated[list[EventRecord], Meta(min_length=1, max_length=256)]
 
 
-class Column(Struct, frozen=True, kw_only=True):
-    """One series of a batch: ``dt`` ms after the batch's ``base``, ``value`` in the series' unit."""
+class Column(Struct, frozen=True, kw_only=True, gc=False):
+    """One series of a batch: ``dt`` ms after its ``base``, as many of ``value`` in the series' unit."""
 
     dt: Annotated[list[Annotated[int, Meta(ge=0, le=2**40)]], Meta(min_length=1, max_length=4096)]
     value: Annotated[list[float], Meta(min_length=1, max_length=4096)]
-
-    def __post_init__(self) -> None:
-        if len(self.dt) != len(self.value):
-            raise ValueError(f"{len(self.dt)} times for {len(self.value)} values")
 
 
 class SamplesBatch(Struct, frozen=True, kw_only=True):
@@ -398,6 +394,12 @@ class SamplesBatch(Struct, frozen=True, kw_only=True):
     base: UnixMs
     trusted: bool
     series: Annotated[dict[Slug, Column], Meta(min_length=1, max_length=256)]
+
+    def __post_init__(self) -> None:
+        for column in self.series.values():  # one call for all of them: batches are many
+            if len(column.dt) != len(column.value):
+                found = f"{len(column.dt)} times for {len(column.value)} values"
+                raise ValueError(f"{found} - at `$.series[...]`")
 
 
 # --- response ----------------------------------------------------------------------------------------

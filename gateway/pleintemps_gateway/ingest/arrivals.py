@@ -32,7 +32,7 @@ class Incoming(NamedTuple):
         """A small batch is opened while the writer commits the group before, the rest when its turn comes."""
         if self.topic.channel is not Channel.SAMPLES or not 0 < len(self.payload) <= SMALL:
             return self
-        return self._replace(found=opened(self))
+        return Incoming(self.topic, self.payload, self.retained, opened(self))
 
     @property
     def is_patient(self) -> bool:
