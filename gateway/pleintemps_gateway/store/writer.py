@@ -42,7 +42,7 @@ from .parts import WANTED_EACH, Fence, Job, Memory, Parts, Passage
 T = TypeVar("T")
 MAX_GROUP: Final = 512
 """Jobs of one transaction."""
-HINT_S: Final = 0.003
+HINT_S: Final = 0.005
 """Who let another process write waits so long to be told of what it wrote, before it goes on."""
 PACE_S: Final = 0.1
 """Where groups follow one another sooner, one of patient jobs alone waits so long for company: a commit costs
