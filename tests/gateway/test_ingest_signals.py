@@ -177,7 +177,7 @@ def test_it_is_told_again_while_it_is_wanted(site: Site) -> None:
 
 
 def test_what_is_not_done_is_said_again_and_told_in_the_end(site: Site) -> None:
-    Sound(site).last(9, 72)
+    Sound(site).last(8, 72)
     first = len(orders(site))
     for _ in range(FAILURES):
         assert faults(site) == []
