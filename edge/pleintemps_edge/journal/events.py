@@ -208,7 +208,7 @@ class EventJournal:
             return int(low or 0), rows
 
         journal = self.journal
-        if self._moving or after >= self._next - 1:  # every receipt asks: the disk is not asked for nothing
+        if self._moving:
             return None
         first, rows = await self._writer.submit(work)
         while rows and _readable(*rows[0]) is None:
