@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pleintemps_firmware_sim.fleet import mqtt
 from pleintemps_gateway.errors import MalformedPacketError
 from pleintemps_gateway.ingest.packets import Packet, PacketCutter, Publication, publication
-from pleintemps_gateway.ingest.reader import Line, Reader
+from pleintemps_gateway.ingest.reader import Owed, Reader
 from tests.support.broker import Mosquitto
 from tests.support.waiting import wait_for
 
@@ -72,7 +72,7 @@ class Listener:
     """A reader with a persistent session, and what it heard."""
 
     def __init__(self, port: int) -> None:
-        self.heard: list[tuple[Publication, Line]] = []
+        self.heard: list[tuple[Publication, Owed | None]] = []
         self.subscribed = threading.Event()
         self.client = client = Reader("listener", clean=False, heard=lambda *each: self.heard.append(each))
         client.on_subscribe = lambda *_: self.subscribed.set()
@@ -84,6 +84,10 @@ class Listener:
         """Payloads, once there are so many."""
         wait_for(lambda: len(self.heard) >= count, within_s=WITHIN_S, what="messages")
         return [said.payload for said, _ in self.heard]
+
+    def owed(self) -> list[Owed]:
+        """Of what was heard at QoS 1."""
+        return [owed for _, owed in self.heard if owed is not None]
 
     def again(self) -> None:
         """A new line, on which nothing was heard yet."""
@@ -113,20 +117,44 @@ def test_what_is_not_acknowledged_on_its_line_comes_again(mosquitto: Mosquitto, 
     for payload in sent:
         client.publish(TOPIC, payload, qos=1)
     assert listener.wait(15) == sent
-    for said, line in listener.heard[:10]:
-        client.acknowledge(line, said.mid)
+    for owed in listener.owed()[:10]:
+        client.acknowledge(owed)
     client.publish(TOPIC, b"after", qos=1)
     assert listener.wait(16)[15] == b"after"
-    before = listener.heard
+    before = listener.owed()
     listener.again()
     assert listener.wait(6) == [*sent[10:], b"after"]
-    for said, line in before[10:]:  # of the line before: these numbers may be others' now
-        client.acknowledge(line, said.mid)
+    for owed in before[10:]:  # of the line before: these numbers may be others' now
+        client.acknowledge(owed)
     listener.again()
     assert listener.wait(6) == [*sent[10:], b"after"]
-    for said, line in listener.heard:
-        client.acknowledge(line, said.mid)
+    for owed in listener.owed():
+        client.acknowledge(owed)
     client.publish(TOPIC, b"last", qos=1)
     assert listener.wait(7)[6] == b"last"
     listener.again()
     assert listener.wait(1) == [b"last"]
+
+
+def test_acknowledgements_go_out_in_the_order_of_the_messages(
+    mosquitto: Mosquitto, listener: Listener
+) -> None:
+    client = listener.client
+    sent = [b"%d" % index for index in range(6)]
+    for payload in sent:
+        client.publish(TOPIC, payload, qos=1)
+    assert listener.wait(6) == sent
+    for owed in reversed(listener.owed()[1:]):
+        client.acknowledge(owed)
+    client.publish(TOPIC, b"after", qos=1)
+    listener.wait(7)
+    listener.again()
+    assert listener.wait(7) == [*sent, b"after"]  # none passes the first one
+    first, *others = listener.owed()
+    for owed in others:
+        client.acknowledge(owed)
+    client.pass_over(first)
+    client.publish(TOPIC, b"last", qos=1)
+    assert listener.wait(8)[7] == b"last"
+    listener.again()
+    assert listener.wait(2) == [sent[0], b"last"]

@@ -2,14 +2,14 @@
 
 Paho asks the socket three times for each packet and writes each acknowledgement by itself; each such call
 lets the interpreter's lock go and waits for it again. Here what has arrived is read at once and cut, and what
-was acknowledged meanwhile goes out in one write. All else is paho's: connecting, TLS, keeping alive,
-subscribing, publishing.
+was acknowledged meanwhile goes out in one write, in the order in which it came (MQTT 3.1.1, 4.6). All else is
+paho's: connecting, TLS, keeping alive, subscribing, publishing.
 """
 
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from typing import Final, Literal
 
 from paho.mqtt.client import Client, time_func
 from paho.mqtt.enums import CallbackAPIVersion, MessageType, MQTTErrorCode, MQTTProtocolVersion
@@ -30,14 +30,27 @@ class Line:
     def __init__(self, connection: object) -> None:
         self.connection = connection
         self.cutter = PacketCutter()
+        self.owed: deque[Owed] = deque()
+
+
+class Owed:
+    """The acknowledgement of a message on the line that it came on: on another its number means nothing."""
+
+    __slots__ = ("mid", "state")
+
+    def __init__(self, mid: int) -> None:
+        self.mid = mid
+        self.state: Literal["", "good", "none"] = ""
 
 
 class Reader(Client):
-    """``heard`` gets each message with the line that it came on; :meth:`acknowledge` it at QoS 1, late or at
-    once, from any thread.
+    """``heard`` gets each message, at QoS 1 with what is owed for it: :meth:`acknowledge` it or
+    :meth:`pass_over` it, late or at once, from any thread.
     """
 
-    def __init__(self, client_id: str, *, clean: bool, heard: Callable[[Publication, Line], None]) -> None:
+    def __init__(
+        self, client_id: str, *, clean: bool, heard: Callable[[Publication, Owed | None], None]
+    ) -> None:
         super().__init__(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
@@ -47,12 +60,18 @@ class Reader(Client):
         )
         self._heard = heard
         self._line = Line(None)
-        self._acknowledged: deque[tuple[Line, int]] = deque()
         self._told = False
 
-    def acknowledge(self, line: Line, mid: int) -> None:
-        """The broker need not send it again. Numbers mean nothing on another line: then it is not said."""
-        self._acknowledged.append((line, mid))
+    def acknowledge(self, owed: Owed) -> None:
+        """The broker need not send it again. It is said once all that came before it is settled."""
+        self._settle(owed, "good")
+
+    def pass_over(self, owed: Owed) -> None:
+        """The broker is to send it again, after the next connect; what came after it does not wait."""
+        self._settle(owed, "none")
+
+    def _settle(self, owed: Owed, state: Literal["good", "none"]) -> None:
+        owed.state = state
         if self._told:
             return
         self._told = True
@@ -61,16 +80,18 @@ class Reader(Client):
                 bell.send(b"0")
 
     def want_write(self) -> bool:
-        return bool(self._acknowledged) or super().want_write()
+        return self._told or super().want_write()
 
     def loop_write(self) -> MQTTErrorCode:
         """As paho's, with what was acknowledged in front."""
         self._told = False
         said = bytearray()
-        while self._acknowledged:
-            line, mid = self._acknowledged.popleft()
-            if line.connection is self._sock:
-                said += b"\x40\x02" + mid.to_bytes(2, "big")
+        owed = self._line.owed
+        if self._line.connection is self._sock:
+            while owed and owed[0].state:
+                settled = owed.popleft()
+                if settled.state == "good":
+                    said += b"\x40\x02" + settled.mid.to_bytes(2, "big")
         if said:
             self._packet_queue(MessageType.PUBACK, said, 0, 1)
         return super().loop_write()
@@ -94,7 +115,7 @@ class Reader(Client):
         try:
             for packet in self._line.cutter.cut(data):
                 if packet.first & _TYPE == MessageType.PUBLISH:
-                    self._heard(publication(packet), self._line)
+                    self._hear(publication(packet))
                 elif (code := self._leave(packet)) > 0:
                     return self._loop_rc_handle(code)
                 elif self._sock is not self._line.connection:
@@ -102,6 +123,13 @@ class Reader(Client):
         except (MalformedPacketError, MalformedPacket):
             return self._loop_rc_handle(MQTTErrorCode.MQTT_ERR_PROTOCOL)
         return MQTTErrorCode.MQTT_ERR_SUCCESS
+
+    def _hear(self, said: Publication) -> None:
+        owed = None
+        if said.mid:
+            owed = Owed(said.mid)
+            self._line.owed.append(owed)
+        self._heard(said, owed)
 
     def _leave(self, packet: Packet) -> MQTTErrorCode:
         """To paho."""

@@ -23,7 +23,7 @@ from pleintemps_gateway.config import MqttConfig
 from pleintemps_gateway.errors import StoreError
 
 from .packets import Publication
-from .reader import Line, Reader
+from .reader import Owed, Reader
 
 _log = logging.getLogger(__name__)
 
@@ -152,28 +152,30 @@ class Session:
         if code.is_failure:
             _log.warning(line("broker-down", reason=code))
 
-    def _hear(self, said: Publication, line: Line) -> None:
+    def _hear(self, said: Publication, owed: Owed | None) -> None:
         try:
             topic = said.topic.decode()
         except UnicodeDecodeError:
-            if said.mid:
-                self._client.acknowledge(line, said.mid)
+            if owed is not None:
+                self._client.acknowledge(owed)
             return
         try:
             stored = self._take(topic, said.payload, said.retained)
         except StoreError:
             self.failed = True  # not acknowledged: it comes again to who is started in our place
             return
-        if not said.mid:
+        if owed is None:
             return
         if stored is None:
-            self._client.acknowledge(line, said.mid)
+            self._client.acknowledge(owed)
         else:
-            stored.add_done_callback(lambda future: self._acknowledge(future, line, said.mid))
+            stored.add_done_callback(lambda future: self._settle(future, owed))
 
-    def _acknowledge(self, stored: Stored, line: Line, mid: int) -> None:
-        if stored.exception() is None:  # else the broker will send it again
-            self._client.acknowledge(line, mid)
+    def _settle(self, stored: Stored, owed: Owed) -> None:
+        if stored.exception() is None:
+            self._client.acknowledge(owed)
+        else:
+            self._client.pass_over(owed)
 
 
 def _filters(sites: Collection[str]) -> list[tuple[str, int]]:
