@@ -249,7 +249,8 @@ def test_measurements_bear_the_time_that_is_believed(tmp_path: Path, monkeypatch
                 ]
                 assert [trusted for trusted, _ in mine] == [False, True, True]
                 assert mine[0][1] < 10**12
-                assert all(0 <= at - gateway_now < 60_000 for _, at in mine[1:])
+                # the gateway said its time between question and answer: half of that may be off
+                assert all(abs(at - gateway_now) < 60_000 for _, at in mine[1:])
                 assert all(
                     dt < 60_000 for batch in batches for each in batch.series.values() for dt in each.dt
                 )
