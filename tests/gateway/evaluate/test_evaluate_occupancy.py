@@ -76,8 +76,19 @@ def ordinary_days(tmp_path: Path, every: tuple[int, ...], told: bool, propped: b
     return path
 
 
-@pytest.mark.parametrize("every", [(3,), (2, 5, 8), (3, 12, 7), (15, 25)])
-@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize(
+    ("every", "told"),
+    [
+        ((3,), True),
+        ((2, 5, 8), False),
+        ((3, 12, 7), True),
+        ((15, 25), False),
+        pytest.param((3,), False, marks=pytest.mark.soak),
+        pytest.param((2, 5, 8), True, marks=pytest.mark.soak),
+        pytest.param((3, 12, 7), False, marks=pytest.mark.soak),
+        pytest.param((15, 25), True, marks=pytest.mark.soak),
+    ],
+)
 def test_a_door_and_one_sensor_find_all_of_an_ordinary_day(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], every: tuple[int, ...], told: bool
 ) -> None:
