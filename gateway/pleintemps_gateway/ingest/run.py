@@ -115,7 +115,7 @@ class Ingest:
             with self.engine.connect() as conn:
                 self._memory.reload(conn)
             self._writer = (
-                Writer(self.engine, names, memory=self._memory, parts=self._memory)
+                Writer(self.engine, names, memory=self._memory, parts=self._memory, watch=world.monotonic)
                 if broker is None
                 else InlineWriter(self.engine, names, memory=self._memory)
             )
@@ -141,8 +141,8 @@ class Ingest:
             self._config.mqtt, keys, [], self._take, self._on_connected, name=name, followed=self._on_followed
         )
         self._memory = memory = LeasedMemory(session.publish, leases.speaks)
-        self._writer = Writer(self.engine, memory.sites.keys(), memory=memory, fence=memory, parts=memory)
-
+        names, watch = memory.sites.keys(), self._world.monotonic
+        self._writer = Writer(self.engine, names, memory=memory, fence=memory, parts=memory, watch=watch)
         made = (self._make_site, self._make_crew, self._beside)
         self._begin_sharing = partial(
             Sharing, self._config, self._world, self.engine, self._writer, memory, session, *made

@@ -3,12 +3,13 @@
 import fcntl
 import logging
 import os
+import select
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
@@ -24,22 +25,30 @@ IDLE_MS: Final = 4_000
 """A transaction of several gateways that is left alone for so long is undone by the server: else who was
 suspended, or has lost its power or its line, would keep the locks of its sites.
 """
+ASK_MS: Final = 20
+"""How often a server is asked at most whether somebody waits for the sites that are locked."""
+KEEP_MS: Final = 1_000
+"""A connection to a server that worked so short a time ago is not asked whether it does."""
 _WRITE: Final = "pleintemps_write"
+_LOCKED: Final = "pleintemps_locked"
 _SWITCHES: Final = 20
 BESIDE: Final = ("-next", "-turn")
 """Empty files beside a SQLite store: who holds the first writes next, who holds the second writes."""
 _TURN_LOOK_S: Final = 0.001
 _LOCK: Final = text("SELECT pg_advisory_xact_lock(hashtextextended(:site, 20))")
 # one after another, in this order: two who lock the same sites never wait for one another in a ring
-_LOCK_SITES: Final = text(
+_EACH: Final = (
     "SELECT count(pg_advisory_xact_lock(hashtextextended(each.site, 20)))"
     " FROM unnest(CAST(:sites AS text[])) AS each(site)"
+)
+_LOCK_SITES: Final = text(_EACH)
+_LOCK_IMPATIENTLY: Final = text(
+    f"SELECT set_config('idle_in_transaction_session_timeout', :idle, true), ({_EACH})"
 )
 _WAITED_FOR: Final = text(
     "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
     " AND pg_backend_pid() = ANY (pg_blocking_pids(pid)))"
 )
-_PATIENCE: Final = text("SELECT set_config('idle_in_transaction_session_timeout', :idle, true)")
 _REVISION: Final = text("SELECT version_num FROM alembic_version")
 _REVISIONS: Final = Path(__file__).parent / "migrations/versions"
 _OPEN: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
@@ -121,9 +130,17 @@ class Turn:
     writes. After ``BUSY_MS`` one goes on without, and SQLite has the last word.
     """
 
-    def __init__(self, engine: Engine, idle_ms: int | None = None) -> None:
-        """``idle_ms``: see :func:`write_transaction`."""
+    def __init__(
+        self, engine: Engine, idle_ms: int | None = None, watch: Callable[[], int] | None = None
+    ) -> None:
+        """``idle_ms``: see :func:`write_transaction`. With a ``watch`` (monotonic ms) a server is asked less
+        often (``ASK_MS``, ``KEEP_MS``).
+        """
         self.idle_ms = idle_ms
+        self._watch = watch
+        self._asked: int | None = None
+        self._wanted = False
+        self._used = 0
         file = engine.url.database
         lines = engine.dialect.name == "sqlite" and file and file != ":memory:"
         self._paths = [f"{file}{name}" for name in BESIDE] if lines else []
@@ -134,22 +151,44 @@ class Turn:
 
     @contextmanager
     def connected(self) -> Iterator[Connection]:
-        """A connection that writes. To SQLite it stays open; one to a server may be lost meanwhile."""
-        if self._connection is not None:
+        """A connection that writes. To SQLite it stays open; to a server as long as it surely works."""
+        if self._connection is not None and not (self._paths or self._works(self._connection)):
+            self._drop()
+        if self._connection is None:
+            connection = self._engine.connect()
+            connection.execution_options(**{_WRITE: True})
+            self._connection = connection
+        if self._paths:
             yield self._connection
             return
-        connection = self._engine.connect()
-        connection.execution_options(**{_WRITE: True})
-        if self._paths:
-            self._connection = connection
-            yield connection
+        self._served = self._connection if self._connection.dialect.name == "postgresql" else None
+        self._wanted = False
+        try:
+            yield self._connection
+        except BaseException:
+            self._drop()
+            raise
+        finally:
+            self._served = None
+        if self._watch is None or self._connection.dialect.name != "postgresql":
+            self._drop()
         else:
-            with connection:
-                self._served = connection if connection.dialect.name == "postgresql" else None
-                try:
-                    yield connection
-                finally:
-                    self._served = None
+            self._used = self._watch()
+
+    def _works(self, connection: Connection) -> bool:
+        """Whether it just did, and the server has said nothing since, as it does when it ends."""
+        if self._watch is None or self._watch() - self._used > KEEP_MS:
+            return False
+        driver: Any = connection.connection.driver_connection
+        look = select.poll()
+        look.register(driver.fileno(), select.POLLIN)
+        return not look.poll(0)
+
+    def _drop(self) -> None:
+        """The pool gets it back, and asks whether it works before it is used again."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
     @contextmanager
     def taken(self) -> Iterator[None]:
@@ -173,7 +212,7 @@ class Turn:
     def is_wanted(self) -> bool:
         """Whether another process waits for the turn that is taken. Never waits; PostgreSQL is asked."""
         if self._served is not None:
-            return bool(self._served.execute(_WAITED_FOR).scalar_one())
+            return self._ask(self._served)
         if len(self._files) < len(BESIDE):
             return False
         try:
@@ -183,11 +222,18 @@ class Turn:
         fcntl.flock(self._files[0], fcntl.LOCK_UN)
         return False
 
+    def _ask(self, connection: Connection) -> bool:
+        if self._watch is not None:
+            now = self._watch()
+            if self._asked is not None and now - self._asked < ASK_MS:
+                return self._wanted  # who was there still waits, until this transaction ends
+            self._asked = now
+        self._wanted = bool(connection.execute(_WAITED_FOR).scalar_one())
+        return self._wanted
+
     def close(self) -> None:
         """Let go of everything; the next turn opens it again."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._drop()
         files, self._files = self._files, []
         for file in files:
             os.close(file)
@@ -218,9 +264,7 @@ def write_transaction(
         with own.taken():
             with own.connected() as connection, connection.begin():
                 if engine.dialect.name == "postgresql":
-                    if own.idle_ms is not None:
-                        connection.execute(_PATIENCE, {"idle": str(own.idle_ms)})
-                    connection.execute(_LOCK_SITES, {"sites": sorted(sites)})
+                    _lock_sites(connection, sorted(sites), own.idle_ms)
                 wake.forget(connection)
                 yield connection
                 told = wake.say_within(connection) if turn is None else frozenset()
@@ -230,9 +274,20 @@ def write_transaction(
             own.close()
 
 
+def _lock_sites(connection: Connection, sites: list[str], idle_ms: int | None) -> None:
+    if idle_ms is None:
+        connection.execute(_LOCK_SITES, {"sites": sites})
+    else:
+        connection.execute(_LOCK_IMPATIENTLY, {"sites": sites, "idle": str(idle_ms)})
+    connection.info[_LOCKED] = (connection.get_transaction(), frozenset(sites))
+
+
 def lock_site(connection: Connection, site: str) -> None:
     """Keep other writers of ``site`` out until this transaction ends (SQLite has kept all out already)."""
-    if connection.dialect.name == "postgresql":
+    if connection.dialect.name != "postgresql":
+        return
+    transaction, sites = connection.info.get(_LOCKED, (None, frozenset()))
+    if site not in sites or transaction is not connection.get_transaction():
         connection.execute(_LOCK, {"site": site})
 
 

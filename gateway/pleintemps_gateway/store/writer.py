@@ -85,7 +85,9 @@ class Writer:
         fence: Fence | None = None,
         parts: Parts | None = None,
         capacity: int = 2048,
+        watch: Callable[[], int] | None = None,
     ) -> None:
+        """``watch``: see :class:`~.engine.Turn`."""
         self._engine = engine
         self._sites = sites
         self._fence = fence
@@ -105,7 +107,7 @@ class Writer:
         self._urgent: deque[Job] = deque()
         self._left: deque[Job] = deque()
         self._pressed = threading.Event()  # something has come that does not wait for company
-        self._line = Turn(engine, None if fence is None else IDLE_MS)
+        self._line = Turn(engine, None if fence is None else IDLE_MS, watch)
         self._begin()
 
     def _begin(self) -> None:
