@@ -45,11 +45,17 @@ _WINDOW_WEIGHT: Final = 46
 
 
 class Page(NamedTuple):
-    """``content`` is the page with the epoch and revision in which it was made."""
+    """``content`` is the page with the epoch and revision in which it was made; ``header`` the first line of
+    its envelope."""
 
     content: GrantsPage
     digest: str
-    payload: bytes
+    header: bytes
+
+    @property
+    def payload(self) -> bytes:
+        """What is sent. It is not kept: most of it is sealed keys, which ``content`` has already."""
+        return self.header + encode(self.content)
 
 
 class Published(NamedTuple):
@@ -157,7 +163,8 @@ class GrantBook:
                 return old
         digest = hashlib.sha256(encode(wanted)).hexdigest()
         topic = Topic.of_agent(self._site, self._agent, Channel.PAGE, digest)
-        return Page(wanted, digest, seal_gateway(topic, wanted, self._signer))
+        header, line_feed, _ = seal_gateway(topic, wanted, self._signer).partition(b"\n")
+        return Page(wanted, digest, header + line_feed)
 
     def _wanted(
         self, conn: Connection, empty: GrantsPage, now: int, is_closed: IsClosed

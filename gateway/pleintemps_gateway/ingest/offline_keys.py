@@ -20,7 +20,8 @@ class OfflineBook:
 
     def __init__(self, site: SiteConfig, agent: str, pepper: bytes, vault: Vault, plan: Plan) -> None:
         self._site = site.site
-        self._seal = KeySeal(pepper, site.site, agent)
+        self._agent = agent
+        self._pepper = pepper
         self._vault = vault
         own = {door.door for door in site.doors if door.agent == agent}
         self._spaces = {
@@ -40,15 +41,18 @@ class OfflineBook:
         day = first_day(now)
         if self._held is None or self._held[0] != day:
             secrets = space_secrets_of(conn, self._site, self._spaces, self._vault)
-            self._held = (day, {space: self._sealed(space, secrets[space], day) for space in self._spaces})
+            # once a week: a cipher that is kept ready holds 4 kB an agent
+            seal = KeySeal(self._pepper, self._site, self._agent)
+            sealed = {space: self._sealed(seal, space, secrets[space], day) for space in self._spaces}
+            self._held = (day, sealed)
         return self._held[1]
 
     def forget(self) -> None:
         """The store was read anew: a secret just made may be gone."""
         self._held = None
 
-    def _sealed(self, space: str, secret: bytes, first: int) -> OfflineKeys:
+    def _sealed(self, seal: KeySeal, space: str, secret: bytes, first: int) -> OfflineKeys:
         doors, digits = self._spaces[space]
         keys = [daily_key(secret, first + offset) for offset in range(KEY_DAYS)]
-        sealed = self._seal.seal(space, first, keys)
+        sealed = seal.seal(space, first, keys)
         return OfflineKeys(space=space, doors=doors, digits=digits, first_day=first, sealed=sealed)
