@@ -4,15 +4,15 @@ from typing import Final
 
 STRIKE_TOML: Final = """
 [[devices]]
-device = "strike"
+device = "strike-{door}"
 driver = "strike"
 pin = {strike}
 energise = "high"
 wiring = "energise-to-unlock"
 [[doors]]
-door = "hall"
+door = "{door}"
 from = "street"
 to = "hall"
-lock = "strike"
+lock = "strike-{door}"
 """
-"""``strike`` is the pin; what more is said of the door follows."""
+"""``strike`` is the pin, ``door`` the name; what more is said of the door follows."""

@@ -116,7 +116,7 @@ class Bench:
         identity = Identity(site=SITE, agent=AGENT, purpose="demo", pepper=pepper)
         save_agent_keys(self.folder / "keys", identity, [self.signer.public])
         config = self.folder / "edge.toml"
-        values = {"d0": D0, "d1": D1, "reed": REED, "strike": STRIKE}
+        values = {"d0": D0, "d1": D1, "reed": REED, "strike": STRIKE, "door": "hall"}
         text = CONFIG.format(site=SITE, agent=AGENT, port=self.port, **values)
         config.write_text(text + sensors_toml(FLOOD_MS / 1000))
         self._fill_journal(backlog)
