@@ -64,8 +64,8 @@ def cut(base: int, dt: Sequence[int], values: Sequence[float]) -> Stretch:
     return _made(Stretch, sorted(zip(ats, values, strict=True)))
 
 
-Part = tuple[int, Sequence[int], Sequence[float]]
-"""What one series said in one batch: its base (Unix ms), ms after it, values beside them."""
+Times = tuple[int, Sequence[int]]
+"""When one series was measured in one batch: its base (Unix ms), and ms after it in any order."""
 
 
 class Joiner:
@@ -74,25 +74,28 @@ class Joiner:
     def __init__(self, early: int) -> None:
         """What a part says before ``early`` (Unix ms) makes it late."""
         self._early = early
-        self._times: list[tuple[int, Sequence[int]]] = []
+        self._times: Sequence[Times] = []
         self._ats: list[int] = []
         self._rising = False
         self._late: tuple[int, int] | None = None
 
-    def join(self, parts: Sequence[Part]) -> tuple[Sequence[Stretch], tuple[int, int] | None]:
-        """The stretches of one series, :func:`joined`; from when to when those parts are that are late."""
-        times = [(base, dt) for base, dt, _ in parts]
+    def join(
+        self, times: Sequence[Times], values: Sequence[Sequence[float]]
+    ) -> tuple[Sequence[Stretch], tuple[int, int] | None]:
+        """The stretches of one series, :func:`joined`; from when to when those parts are that are late.
+        ``values`` are those of each part."""
         if times != self._times:
             self._times = times
             self._ats = [base + each for base, dt in times for each in dt]
             self._rising = _is_rising(self._ats)
             self._late = self._span(times)
         if not self._rising:
-            return joined([cut(*part) for part in parts]), self._late
-        values = list(chain.from_iterable(values for _, _, values in parts))
-        return [Stretch(self._ats, values, True, min(values), max(values))], self._late
+            parts = zip(times, values, strict=True)
+            return joined([cut(base, dt, some) for (base, dt), some in parts]), self._late
+        whole = list(chain.from_iterable(values))
+        return [Stretch(self._ats, whole, True, min(whole), max(whole))], self._late
 
-    def _span(self, times: Sequence[tuple[int, Sequence[int]]]) -> tuple[int, int] | None:
+    def _span(self, times: Sequence[Times]) -> tuple[int, int] | None:
         spans = [(base + min(dt), base + max(dt)) for base, dt in times]
         late = [span for span in spans if span[0] < self._early]
         return (min(first for first, _ in late), max(last for _, last in late)) if late else None

@@ -1,11 +1,12 @@
 """What the batches of a group say, gathered by series: minutes and rules work once a group, not a batch."""
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from pleintemps_contract.agent_messages import SamplesBatch
 from pleintemps_gateway.engine import SiteEngine
 from pleintemps_gateway.series.tap import SiteTap
-from pleintemps_gateway.stretch import Joiner, Part, Stretch
+from pleintemps_gateway.stretch import Joiner, Stretch
 
 from .late import LATE_MS, LateBook
 from .series import SeriesBook
@@ -47,19 +48,13 @@ def work_in(
     """Let everybody have what an agent's series said. What is not sound is left out, but for the rules, which
     judge and count by themselves what they cannot use.
     """
-    parts: dict[str, list[Part]] = {}
-    for batch in batches:
-        base = batch.base
-        for name, column in batch.series.items():
-            part = (base, column.dt, column.value)
-            if (known := parts.get(name)) is None:
-                parts[name] = [part]
-            else:
-                known.append(part)
+    held = [(batch.base, batch.series) for batch in batches]
     joiner = Joiner(now - LATE_MS)
     rounds: list[dict[str, Stretch]] = [{}]
-    for name, each in parts.items():
-        stretches, span = joiner.join(each)
+    for name in dict.fromkeys(chain.from_iterable([columns for _, columns in held])):
+        own = [(base, columns[name]) for base, columns in held if name in columns]
+        times, values = [(base, column.dt) for base, column in own], [column.value for _, column in own]
+        stretches, span = joiner.join(times, values)
         for place, stretch in enumerate(stretches):
             if place == len(rounds):
                 rounds.append({})

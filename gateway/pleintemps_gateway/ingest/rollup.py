@@ -89,7 +89,7 @@ class SeriesRoll:
                 minute.total += value
                 minute.energy += 10 ** (value / 10)
             elif self.last_at is not None and self.last_value and at > self.last_at:
-                self._hold(self.last_at, min(at, self.last_at + self._hold_ms))
+                self._hold(self.last_at, min(at, self.last_at + self._hold_ms), self.last_value)
             if self.last_at is None or at >= self.last_at:
                 self.last_at, self.last_value = at, value
 
@@ -125,20 +125,30 @@ class SeriesRoll:
             start = end
 
     def _hold_all(self, ats: Sequence[int], values: Sequence[float]) -> None:
-        """A state from its last sample to the end of the stretch."""
+        """A state from its last sample to the end of the stretch, run by run: times are whole, so sums of
+        them do not depend on their order."""
+        last_at, held, longest = self.last_at, self.last_value, self._hold_ms
+        began = last_at
         for at, value in zip(ats, values, strict=True):
-            if self.last_at is not None and self.last_value:
-                self._hold(self.last_at, min(at, self.last_at + self._hold_ms))
-            self.last_at, self.last_value = at, value
+            if value == held and last_at is not None and at - last_at <= longest:
+                last_at = at
+                continue
+            if held and began is not None and last_at is not None:
+                self._hold(began, min(at, last_at + longest), held)
+            began = last_at = at
+            held = value
+        if held and began is not None and last_at is not None:
+            self._hold(began, last_at, held)
 
-    def _hold(self, start: int, end: int) -> None:
+    def _hold(self, start: int, end: int, value: float) -> None:
         while start < end:
             following = min(end, start - start % MINUTE_MS + MINUTE_MS)
             minute = self._minute(start)
             minute.total += following - start
-            if self.last_value is not None:
-                minute.low = min(minute.low, self.last_value)
-                minute.high = max(minute.high, self.last_value)
+            if value < minute.low:
+                minute.low = value
+            if value > minute.high:
+                minute.high = value
             start = following
 
     def _minute(self, at: int) -> Minute:

@@ -120,6 +120,11 @@ class RoomFilter:
         self._verdict.names.pop(key, None)
         self._pending = [item for item in self._pending if item.key != key]
 
+    @property
+    def closed(self) -> int:
+        """What is told of before (Unix ms) comes late: it changes no more than what is believed now."""
+        return self._belief.at
+
     def sample(self, key: str, at: int, value: int) -> None:
         """``key`` said ``value`` (0 or 1; 0 to 3 for radar) at ``at``."""
         if at < self._belief.at:

@@ -25,6 +25,7 @@ LEARNT_EVERY_MS: Final = 3_600_000
 LEVEL_STEP_DB: Final = 0.5
 _SETTLED: Final = (0.05, 0.95)
 _JITTER_MS: Final = 1_000  # a look may come so much after its time
+_LATE_EACH_MS: Final = 1_000  # a journal of hours comes in hundreds of pieces, and says little of now
 _LOUDEST_DB: Final = 200.0
 _WATCHED: Final = EVIDENCE | {Quantity.CONTACT}
 _LEVELS: Final = watch.LEVELS | {Quantity.LCEQ}
@@ -55,6 +56,7 @@ class SpaceRuntime:
         "_learnt",
         "_learnt_due",
         "_levels",
+        "_looked",
         "_phase_ms",
         "_quantities",
         "_row",
@@ -80,6 +82,7 @@ class SpaceRuntime:
         self._learnt_due = now + LEARNT_EVERY_MS
         self._wake = wake
         self._phase_ms = phase_ms
+        self._looked = now
         self._wake_at(now)
         self.room = RoomFilter(now)
         self.noise = noise
@@ -105,6 +108,16 @@ class SpaceRuntime:
         """For the noise alone: what is believed can wait."""
         self._due = min(due, self._believe_at)
         self._wake(self._due)
+
+    def _soon(self, at: int) -> int:
+        """When news of ``at`` is worth a look: at once, or a second after the last where it came late."""
+        return 0 if at >= self.room.closed else min(self._due, self._looked + _LATE_EACH_MS)
+
+    def _stir(self, at: int) -> None:
+        """What is believed may change by news of ``at``."""
+        soon = self._soon(at)
+        self._believe_at = min(soon, self._believe_at)
+        self._listen_at(soon)
 
     def restore(self, row: SpaceNow | None, start: int, learnt: str | None = None) -> None:
         """Go on from a stored row and what was learnt; samples from ``start`` on will be fed again."""
@@ -178,7 +191,7 @@ class SpaceRuntime:
             if quantity in SOUND and 0 <= value <= _LOUDEST_DB:
                 self.room.level(key, at, value)
             if quantity in _LEVELS and value >= self.noise.notable_db:
-                self._listen_at(0)
+                self._listen_at(self._soon(at))
             return self.noise.sample(key, at, value)
         if quantity not in _WATCHED:
             return None  # stored and shown by others
@@ -192,17 +205,19 @@ class SpaceRuntime:
             return None
         self.room.sample(key, at, state)
         if before != state:
-            self._wake_at(0)
+            self._stir(at)
         return None
 
     def samples(self, key: str, stretch: Stretch) -> Mapping[str, int]:
         """As :meth:`sample` of each of a rising stretch; how many cannot be used, by reason."""
         ats, values, _, low, high = stretch
+        if ats[0] < self.room.closed <= ats[-1]:  # a part of it came late
+            return self._one_by_one(key, stretch)
         allowed = self._states.get(key)
         if allowed is not None and allowed.issuperset(values):
             states = list(map(int, values))
             if low != high or self._values.get(key) != states[0]:
-                self._wake_at(0)
+                self._stir(ats[-1])
             self._values[key] = states[-1]
             self.room.samples(key, ats, states)
             return _NONE
@@ -211,8 +226,11 @@ class SpaceRuntime:
                 self.room.levels(key, ats, values)
             late = self.noise.levels(key, stretch)
             if high >= self.noise.notable_db:
-                self._listen_at(0)
+                self._listen_at(self._soon(ats[-1]))
             return {watch.TOO_LATE: late} if late else _NONE
+        return self._one_by_one(key, stretch)
+
+    def _one_by_one(self, key: str, stretch: Stretch) -> Mapping[str, int]:
         found = (self.sample(key, at, value) for at, value in stretch.pairs())
         return Counter(fault for fault in found if fault is not None)
 
@@ -231,6 +249,7 @@ class SpaceRuntime:
 
     def look(self, now: int, noise: NoiseFigures) -> Look:
         """Estimate at ``now``; ``noise`` is what was judged."""
+        self._looked = now
         if (known := self._as_before(now, noise)) is not None:
             self._listen_at(now + 1000)
             return Look(known, None, None)

@@ -8,9 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pleintemps_contract.gateway_messages import Occupancy
+from pleintemps_contract.units import Quantity
 from pleintemps_gateway.agenda import Agenda
+from pleintemps_gateway.alerts.book import AlertBook
 from pleintemps_gateway.engine import AlertOpened, OccupancyChanged, SpaceNow, WarningWanted
+from pleintemps_gateway.noise.records import NoiseFigures
+from pleintemps_gateway.noise.settings import NoiseConfig
+from pleintemps_gateway.noise.watch import NoiseWatch
 from pleintemps_gateway.noise.window import LevelWindow
+from pleintemps_gateway.occupancy.space import SpaceRuntime
+from pleintemps_gateway.stretch import Stretch
 
 from .building import METER, NOON, PIR, RADAR, SECOND, Day
 
@@ -89,3 +96,33 @@ def test_a_window_that_nobody_asked_forgets_what_nobody_can_ask(
         at += last_s * 1000 + 2_000
         asked.over(at - 900_000, at)
     assert asked.over(at - 900_000, at) == left.over(at - 900_000, at)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 40), st.sampled_from(["pir", "meter"]), st.integers(0, 90_000)), max_size=60
+    )
+)
+def test_what_comes_late_is_looked_at_within_a_second_and_once_in_each(
+    told: list[tuple[int, str, int]],
+) -> None:
+    noise = NoiseWatch("hall", NoiseConfig(), AlertBook(lambda: "0" * 32))
+    space = SpaceRuntime("hall", noise, NOON, 0)
+    space.series("pir", "pir", Quantity.MOTION, 30, "pir")
+    space.series("meter", "meter", Quantity.LAEQ, 30, "meter")
+    now, last, state = NOON, NOON, 0
+    space.look(now, NoiseFigures())
+    for tenths, name, ago in told:
+        now += 100 * tenths
+        closed, before = space.room.closed, space.due
+        if name == "pir":
+            state = 1 - state
+        value = float(state) if name == "pir" else 105.0
+        space.samples(name, Stretch([now - ago], [value], True, value, value))
+        if now - ago >= closed:
+            assert space.due <= now
+        else:
+            assert space.due == min(before, last + 1_000)
+        if space.due <= now:
+            space.look(now, NoiseFigures())
+            last = now

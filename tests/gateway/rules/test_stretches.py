@@ -18,7 +18,7 @@ from pleintemps_gateway.noise.records import NoiseFigures
 from pleintemps_gateway.noise.settings import NoiseConfig
 from pleintemps_gateway.noise.watch import NoiseWatch
 from pleintemps_gateway.occupancy.space import SpaceRuntime
-from pleintemps_gateway.stretch import Joiner, Part, Stretch, cut, joined
+from pleintemps_gateway.stretch import Joiner, Stretch, cut, joined
 from tests.support.laws import examples
 
 BEGIN = 1_790_000_000_000
@@ -139,12 +139,10 @@ def test_what_is_joined_at_once_is_what_is_cut_and_joined(
 ) -> None:
     joiner = Joiner(early)
     for _ in range(2):  # the second series has the times of the first, then a third has others
-        parts: list[Part] = [
-            (base, dt, data.draw(st.lists(LEVELS, min_size=len(dt), max_size=len(dt)))) for base, dt in times
-        ]
-        for some in (parts, parts[:1]):
-            found, late = joiner.join(some)
-            pieces = [cut(*part) for part in some]
+        values = [data.draw(st.lists(LEVELS, min_size=len(dt), max_size=len(dt))) for _, dt in times]
+        for count in (len(times), 1):
+            found, late = joiner.join(times[:count], values[:count])
+            pieces = [cut(base, dt, some) for (base, dt), some in zip(times[:count], values, strict=False)]
             assert list(found) == list(joined(pieces))
             old = [piece for piece in pieces if piece.ats[0] < early]
             assert late == (
