@@ -6,7 +6,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from pleintemps_gateway.config import SiteConfig
-from pleintemps_gateway.matrix.lanes import HOUR_MS
+from pleintemps_gateway.matrix.lanes import HOUR_MS, hour_of
 from pleintemps_gateway.matrix.store import (
     Again,
     Moved,
@@ -25,6 +25,8 @@ AFTER_MS: Final = HOUR_MS
 """What came late may say something of so long after it."""
 ABSENT_MS: Final = 15 * 60_000
 """Nobody looked at a space for so long: what was believed before is not known of that time."""
+AGAIN_MS: Final = 1_000
+"""What is noted already is not put off by less."""
 KEPT_MS: Final = 7 * 86_400_000 - 2 * HOUR_MS
 """Samples are stored a little longer."""
 
@@ -40,12 +42,14 @@ class HourBook:
         """How far the hours of each space are there (Unix ms)."""
         self._late: dict[str, tuple[int, int]] = {}
         self._then: dict[str, int] = {}
+        self._noted: dict[str, tuple[int, int, int]] = {}  # the late hours that stand there, and their due
 
     def load(self, conn: Connection) -> None:
         """Read how far the hours are there."""
         self.through = throughs(conn, self.site)
         self._late.clear()
         self._then.clear()
+        self._noted.clear()
 
     def away(self, rows: Iterable[SpaceNow], now: int) -> None:
         """Spaces as they were when somebody looked last: what lies between is replayed."""
@@ -89,7 +93,11 @@ class HourBook:
             start, end = max(first, now - KEPT_MS), min(last + AFTER_MS, now)
             if start < end:
                 due = max(now, -(-end // HOUR_MS) * HOUR_MS) + REST_MS
-                late.append(Again(self.places[space], start, end, due, replay=True))
+                if not self._stands(space, start, end, due):
+                    place = self.places[space]
+                    late.append(Again(place, start, end, due, replay=True))
+                    stop = hour_of(end - 1, place.shift) + HOUR_MS
+                    self._noted[space] = (hour_of(start, place.shift), stop, due)
         put_due(conn, late)
         put_due(
             conn,
@@ -97,3 +105,9 @@ class HourBook:
         )
         self._late.clear()
         self._then.clear()
+
+    def _stands(self, space: str, start: int, end: int, due: int) -> bool:
+        """Whether it is noted already. Nobody is at work on it yet: its due is still as good as all of
+        ``REST_MS`` ahead."""
+        known = self._noted.get(space)
+        return known is not None and known[0] <= start and end <= known[1] and due - known[2] < AGAIN_MS
