@@ -158,3 +158,18 @@ def test_acknowledgements_go_out_in_the_order_of_the_messages(
     assert listener.wait(8)[7] == b"last"
     listener.again()
     assert listener.wait(2) == [sent[0], b"last"]
+
+
+def test_what_the_broker_has_is_not_said_again(mosquitto: Mosquitto, listener: Listener) -> None:
+    sent = [listener.client.publish(TOPIC, b"%d" % index, qos=1) for index in range(20)]
+    for info in sent:
+        info.wait_for_publish(WITHIN_S)
+        assert info.is_published()
+    listener.wait(20)
+    for owed in listener.owed():
+        listener.client.acknowledge(owed)
+    listener.client.publish(TOPIC, b"after", qos=1)
+    assert listener.wait(21)[20] == b"after"
+    listener.again()
+    listener.client.publish(TOPIC, b"last", qos=1)
+    assert listener.wait(2) == [b"after", b"last"]

@@ -14,6 +14,9 @@ from typing import Final, Literal
 from paho.mqtt.client import Client, time_func
 from paho.mqtt.enums import CallbackAPIVersion, MessageType, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.exception import MalformedPacket
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
 
 from pleintemps_gateway.errors import MalformedPacketError
 
@@ -22,6 +25,8 @@ from .packets import Packet, PacketCutter, Publication, publication
 AT_ONCE: Final = 65_536
 """Bytes of one reading."""
 _TYPE: Final = 0xF0
+_GOOD: Final = ReasonCode(PacketTypes.PUBACK)
+_NO_MORE: Final = Properties(PacketTypes.PUBACK)  # type: ignore[no-untyped-call]
 
 
 class Line:
@@ -116,6 +121,8 @@ class Reader(Client):
             for packet in self._line.cutter.cut(data):
                 if packet.first & _TYPE == MessageType.PUBLISH:
                     self._hear(publication(packet))
+                elif packet.first == MessageType.PUBACK and len(packet.body) == 2:
+                    self._settled(int.from_bytes(packet.body, "big"))
                 elif (code := self._leave(packet)) > 0:
                     return self._loop_rc_handle(code)
                 elif self._sock is not self._line.connection:
@@ -130,6 +137,13 @@ class Reader(Client):
             owed = Owed(said.mid)
             self._line.owed.append(owed)
         self._heard(said, owed)
+
+    def _settled(self, mid: int) -> None:
+        """The broker has what we said, as paho takes it; but the reason and properties of MQTT 5, which are
+        never there, are made once and not each time."""
+        with self._out_message_mutex:
+            if mid in self._out_messages:
+                self._do_on_publish(mid, _GOOD, _NO_MORE)
 
     def _leave(self, packet: Packet) -> MQTTErrorCode:
         """To paho."""
