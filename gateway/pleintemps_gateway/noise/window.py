@@ -56,24 +56,26 @@ class LevelWindow:
         self._add(at, 10 ** (level_db / 10), min(span, self._window_ms))
         return True
 
-    def take(self, ats: Sequence[int], powers: Iterable[float], spans: Iterable[int]) -> None:
+    def take(self, ats: Sequence[int], powers: Iterable[float], spans: Sequence[int]) -> None:
         """As :meth:`add` of each, with its power: rising times, all younger than the last."""
         self.last_at = ats[-1]
         if ats[-1] <= self._forgotten_ms:
             return
         width, room = self._bin_ms, self._window_ms
-        place, end, energy, covered = -1, 0, 0.0, 0
+        if max(spans) > room:
+            spans = [min(span, room) for span in spans]
+        place, begin, end, energy, covered = -1, 0, -1, 0.0, 0
         for at, power, span in zip(ats, powers, spans, strict=True):
-            start = at - min(span, room)
-            if place >= 0 and at <= end and start >= end - width:
-                energy += power * (at - start)
-                covered += at - start
+            if at <= end and at - span >= begin:  # within the bin
+                energy += power * span
+                covered += span
                 continue
             if place >= 0:
                 self._energy[place], self._covered[place] = energy, covered
-            self._add(at, power, at - start)
+            self._add(at, power, span)
             place = (at - 1) // width - self._first
-            end = (self._first + place + 1) * width
+            begin = (self._first + place) * width
+            end = begin + width
             energy, covered = self._energy[place], self._covered[place]
         self._energy[place], self._covered[place] = energy, covered
 
