@@ -97,7 +97,7 @@ def _sqlite_connect(connection: sqlite3.Connection, _record: object) -> None:
     for pragma in (
         "synchronous=FULL",
         "foreign_keys=ON",
-        "cache_size=-65536",
+        "cache_size=-16384",
         "wal_autocheckpoint=4000",
         "temp_store=MEMORY",
     ):
