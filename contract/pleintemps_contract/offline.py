@@ -139,6 +139,11 @@ def check_plan(offline: Iterable[OfflineKeys]) -> None:
             )
 
 
+def sealed_length(days: int) -> int:
+    """Characters of ``OfflineKeys.sealed`` with keys of so many days."""
+    return -(-(_SIV_BYTES + days * KEY_BYTES) // 3) * 4
+
+
 class KeySeal:
     """Seals daily keys for one agent, under a key derived from its pepper (HKDF-SHA256, RFC 5869).
 

@@ -33,7 +33,7 @@ from pleintemps_gateway.store.schema import credentials, grants, rights
 
 from .denied import Denied, denied_of
 from .free_openings import OpeningBook
-from .offline_keys import OFFLINE_WEIGHT, OfflineBook
+from .offline_keys import OFFLINE_WEIGHT, Keys, OfflineBook
 from .shelf import Shelf
 
 PageKey = tuple[str, int]
@@ -44,18 +44,20 @@ _SCHEDULE_WEIGHT: Final = 100
 _WINDOW_WEIGHT: Final = 46
 
 
-class Page(NamedTuple):
-    """``content`` is the page with the epoch and revision in which it was made; ``header`` the first line of
-    its envelope."""
+class Content(NamedTuple):
+    """What stands on a page; ``offline`` is sealed when it is sent, and ``page`` is without it."""
 
-    content: GrantsPage
+    page: GrantsPage
+    offline: tuple[Keys, ...] = ()
+
+
+class Page(NamedTuple):
+    """``content`` has the epoch and revision in which it was made; ``header`` is the first line of its
+    envelope."""
+
+    content: Content
     digest: str
     header: bytes
-
-    @property
-    def payload(self) -> bytes:
-        """What is sent. It is not kept: most of it is sealed keys, which ``content`` has already."""
-        return self.header + encode(self.content)
 
 
 class Published(NamedTuple):
@@ -80,15 +82,6 @@ class Published(NamedTuple):
     def _said(self) -> tuple[object, ...]:
         return self.hashes, self.digests, self.denied
 
-    def messages(self, site: str, agent: str, held: frozenset[str] = frozenset()) -> list[tuple[str, bytes]]:
-        """(topic, payload) in the order of sending: pages that are not ``held``, then the manifest."""
-        pages = [
-            (str(Topic.of_agent(site, agent, Channel.PAGE, page.digest)), page.payload)
-            for page in self.pages.values()
-            if page.digest not in held
-        ]
-        return [*pages, (str(Topic.of_agent(site, agent, Channel.MANIFEST)), self.manifest)]
-
 
 class GrantBook:
     """Composes one agent's grants; keeps look-ups, so that a change costs one page."""
@@ -107,6 +100,7 @@ class GrantBook:
         self._shelves = {"schedules": Shelf(), "offline": Shelf()}
         self._openings = OpeningBook(site, agent)
         self._offline = OfflineBook(site, agent, pepper, vault, plan)
+        self._made: dict[str, bytes] = {}  # bodies of pages that are about to be sent
         self.published: Published | None = None
 
     def sign_with(self, signer: Signer) -> None:
@@ -134,12 +128,13 @@ class GrantBook:
         Raises StoreError if the store was sealed with another key, ValueError if a page is too large or there
         are too many.
         """
+        self._made.clear()
         empty = GrantsPage(epoch=epoch, revision=revision, grants=[])
         wanted = self._wanted(conn, empty, now, is_closed)
         denied = denied_of(conn, self._site, self._offline.spaces, now)
         for number, more in enumerate(denied.on_pages()):
             lists = {"denied_offline": list(more.offline), "denied_tokens": list(more.tokens)}
-            wanted["denied", number] = replace(empty, **lists)
+            wanted["denied", number] = Content(replace(empty, **lists))
         if len(wanted) > MAX_PAGES:
             raise ValueError(f"{len(wanted)} pages, {MAX_PAGES} allowed: too many grants for one agent")
         old = {} if self.published is None else self.published.pages
@@ -156,36 +151,61 @@ class GrantBook:
         topic = Topic.of_agent(self._site, self._agent, Channel.MANIFEST)
         return Published(epoch, revision, hashes, pages, denied, seal_gateway(topic, manifest, self._signer))
 
-    def _page(self, wanted: GrantsPage, old: Page | None) -> Page:
+    def messages(self, published: Published, held: frozenset[str] = frozenset()) -> list[tuple[str, bytes]]:
+        """(topic, payload) in the order of sending: pages that are not ``held``, then the manifest."""
+        made, self._made = self._made, {}
+        pages = [
+            (str(self._topic(page.digest)), page.header + (made.get(page.digest) or self._body(page.content)))
+            for page in published.pages.values()
+            if page.digest not in held
+        ]
+        manifest = Topic.of_agent(self._site, self._agent, Channel.MANIFEST)
+        return [*pages, (str(manifest), published.manifest)]
+
+    def _topic(self, digest: str) -> Topic:
+        return Topic.of_agent(self._site, self._agent, Channel.PAGE, digest)
+
+    def _body(self, content: Content) -> bytes:
+        return encode(self._whole(content))
+
+    def _whole(self, content: Content) -> GrantsPage:
+        page, offline = content
+        return replace(page, offline=self._offline.sealed(offline)) if offline else page
+
+    def _page(self, wanted: Content, old: Page | None) -> Page:
         if old is not None:
-            born = (old.content.epoch, old.content.revision)
-            if replace(wanted, epoch=born[0], revision=born[1]) == old.content:
+            born = (old.content.page.epoch, old.content.page.revision)
+            page = replace(wanted.page, epoch=born[0], revision=born[1])
+            if wanted._replace(page=page) == old.content:
                 return old
-        digest = hashlib.sha256(encode(wanted)).hexdigest()
-        topic = Topic.of_agent(self._site, self._agent, Channel.PAGE, digest)
-        header, line_feed, _ = seal_gateway(topic, wanted, self._signer).partition(b"\n")
+        whole = self._whole(wanted)
+        body = encode(whole)
+        digest = hashlib.sha256(body).hexdigest()
+        self._made[digest] = body
+        header, line_feed, _ = seal_gateway(self._topic(digest), whole, self._signer).partition(b"\n")
         return Page(wanted, digest, header + line_feed)
 
     def _wanted(
         self, conn: Connection, empty: GrantsPage, now: int, is_closed: IsClosed
-    ) -> dict[PageKey, GrantsPage]:
+    ) -> dict[PageKey, Content]:
         rows = self._rows(conn)
         schedules = {**self._openings.schedules(now, is_closed), **self._schedules(conn, rows, now)}
         numbered: dict[int, list[Grant]] = {}
         for row in rows:
             numbered.setdefault(int(row.page), []).append(self._grant(row))
-        pages = {("grants", number): replace(empty, grants=found) for number, found in numbered.items()}
+        pages: dict[PageKey, Content] = {
+            ("grants", number): Content(replace(empty, grants=found)) for number, found in numbered.items()
+        }
         weights = {name: _weight(schedule) for name, schedule in schedules.items()}
         for number, names in self._shelves["schedules"].arrange(weights).items():
-            pages["schedules", number] = replace(empty, schedules=[schedules[name] for name in names])
+            found = [schedules[name] for name in names]
+            pages["schedules", number] = Content(replace(empty, schedules=found))
         for number, openings in enumerate(self._openings.pages):
-            pages["openings", number] = replace(empty, free_openings=openings)
+            pages["openings", number] = Content(replace(empty, free_openings=openings))
         offline = self._offline.keys(conn, now)
-        sealed = {
-            space: OFFLINE_WEIGHT + len(keys.sealed) + 43 * len(keys.doors) for space, keys in offline.items()
-        }
+        sealed = {space: OFFLINE_WEIGHT + 43 * len(keys.doors) for space, keys in offline.items()}
         for number, names in self._shelves["offline"].arrange(sealed).items():
-            pages["offline", number] = replace(empty, offline=[offline[name] for name in names])
+            pages["offline", number] = Content(empty, tuple(offline[name] for name in names))
         return pages
 
     def _rows(self, conn: Connection) -> list[Row[Any]]:

@@ -252,7 +252,7 @@ class Speaker:
         book.published = published
         held = frozenset() if old is None or agent in self._unsaid else old.digests
         self._unsaid.discard(agent)
-        messages = published.messages(self._site, agent, held)
+        messages = book.messages(published, held)
         pending.messages += [(topic, payload, True) for topic, payload in messages]
         self._pages.setdefault(agent, set()).update(published.digests)
         pending.changes["agents", agent] = None
@@ -275,7 +275,7 @@ class Speaker:
             return
         now = (book.published.epoch, book.published.revision)
         if held is None or (held.epoch, held.revision) != now:
-            messages = book.published.messages(self._site, agent)
+            messages = book.messages(book.published)
             pending.messages += [(topic, payload, True) for topic, payload in messages]
 
     def answered(
@@ -374,9 +374,9 @@ class Speaker:
         A broker that crashed may have lost any of it, even what it had acknowledged."""
         self.listening, self._unannounced = True, False
         messages = [self._announcement()]
-        for agent, book in self._books.items():
+        for book in self._books.values():
             if book.published is not None:
-                published = book.published.messages(self._site, agent)
+                published = book.messages(book.published)
                 messages += [(topic, payload, True) for topic, payload in published]
         messages += [self._timings_for(agent) for agent in sorted(self._timings.published)]
         return messages + self.all_rooms()
