@@ -60,7 +60,7 @@ def work_in(
                 rounds.append({})
             rounds[place][name] = stretch
             if (taken := series.take(agent, name, stretch, now)) is not None and taken[1] is not None:
-                tap.samples(taken[0], taken[1])
+                tap.samples(agent, taken[0], taken[1])
         if span is not None and (space := series.space_of(agent, name)) is not None:
             late.told(space, *span, now)
     for each_once in rounds:

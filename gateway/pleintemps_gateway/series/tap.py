@@ -1,10 +1,8 @@
 """What one site has to say to the series database, gathered between two commits."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
-from pleintemps_contract.agent_messages import EventRecord
-from pleintemps_contract.units import Quantity
+from pleintemps_contract.agent_messages import EventRecord, SeriesInfo
 from pleintemps_gateway.config import SiteConfig
 from pleintemps_gateway.stretch import Stretch
 
@@ -21,15 +19,15 @@ class SiteTap:
         self._sink = sink
         self._rows: list[Row] = []
 
-    def samples(self, series: Mapping[str, Any], stretch: Stretch) -> None:
-        """Usable samples of a series, which is a row of the table ``series``."""
+    def samples(self, agent: str, series: SeriesInfo, stretch: Stretch) -> None:
+        """Usable samples of a series of ``agent``."""
         if self._sink is not None:
             self._rows.append(
                 Samples(
-                    space=series["space"],
-                    agent=series["agent"],
-                    series=series["series"],
-                    quantity=Quantity(series["quantity"]),
+                    space=series.space,
+                    agent=agent,
+                    series=series.series,
+                    quantity=series.quantity,
                     ats=stretch.ats,
                     values=stretch.values,
                 )

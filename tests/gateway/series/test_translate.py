@@ -3,9 +3,16 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from pleintemps_contract.agent_messages import AgentStarted, DoorAlarmChanged, Event, EventRecord
+from pleintemps_contract.agent_messages import (
+    AgentStarted,
+    DoorAlarmChanged,
+    Event,
+    EventRecord,
+    SeriesInfo,
+)
 from pleintemps_contract.gateway_messages import Occupancy
 from pleintemps_contract.onvif import DoorAlarm
+from pleintemps_contract.units import Quantity, SeriesKind
 from pleintemps_gateway.alerts.records import (
     Alert,
     AlertKind,
@@ -133,11 +140,18 @@ def test_other_events_give_nothing(event: Event) -> None:
     assert rows_of_event(SITE, _record(event)) == []
 
 
-SERIES = {"agent": "entrance", "series": "hall-pir", "space": "hall", "quantity": "motion"}
+SERIES = SeriesInfo(
+    series="hall-pir",
+    device="pir",
+    space="hall",
+    quantity=Quantity.MOTION,
+    kind=SeriesKind.STATE,
+    max_silence_s=60,
+)
 
 
 def _feed(tap: SiteTap) -> None:
-    tap.samples(SERIES, Stretch([AT, AT + 1000], [1.0, 0.0], True, 0.0, 1.0))
+    tap.samples("entrance", SERIES, Stretch([AT, AT + 1000], [1.0, 0.0], True, 0.0, 1.0))
     tap.event(_record(ALARM))
     tap.outputs([_now(None, None)])
 
