@@ -78,6 +78,7 @@ __all__ = [
     "WarningWanted",
 ]
 
+_NOTHING: Final[frozenset[str]] = frozenset()
 _APART_MS: Final = 100  # the spaces of a site are looked at one after the other
 FUTURE_MS: Final = 5 * 60_000
 """A sample this far ahead of the gateway's clock comes from a wrong clock and is no evidence."""
@@ -163,7 +164,7 @@ class SiteEngine:
         self._series: dict[str, dict[str, SeriesInfo]] = {}
         self._routes: dict[str, dict[str, tuple[str, SpaceRuntime]]] = {}  # by agent and series: key, space
         self._watched: set[str] = set()  # spaces with somebody in them, or with an alert about it
-        self._stuck: dict[str, set[str]] = {}
+        self._stuck: dict[str, frozenset[str]] = {}
         self._ill: dict[tuple[str, str], int] = {}
         self._ignored: dict[tuple[str, str], int] = {}
         self._refused: dict[tuple[str, str], int] = {}
@@ -233,10 +234,10 @@ class SiteEngine:
             if space is None:
                 self._ignore(f"{agent}/{name}", f"space {info.space} is not in the gateway's configuration")
                 continue
-            device = f"{agent}/{info.device}"
-            space.runtime.series(f"{agent}/{name}", name, info.quantity, info.max_silence_s, device)
+            key, runtime = self._routes[agent][name]
+            runtime.series(key, name, info.quantity, info.max_silence_s, f"{agent}/{info.device}")
             if (since := self._ill.get((agent, info.device))) is not None:
-                space.runtime.fault(f"{agent}/{name}", since, True)
+                runtime.fault(key, since, True)
 
     def on_devices(self, agent: str, devices: Sequence[DeviceInfo], at: int) -> None:
         """Health of an agent's devices, from its birth; after :meth:`on_series`."""
@@ -488,14 +489,17 @@ class SiteEngine:
 
     def _report_stuck(self, space: _Space, now: int) -> None:
         """A sensor that the room's other sensors prove stuck is a device fault until it moves again."""
-        stuck = set(space.runtime.room.stuck)
-        for key in sorted(stuck ^ self._stuck.get(space.config.space, set())):
-            agent, _, name = key.partition("/")
-            info = self._series.get(agent, {}).get(name)
+        name, stuck = space.config.space, frozenset(space.runtime.room.stuck)
+        before = self._stuck.get(name, _NOTHING)
+        if stuck == before:
+            return
+        for key in sorted(stuck ^ before):
+            agent, _, series = key.partition("/")
+            info = self._series.get(agent, {}).get(series)
             if info is not None and (agent, info.device) not in self._ill:
                 health = Health.ERROR if key in stuck else Health.OK
-                self._health.device(agent, info.device, health, f"{name} is stuck", now)
-        self._stuck[space.config.space] = stuck
+                self._health.device(agent, info.device, health, f"{series} is stuck", now)
+        self._stuck[name] = stuck
 
     def _look(self, space: _Space, moment: Moment, outputs: list[Output]) -> None:
         name, now, known = space.config.space, moment.now, space.runtime.estimate

@@ -45,7 +45,7 @@ class NoiseDays:
         self._space = space
         self._days: dict[str, NoiseDay] = {}
         self._said: dict[str, tuple[int, NoiseDay]] = {}
-        self._changed: set[str] = set()
+        self._changed: tuple[str, ...] = ()
         self._habit: tuple[str, Habit] | None = None
         self.counted_to = 0
 
@@ -100,8 +100,10 @@ class NoiseDays:
             row, said = self._days[day], self._said.get(day)
             if said is None or said[1].amplified != row.amplified or now - said[0] >= SAY_MS:
                 self._said[day] = (now, row)
-                self._changed.discard(day)
                 found.append(row)
+        if found:
+            said_now = {row.day for row in found}
+            self._changed = tuple(day for day in self._changed if day not in said_now)
         return found
 
     def _row(self, day: str) -> NoiseDay:
@@ -109,4 +111,5 @@ class NoiseDays:
 
     def _keep(self, row: NoiseDay) -> None:
         self._days[row.day] = row
-        self._changed.add(row.day)
+        if row.day not in self._changed:
+            self._changed += (row.day,)

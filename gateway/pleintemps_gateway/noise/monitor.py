@@ -39,7 +39,7 @@ class _Meter:
         self.windows = {length: LevelWindow(length, silence_ms) for length in lengths}
         self.background = Background(prior)
         self.last_at: int | None = None
-        self._gaps: list[int] = []
+        self._gaps: tuple[int, ...] = ()
 
     def add(self, at: int, level_db: float) -> int:
         """Take a level; for how many ms it speaks, 0 if it came too late to count."""
@@ -66,7 +66,9 @@ class _Meter:
         return spans
 
     def _note(self, gap: int) -> None:
-        self._gaps = [*self._gaps[1 - _GAPS :], gap]
+        if self._gaps and gap == self._gaps[-1]:
+            gap = self._gaps[-1]  # one object for all of a steady rhythm
+        self._gaps = (*self._gaps[1 - _GAPS :], gap)
 
     def _spans(self, ats: Sequence[int]) -> list[int]:
         last = self.last_at

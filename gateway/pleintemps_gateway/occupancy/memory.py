@@ -5,11 +5,12 @@ from typing import Any, Final
 
 from .faults import FaultMemory
 from .marked import Lesson, together
-from .segment import DoorMemory, Marked
-from .sound import SoundMemory
+from .segment import UNMARKED, DoorMemory, Marked
+from .sound import UNHEARD, SoundMemory
 
 FORM: Final = 1
 """Of the plain data; another one is not read."""
+_NO_LESSON: Final = together(())
 
 
 class Memory:
@@ -71,6 +72,9 @@ class Memory:
         """What the marked hours teach, in place of what they taught before; not part of what is kept."""
         self._version += 1
         told = together(lessons)
+        if told == _NO_LESSON:  # of most rooms: one object for all of them
+            self.sound.marked, self.door.marked = UNHEARD, UNMARKED
+            return
         self.sound.marked = (told.vacant, told.active, told.still)
         self.door.marked = Marked(told.empty, told.used, told.false, told.fires)
 

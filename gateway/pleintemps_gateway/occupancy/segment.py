@@ -71,6 +71,10 @@ class Marked(NamedTuple):
     fires: Mapping[str, int] = {}
 
 
+UNMARKED: Final = Marked()
+"""Nobody has marked an hour."""
+
+
 class DoorMemory:
     """How often each sensor fired in segments with nobody, and with somebody."""
 
@@ -93,7 +97,7 @@ class DoorMemory:
         self.version = 0
         """Another one whenever something else would be told."""
         self.passed = Passed()
-        self.marked = Marked()
+        self.marked = UNMARKED
         """What marked hours teach beside it."""
 
     @property

@@ -36,6 +36,10 @@ def step(level_db: float) -> int:
     return floor(level_db / STEP_DB + 0.5)
 
 
+UNHEARD: Final[tuple[Mapping[int, int], ...]] = ({}, {}, {})
+"""No marked hour has told anything."""
+
+
 class SoundMemory:
     """Levels heard in an empty room, with people moving, with people still; and those that wait."""
 
@@ -52,7 +56,7 @@ class SoundMemory:
     def __init__(self) -> None:
         self.counts: tuple[dict[int, float], ...] = ({}, {}, {})
         self.totals = [0.0, 0.0, 0.0]
-        self.marked: tuple[Mapping[int, int], ...] = ({}, {}, {})
+        self.marked = UNHEARD
         """What marked hours teach beside it."""
         self.version = 0
         """Another one whenever something else would be told."""

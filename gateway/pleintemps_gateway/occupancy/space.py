@@ -41,6 +41,16 @@ class Look(NamedTuple):
     change: OccupancyChanged | None
 
 
+class _Series:
+    """A series of the space, and the state that it told last."""
+
+    __slots__ = ("quantity", "value")
+
+    def __init__(self, quantity: Quantity) -> None:
+        self.quantity = quantity
+        self.value: int | None = None
+
+
 class SpaceRuntime:
     """Takes samples by series key, wants a :meth:`look` when :attr:`due`.
 
@@ -55,13 +65,10 @@ class SpaceRuntime:
         "_known",
         "_learnt",
         "_learnt_due",
-        "_levels",
         "_looked",
         "_phase_ms",
-        "_quantities",
         "_row",
-        "_states",
-        "_values",
+        "_series",
         "_wake",
         "estimate",
         "noise",
@@ -87,10 +94,7 @@ class SpaceRuntime:
         self.room = RoomFilter(now)
         self.noise = noise
         self.estimate: Estimate | None = None
-        self._quantities: dict[str, Quantity] = {}
-        self._states: dict[str, frozenset[int]] = {}
-        self._levels: dict[str, bool] = {}  # whether the level is sound to the room
-        self._values: dict[str, int] = {}
+        self._series: dict[str, _Series] = {}
         self._doors: dict[str, bool] = {}
         self._row: SpaceNow | None = None
         self._known: tuple[Occupancy, int] | None = None
@@ -154,8 +158,10 @@ class SpaceRuntime:
 
     def series(self, key: str, name: str, quantity: Quantity, max_silence_s: int, device: str) -> None:
         """Announce a series of this space, and the ``device`` that it comes from."""
-        self._quantities[key] = quantity
-        self._sort(key, quantity)
+        if (known := self._series.get(key)) is None:
+            self._series[key] = _Series(quantity)
+        else:
+            known.quantity = quantity
         if quantity in EVIDENCE or quantity in SOUND:
             self.room.series(key, name, quantity, max_silence_s)
         elif quantity is Quantity.CONTACT:
@@ -164,19 +170,9 @@ class SpaceRuntime:
             self.noise.series(key, device, quantity, max_silence_s)
         self._wake_at(0)
 
-    def _sort(self, key: str, quantity: Quantity | None) -> None:
-        """How whole columns of the series are taken."""
-        self._states.pop(key, None)
-        self._levels.pop(key, None)
-        if quantity in _STATES:
-            self._states[key] = _STATES[quantity]
-        elif quantity in _LEVELS:
-            self._levels[key] = quantity in SOUND
-
     def forget(self, key: str) -> None:
-        quantity = self._quantities.pop(key, None)
-        self._sort(key, quantity)
-        self._values.pop(key, None)
+        known = self._series.pop(key, None)
+        quantity = None if known is None else known.quantity
         self._doors.pop(key, None)
         if quantity in EVIDENCE or quantity in SOUND or quantity is Quantity.CONTACT:
             self.room.forget(key)
@@ -186,7 +182,8 @@ class SpaceRuntime:
 
     def sample(self, key: str, at: int, value: float) -> str | None:
         """Take one value; the reason if it cannot be used."""
-        quantity = self._quantities[key]
+        known = self._series[key]
+        quantity = known.quantity
         if quantity in watch.QUANTITIES:
             if quantity in SOUND and 0 <= value <= _LOUDEST_DB:
                 self.room.level(key, at, value)
@@ -198,8 +195,7 @@ class SpaceRuntime:
         state = int(value)
         if state != value or not 0 <= state <= (3 if quantity is Quantity.RADAR else 1):
             return f"not a value of {quantity.value}"
-        before = self._values.get(key)
-        self._values[key] = state
+        before, known.value = known.value, state
         if quantity is Quantity.CONTACT:
             self.door(key, at, bool(state), False)
             return None
@@ -213,16 +209,17 @@ class SpaceRuntime:
         ats, values, _, low, high = stretch
         if ats[0] < self.room.closed <= ats[-1]:  # a part of it came late
             return self._one_by_one(key, stretch)
-        allowed = self._states.get(key)
+        known = self._series[key]
+        allowed = _STATES.get(known.quantity)
         if allowed is not None and allowed.issuperset(values):
             states = list(map(int, values))
-            if low != high or self._values.get(key) != states[0]:
+            if low != high or known.value != states[0]:
                 self._stir(ats[-1])
-            self._values[key] = states[-1]
+            known.value = states[-1]
             self.room.samples(key, ats, states)
             return _NONE
-        if (is_sound := self._levels.get(key)) is not None and low >= 0 and high <= _LOUDEST_DB:
-            if is_sound:
+        if known.quantity in _LEVELS and low >= 0 and high <= _LOUDEST_DB:
+            if known.quantity in SOUND:
                 self.room.levels(key, ats, values)
             late = self.noise.levels(key, stretch)
             if high >= self.noise.notable_db:
@@ -243,7 +240,8 @@ class SpaceRuntime:
 
     def fault(self, key: str, at: int, faulty: bool) -> None:
         """The device of a series fell ill or recovered."""
-        if self._quantities.get(key) in EVIDENCE:
+        known = self._series.get(key)
+        if known is not None and known.quantity in EVIDENCE:
             self.room.fault(key, at, faulty)
             self._wake_at(0)
 
