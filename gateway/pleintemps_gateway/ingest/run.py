@@ -63,6 +63,7 @@ from .settling import LOOK_MS
 from .sharing import Sharing
 from .site import SiteMemory
 from .telling import Teller
+from .trimming import give_back
 
 WATCH_S: Final = 5.0
 """Seconds between two looks whether the store has failed, where the loop itself would have noticed."""
@@ -332,6 +333,8 @@ class Ingest:
                     await self._do(crew.judge.run, crew.site)
             if now >= looked + _LOOK_MS:
                 looked = now
+                if not self._writer.alone:
+                    await asyncio.to_thread(give_back)
                 for crew in crews:
                     crew.codes.wake_for_all()
             # what it takes away is days old

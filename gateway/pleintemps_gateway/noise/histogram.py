@@ -13,7 +13,7 @@ class LevelHistogram:
 
     def __init__(self, step_db: float = 0.5) -> None:
         self._step_db = step_db
-        # a column, from the step ``_first`` on without a gap: as a dict it takes ten times as much
+        # a column, from the step ``_first`` on without a gap: as a dict it takes six times as much
         self._first = 0
         self._bins = array("d")
         self.total = 0.0
