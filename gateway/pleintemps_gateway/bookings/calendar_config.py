@@ -2,13 +2,15 @@
 
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
 from pleintemps_contract.identifiers import Slug
 from pleintemps_gateway.access.weeks import ClockTime, Weekday
+
+from .public_holidays import regions
 
 
 class DayType(StrEnum):
@@ -72,10 +74,3 @@ class CalendarConfig(_Table, frozen=True, kw_only=True):
         if self.region and self.region not in regions():
             known = ", ".join(region for region in regions() if region)
             raise ValueError(f"no region {self.region!r}; there are {known}, or none")
-
-
-def regions() -> tuple[Any, ...]:
-    """Parts of France with public holidays of their own, and the rest of it."""
-    import holidays
-
-    return ("", *(name for name in holidays.country_holidays("FR").subdivisions if " " not in name))

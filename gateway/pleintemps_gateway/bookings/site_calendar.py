@@ -6,7 +6,6 @@ a school.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
 from typing import Final, NamedTuple, get_args
 from zoneinfo import ZoneInfo
 
@@ -14,6 +13,7 @@ from pleintemps_gateway.access.weeks import Weekday, instant
 from pleintemps_gateway.noise.quiet import Hours, QuietHours
 
 from .calendar_config import CalendarConfig, DayType
+from .public_holidays import public_holidays
 
 CLOSED: Final = "closed"
 SCHOOL: Final = "school-hours"
@@ -52,7 +52,7 @@ class SiteCalendar:
     def day_type(self, day: date) -> DayType:
         if _holds(self._closed, day):
             return DayType.CLOSED
-        if day in _public_holidays(self._config.region, day.year):
+        if day in public_holidays(self._config.region, day.year):
             return DayType.PUBLIC_HOLIDAY
         if day.weekday() >= 5:
             return DayType.WEEKEND
@@ -109,10 +109,3 @@ def merged(periods: Iterable[Days]) -> tuple[Days, ...]:
 
 def _holds(periods: Sequence[Days], day: date) -> bool:
     return any(period.first <= day <= period.last for period in periods)
-
-
-@cache
-def _public_holidays(region: str, year: int) -> frozenset[date]:
-    import holidays  # takes a tenth of a second
-
-    return frozenset(holidays.country_holidays("FR", subdiv=region or None, years=[year]))
