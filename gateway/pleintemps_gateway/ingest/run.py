@@ -63,7 +63,7 @@ from .settling import LOOK_MS
 from .sharing import Sharing
 from .site import SiteMemory
 from .telling import Teller
-from .trimming import give_back
+from .trimming import keep_small
 
 WATCH_S: Final = 5.0
 """Seconds between two looks whether the store has failed, where the loop itself would have noticed."""
@@ -220,7 +220,7 @@ class Ingest:
         jobs += [self._watching(stop), self._courier.run(), self._teller.run(), self._posts.run()]
         jobs += [self._bell.run(), self._ringing()]
         if not self._writer.alone:
-            jobs.append(follower.hear())
+            jobs += [follower.hear(), keep_small(self._world)]
         if self._leases is not None:
             self._sharing = sharing = self._begin_sharing()
             self._crews = sharing.crews
@@ -333,8 +333,6 @@ class Ingest:
                     await self._do(crew.judge.run, crew.site)
             if now >= looked + _LOOK_MS:
                 looked = now
-                if not self._writer.alone:
-                    await asyncio.to_thread(give_back)
                 for crew in crews:
                     crew.codes.wake_for_all()
             # what it takes away is days old

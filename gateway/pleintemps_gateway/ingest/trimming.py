@@ -4,7 +4,20 @@ When all agents come, or a backlog does, much is held for a moment: pages to sen
 The GNU library keeps what is freed between blocks that live on, and gives it back when it is asked.
 """
 
+import asyncio
 import ctypes
+from typing import Final
+
+from pleintemps_contract.world import World
+
+EACH_MS: Final = 5_000
+
+
+async def keep_small(world: World) -> None:
+    """Give it back again and again, beside the loop; until cancelled."""
+    while True:
+        await world.sleep_until(world.monotonic() + EACH_MS)
+        await asyncio.to_thread(give_back)
 
 
 def give_back() -> None:
