@@ -145,6 +145,8 @@ def test_what_cannot_be_read_keeps_its_bookings_whatever_its_uid(tmp_path: Path,
         event("bad", "DTSTART:yesterday", "DTEND:20260301T100000Z"),
         event("bad", "DTSTART:20260301T100000Z", "DTEND:20260301T110000Z", "RRULE:FREQ=NEVER"),
         event("bad", "DTSTART:20260301T100000Z", "DTEND:20260301T110000Z", "a line that is none"),
+        # a folder of zones
+        event("bad", "DTSTART;TZID=Europe:20260301T100000", "DTEND;TZID=Europe:20260301T110000"),
         # an hour that the clock skips
         event("bad", "DTSTART;TZID=Europe/Paris:20260329T020000", "DTEND;TZID=Europe/Paris:20260329T030000"),
     ],

@@ -50,7 +50,10 @@ _STEP_S: Final = {
 _AMPLIFIED: Final = frozenset({"amplified", "amplifié", "son amplifié", "amplified sound"})
 _PEOPLE: Final = re.compile(r"(?<!\d)(\d{1,5})\s+(?:personnes?|people|pers\.)", re.IGNORECASE)
 # what icalendar and recurring-ical-events raise on broken properties, as public test corpora show
-_EVENT_FAULTS: Final = (ValueError, TypeError, KeyError, AttributeError, IndexError, ArithmeticError)
+_EVENT_FAULTS: Final = (
+    *(ValueError, TypeError, KeyError, AttributeError, IndexError, ArithmeticError),
+    IsADirectoryError,  # of a zone that has the name of a folder of zones
+)
 _BLOCK: Final = re.compile(
     rb"^BEGIN:(VEVENT|VTIMEZONE)[ \t]*\r?$.*?^END:\1[ \t]*\r?$", re.MULTILINE | re.DOTALL | re.IGNORECASE
 )
@@ -342,7 +345,9 @@ def _contact(event: Any) -> Contact:
 
 
 def _reason(error: Exception) -> str:
-    return (" ".join(str(error).split()) or type(error).__name__)[:200]
+    # the text of that one is a path of this machine
+    text = "no time zone has this name" if isinstance(error, IsADirectoryError) else str(error)
+    return (" ".join(text.split()) or type(error).__name__)[:200]
 
 
 class IcalConfig(SourceConfig, frozen=True, kw_only=True):
