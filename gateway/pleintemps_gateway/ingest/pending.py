@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, case, insert
+import msgspec
+from sqlalchemy import ColumnElement, Connection, bindparam, case, insert, text, update
 
 from pleintemps_contract.agent_messages import Stream
 from pleintemps_gateway.store import raw
@@ -27,12 +28,40 @@ from pleintemps_gateway.store.upsert import Incoming, upsert
 from .journals import Mark
 
 _EVENTS: Final = Prepared(insert(events), Bulk(events))
+_YOUNGEST: Final = Prepared(
+    update(series)
+    .where(
+        series.c.site == bindparam("of_site"),
+        series.c.agent == bindparam("of_agent"),
+        series.c.series == bindparam("of_series"),
+    )
+    .values(last_at=bindparam("at"), last_value=bindparam("value"))
+)
+# on PostgreSQL all in one statement
+_YOUNGEST_THERE: Final = Prepared(
+    text(
+        "UPDATE series SET last_at = told.at, last_value = told.value"
+        " FROM json_to_recordset(CAST(:rows AS json))"
+        " AS told(agent text, series text, at bigint, value double precision)"
+        " WHERE series.site = :of_site AND series.agent = told.agent AND series.series = told.series"
+    )
+)
+_encoder: Final = msgspec.json.Encoder()
 
 
 class ReceiptKey(NamedTuple):
     agent: str
     journal: str
     stream: Stream
+
+
+class Youngest(msgspec.Struct, gc=False):
+    """The last sample of a series whose row is there."""
+
+    agent: str
+    series: str
+    at: int | None
+    value: float | None
 
 
 class Question(NamedTuple):
@@ -55,6 +84,7 @@ class Pending:
     panels: dict[str, dict[str, Any]] = field(default_factory=dict)
     signals: dict[str, dict[str, Any]] = field(default_factory=dict)
     series: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    youngest: list[Youngest] = field(default_factory=list)
     minutes: list[dict[str, Any]] = field(default_factory=list)
     refusals: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     changes: dict[tuple[str, str], None] = field(default_factory=dict)
@@ -82,9 +112,28 @@ class Pending:
         upsert(conn, panels, list(self.panels.values()))
         upsert(conn, signals, list(self.signals.values()))
         upsert(conn, series, list(self.series.values()))
+        self._write_youngest(conn, site)
         upsert(conn, refusals, list(self.refusals.values()))
         upsert(conn, minutes, self.minutes, _added)
         record_changes(conn, site, list(self.changes), now)
+
+    def _write_youngest(self, conn: Connection, site: str) -> None:
+        if not self.youngest:
+            return
+        if conn.dialect.name == "postgresql":
+            _YOUNGEST_THERE.put(conn, [{"of_site": site, "rows": _encoder.encode(self.youngest).decode()}])
+            return
+        rows = [
+            {
+                "at": each.at,
+                "value": each.value,
+                "of_site": site,
+                "of_agent": each.agent,
+                "of_series": each.series,
+            }
+            for each in self.youngest
+        ]
+        _YOUNGEST.put(conn, rows)
 
 
 def _added(new: Incoming) -> dict[str, ColumnElement[Any]]:

@@ -12,7 +12,7 @@ from pleintemps_gateway.store.schema import series
 from pleintemps_gateway.store.together import table_of
 from pleintemps_gateway.stretch import Stretch
 
-from .pending import Pending
+from .pending import Pending, Youngest
 from .rollup import FUTURE_MS, SeriesRoll, sound_stretch
 
 Key = tuple[str, str]
@@ -132,19 +132,26 @@ class SeriesBook:
     def flush(self, pending: Pending) -> bool:
         """Put down what came since the last time; whether anything did."""
         touched, self._touched = self._touched, set()
-        for agent, name in touched:
+        for agent, name in sorted(touched):  # as they stand in the store
             known = self._agents[agent][name]
-            pending.series[agent, name] = self._row(agent, known)
             roll = known.roll
+            if (agent, name) in pending.series:
+                pending.series[agent, name] = self._row(agent, known)
+            else:
+                pending.youngest.append(Youngest(agent, name, roll.last_at, roll.last_value))
             for start, minute in roll.minutes.items():
-                values = {
-                    "count": minute.count,
-                    "total": minute.total,
-                    "energy": minute.energy,
-                    "low": minute.low,
-                    "high": minute.high,
-                }
-                key = {"site": self._site, "agent": agent, "series": name, "minute": start}
-                pending.minutes.append(key | values)
+                pending.minutes.append(
+                    {
+                        "site": self._site,
+                        "agent": agent,
+                        "series": name,
+                        "minute": start,
+                        "count": minute.count,
+                        "total": minute.total,
+                        "energy": minute.energy,
+                        "low": minute.low,
+                        "high": minute.high,
+                    }
+                )
             roll.minutes = {}
         return bool(touched)
