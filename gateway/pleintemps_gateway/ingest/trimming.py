@@ -10,7 +10,7 @@ from typing import Final
 
 from pleintemps_contract.world import World
 
-EACH_MS: Final = 5_000
+EACH_MS: Final = 2_000
 
 
 async def keep_small(world: World) -> None:
