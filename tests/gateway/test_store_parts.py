@@ -160,6 +160,33 @@ def test_what_is_urgent_goes_after_the_part_under_way_and_not_after_all(engine: 
     )
 
 
+def test_a_bad_job_harms_itself_alone_and_each_is_answered_once(engine: Engine) -> None:
+    sites, begun, goes = Sites(), threading.Event(), threading.Event()
+    writer = Writer(engine, [*NAMES], memory=sites, parts=sites)
+
+    def hold(_conn: Connection) -> None:
+        begun.set()
+        assert goes.wait(WAIT_S)
+
+    def fail(_conn: Connection) -> None:
+        raise ValueError
+
+    writer.submit(hold, site="a")
+    assert begun.wait(WAIT_S)
+    good = [
+        writer.submit(sites.job(name, number).run, site=name) for number, name in enumerate([*NAMES, "b"])
+    ]
+    bad = writer.submit(fail, site="b")
+    good.append(writer.submit(sites.job("c", 4).run, site="c"))
+    goes.set()
+    writer.close()
+    assert writer.failure is None
+    assert isinstance(bad.exception(WAIT_S), ValueError)
+    assert [future.result(WAIT_S) for future in good] == [0, 1, 2, 3, 4]
+    stored = [("a", 0), ("b", 1), ("b", 3), ("c", 2), ("c", 4)]
+    assert sorted(set(sites.stored)) == stored
+
+
 def test_who_writes_knows_that_another_waits(engine: Engine, store_url: str) -> None:
     other, turn = open_engine(store_url), Turn(engine)
 

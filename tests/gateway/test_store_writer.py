@@ -13,7 +13,8 @@ from pleintemps_gateway.store.answer import Answer
 from pleintemps_gateway.store.engine import open_engine
 from pleintemps_gateway.store.schema import salts
 from pleintemps_gateway.store.upsert import upsert
-from pleintemps_gateway.store.writer import COMPANY, Writer
+from pleintemps_gateway.store.waiting import COMPANY
+from pleintemps_gateway.store.writer import Writer
 from tests.support.stores import make_store
 
 WAIT_S = 20.0
@@ -139,7 +140,7 @@ def test_an_upsert_overwrites_and_combines(engine: Engine) -> None:
 def test_patient_jobs_wait_for_company_until_something_comes_that_does_not(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pleintemps_gateway.store.writer.PACE_S", 3600.0)
+    monkeypatch.setattr("pleintemps_gateway.store.waiting.PACE_S", 3600.0)
     memory = Memory()
     writer = Writer(engine, ["a"], memory=memory)
     writer.submit(lambda _conn: memory.pending.append("first")).result(WAIT_S)

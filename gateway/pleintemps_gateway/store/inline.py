@@ -11,7 +11,8 @@ from sqlalchemy import Engine
 from pleintemps_gateway.errors import DeposedError, StoreError
 
 from .parts import Job, Memory
-from .writer import MAX_GROUP, Writer
+from .waiting import MAX_GROUP
+from .writer import Writer
 
 T = TypeVar("T")
 GROUP_S: Final = 0.02
@@ -24,7 +25,7 @@ class InlineWriter(Writer):
     alone = True
 
     def __init__(self, engine: Engine, sites: Collection[str], *, memory: Memory | None = None) -> None:
-        self._waiting: deque[Job] = deque()
+        self._jobs: deque[Job] = deque()
         self._turn: asyncio.TimerHandle | None = None
         self.changed: Counter[str] = Counter()
         """Groups that have changed a table, by its name."""
@@ -38,7 +39,7 @@ class InlineWriter(Writer):
 
     @property
     def waiting(self) -> int:
-        return len(self._waiting)
+        return len(self._jobs)
 
     def call(self, work: Callable[[], T]) -> "Future[T]":
         future: Future[T] = Future()
@@ -69,7 +70,7 @@ class InlineWriter(Writer):
         self._put(job, 0)
 
     def _put(self, job: Job, wait_s: float) -> None:
-        self._waiting.append(job)
+        self._jobs.append(job)
         if self._turn is None:
             self._turn = asyncio.get_running_loop().call_later(GROUP_S, self._work_off)
 
@@ -79,7 +80,7 @@ class InlineWriter(Writer):
     def close(self) -> None:
         if self._turn is not None:
             self._turn.cancel()
-        while self._waiting and not self._ended.is_set():
+        while self._jobs and not self._ended.is_set():
             self._work_off()
         self._line.close()
         self._ended.set()
@@ -92,7 +93,7 @@ class InlineWriter(Writer):
 
     def _work_off(self) -> None:
         self._turn = None
-        self._group = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_GROUP))]
+        self._group = [self._jobs.popleft() for _ in range(min(len(self._jobs), MAX_GROUP))]
         try:
             self._run_group(self._group)
         except (StoreError, DeposedError) as error:
@@ -100,15 +101,15 @@ class InlineWriter(Writer):
             return
         self._group = []
         self.written.set()
-        if self._waiting and self._turn is None:
+        if self._jobs and self._turn is None:
             self._turn = asyncio.get_running_loop().call_later(0, self._work_off)
 
     def _fail(self, error: StoreError | DeposedError) -> None:
         self._failure = error
         self._line.close()
         self._ended.set()
-        self._group += self._waiting
-        self._waiting.clear()
+        self._group += self._jobs
+        self._jobs.clear()
         self._refuse_rest()
 
 

@@ -78,8 +78,8 @@ class Parts(Protocol):
 
 
 class Passage:
-    """One transaction's way through a group. ``begun`` are the jobs that ran, with their ``results``;
-    ``rest`` those that did not, and ``again`` the urgent ones that did not.
+    """One transaction's way through a group. ``begun`` are the jobs that ran, with their ``results``, and
+    ``again`` the urgent ones that did not.
 
     ``waits`` says whether somebody waits who should not; ``come`` takes jobs that are to be done now.
     """
@@ -92,17 +92,23 @@ class Passage:
         waits: Callable[[], bool],
         come: Callable[[], list[Job]],
     ) -> None:
-        self.rest = list(group)
         self.begun: list[Job] = []
         self.again: list[Job] = []
         self.results: list[Any] = []
         self.is_whole = False
         """Whether nothing that was due is left."""
+        self._group = list(group)
+        self._done: set[int] = set()
         self._parts = parts
         self._run = run
         self._waits = waits
         self._come = come
         self._flushed: set[str] = set()
+
+    @property
+    def rest(self) -> list[Job]:
+        """The jobs of the group that were not begun, also where it failed."""
+        return [job for job in self._group if id(job) not in self._done]
 
     def go(self, conn: Connection, *, owing: bool) -> None:
         """Until the end, or until somebody waits. One that is ``owing`` begins with a part whose time has
@@ -118,7 +124,7 @@ class Passage:
     def go_first(self, conn: Connection) -> None:
         """The group is of urgent jobs: all of them, and nothing else."""
         self._parts.begin_parts(conn)
-        jobs, self.rest = self.rest, []
+        jobs = self.rest
         for job in jobs:
             self._take(job, conn)
         for part in dict.fromkeys(job.part for job in jobs):
@@ -141,42 +147,36 @@ class Passage:
 
     def _work_off(self, conn: Connection) -> bool:
         """What is of no part at the beginning, then part by part up to the next of that kind."""
-        general = [job.part is None for job in self.rest]
+        rest = self.rest
+        general = [job.part is None for job in rest]
         first = general.index(False) if False in general else len(general)
         for place in range(first):
-            self._take(self.rest[place], conn)
+            self._take(rest[place], conn)
             if self._waits():
                 first = place + 1
                 break
         stopped = first > 0 and self._waits()
         until = general.index(True, first) if True in general[first:] else len(general)
         jobs: dict[str | None, list[Job]] = {}
-        for job in self.rest[first:until]:
+        for job in rest[first:until]:
             jobs.setdefault(job.part, []).append(job)
-        tail = self.rest[until:]
-        for part in list(jobs):
+        for part, mine in jobs.items():
             if stopped:
                 break
             if part is not None and part not in self._flushed:
-                left = self._turn(conn, part, jobs.pop(part))
-                if left:
-                    jobs = {part: left, **jobs}
+                self._turn(conn, part, mine)
                 stopped = self._waits()
-        self.rest = [job for left in jobs.values() for job in left] + tail
         if first:
             self._flush(conn, *self._parts.stirred())
         return stopped
 
-    def _turn(self, conn: Connection, part: str, jobs: list[Job]) -> list[Job]:
-        """The jobs of one part; returns those that are left because somebody waits."""
-        done = 0
-        while done < len(jobs):
-            self._take(jobs[done], conn)
-            done += 1
+    def _turn(self, conn: Connection, part: str, jobs: list[Job]) -> None:
+        """The jobs of one part, all or until somebody waits."""
+        for done, job in enumerate(jobs, 1):
+            self._take(job, conn)
             if done % WANTED_EACH == 0 and self._waits():
                 break
         self._flush(conn, part)
-        return jobs[done:]
 
     def _hurry(self, conn: Connection) -> None:
         """Whatever they look for was written before this transaction began: they go out with it."""
@@ -192,6 +192,7 @@ class Passage:
             self._flush(conn, part)
 
     def _take(self, job: Job, conn: Connection) -> None:
+        self._done.add(id(job))
         self.begun.append(job)
         self.results.append(self._run(job, conn))
 

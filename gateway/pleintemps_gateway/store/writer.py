@@ -13,12 +13,9 @@ group (``flush``), acts on what is durable (``committed``), and reads everything
 """
 
 import logging
-import queue
 import threading
-from collections import deque
 from collections.abc import Callable, Collection
 from concurrent.futures import Future
-from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -30,7 +27,6 @@ from pleintemps_gateway.errors import (
     DeposedError,
     GatewayError,
     LostSiteError,
-    StoreBusyError,
     StoreError,
 )
 
@@ -38,17 +34,11 @@ from .answer import Answer
 from .changes import take_noted
 from .engine import IDLE_MS, Turn, write_transaction
 from .parts import WANTED_EACH, Fence, Job, Memory, Parts, Passage
+from .waiting import Waiting
 
 T = TypeVar("T")
-MAX_GROUP: Final = 512
-"""Jobs of one transaction."""
 HINT_S: Final = 0.005
 """Who let another process write waits so long to be told of what it wrote, before it goes on."""
-PACE_S: Final = 0.1
-"""Where groups follow one another sooner, one of patient jobs alone waits so long for company: a commit costs
-as much as some batches."""
-COMPANY: Final = 16
-"""Jobs that are company enough."""
 JOB_FAULTS: Final = (
     SQLAlchemyError,
     GatewayError,
@@ -61,11 +51,6 @@ JOB_FAULTS: Final = (
 """What a job may raise and harm only itself; anything else is our own mistake and ends the writer."""
 
 _log = logging.getLogger(__name__)
-
-
-_NUDGE: Final = Job(lambda _conn: None, Future())
-"""Wakes the writer: something urgent waits beside the queue."""
-_NUDGE.future.set_result(None)
 
 
 class Writer:
@@ -98,15 +83,11 @@ class Writer:
         self._is_passing = False
         self.ends = False
         """Whether nothing is taken any more that who handed it will say again."""
-        self._told = threading.Event()  # something urgent has come
-        self._queue: queue.Queue[Job | None] = queue.Queue(capacity)
+        self._waiting = Waiting(capacity)
         self._failure: StoreError | DeposedError | None = None
         self._group: list[Job] = []
         self._ended = threading.Event()
         self._noted: set[str] = set()
-        self._urgent: deque[Job] = deque()
-        self._left: deque[Job] = deque()
-        self._pressed = threading.Event()  # something has come that does not wait for company
         self._line = Turn(engine, None if fence is None else IDLE_MS, watch)
         self._begin()
 
@@ -122,7 +103,7 @@ class Writer:
     @property
     def waiting(self) -> int:
         """Jobs that are not begun."""
-        return self._queue.qsize() + len(self._urgent) + len(self._left)
+        return len(self._waiting)
 
     def submit(
         self,
@@ -168,19 +149,10 @@ class Writer:
             self._refuse_rest()
 
     def _put(self, job: Job, wait_s: float) -> None:
-        try:
-            self._queue.put(job, timeout=wait_s)
-        except queue.Full:
-            raise StoreBusyError(f"the store took no job for {wait_s} s") from None
-        if not job.patient or self._queue.qsize() >= COMPANY:
-            self._pressed.set()
+        self._waiting.put(job, wait_s)
 
     def _put_first(self, job: Job) -> None:
-        self._urgent.append(job)
-        with suppress(queue.Full):  # then the writer is at work
-            self._queue.put_nowait(_NUDGE)
-        self._pressed.set()
-        self._told.set()
+        self._waiting.put_first(job)
 
     def call(self, work: Callable[[], T]) -> "Future[T]":
         """Run ``work``, which touches the memory and not the store, between two groups or in one."""
@@ -191,13 +163,12 @@ class Writer:
         way early; what was submitted is still done. :meth:`close` follows.
         """
         self.ends = True
-        self._pressed.set()
+        self._waiting.press()
 
     def close(self) -> None:
         """Run what is queued, then end the thread."""
         if not self._ended.is_set():
-            self._queue.put(None)
-            self._pressed.set()
+            self._waiting.end()
         self._thread.join()
 
     def _work(self) -> None:
@@ -227,54 +198,13 @@ class Writer:
 
     def _next_group(self) -> list[Job] | None:
         """Those that are urgent, alone; else what is left of the group before, and what waits."""
-        self._pressed.clear()
-        calm = False
-        while not (self._left or self._urgent or self._owing):
-            try:
-                first = self._queue.get(timeout=None if calm else PACE_S)
-            except queue.Empty:
-                calm = True
-                continue
-            if first is None:
-                return None
-            if first is not _NUDGE:
-                self._left.append(first)
-        ends = self._gather()
-        alone = 0 < len(self._left) < COMPANY and all(job.patient for job in self._left)
-        if alone and not (calm or ends or self._urgent):
-            self._pressed.wait(PACE_S)
-            self._gather()
+        if not self._waiting.gather(owing=self._owing):
+            return None
         if self.ends:
-            self._let_go()
-        group: list[Job] = []
-        wanted = self._urgent or self._left
-        while wanted:
-            group.append(wanted.popleft())
-        return group
-
-    def _let_go(self) -> None:
-        self._owing = False
-        kept: deque[Job] = deque()
-        for job in self._left:
-            if isinstance(job.future, Answer):
+            self._owing = False
+            for job in self._waiting.drop(lambda job: isinstance(job.future, Answer)):
                 self._refuse(job)
-            else:
-                kept.append(job)
-        self._left = kept
-
-    def _gather(self) -> bool:
-        """Take what waits, as much as makes a group; whether the end is in it."""
-        while not self._urgent and len(self._left) < MAX_GROUP:
-            try:
-                job = self._queue.get_nowait()
-            except queue.Empty:
-                break
-            if job is None:
-                self._queue.put(None)  # the end comes after this group
-                return True
-            if job is not _NUDGE:
-                self._left.append(job)
-        return False
+        return self._waiting.group()
 
     def _run_group(self, group: list[Job]) -> None:
         if self._parts is not None:
@@ -288,7 +218,7 @@ class Writer:
                 self._memory.flush(conn)
 
         if self._transact(work, len(group)) is None:
-            self._left.extendleft(reversed(group[len(results) :]))
+            self._waiting.left.extendleft(reversed(group[len(results) :]))
             self._resolve(group[: len(results)], results)
             return
         for job in group:
@@ -302,15 +232,15 @@ class Writer:
             if group and group[0].urgent:
                 passage.go_first(conn)
                 return
-            if self._gave_way and not self._urgent:
-                self._told.wait(HINT_S)
+            if self._gave_way and not self._waiting.urgent:
+                self._waiting.told.wait(HINT_S)
             self._gave_way = False
             passage.go(conn, owing=self._owing)
             self._owing = not passage.is_whole
 
         failed = self._transact(work, len(group)) is not None
-        self._left.extendleft(reversed(passage.rest))
-        self._urgent.extendleft(reversed(passage.again))
+        self._waiting.left.extendleft(reversed(passage.rest))
+        self._waiting.urgent.extendleft(reversed(passage.again))
         if not failed:
             self._resolve(passage.begun, passage.results)
             return
@@ -351,17 +281,14 @@ class Writer:
         return None
 
     def _somebody_waits(self) -> bool:
-        if self._urgent or self.ends:
+        if self._waiting.urgent or self.ends:
             return True
         self._gave_way = self._line.is_wanted()
         return self._gave_way
 
     def _take_urgent(self) -> list[Job]:
         """Those that have come during the group, of which they are then."""
-        self._told.clear()
-        taken: list[Job] = []
-        while self._urgent:
-            taken.append(self._urgent.popleft())
+        taken = self._waiting.hurried()
         self._group += taken
         return taken
 
@@ -369,7 +296,7 @@ class Writer:
         results: list[Any] = []
         for job in group:
             results.append(self._run_job(job, conn))
-            hurried = bool(self._urgent) and not job.urgent
+            hurried = bool(self._waiting.urgent) and not job.urgent
             if hurried or (len(results) % WANTED_EACH == 0 and self._line.is_wanted()):
                 break
         return results
@@ -403,21 +330,14 @@ class Writer:
 
     def _let_pass(self) -> None:
         """Let what is urgent go before what is still to be said."""
-        if self._parts is not None and self._urgent and not self._is_passing:
+        if self._parts is not None and self._waiting.urgent and not self._is_passing:
             self._is_passing = True
             self._pass_through(self._take_urgent(), self._parts)
             self._is_passing = False
 
     def _refuse_rest(self) -> None:
-        for unfinished in (*self._group, *self._urgent, *self._left):
+        for unfinished in (*self._group, *self._waiting.rest()):
             self._refuse(unfinished)
-        while True:
-            try:
-                job = self._queue.get_nowait()
-            except queue.Empty:
-                return
-            if job is not None:
-                self._refuse(job)
 
     def _refuse(self, job: Job) -> None:
         if not job.future.done():
