@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from pleintemps_gateway.errors import GatewayError, LostSiteError
+from pleintemps_gateway.errors import GatewayError, LostSiteError, StoreError
 from pleintemps_gateway.store.changes import told_since
 from pleintemps_gateway.store.inline import InlineWriter
 from pleintemps_gateway.store.writer import Writer
@@ -72,22 +72,30 @@ class Follower:
         if crew is not None and site not in self._told_of:
             self._told_of.add(site)
             loop = asyncio.get_running_loop()
-            loop.call_at(max(loop.time(), self._rests.get(site, 0.0)), self._begin, crew)
+            if loop.time() >= (due := self._rests.get(site, 0.0)):
+                self._begin(crew)  # another round of the loop would wait for the interpreter again
+            else:
+                loop.call_at(due, self._begin, crew)
 
     def _begin(self, crew: Crew) -> None:
-        self._rests[crew.site] = asyncio.get_running_loop().time() + REST_S
-        looking = asyncio.ensure_future(self._look_at(crew))
-        self._looks.add(looking)
-        looking.add_done_callback(self._looks.discard)
-
-    async def _look_at(self, crew: Crew) -> None:
         def look(conn: Connection) -> Followed:
             self._told_of.discard(crew.site)  # what is said from now on this look may not see
             return crew.memory.follow(conn)
 
+        self._rests[crew.site] = asyncio.get_running_loop().time() + REST_S
+        try:
+            looked = self._writer.submit(look, site=crew.site, urgent=True)
+        except StoreError:
+            self._told_of.discard(crew.site)
+            return
+        looking = asyncio.ensure_future(self._look_at(crew, looked))
+        self._looks.add(looking)
+        looking.add_done_callback(self._looks.discard)
+
+    async def _look_at(self, crew: Crew, looked: "Future[Followed]") -> None:
         try:
             with suppress(GatewayError, SQLAlchemyError):  # the other look finds it as well, or says why not
-                await self._followed(crew, self._writer.submit(look, site=crew.site, urgent=True))
+                await self._followed(crew, looked)
         finally:
             self._told_of.discard(crew.site)
 

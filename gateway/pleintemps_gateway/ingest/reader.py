@@ -2,14 +2,15 @@
 
 Paho asks the socket three times for each packet and writes each acknowledgement by itself; each such call
 lets the interpreter's lock go and waits for it again. Here what has arrived is read at once and cut, and what
-was acknowledged meanwhile goes out in one write, in the order in which it came (MQTT 3.1.1, 4.6). All else is
-paho's: connecting, TLS, keeping alive, subscribing, publishing.
+waits to be sent goes out in one write: acknowledgements in the order in which their messages came (MQTT
+3.1.1, 4.6), and in front what somebody waits for, which does not wait until all that has arrived is heard
+either. All else is paho's: connecting, TLS, keeping alive, subscribing, publishing.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 from paho.mqtt.client import Client, time_func
 from paho.mqtt.enums import CallbackAPIVersion, MessageType, MQTTErrorCode, MQTTProtocolVersion
@@ -20,6 +21,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from pleintemps_gateway.errors import MalformedPacketError
 
+from .outgoing import arranged
 from .packets import Packet, PacketCutter, Publication, publication
 
 AT_ONCE: Final = 65_536
@@ -27,6 +29,7 @@ AT_ONCE: Final = 65_536
 _TYPE: Final = 0xF0
 _GOOD: Final = ReasonCode(PacketTypes.PUBACK)
 _NO_MORE: Final = Properties(PacketTypes.PUBACK)  # type: ignore[no-untyped-call]
+T = TypeVar("T")
 
 
 class Line:
@@ -66,6 +69,7 @@ class Reader(Client):
         self._heard = heard
         self._line = Line(None)
         self._told = False
+        self._first: deque[int] = deque()  # numbers of what is to go out before all else
 
     def acknowledge(self, owed: Owed) -> None:
         """The broker need not send it again. It is said once all that came before it is settled."""
@@ -74,6 +78,15 @@ class Reader(Client):
     def pass_over(self, owed: Owed) -> None:
         """The broker is to send it again, after the next connect; what came after it does not wait."""
         self._settle(owed, "none")
+
+    def publish_first(self, topic: str, payload: bytes) -> None:
+        """At QoS 1, before all that waits to be sent."""
+        self._first.append(self.publish(topic, payload, qos=1).mid)
+
+    def write_first(self) -> None:
+        """Where ``heard`` waits for something: what is to go out before all that waits goes out now."""
+        if self._first:
+            self.loop_write()
 
     def _settle(self, owed: Owed, state: Literal["good", "none"]) -> None:
         owed.state = state
@@ -99,7 +112,14 @@ class Reader(Client):
                     said += b"\x40\x02" + settled.mid.to_bytes(2, "big")
         if said:
             self._packet_queue(MessageType.PUBACK, said, 0, 1)
+        if self._first or len(self._out_packet) > 1:
+            self._arrange()
         return super().loop_write()
+
+    def _arrange(self) -> None:
+        """This thread alone takes from the packets that wait, any may add to them."""
+        urgent, waiting = set(_all(self._first)), _all(self._out_packet)
+        self._out_packet.extendleft(reversed(arranged(waiting, lambda packet: packet["mid"] in urgent)))
 
     def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:
         """All that one reading brings."""
@@ -121,6 +141,8 @@ class Reader(Client):
             for packet in self._line.cutter.cut(data):
                 if packet.first & _TYPE == MessageType.PUBLISH:
                     self._hear(publication(packet))
+                    if self._first and (code := self.loop_write()) > 0:
+                        return code
                 elif packet.first == MessageType.PUBACK and len(packet.body) == 2:
                     self._settled(int.from_bytes(packet.body, "big"))
                 elif (code := self._leave(packet)) > 0:
@@ -158,3 +180,9 @@ class Reader(Client):
             "pos": 0,
         }
         return self._packet_handle()
+
+
+def _all(waiting: deque[T]) -> Iterator[T]:
+    """Take what is there, while others may add to it."""
+    while waiting:
+        yield waiting.popleft()

@@ -58,7 +58,7 @@ from .following import FOLLOWED
 from .hours_keeper import LOOK_MS as HOURS_LOOK_MS
 from .leased import LeasedMemory
 from .memory import GatewayMemory, take_over
-from .session import PahoBroker, Session
+from .session import BUSY_S, PahoBroker, Session
 from .settling import LOOK_MS
 from .sharing import Sharing
 from .site import SiteMemory
@@ -213,14 +213,14 @@ class Ingest:
         return not (any(told for _, told in news) or queued or unsettled or self._writer.waiting)
 
     async def _work(self, stop: asyncio.Event) -> None:
-        await self._do(lambda _conn: None)  # composes the first grants: what is wrong with keys shows here
+        # composes the first grants, site by site: what is wrong with keys shows here
+        await asyncio.gather(*[self._do(lambda _conn: None, site) for site in self._memory.sites])
         self._session.start()
         follower = Follower(self.engine, self._writer, lambda: self._crews)
         jobs: list[Awaitable[None]] = [self._ticking(), follower.run(), self._settling(), self._rolling()]
         jobs += [self._watching(stop), self._courier.run(), self._teller.run(), self._posts.run()]
         jobs += [self._bell.run(), self._ringing()]
-        if not self._writer.alone:
-            jobs += [follower.hear(), keep_small(self._world)]
+        jobs += [] if self._writer.alone else [follower.hear(), keep_small(self._world)]
         if self._leases is not None:
             self._sharing = sharing = self._begin_sharing()
             self._crews = sharing.crews
@@ -258,9 +258,8 @@ class Ingest:
     # --- called by the session's thread ---------------------------------------------------------------
 
     def _take(self, topic: str, payload: bytes, retained: bool) -> Answer:
-        answer = Taking(topic, self._let_go)
-        job = self._memory.take(topic, payload, retained)
-        self._writer.hand(job, answer, patient=job.is_patient, part=job.site)
+        job, answer = self._memory.take(topic, payload, retained), Taking(topic, self._let_go)
+        self._writer.hand(job, answer, wait_s=BUSY_S, patient=job.is_patient, part=job.site)
         return answer
 
     def _let_go(self, topic: str, error: BaseException) -> bool:

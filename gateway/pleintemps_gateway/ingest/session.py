@@ -9,7 +9,7 @@ import logging
 import threading
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
 from paho.mqtt.properties import Properties
@@ -17,13 +17,20 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from pleintemps_contract.cores import Stored, Taken
 from pleintemps_contract.logs import line
-from pleintemps_contract.topics import PREFIX, gateway_reads
+from pleintemps_contract.topics import PREFIX, Channel, gateway_reads
 from pleintemps_gateway.broker import aim
 from pleintemps_gateway.config import MqttConfig
-from pleintemps_gateway.errors import StoreError
+from pleintemps_gateway.errors import StoreBusyError, StoreError
 
 from .packets import Publication
 from .reader import Owed, Reader
+
+BUSY_S: Final = 0.02
+"""So long a message waits at once where the store takes no more."""
+BUSY_TRIES: Final = 1_500
+"""It waits so often: half a minute."""
+_COMMAND: Final = f"/{Channel.COMMAND.value}"
+"""The end of the topic of what somebody waits for."""
 
 _log = logging.getLogger(__name__)
 
@@ -105,7 +112,11 @@ class Session:
 
     def publish(self, topic: str, payload: bytes, retained: bool) -> None:
         """Send at QoS 1 if there is a connection: what must outlast a gap is said again at each connect."""
-        if self._client.is_connected():
+        if not self._client.is_connected():
+            return
+        if topic.endswith(_COMMAND):
+            self._client.publish_first(topic, payload)
+        else:
             self._client.publish(topic, payload, qos=1, retain=retained)
 
     def _on_connect(
@@ -160,7 +171,7 @@ class Session:
                 self._client.acknowledge(owed)
             return
         try:
-            stored = self._take(topic, said.payload, said.retained)
+            stored = self._taken(topic, said)
         except StoreError:
             self.failed = True  # not acknowledged: it comes again to who is started in our place
             return
@@ -170,6 +181,15 @@ class Session:
             self._client.acknowledge(owed)
         else:
             stored.add_done_callback(lambda future: self._settle(future, owed))
+
+    def _taken(self, topic: str, said: Publication) -> Stored | None:
+        """While the store takes no more what somebody waits for still goes out. Raises StoreError."""
+        for _ in range(BUSY_TRIES - 1):
+            try:
+                return self._take(topic, said.payload, said.retained)
+            except StoreBusyError:
+                self._client.write_first()
+        return self._take(topic, said.payload, said.retained)
 
     def _settle(self, stored: Stored, owed: Owed) -> None:
         if stored.exception() is None:
