@@ -94,8 +94,8 @@ def test_without_the_fence_a_suspended_gateway_is_found_out(
         for name in NAMES[:2]:
             place.start(name)
         place.settle(NAMES[:2])
-        with place.fleet(14, rate=5):
-            wait_for(lambda: place.findings().batches > 20, within_s=30, what="batches")
+        with place.fleet(30, rate=5):
+            wait_for(lambda: place.findings().batches > 5, within_s=30, what="batches")
             place.pause("a")
             place.settle(("b",))
             place.go_on("a")
