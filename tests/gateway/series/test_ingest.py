@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -118,14 +119,17 @@ def test_readings_beliefs_and_alarms_reach_the_series(
         event=a.DoorAlarmChanged(door="main", alarm=DoorAlarm.FORCED_OPEN),
     )
     client = Client(CallbackAPIVersion.VERSION2, client_id=AGENT)
+    announced = threading.Event()
+    client.on_message = lambda *_: announced.set()
     client.connect("127.0.0.1", mosquitto.port)
+    client.subscribe(str(Topic.announcement(SITE)), 1)
     client.loop_start()
 
     def publish(channel: Channel, message: Any, *, retain: bool = False) -> None:
         topic = str(Topic.of_agent(SITE, AGENT, channel))
         client.publish(topic, encode(message), qos=1, retain=retain).wait_for_publish(10)
 
-    wait_for(lambda: "broker-up" in ingest.read_text(), within_s=20, what="ingest at the broker")
+    assert announced.wait(20), "ingest says so once it hears its agents: " + ingest.read_text()
     publish(Channel.BIRTH, _birth(start), retain=True)
     # a batch that comes twice is written once, by its journal
     for _ in range(2):
