@@ -2,7 +2,9 @@
 
 import threading
 from collections.abc import Iterator
+from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.exc import OperationalError
@@ -29,11 +31,18 @@ class Line:
         self.engine = engine
         self.world = ManualWorld()
         self.turn = Turn(engine, watch=self.world.monotonic)
-        self.said: list[str] = []
-        event.listen(engine, "before_cursor_execute", self._says)
+        said: list[str] = []
+        self.said = said
 
-    def _says(self, _conn: object, _cursor: object, statement: str, *_: object) -> None:
-        self.said.append(statement)
+        class Telling(psycopg.Cursor[Any]):
+            def execute(self, query: Any, *args: Any, **kwargs: Any) -> Any:
+                said.append(query.decode() if isinstance(query, bytes) else str(query))
+                return super().execute(query, *args, **kwargs)
+
+        def tell(connection: Any, _record: object) -> None:
+            connection.cursor_factory = Telling
+
+        event.listen(engine, "connect", tell)
 
     def count(self, word: str) -> int:
         return sum(word in statement for statement in self.said)

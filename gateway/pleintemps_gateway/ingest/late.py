@@ -3,7 +3,8 @@
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, or_, select, update
+import msgspec
+from sqlalchemy import Connection, bindparam, or_, select, text, update
 
 from pleintemps_contract.agent_messages import DoorPhysicalChanged, Event
 from pleintemps_gateway.config import SiteConfig
@@ -17,6 +18,19 @@ LATE_MS: Final = 30_000
 """What is older when it comes has missed its moment: the filter puts younger samples in order itself."""
 REST_MS: Final = 30_000
 """Records wait until nothing late has come for so long: a journal of hours is worked in once."""
+
+# one look at all spaces, of which nobody waits to be told
+_TOUCHED_THERE: Final = Prepared(
+    text(
+        "UPDATE usage SET due = :then"
+        " FROM json_to_recordset(CAST(:rows AS json))"
+        ' AS late(of_space text, "first" bigint, "left" bigint, "last" bigint)'
+        " WHERE usage.site = :of_site AND usage.closed_at IS NOT NULL AND usage.space = late.of_space"
+        ' AND (usage.closed_at >= late."first" OR usage.booked_to >= late."left")'
+        ' AND usage.booked_from <= late."last"'
+    )
+)
+_encoder: Final = msgspec.json.Encoder()
 
 # made once: to build one takes longer than the store takes to answer it
 _CLOSED: Final = Prepared(
@@ -119,6 +133,11 @@ class LateBook:
             }
             for space, (first, last) in self.spans.items()
         }
+        self._open |= dict.fromkeys(self.spans, now + REST_MS)
+        if conn.dialect.name == "postgresql":
+            told = _encoder.encode(list(rows.values())).decode()
+            _TOUCHED_THERE.put(conn, [{"of_site": self._site, "then": now + REST_MS, "rows": told}])
+            return
         # mostly there are none, and one look is cheaper than to change nothing in each space
         around = {
             "site": self._site,
@@ -129,7 +148,6 @@ class LateBook:
         }
         if found := _CLOSED.all(conn, around):
             conn.execute(_TOUCHED, [rows[str(space)] for (space,) in found])
-        self._open |= dict.fromkeys(self.spans, now + REST_MS)
 
     def flush(self, conn: Connection, now: int, silences: Mapping[str, int]) -> None:
         """Say in the store which closed records are to be worked out, so that a restart forgets none.
@@ -137,12 +155,16 @@ class LateBook:
         ``silences``: how long (s) evidence of a space may be silent; the replay of a record begins as long
         before its start at the earliest.
         """
-        if not (self.spans or self._bookings or self._times):
-            return
-        row = usage.c
-        closed = (row.site == self._site) & row.closed_at.is_not(None)
         if self.spans:
             self._touch(conn, now, silences)
+            self.spans.clear()
+        if self._bookings or self._times:
+            self._touch_beside(conn, now)
+
+    def _touch_beside(self, conn: Connection, now: int) -> None:
+        """Records of bookings that changed, and beside them."""
+        row = usage.c
+        closed = (row.site == self._site) & row.closed_at.is_not(None)
         names = sorted(self._bookings)
         for start in range(0, len(names), 500):
             some = row.booking.in_(names[start : start + 500]) & row.settled_at.is_not(None)
@@ -156,7 +178,6 @@ class LateBook:
             found = set(conn.scalars(select(row.booking).where(beside)))
             conn.execute(update(usage).where(beside).values(due=now))
             self._beside |= found
-        self.spans.clear()
         self._bookings.clear()
         self._times.clear()
 

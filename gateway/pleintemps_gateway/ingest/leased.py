@@ -8,6 +8,7 @@ from typing import Final
 from sqlalchemy import Connection, bindparam, select
 
 from pleintemps_contract.logs import line
+from pleintemps_gateway.store.prepared import Prepared
 from pleintemps_gateway.store.schema import reigns
 
 from .memory import GatewayMemory
@@ -15,7 +16,7 @@ from .pending import ReceiptKey
 from .site import SiteMemory
 
 # until the transaction ends nobody else can begin a reign over these sites
-_HELD: Final = (
+_HELD: Final = Prepared(
     select(reigns.c.site, reigns.c.epoch)
     .where(reigns.c.site.in_(bindparam("sites", expanding=True)))
     .with_for_update(read=True)
@@ -62,7 +63,7 @@ class LeasedMemory(GatewayMemory):
     def check(self, conn: Connection) -> None:
         if not self.sites:
             return
-        epochs = {row.site: row.epoch for row in conn.execute(_HELD, {"sites": list(self.sites)})}
+        epochs = {site: epoch for site, epoch in _HELD.all(conn, {"sites": list(self.sites)})}
         for name in [name for name, site in self.sites.items() if epochs.get(name) != site.speaker.epoch]:
             del self.sites[name]
             _log.warning(line("site-lost", site=name))

@@ -95,8 +95,8 @@ class Pending:
     def __bool__(self) -> bool:
         return any(vars(self).values())
 
-    def write(self, conn: Connection, site: str, now: int) -> None:
-        """Put every row down."""
+    def write_first(self, conn: Connection, site: str) -> None:
+        """Put down what messages brought: the store is at work on it while the rules are."""
         if self.events:
             _EVENTS.put(conn, self.events)
         if self.batches:
@@ -106,6 +106,9 @@ class Pending:
             for (journal, stream), mark in self.journals.items()
         ]
         upsert(conn, journals, marks)
+
+    def write(self, conn: Connection, site: str, now: int) -> None:
+        """Put down all the rest."""
         upsert(conn, agents, list(self.agents.values()))
         upsert(conn, devices, list(self.devices.values()))
         upsert(conn, doors, list(self.doors.values()))

@@ -171,6 +171,7 @@ class SiteMemory:
         """Write what is pending, let the rules judge, write what they say."""
         now = self.flushed = self.world.now()
         self._stirred = False
+        self.pending.write_first(conn, self.site)
         self._work_in()
         self._series.flush(self.pending)
         told, self._told = self._told, False

@@ -201,18 +201,18 @@ class Again(NamedTuple):
     due: int
     replay: bool = False
 
-    def hours(self) -> range:
-        start = hour_of(self.first, self.place.shift)
-        return range(start, max(self.last, start + 1), HOUR_MS)
+
+def _hours(place: Place, first: int, last: int) -> range:
+    start = hour_of(first, place.shift)
+    return range(start, max(last, start + 1), HOUR_MS)
 
 
 def put_due(conn: Connection, what: Iterable[Again]) -> None:
     """Note it. No space may be in it twice."""
     rows = [
-        {"site": each.place.site, "space": each.place.space, "hour": hour}
-        | {"due": each.due, "replay": each.replay}
-        for each in what
-        for hour in each.hours()
+        {"site": place.site, "space": place.space, "hour": hour, "due": due, "replay": replay}
+        for place, first, last, due, replay in what
+        for hour in _hours(place, first, last)
     ]
     upsert(conn, hours_due, rows, _both)
 

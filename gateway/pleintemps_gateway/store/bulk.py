@@ -5,7 +5,6 @@ rows travel as one JSON text, which the server makes into rows again, by the typ
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import chain
 from math import isfinite
 from operator import itemgetter
 from typing import Any, Final
@@ -27,6 +26,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import Text
 
+from . import ahead
+from .texts import Wording, compiled
+
 Rows = Sequence[Mapping[str, Any]]
 Finish = Callable[[postgresql.Insert], Executable]
 """What becomes of rows that are there already."""
@@ -44,7 +46,7 @@ class Bulk:
         self._binary = {each.name for each in table.columns if isinstance(each.type, LargeBinary)}
         self._whole = [each.name for each in table.columns if isinstance(each.type, Integer)]
         self._floats = [each.name for each in table.columns if isinstance(each.type, Float)]
-        self._statements: dict[tuple[str, ...], Executable] = {}
+        self._texts: dict[tuple[str, ...], Wording] = {}
 
     def put(self, conn: Connection, rows: Rows) -> bool:
         """Put down ``rows``, which have the same columns. Does nothing, and says so, where they cannot go
@@ -54,9 +56,9 @@ class Bulk:
         names = tuple(rows[0])
         if len(rows) < 2 or not self._binary.isdisjoint(names) or not self._is_plain(names, rows):
             return False
-        if (statement := self._statements.get(names)) is None:
-            statement = self._statements[names] = self._made(names)
-        conn.execute(statement, {_ROWS: _encoder.encode(rows).decode()})
+        if (text := self._texts.get(names)) is None:
+            text = self._texts[names] = compiled(self._made(names), conn.dialect, {_ROWS: ""})
+        ahead.put(conn, text.sql, text.named({_ROWS: _encoder.encode(rows).decode()}), often=True)
         return True
 
     def _is_plain(self, names: tuple[str, ...], rows: Rows) -> bool:
@@ -66,8 +68,9 @@ class Bulk:
         for name in self._whole:
             if name in names and float in map(type, map(itemgetter(name), rows)):
                 return False  # the server rounds a number, but not a text
-        floats = [map(itemgetter(name), rows) for name in self._floats if name in names]
-        return all(value is None or isfinite(value) for value in chain.from_iterable(floats))
+        # a sum is finite if all of it is; one that is too large goes the other way for nothing
+        floats = [filter(None, map(itemgetter(name), rows)) for name in self._floats if name in names]
+        return all(isfinite(sum(values)) for values in floats)
 
     def _made(self, names: tuple[str, ...]) -> Executable:
         packed = cast(bindparam(_ROWS, type_=Text()), postgresql.JSON)

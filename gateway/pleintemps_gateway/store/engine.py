@@ -16,8 +16,8 @@ from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 
 from pleintemps_gateway.errors import SchemaError, SettingsError, StoreError
 
-from . import wake
-from .prepared import begin
+from . import ahead, wake
+from .prepared import Prepared, begin
 
 BUSY_MS: Final = 20_000
 """How long a writer waits for another process's commit before it gives up."""
@@ -26,7 +26,8 @@ IDLE_MS: Final = 4_000
 suspended, or has lost its power or its line, would keep the locks of its sites.
 """
 ASK_MS: Final = 20
-"""How often a server is asked at most whether somebody waits for the sites that are locked."""
+"""How often a server is asked at most whether somebody waits for the sites that are locked. Its answer is
+taken as much later: nobody waits for it."""
 KEEP_MS: Final = 1_000
 """A connection to a server that worked so short a time ago is not asked whether it does."""
 _WRITE: Final = "pleintemps_write"
@@ -41,11 +42,11 @@ _EACH: Final = (
     "SELECT count(pg_advisory_xact_lock(hashtextextended(each.site, 20)))"
     " FROM unnest(CAST(:sites AS text[])) AS each(site)"
 )
-_LOCK_SITES: Final = text(_EACH)
-_LOCK_IMPATIENTLY: Final = text(
-    f"SELECT set_config('idle_in_transaction_session_timeout', :idle, true), ({_EACH})"
+_LOCK_SITES: Final = Prepared(text(_EACH))
+_LOCK_IMPATIENTLY: Final = Prepared(
+    text(f"SELECT set_config('idle_in_transaction_session_timeout', :idle, true), ({_EACH})")
 )
-_WAITED_FOR: Final = text(
+_WAITED_FOR: Final = (
     "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
     " AND pg_backend_pid() = ANY (pg_blocking_pids(pid)))"
 )
@@ -78,7 +79,9 @@ def open_engine(url: str, name: str = "pleintemps") -> Engine:
             parsed = parsed.set(drivername="postgresql+psycopg")
         if "application_name" not in parsed.query:
             parsed = parsed.update_query_dict({"application_name": name})
-        return create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
+        engine = create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
+        event.listen(engine, "do_connect", _postgresql_connect)
+        return engine
     if parsed.get_backend_name() != "sqlite":
         kind = parsed.get_backend_name()
         raise SettingsError(f"database_url: {kind} is not supported, use sqlite or postgresql")
@@ -88,6 +91,12 @@ def open_engine(url: str, name: str = "pleintemps") -> Engine:
     event.listen(engine, "connect", _sqlite_connect)
     event.listen(engine, "begin", _sqlite_begin)
     return engine
+
+
+def _postgresql_connect(
+    _dialect: object, _record: object, arguments: list[Any], named: dict[str, Any]
+) -> ahead.Line:
+    return ahead.Line.connect(*arguments, **named)
 
 
 def _sqlite_connect(connection: sqlite3.Connection, _record: object) -> None:
@@ -140,6 +149,7 @@ class Turn:
         self._watch = watch
         self._asked: int | None = None
         self._wanted = False
+        self._question: ahead.Question | None = None
         self._used = 0
         file = engine.url.database
         lines = engine.dialect.name == "sqlite" and file and file != ":memory:"
@@ -163,6 +173,7 @@ class Turn:
             return
         self._served = self._connection if self._connection.dialect.name == "postgresql" else None
         self._wanted = False
+        self._question = None
         try:
             yield self._connection
         except BaseException:
@@ -223,12 +234,15 @@ class Turn:
         return False
 
     def _ask(self, connection: Connection) -> bool:
-        if self._watch is not None:
-            now = self._watch()
-            if self._asked is not None and now - self._asked < ASK_MS:
-                return self._wanted  # who was there still waits, until this transaction ends
-            self._asked = now
-        self._wanted = bool(connection.execute(_WAITED_FOR).scalar_one())
+        if self._watch is None:
+            return bool(ahead.Question(connection, _WAITED_FOR).answer())
+        now = self._watch()
+        if self._wanted or (self._asked is not None and now - self._asked < ASK_MS):
+            return self._wanted  # who was there still waits, until this transaction ends
+        self._asked = now
+        if self._question is not None:
+            self._wanted = bool(self._question.answer())
+        self._question = ahead.Question(connection, _WAITED_FOR)
         return self._wanted
 
     def close(self) -> None:
@@ -264,6 +278,8 @@ def write_transaction(
         with own.taken():
             with own.connected() as connection, connection.begin():
                 if engine.dialect.name == "postgresql":
+                    if turn is not None:
+                        ahead.begin(connection)
                     _lock_sites(connection, sorted(sites), own.idle_ms)
                 wake.forget(connection)
                 yield connection
@@ -276,9 +292,9 @@ def write_transaction(
 
 def _lock_sites(connection: Connection, sites: list[str], idle_ms: int | None) -> None:
     if idle_ms is None:
-        connection.execute(_LOCK_SITES, {"sites": sites})
+        _LOCK_SITES.put(connection, [{"sites": sites}])
     else:
-        connection.execute(_LOCK_IMPATIENTLY, {"sites": sites, "idle": str(idle_ms)})
+        _LOCK_IMPATIENTLY.put(connection, [{"sites": sites, "idle": str(idle_ms)}])
     connection.info[_LOCKED] = (connection.get_transaction(), frozenset(sites))
 
 

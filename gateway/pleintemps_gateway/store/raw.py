@@ -1,4 +1,4 @@
-"""Raw samples: inserted on SQLite, on PostgreSQL one COPY a transaction into a partition for each day.
+"""Raw samples: inserted on SQLite, on PostgreSQL many at once into a partition for each day.
 
 PostgreSQL forgets a day by dropping its partition: the work does not grow with the rows, and leaves no dead
 ones behind. What agents stamp outside the days that are made ready stands in the default partition.
@@ -7,8 +7,10 @@ ones behind. What agents stamp outside the days that are made ready stands in th
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from itertools import accumulate
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -39,9 +41,21 @@ MOST: Final = 20_000
 A_RUN: Final = 5_000
 """Batches of a site that are forgotten at once: more would hold the writer up, and a minute brings fewer."""
 _INSERT: Final = Prepared(insert(sample_batches))
-_TYPES: Final = {"BIGINT": "int8", "INTEGER": "int4", "BLOB": "bytea"}
 _COLUMNS: Final = tuple(column.name for column in sample_batches.columns)
-_COPY: Final = f"COPY sample_batches ({', '.join(_COLUMNS)}) FROM STDIN (FORMAT BINARY)"
+_DESCRIBED: Final = ("site", "journal", "seq", "agent", "base", "readings")
+_encoder: Final = msgspec.json.Encoder()
+# COPY cannot be under way beside anything else; the bodies travel as one, as they are
+_PUT: Final = Prepared(
+    text(
+        "INSERT INTO sample_batches (site, journal, seq, agent, base, readings, body)"
+        " SELECT site, journal, seq, agent, base, readings,"
+        " substring(CAST(:bodies AS bytea) FROM start FOR size)"
+        " FROM json_to_recordset(CAST(:rows AS json)) AS incoming(site text, journal text, seq bigint,"
+        " agent text, base bigint, readings integer, start integer, size integer)"
+    )
+)
+ENOUGH: Final = 32
+"""So many rows go out at once; fewer wait for those of other sites."""
 _METADATA: Final = MetaData(schema=FOLDER)
 _OTHER_DAYS: Final = sample_batches.to_metadata(_METADATA, schema=FOLDER, name="other_days")
 _PLACES: Final[tuple[ColumnElement[Any], ColumnElement[Any]]] = (
@@ -58,7 +72,10 @@ _DAYS: Final = text(
 def put(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Add rows that are not there yet: the journal's mark has proved it. See :func:`put_gathered`."""
     if conn.dialect.name == "postgresql":
-        conn.info.setdefault(_GATHERED, []).extend(rows)
+        gathered = conn.info.setdefault(_GATHERED, [])
+        gathered.extend(rows)
+        if len(gathered) >= ENOUGH:
+            put_gathered(conn)
     else:
         _INSERT.put(conn, rows)
 
@@ -68,11 +85,14 @@ def put_gathered(conn: Connection) -> None:
     rows = conn.info.pop(_GATHERED, None)
     if not rows:
         return
-    driver: Any = conn.connection.driver_connection
-    with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
-        copy.set_types([_TYPES.get(str(column.type), "varchar") for column in sample_batches.columns])
-        for row in rows:
-            copy.write_row([row[name] for name in _COLUMNS])
+    bodies = [row["body"] for row in rows]
+    sizes = list(map(len, bodies))
+    described = [
+        {name: row[name] for name in _DESCRIBED} | {"start": start, "size": size}
+        for row, start, size in zip(rows, accumulate(sizes, initial=1), sizes, strict=False)
+    ]
+    text = _encoder.encode(described).decode()
+    _PUT.put(conn, [{"rows": text, "bodies": b"".join(bodies)}])
 
 
 def forget_gathered(conn: Connection) -> None:
