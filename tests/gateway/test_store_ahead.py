@@ -175,6 +175,20 @@ def test_a_site_is_locked_before_anything_is_written(line: Line) -> None:
     assert line.stored() == {"a": 3}
 
 
+def test_what_is_left_alone_is_undone_by_the_server(engine: Engine) -> None:
+    """Whoever is suspended between two statements does not keep the locks of its sites."""
+    turn = Turn(engine, 300, watch=ManualWorld().monotonic)
+    try:
+        with pytest.raises(OperationalError), write_transaction(engine, ["a"], turn) as conn:
+            PUT.put(conn, [reign("a", 1)])
+            with write_transaction(engine, ["a"]) as other:  # waits for the lock
+                PUT.put(other, [reign("a", 2)])
+            PUT.put(conn, [reign("b", 1)])
+    finally:
+        turn.close()
+    assert Line(engine).stored() == {"a": 2}
+
+
 def test_the_writer_goes_on_after_a_fault_in_a_group(engine: Engine) -> None:
     go = threading.Event()
     writer = Writer(engine, ["a"], watch=ManualWorld().monotonic)

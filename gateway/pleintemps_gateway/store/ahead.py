@@ -9,7 +9,7 @@ the server does nothing of the transaction after it.
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
-from typing import Any
+from typing import Any, Final
 
 import psycopg
 from psycopg.errors import InFailedSqlTransaction, PipelineAborted
@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 Params = Mapping[str, Any]
+_PASSED_OVER: Final = "a fault in this transaction was passed over"
 
 
 class Line(psycopg.Connection[Any]):
@@ -25,6 +26,7 @@ class Line(psycopg.Connection[Any]):
 
     _is_ahead = False
     _under_way: ExitStack | None = None
+    _way: psycopg.Pipeline
 
     def begin(self) -> None:
         """Begin a transaction, with the first journey."""
@@ -68,8 +70,12 @@ class Line(psycopg.Connection[Any]):
     def _sent(self, sql: str, params: Params | None, often: bool = False) -> psycopg.Cursor[Any]:
         if self._under_way is None:
             self._under_way = ExitStack()
-            self._under_way.enter_context(self.pipeline())
-        return super().cursor().execute(sql.encode(), params, prepare=often or None)
+            self._way = self._under_way.enter_context(self.pipeline())
+        sent = super().cursor().execute(sql.encode(), params, prepare=often or None)
+        # after each: only then does the server's clock run for a transaction that is left alone
+        self.pgconn.pipeline_sync()
+        self._way.result_queue.append(None)
+        return sent
 
     def settle(self) -> None:
         """Hear of everything that is under way."""
@@ -91,11 +97,14 @@ class Line(psycopg.Connection[Any]):
     def commit(self) -> None:
         """What is under way, and the commit with it."""
         if self._under_way is not None:
-            self.put("COMMIT", None)
+            ended = self._sent("COMMIT", None)
             self.settle()
+            if (
+                ended.statusmessage != "COMMIT"
+            ):  # the server undoes what has a fault, and calls that a success
+                raise InFailedSqlTransaction(_PASSED_OVER)
         if self.pgconn.transaction_status == TransactionStatus.INERROR:
-            # the server would undo it and call that a success
-            raise InFailedSqlTransaction("a fault in this transaction was passed over")
+            raise InFailedSqlTransaction(_PASSED_OVER)
         super().commit()
         self._calm()
 
