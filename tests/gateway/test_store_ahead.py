@@ -175,18 +175,20 @@ def test_a_site_is_locked_before_anything_is_written(line: Line) -> None:
     assert line.stored() == {"a": 3}
 
 
-def test_what_is_left_alone_is_undone_by_the_server(engine: Engine) -> None:
+def test_what_is_left_alone_is_undone_by_the_server(line: Line, postgres_url: str) -> None:
     """Whoever is suspended between two statements does not keep the locks of its sites."""
-    turn = Turn(engine, 300, watch=ManualWorld().monotonic)
+    line.turn.idle_ms = 300
+    other = open_engine(f"{postgres_url}?options=-c%20lock_timeout%3D20s")
     try:
-        with pytest.raises(OperationalError), write_transaction(engine, ["a"], turn) as conn:
+        with pytest.raises(OperationalError), write_transaction(line.engine, ["a"], line.turn) as conn:
+            assert EPOCH.first(conn, {"site": "a"}) is None  # the lock is held, not only asked for
             PUT.put(conn, [reign("a", 1)])
-            with write_transaction(engine, ["a"]) as other:  # waits for the lock
-                PUT.put(other, [reign("a", 2)])
+            with write_transaction(other, ["a"]) as beside:  # waits for the lock
+                PUT.put(beside, [reign("a", 2)])
             PUT.put(conn, [reign("b", 1)])
     finally:
-        turn.close()
-    assert Line(engine).stored() == {"a": 2}
+        other.dispose()
+    assert line.stored() == {"a": 2}
 
 
 def test_the_writer_goes_on_after_a_fault_in_a_group(engine: Engine) -> None:
