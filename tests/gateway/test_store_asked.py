@@ -76,7 +76,8 @@ def test_who_waits_is_looked_for_once_in_a_while_and_known_to_the_end(line: Line
 
     waiting = threading.Thread(target=write)
     try:
-        with write_transaction(line.engine, ["a"], line.turn):
+        with write_transaction(line.engine, ["a"], line.turn) as conn:
+            conn.execute(text("SELECT 1"))  # the lock is held, not only asked for
             assert not line.turn.is_wanted()
             assert not line.turn.is_wanted()
             assert line.count("pg_blocking_pids") == 1
