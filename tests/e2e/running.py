@@ -26,6 +26,7 @@ class RunningDemo:
     def __init__(self, data: Path, *, seed: int = 1, speed: float = 1) -> None:
         self.data = data
         self.demo = DemoBuilding(DemoOptions(port=find_free_port(), data=data, seed=seed, speed=speed))
+        self._evenings: list[asyncio.Task[None]] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
@@ -39,11 +40,17 @@ class RunningDemo:
 
     def __exit__(self, *_: object) -> None:
         try:
-            self.call(self.demo.__aexit__(None, None, None), within_s=30)
+            self.call(self._leave(), within_s=30)
         finally:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(10)
             self._loop.close()
+
+    async def _leave(self) -> None:
+        for evening in self._evenings:
+            evening.cancel()
+        await asyncio.gather(*self._evenings, return_exceptions=True)
+        await self.demo.__aexit__(None, None, None)
 
     def call(self, work: Coroutine[Any, Any, T], *, within_s: float) -> T:
         """The result of a coroutine on the demo's loop; what takes longer is cancelled."""
@@ -58,7 +65,8 @@ class RunningDemo:
         """Let the people of one evening come; the answer says when they are gone."""
 
         async def begin() -> asyncio.Task[None]:
-            return asyncio.create_task(self.demo.evening(number))
+            self._evenings.append(asyncio.create_task(self.demo.evening(number)))
+            return self._evenings[-1]
 
         return self.call(begin(), within_s=5)
 

@@ -14,6 +14,7 @@ from pleintemps_contract.gateway_messages import Occupancy
 from pleintemps_contract.units import Quantity
 
 from . import parameters as p
+from . import signs
 from .belief import Belief
 from .memory import Memory
 from .sensors import Sensor
@@ -49,6 +50,7 @@ class RoomFilter:
         "_ahead_version",
         "_belief",
         "_count",
+        "_late",
         "_meters",
         "_pending",
         "_tracks",
@@ -62,6 +64,7 @@ class RoomFilter:
         self._pending: list[_Item] = []  # doors, faults, what is late
         self._tracks: dict[str, Track] = {}
         self._meters: dict[str, LevelTrack] = {}
+        self._late: dict[str, signs.Signs] = {}
         self._ahead: Belief | None = None
         self._ahead_version = 0
         self._ahead_at = 0  # what is said of an earlier moment ends the twin
@@ -113,6 +116,7 @@ class RoomFilter:
         """The series is no longer of this room."""
         self._ahead = None
         self._tracks.pop(key, None)
+        self._late.pop(key, None)
         self._meters.pop(key, None)
         self._belief.sensors.pop(key, None)
         self._belief.meters.pop(key, None)
@@ -128,7 +132,7 @@ class RoomFilter:
     def sample(self, key: str, at: int, value: int) -> None:
         """``key`` said ``value`` (0 or 1; 0 to 3 for radar) at ``at``."""
         if at < self._belief.at:
-            self._append(at, _SAMPLE, key, value)
+            self._came_late(key, (at,), (value,))
             return
         self._before(at)
         self._track(key).add(at, value)
@@ -141,10 +145,17 @@ class RoomFilter:
             return
         if ats[-1] < self._belief.at:  # of what is late the youngest alone can count
             self.memory.late += len(ats) - 1
-            self._append(ats[-1], _SAMPLE, key, values[-1])
+            self._came_late(key, ats, values)
             return
         for at, value in zip(ats, values, strict=True):
             self.sample(key, at, value)
+
+    def _came_late(self, key: str, ats: Sequence[int], values: Sequence[int]) -> None:
+        silence_ms = self._belief.sensors[key].stale_ms // p.STALE_FACTOR
+        found = signs.lasting(self._late.pop(key, None), ats, values, silence_ms)
+        if found is not None:
+            self._late[key] = found
+        self._append(ats[-1], _SAMPLE, key, values[-1])
 
     def levels(self, key: str, ats: Sequence[int], levels_db: Sequence[float]) -> None:
         """As :meth:`level` of each, at rising times."""
@@ -208,7 +219,12 @@ class RoomFilter:
         self._replay(belief, now + 1)
         belief.advance(now)
         belief.listen()
-        return self._verdict.on(belief, now)
+        return self._verdict.on(belief, now, self._began)
+
+    def _began(self, key: str) -> int | None:
+        """When a sign that reaches to now began, if that was told late."""
+        belief = self._belief
+        return signs.since(self._late.get(key), self._tracks.get(key), belief.sensors[key], belief.at)
 
     def _commit(self, horizon: int) -> None:
         self._replay(self._belief, horizon)

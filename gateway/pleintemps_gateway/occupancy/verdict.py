@@ -1,5 +1,6 @@
 """What is said of a belief: the state with its hysteresis, since when, and what tells of it."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from pleintemps_contract.gateway_messages import Occupancy
@@ -55,8 +56,9 @@ class Verdict:
         if sensor.value and at > sensor.last_at:
             self._held_until = max(self._held_until or 0, held(sensor, at))
 
-    def on(self, belief: Belief, now: int) -> Estimate:
-        """What is to be said of ``belief``, which stands at ``now``."""
+    def on(self, belief: Belief, now: int, began_late: Callable[[str], int | None]) -> Estimate:
+        """What is to be said of ``belief``, which stands at ``now``; ``began_late``: since when a series
+        tells of somebody, where that came late."""
         self.stuck = sorted(key for key, at, sure in belief.stuck if sure and now - at >= p.STUCK_TOLD_MS)
         live = [sensor for sensor in belief.sensors.values() if _speaks(sensor, now)]
         self.sound = 0 < len(live) == len(belief.sensors) and all(_keeps_word(s, now) for s in live)
@@ -76,7 +78,10 @@ class Verdict:
             state = Occupancy.UNKNOWN
         text, evidence_at = self._evidence(state, live, belief)
         if state is not self.state:
-            began = evidence_at if state is Occupancy.OCCUPIED and evidence_at is not None else now
+            began = now
+            if state is Occupancy.OCCUPIED:
+                times = [began_late(sensor.key) for sensor in live if sensor.value]
+                began = min((at for at in (evidence_at, *times) if at is not None), default=now)
             self.since = max(began, self.since + 1)
             self.state = state
         return Estimate(
