@@ -47,7 +47,8 @@ venv_belongs_here || {
     "$python" -m venv --clear .venv >&2 || fail "could not create .venv"
 }
 say "installing the locked packages (about a minute the first time)"
-.venv/bin/python -m pip install --quiet --use-pep517 --require-hashes -r requirements.lock >&2 ||
+# The lock names all that is needed; pip would ask for a newer "name[extra]" than it, the day that there is one.
+.venv/bin/python -m pip install --quiet --use-pep517 --no-deps --require-hashes -r requirements.lock >&2 ||
     fail "the locked packages could not be installed (see above)"
 .venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable . >&2 ||
     fail "pleintemps could not be installed (see above)"

@@ -2,6 +2,8 @@
 
 import importlib.metadata
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -53,6 +55,13 @@ def test_every_dependency_and_the_build_backend_are_locked() -> None:
         assert requirement.specifier.contains(version), (
             f"{requirement} is locked at {version}: run `make lock`"
         )
+
+
+def test_nothing_that_is_installed_lacks_another_or_has_a_wrong_one() -> None:
+    """It is installed as it is locked, without a look at what each needs."""
+    check = [sys.executable, "-m", "pip", "check", "--disable-pip-version-check"]
+    done = subprocess.run(check, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
 
 
 def test_what_is_installed_is_what_is_locked() -> None:
