@@ -51,6 +51,9 @@ class Sites:
     def end_parts(self, _conn: Connection) -> None:
         return
 
+    def prepare(self) -> None:
+        return
+
     def say(self, between: Callable[[], None]) -> None:
         for part in self.flushed:
             between()

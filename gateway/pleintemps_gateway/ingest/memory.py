@@ -20,7 +20,7 @@ from pleintemps_gateway.store.upsert import upsert
 
 from .arrivals import Incoming
 from .site import SiteMemory
-from .speaker import is_command
+from .speaker import Message, is_command
 
 _REIGNS: Final = Prepared(
     select(reigns.c.site, reigns.c.epoch).where(reigns.c.site.in_(bindparam("sites", expanding=True)))
@@ -73,6 +73,8 @@ class GatewayMemory:
         self.sites = {site.site: site for site in sites}
         self._publish = publish
         self._written: list[SiteMemory] = []
+        self._ready: dict[str, list[Message]] = {}
+        """Receipts that are signed already, by site."""
 
     def _check_reign(self, conn: Connection) -> None:
         """Raises DeposedError unless every site is still ours: what was judged since is worth nothing."""
@@ -93,6 +95,7 @@ class GatewayMemory:
         self._check_reign(conn)
         raw.forget_gathered(conn)
         self._written = []
+        self._ready = {}
 
     def flush_part(self, conn: Connection, part: str) -> None:
         if (site := self.sites.get(part)) is not None:
@@ -119,8 +122,12 @@ class GatewayMemory:
             for message in chain(receipts, messages):
                 self._publish(*message)
 
+    def prepare(self) -> None:
+        for site in self._written:
+            self._ready[site.site] = site.signed_receipts()
+
     def say(self, between: Callable[[], None]) -> None:
-        words = [site.committed() for site in self._written]
+        words = [site.committed(self._ready.pop(site.site, None)) for site in self._written]
         commands = [message for each in words for message in each.messages if is_command(message)]
         for message in commands:
             self._publish(*message)

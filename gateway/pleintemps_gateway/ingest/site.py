@@ -5,6 +5,7 @@ All calls come from the writer's thread. The state follows the store: after a ro
 
 import logging
 from collections.abc import Iterator
+from itertools import chain
 from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
@@ -232,15 +233,22 @@ class SiteMemory:
         if (ill := self.signals.answered(signal, reason)) is not None:
             self.engine.on_devices(agent, [signals.device(signal, reason, ill=ill)], now)
 
-    def committed(self) -> Words:
-        """What is to be said now that it is on disk."""
+    def signed_receipts(self) -> list[Message]:
+        """Of what is not on disk yet; not to be said before."""
+        return list(self._receipts(self.pending))
+
+    def committed(self, signed: list[Message] | None = None) -> Words:
+        """What is to be said now that it is on disk; ``signed``: its receipts, if they were signed before."""
         pending, self.pending = self.pending, Pending()
         self._tap.committed()
-        return Words(self._receipts(pending), pending.messages)
+        receipts = self._receipts(pending) if signed is None else signed
+        return Words(chain(self._answers(pending), receipts), pending.messages)
 
-    def _receipts(self, pending: Pending) -> Iterator[Message]:
+    def _answers(self, pending: Pending) -> Iterator[Message]:
         for key, nonce in pending.questions:
             yield self.speaker.receipt(key, self.journals.through(key), nonce)
+
+    def _receipts(self, pending: Pending) -> Iterator[Message]:
         for key, through in pending.receipts.items():
             yield self.speaker.receipt(key, through)
 

@@ -26,6 +26,8 @@ class Line(psycopg.Connection[Any]):
 
     _is_ahead = False
     _under_way: ExitStack | None = None
+    _leaves = False
+    _left: psycopg.Cursor[Any] | None = None
     _way: psycopg.Pipeline
 
     def begin(self) -> None:
@@ -94,21 +96,44 @@ class Line(psycopg.Connection[Any]):
         self.settle()
         return super().cursor(*args, **kwargs)
 
+    def leave(self) -> None:
+        """The commit that follows goes out, and :meth:`hear` waits for it."""
+        self._leaves = True
+
     def commit(self) -> None:
         """What is under way, and the commit with it."""
+        leaves, self._leaves = self._leaves, False
         if self._under_way is not None:
-            ended = self._sent("COMMIT", None)
-            self.settle()
-            if (
-                ended.statusmessage != "COMMIT"
-            ):  # the server undoes what has a fault, and calls that a success
-                raise InFailedSqlTransaction(_PASSED_OVER)
+            self._left = self._sent("COMMIT", None)
+            if leaves:
+                self.pgconn.flush()
+            else:
+                self.hear()
+            return
         if self.pgconn.transaction_status == TransactionStatus.INERROR:
             raise InFailedSqlTransaction(_PASSED_OVER)
         super().commit()
         self._calm()
 
+    @property
+    def is_committing(self) -> bool:
+        """Whether a commit was left that was not heard of."""
+        return self._left is not None
+
+    def hear(self) -> None:
+        """Wait for the commit that was left."""
+        ended, self._left = self._left, None
+        try:
+            self.settle()
+        finally:
+            if not self.closed:
+                self._calm()
+        # the server undoes what has a fault, and calls that a success
+        if ended is not None and ended.statusmessage != "COMMIT":
+            raise InFailedSqlTransaction(_PASSED_OVER)
+
     def rollback(self) -> None:
+        self._leaves, self._left = False, None
         with suppress(psycopg.Error):  # it is undone
             self.settle()
         super().rollback()
@@ -118,6 +143,33 @@ class Line(psycopg.Connection[Any]):
         if self._is_ahead:
             self._is_ahead = False
             self.autocommit = False
+
+
+class Commit:
+    """The commit of a transaction that is open: it goes out at its end, and is waited for here."""
+
+    def __init__(self, conn: Connection) -> None:
+        self._conn = conn
+        self._line = _line(conn)
+        self._line.leave()
+
+    @property
+    def is_under_way(self) -> bool:
+        return self._line.is_committing
+
+    def hear(self) -> None:
+        """Wait for it, before anything else is said on this line. Raises SQLAlchemyError if it failed, or if
+        nobody knows.
+        """
+        try:
+            self._line.hear()
+        except psycopg.Error as error:
+            raise _as_usual(self._conn, self._line, "COMMIT", error) from error
+
+
+def leave(conn: Connection) -> Commit | None:
+    """Where the store is a server: let it commit while something else is done."""
+    return Commit(conn) if conn.dialect.name == "postgresql" else None
 
 
 def begin(conn: Connection) -> None:

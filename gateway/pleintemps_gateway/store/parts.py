@@ -67,6 +67,9 @@ class Parts(Protocol):
     def end_parts(self, conn: Connection) -> None:
         """The commit follows."""
 
+    def prepare(self) -> None:
+        """The commit is under way and may still fail: make ready what is to be said. Not always called."""
+
     def say(self, between: Callable[[], None]) -> None:
         """All of it is on disk: act on it, and call ``between`` often, which may do another transaction."""
 

@@ -30,6 +30,7 @@ from pleintemps_gateway.errors import (
     StoreError,
 )
 
+from . import ahead
 from .answer import Answer
 from .changes import take_noted
 from .engine import IDLE_MS, Turn, write_transaction
@@ -238,7 +239,7 @@ class Writer:
             passage.go(conn, owing=self._owing)
             self._owing = not passage.is_whole
 
-        failed = self._transact(work, len(group)) is not None
+        failed = self._transact(work, len(group), parts.prepare) is not None
         self._waiting.left.extendleft(reversed(passage.rest))
         self._waiting.urgent.extendleft(reversed(passage.again))
         if not failed:
@@ -265,20 +266,39 @@ class Writer:
         else:
             job.future.set_exception(error)
 
-    def _transact(self, work: Callable[[Connection], None], jobs: int = 0) -> BaseException | None:
-        """Do it in a transaction; why it is undone, if it is. Told of for so many ``jobs``."""
+    def _transact(
+        self,
+        work: Callable[[Connection], None],
+        jobs: int = 0,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> BaseException | None:
+        """Do it in a transaction; why it is undone, if it is. Told of for so many ``jobs``. ``meanwhile`` is
+        done while a server commits.
+        """
         try:
             with write_transaction(self._engine, self._sites, self._line) as conn:
                 if self._fence is not None:
                     self._fence.check(conn)
                 work(conn)
                 self._noted = take_noted(conn)
+                commit = None if meanwhile is None else ahead.leave(conn)
         except JOB_FAULTS as error:
-            if jobs:
-                _log.warning(line("group-rolled-back", jobs=jobs, error=type(error).__name__))
-            self._restore()
-            return error
+            return self._undone(error, jobs)
+        if commit is None or meanwhile is None or not commit.is_under_way:
+            return None
+        meanwhile()
+        try:
+            commit.hear()
+        except SQLAlchemyError as error:
+            self._line.close()
+            return self._undone(error, jobs)
         return None
+
+    def _undone(self, error: BaseException, jobs: int) -> BaseException:
+        if jobs:
+            _log.warning(line("group-rolled-back", jobs=jobs, error=type(error).__name__))
+        self._restore()
+        return error
 
     def _somebody_waits(self) -> bool:
         if self._waiting.urgent or self.ends:
