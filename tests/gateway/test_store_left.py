@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -104,9 +105,10 @@ def test_a_line_that_is_cut_before_the_answer_is_an_error(engine: Engine, turn: 
     assert stored(engine) == left_there + 1
 
 
-def test_on_sqlite_nothing_is_left(sqlite_url: str) -> None:
-    make_store(sqlite_url)
-    engine = open_engine(sqlite_url)
+def test_on_sqlite_nothing_is_left(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/gateway.db"
+    make_store(url)
+    engine = open_engine(url)
     with write_transaction(engine, ["a"]) as conn:
         assert ahead.leave(conn) is None
     engine.dispose()
