@@ -23,8 +23,10 @@ ALONE = "CREATE TEMP TABLE alone (of_one integer UNIQUE DEFERRABLE INITIALLY DEF
 TWICE = "INSERT INTO alone VALUES (1), (1)"
 """Heard of at the commit alone."""
 CUT = (
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = :name"
+    "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+    " WHERE pid <> pg_backend_pid() AND datname = :name"
 )
+"""Waits until they are gone."""
 
 
 def reign(site: str) -> dict[str, Any]:
