@@ -16,7 +16,6 @@ from pleintemps_gateway.store.prepared import Prepared
 from pleintemps_gateway.store.schema import changes, minutes, reigns
 from pleintemps_gateway.store.upsert import upsert
 from pleintemps_gateway.store.writer import Writer
-from tests.support.stores import make_store
 
 PUT = Prepared(insert(reigns), Bulk(reigns))
 EPOCH = Prepared(select(reigns.c.epoch).where(reigns.c.site == bindparam("site")))
@@ -48,11 +47,8 @@ class Line:
 
 
 @pytest.fixture
-def engine(postgres_url: str) -> Iterator[Engine]:
-    make_store(postgres_url)
-    made = open_engine(postgres_url)
-    yield made
-    made.dispose()
+def engine(empty_postgres: Engine) -> Engine:
+    return empty_postgres
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,11 +10,10 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from pleintemps_contract.world import ManualWorld
 from pleintemps_gateway.store import ahead
-from pleintemps_gateway.store.engine import Turn, open_engine, write_transaction
+from pleintemps_gateway.store.engine import Turn, write_transaction
 from pleintemps_gateway.store.prepared import Prepared
 from pleintemps_gateway.store.schema import reigns
 from pleintemps_gateway.store.writer import Writer
-from tests.support.stores import make_store
 
 PUT = Prepared(insert(reigns))
 WAIT_S = 20.0
@@ -34,11 +32,8 @@ def reign(site: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def engine(postgres_url: str) -> Iterator[Engine]:
-    make_store(postgres_url)
-    made = open_engine(postgres_url)
-    yield made
-    made.dispose()
+def engine(empty_postgres: Engine) -> Engine:
+    return empty_postgres
 
 
 @pytest.fixture
@@ -107,13 +102,10 @@ def test_a_line_that_is_cut_before_the_answer_is_an_error(engine: Engine, turn: 
     assert stored(engine) == left_there + 1
 
 
-def test_on_sqlite_nothing_is_left(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/gateway.db"
-    make_store(url)
-    engine = open_engine(url)
-    with write_transaction(engine, ["a"]) as conn:
+@pytest.mark.sqlite
+def test_on_sqlite_nothing_is_left(empty: Engine) -> None:
+    with write_transaction(empty, ["a"]) as conn:
         assert ahead.leave(conn) is None
-    engine.dispose()
 
 
 class Memory:

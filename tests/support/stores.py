@@ -221,8 +221,18 @@ def sqlite_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def empty(sqlite_url: str) -> Iterator[Engine]:
     """A migrated store without a row."""
-    make_store(sqlite_url)
-    engine = open_engine(sqlite_url)
+    yield from _migrated(sqlite_url)
+
+
+@pytest.fixture
+def empty_postgres(postgres_url: str) -> Iterator[Engine]:
+    """The same, on PostgreSQL."""
+    yield from _migrated(postgres_url)
+
+
+def _migrated(url: str) -> Iterator[Engine]:
+    make_store(url)
+    engine = open_engine(url)
     yield engine
     engine.dispose()
 
