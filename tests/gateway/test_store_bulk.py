@@ -1,6 +1,6 @@
 """Many rows in one statement are the rows that one by one would be."""
 
-from collections.abc import Iterator
+import math
 from typing import Any
 
 import pytest
@@ -10,18 +10,14 @@ from sqlalchemy import Connection, Engine, insert, select
 
 from pleintemps_gateway.ingest.pending import Pending
 from pleintemps_gateway.store.bulk import Bulk
-from pleintemps_gateway.store.engine import open_engine, write_transaction
+from pleintemps_gateway.store.engine import write_transaction
 from pleintemps_gateway.store.schema import agents, minutes, sample_batches, series
 from pleintemps_gateway.store.upsert import upsert
-from tests.support.stores import make_store
 
 
 @pytest.fixture
-def postgres(postgres_url: str) -> Iterator[Engine]:
-    make_store(postgres_url)
-    engine = open_engine(postgres_url)
-    yield engine
-    engine.dispose()
+def postgres(empty_postgres: Engine) -> Engine:
+    return empty_postgres
 
 
 def minute(start: int, **values: float) -> dict[str, Any]:
@@ -66,6 +62,15 @@ def test_rows_are_what_they_were(postgres: Engine, rows: list[dict[str, Any]]) -
         ]
         transaction.rollback()
     assert {each["series"]: each for each in found} == {each["series"]: each for each in rows}
+
+
+def test_what_is_finite_goes_in_one_statement_also_where_the_sum_is_not(postgres: Engine) -> None:
+    most = 1.7976931348623157e308
+    with write_transaction(postgres, ["ecole"]) as conn:
+        rows = [minute(start, total=most) for start in (0, 60_000)]
+        assert Bulk(minutes).put(conn, rows)
+        assert [row["total"] for row in stored(conn)] == [most, most]
+        assert not Bulk(minutes).put(conn, [minute(120_000, total=math.inf), minute(180_000)])
 
 
 def test_what_was_there_is_added_to(postgres: Engine) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-import msgspec
 from sqlalchemy import Connection, bindparam, or_, select, text, update
 
 from pleintemps_contract.agent_messages import DoorPhysicalChanged, Event
@@ -13,6 +12,7 @@ from pleintemps_gateway.reconcile.replay import WARM_MS
 from pleintemps_gateway.reconcile.usage import MAX_OVERSTAY_MS
 from pleintemps_gateway.store.prepared import Prepared
 from pleintemps_gateway.store.schema import bookings, usage
+from pleintemps_gateway.store.texts import as_json
 
 LATE_MS: Final = 30_000
 """What is older when it comes has missed its moment: the filter puts younger samples in order itself."""
@@ -30,7 +30,6 @@ _TOUCHED_THERE: Final = Prepared(
         ' AND usage.booked_from <= late."last"'
     )
 )
-_encoder: Final = msgspec.json.Encoder()
 
 # made once: to build one takes longer than the store takes to answer it
 _CLOSED: Final = Prepared(
@@ -135,8 +134,8 @@ class LateBook:
         }
         self._open |= dict.fromkeys(self.spans, now + REST_MS)
         if conn.dialect.name == "postgresql":
-            told = _encoder.encode(list(rows.values())).decode()
-            _TOUCHED_THERE.put(conn, [{"of_site": self._site, "then": now + REST_MS, "rows": told}])
+            told = {"of_site": self._site, "then": now + REST_MS, "rows": as_json(list(rows.values()))}
+            _TOUCHED_THERE.put(conn, [told])
             return
         # mostly there are none, and one look is cheaper than to change nothing in each space
         around = {

@@ -23,6 +23,7 @@ from pleintemps_gateway.store.schema import (
     series,
 )
 from pleintemps_gateway.store.schema_rooms import signals
+from pleintemps_gateway.store.texts import as_json
 from pleintemps_gateway.store.upsert import Incoming, upsert
 
 from .journals import Mark
@@ -46,7 +47,6 @@ _YOUNGEST_THERE: Final = Prepared(
         " WHERE series.site = :of_site AND series.agent = told.agent AND series.series = told.series"
     )
 )
-_encoder: Final = msgspec.json.Encoder()
 
 
 class ReceiptKey(NamedTuple):
@@ -124,7 +124,7 @@ class Pending:
         if not self.youngest:
             return
         if conn.dialect.name == "postgresql":
-            _YOUNGEST_THERE.put(conn, [{"of_site": site, "rows": _encoder.encode(self.youngest).decode()}])
+            _YOUNGEST_THERE.put(conn, [{"of_site": site, "rows": as_json(self.youngest)}])
             return
         rows = [
             {

@@ -9,7 +9,6 @@ from math import isfinite
 from operator import itemgetter
 from typing import Any, Final
 
-import msgspec
 from sqlalchemy import (
     Connection,
     Executable,
@@ -27,13 +26,12 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import Text
 
 from . import ahead
-from .texts import Wording, compiled
+from .texts import Wording, as_json, compiled
 
 Rows = Sequence[Mapping[str, Any]]
 Finish = Callable[[postgresql.Insert], Executable]
 """What becomes of rows that are there already."""
 _ROWS: Final = "rows"
-_encoder: Final = msgspec.json.Encoder()
 
 
 class Bulk:
@@ -58,7 +56,7 @@ class Bulk:
             return False
         if (text := self._texts.get(names)) is None:
             text = self._texts[names] = compiled(self._made(names), conn.dialect, {_ROWS: ""})
-        ahead.put(conn, text.sql, text.named({_ROWS: _encoder.encode(rows).decode()}), often=True)
+        ahead.put(conn, text.sql, text.named({_ROWS: as_json(rows)}), often=True)
         return True
 
     def _is_plain(self, names: tuple[str, ...], rows: Rows) -> bool:
@@ -68,9 +66,9 @@ class Bulk:
         for name in self._whole:
             if name in names and float in map(type, map(itemgetter(name), rows)):
                 return False  # the server rounds a number, but not a text
-        # a sum is finite if all of it is; one that is too large goes the other way for nothing
-        floats = [filter(None, map(itemgetter(name), rows)) for name in self._floats if name in names]
-        return all(isfinite(sum(values)) for values in floats)
+        floats = [list(filter(None, map(itemgetter(name), rows))) for name in self._floats if name in names]
+        # a sum is finite only if all of it is, and may be too large if all of it is
+        return all(isfinite(sum(values)) or all(map(isfinite, values)) for values in floats)
 
     def _made(self, names: tuple[str, ...]) -> Executable:
         packed = cast(bindparam(_ROWS, type_=Text()), postgresql.JSON)

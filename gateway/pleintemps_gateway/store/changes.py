@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-import msgspec
 from sqlalchemy import (
     BigInteger,
     Connection,
@@ -22,6 +21,7 @@ from . import wake
 from .engine import lock_site
 from .prepared import Prepared
 from .schema import changes, reigns
+from .texts import as_json
 from .together import SITES, rows_of
 
 KEEP: Final = 20_000
@@ -45,7 +45,6 @@ _PUT_NEXT: Final = Prepared(
         " json_to_recordset(CAST(:rows AS json)) AS told(place bigint, kind text, key text)"
     )
 )
-_encoder: Final = msgspec.json.Encoder()
 _SINCE: Final = select(
     func.max(changes.c.seq),
     func.max(case((changes.c.kind.in_(bindparam("kinds", expanding=True)), 1), else_=0)),
@@ -96,7 +95,7 @@ def record_changes(conn: Connection, site: str, rows: list[tuple[str, str]], at:
     _note(conn, site, *(kind for kind, _ in rows))
     if conn.dialect.name == "postgresql":
         told = [{"place": place, "kind": kind, "key": key[:120]} for place, (kind, key) in enumerate(rows, 1)]
-        _PUT_NEXT.put(conn, [{"site": site, "at": at, "rows": _encoder.encode(told).decode()}])
+        _PUT_NEXT.put(conn, [{"site": site, "at": at, "rows": as_json(told)}])
         return
     last = last_change(conn, site)
     _PUT.put(

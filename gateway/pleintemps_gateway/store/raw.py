@@ -10,7 +10,6 @@ from functools import partial
 from itertools import accumulate
 from typing import Any, Final
 
-import msgspec
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -28,6 +27,7 @@ from sqlalchemy.exc import DBAPIError
 
 from .prepared import Prepared
 from .schema_agents import sample_batches
+from .texts import as_json
 
 KEEP_MS: Final = 7 * 86_400_000
 """Raw samples are kept for so long; on PostgreSQL until the day is over on which they get older."""
@@ -43,7 +43,6 @@ A_RUN: Final = 5_000
 _INSERT: Final = Prepared(insert(sample_batches))
 _COLUMNS: Final = tuple(column.name for column in sample_batches.columns)
 _DESCRIBED: Final = ("site", "journal", "seq", "agent", "base", "readings")
-_encoder: Final = msgspec.json.Encoder()
 # COPY cannot be under way beside anything else; the bodies travel as one, as they are
 _PUT: Final = Prepared(
     text(
@@ -91,8 +90,7 @@ def put_gathered(conn: Connection) -> None:
         {name: row[name] for name in _DESCRIBED} | {"start": start, "size": size}
         for row, start, size in zip(rows, accumulate(sizes, initial=1), sizes, strict=False)
     ]
-    text = _encoder.encode(described).decode()
-    _PUT.put(conn, [{"rows": text, "bodies": b"".join(bodies)}])
+    _PUT.put(conn, [{"rows": as_json(described), "bodies": b"".join(bodies)}])
 
 
 def forget_gathered(conn: Connection) -> None:

@@ -2,13 +2,20 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
+import msgspec
 from sqlalchemy import ClauseElement, Executable, LargeBinary
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.compiler import SQLCompiler
 
 Params = Mapping[str, Any]
+_encoder: Final = msgspec.json.Encoder()
+
+
+def as_json(rows: Sequence[Any]) -> str:
+    """Rows as one text, of which PostgreSQL's ``json_to_recordset`` makes rows again."""
+    return _encoder.encode(rows).decode()
 
 
 class Wording(NamedTuple):
